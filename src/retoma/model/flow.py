@@ -1,0 +1,62 @@
+"""Where a flow stands and what one step of it did: the words that flows, service and runtime share."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from retoma.model.codec import Json, JsonMap
+
+FlowStatus: TypeAlias = Literal["active", "waiting_for_input", "waiting_for_tool", "rolling_back", "finished"]
+InputType: TypeAlias = Literal["text", "confirm", "choice", "int", "float", "secret"]
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """What a waiting node asks for. `timeout_s` is None when it waits for ever."""
+
+    node: str
+    input_type: InputType = "text"
+    options: tuple[str, ...] = ()
+    default: str | None = None
+    timeout_s: float | None = None
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a flow stands in its session, as the store has it.
+
+    `ans` is the last input or tool result (`sys.ans` in templates); `visits` is the length of the history, whose
+    last element is `node`.
+    """
+
+    node: str | None
+    status: FlowStatus
+    context: JsonMap
+    ans: Json = None
+    visits: int = 0
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """A node was entered: its content as it was shown, and the context keys that entering it set."""
+
+    node: str
+    content: str
+    sets: JsonMap = {}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """What one input (or the start, or one more stretch of nodes that do not wait) did to a flow.
+
+    Applied in order: `sets` (what the input itself saved), then each of `visits`. `notice` says why the same node
+    asks again; `failure` why the flow failed at the last node; both empty otherwise. `prompt` is there exactly when
+    `status` is `waiting_for_input`. A step that stopped at its bound of nodes has the status `active`: the caller
+    records it and goes on with another.
+    """
+
+    status: FlowStatus
+    ans: Json = None
+    sets: JsonMap = {}
+    visits: tuple[Visit, ...] = ()
+    prompt: Prompt | None = None
+    notice: str = ""
+    failure: str = ""
