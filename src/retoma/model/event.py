@@ -1,0 +1,89 @@
+"""What a journal holds: one event for everything that happened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from retoma.errors import Integrity, Invalid
+from retoma.model.codec import Json, decode
+
+CREATED: Final = "session.created"
+UPDATED: Final = "session.updated"
+STATUS: Final = "session.status"
+RESET: Final = "session.reset"
+MESSAGE: Final = "message"
+STATE: Final = "state"
+FLOW_STARTED: Final = "flow.started"
+FLOW_INPUT: Final = "flow.input"
+FLOW_STEP: Final = "flow.step"
+FLOW_END: Final = "flow.end"
+FLOW_VERSION: Final = "flow.version"
+
+CONVERSATION: Final = (MESSAGE, FLOW_INPUT, FLOW_STEP)
+"""The types that a reader of the conversation sees."""
+
+MAX_DATA_BYTES: Final = 1 << 20
+INLINE_BYTES: Final = 16 << 10
+"""Data above this is kept beside the journal, so that reading a tail does not read it."""
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """An event to append. `data` is compact JSON; `cause` the seq of the event that led to it."""
+
+    type: str
+    data: bytes
+    cause: int | None = None
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event as it stands in the journal of a session.
+
+    `seq` counts from 1 in its session, `at` is milliseconds UTC. `data` and `salt` are None once erased. An event of a
+    type that this version does not know is kept and shown as it is.
+    """
+
+    seq: int
+    type: str
+    at: int
+    actor: str
+    cause: int | None
+    operation: bytes | None
+    request: bytes | None
+    salt: bytes | None
+    data: bytes | None
+    digest: bytes
+    hash: bytes
+
+    @property
+    def erased(self) -> bool:
+        return self.data is None
+
+    def value(self) -> dict[str, Json]:
+        """Return the data as a mapping, empty when it was erased."""
+        if self.data is None:
+            return {}
+        try:
+            value = decode(self.data)
+        except Invalid as error:
+            raise Integrity(
+                f"Event {self.seq} ({self.type}) is damaged: its data is not JSON.",
+                code="damaged_event",
+                hint="Restore a backup, or look at what is whole with `retoma session log`.",
+                seq=self.seq,
+            ) from error
+        return value if isinstance(value, dict) else {"value": value}
+
+
+def new_event(kind: str, data: bytes, cause: int | None = None) -> NewEvent:
+    """Return an event of `kind`. Raises Invalid when its data is larger than an event may be."""
+    if len(data) > MAX_DATA_BYTES:
+        raise Invalid(
+            f"That is {len(data):,} bytes; one {kind.partition('.')[0]} may have {MAX_DATA_BYTES:,} (1 MiB).",
+            code="too_large",
+            hint="Nothing of it was kept. Send it in smaller parts.",
+            size_bytes=len(data),
+            limit_bytes=MAX_DATA_BYTES,
+        )
+    return NewEvent(kind, data, cause)

@@ -1,0 +1,81 @@
+"""Events → state: what a session is, from its journal alone.
+
+The store keeps the same facts as rows; they must agree at every moment, which the conformance suite asserts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from retoma.model import event as kinds
+from retoma.model.codec import Json
+from retoma.model.event import Event
+
+
+class Folded(msgspec.Struct):
+    """What a journal says. `state` holds the keys of the running epoch, `history` the nodes its flow visited."""
+
+    status: str = "active"
+    reason: str = ""
+    epoch: int = 1
+    messages: int = 0
+    state: dict[str, Json] = {}
+    flow: str | None = None
+    flow_status: str | None = None
+    history: list[str] = []
+    ans: Json = None
+
+
+def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
+    """Return what `events`, in order, make of `start` (a new session when there is none)."""
+    folded = start or Folded()
+    for event in events:
+        _apply(folded, event)
+    return folded
+
+
+def _apply(folded: Folded, event: Event) -> None:
+    data = event.value()
+    match event.type:
+        case kinds.MESSAGE:
+            folded.messages += 1
+        case kinds.STATUS:
+            folded.status, folded.reason = str(data.get("to")), str(data.get("reason", ""))
+        case kinds.RESET:
+            _reset(folded, data)
+        case kinds.STATE:
+            _change(folded, data)
+        case kinds.FLOW_STARTED:
+            folded.flow, folded.flow_status = str(data.get("flow")), "active"
+            _change(folded, data)
+        case kinds.FLOW_INPUT:
+            folded.ans = data.get("answer", data.get("input"))
+            folded.flow_status = str(data.get("status", folded.flow_status))
+            _change(folded, data)
+        case kinds.FLOW_STEP:
+            folded.history.append(str(data["node"]))
+            folded.flow_status = str(data.get("status", "active"))
+            _change(folded, data)
+        case kinds.FLOW_END:
+            folded.flow_status = "finished"
+        case _:
+            pass  # created, updated and types of a later version change none of these
+
+
+def _change(folded: Folded, data: dict[str, Json]) -> None:
+    sets, removed = data.get("set"), data.get("delete")
+    if isinstance(sets, dict):
+        folded.state |= sets
+    if isinstance(removed, list):
+        for key in removed:
+            folded.state.pop(str(key), None)
+
+
+def _reset(folded: Folded, data: dict[str, Json]) -> None:
+    epoch = data.get("epoch")
+    folded.epoch = epoch if isinstance(epoch, int) else folded.epoch + 1
+    folded.status, folded.reason, folded.messages = "active", "", 0
+    folded.state, folded.history, folded.ans = {}, [], None
+    folded.flow = folded.flow_status = None

@@ -1,0 +1,36 @@
+"""The right to drive a session: held by one process at a time, fenced by a token that only grows."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+import msgspec
+
+FencingToken = NewType("FencingToken", int)
+
+LEASE_TTL_MS = 15_000
+RENEW_EVERY_S = 5.0
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who drives: enough to tell a person, and to know on the same machine whether the process still lives.
+
+    `boot` identifies this start of the machine; `started` is the process's start in the system's own ticks, so that a
+    number that the system gave to another process since is not mistaken for it.
+    """
+
+    host: str
+    boot: str
+    pid: int
+    started: int
+    command: str
+    user: str = ""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """A lease as it stands. Instants are milliseconds UTC."""
+
+    token: FencingToken
+    holder: Holder
+    acquired_at: int
+    expires_at: int
