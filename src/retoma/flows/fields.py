@@ -268,7 +268,17 @@ class Fields:
             return None
         return Message(text.text, condition.text if isinstance(condition, Scalar) else "", text.text_line)
 
+    def _call(self, key: str) -> None:
+        """Check the shape of a tool call: a name, or a mapping with one."""
+        tree = self.items.get(key)
+        if isinstance(tree, Sequence):
+            self._wrong(key, "a tool's name or a mapping with 'name'", tree)
+        elif isinstance(tree, Mapping) and not isinstance(tree.items.get("name"), Scalar):
+            self.problem(tree.line, f"{key!r} must have a 'name'.", "Name the tool.")
+
     def _unsupported(self) -> tuple[str, ...]:
+        for key in ("do", "tool_call", "undo"):
+            self._call(key)
         found = [key for key in _NOT_RUN if key in self.items]
         if self._text("type") == "tool":
             found.append("type")

@@ -1,14 +1,13 @@
-"""What a template says, as a tree: the subset of Go's text/template that the flow format names.
+"""The words of a template: the subset of Go's text/template that the flow format names, its pieces and its tree.
 
-Parsing only. The grammar has no definition, no include and no method call, so a tree can do nothing but look up.
+The tree has no definition, no include and no method call: it can do nothing but look up.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from typing import NoReturn, TypeAlias
+from collections.abc import Iterator
+from typing import TypeAlias
 
 import msgspec
 
@@ -33,7 +32,7 @@ class TemplateError(Invalid):
 
 
 class Literal(msgspec.Struct, frozen=True):
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -123,19 +122,7 @@ class Token(msgspec.Struct, frozen=True):
     line: int
 
 
-def parse(template: str) -> list[Part]:
-    """Return the tree of `template`. Raises TemplateError with the line."""
-    return _Parser(list(_pieces(template))).parts()
-
-
-def actions(template: str) -> Iterator[tuple[str, int]]:
-    """Yield the inside of each action with its line."""
-    for piece in _pieces(template):
-        if isinstance(piece, tuple):
-            yield piece
-
-
-def _pieces(template: str) -> Iterator[Text | tuple[str, int]]:
+def pieces(template: str) -> Iterator[Text | tuple[str, int]]:
     """Cut the template into literal text and (inside of an action, line); trim markers and comments are applied."""
     at, trim = 0, False
     counted, line = 0, 1
@@ -191,284 +178,15 @@ def _close(template: str, at: int) -> int:
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|\}\}|\{\{')
 
 
-def _tokens(inside: str, line: int) -> list[Token]:
+def tokens(inside: str, line: int) -> list[Token]:
+    """Return the words of an action that begins at `line`."""
     found, at = [], 0
     while at < len(inside):
         match = _TOKEN.match(inside, at)
-        here = line + inside.count("\n", 0, at)
         if match is None or match.lastgroup is None:
-            raise TemplateError(f"Unexpected {inside[at : at + 12].strip()!r} in {{{{{inside}}}}}.", here)
+            raise TemplateError(f"Unexpected {inside[at : at + 12].strip()!r} in a template.", line)
         if match.lastgroup != "space":
-            found.append(Token(match.lastgroup, match.group(), here))
+            found.append(Token(match.lastgroup, match.group(), line))
+        line += match.group().count("\n")
         at = match.end()
     return found
-
-
-class _Parser:
-    """Recursive descent over the pieces; `depth` bounds blocks and parentheses together."""
-
-    def __init__(self, pieces: list[Text | tuple[str, int]]) -> None:
-        self._pieces = pieces
-        self._at = 0
-        self._depth = 0
-        self._loops = 0
-        self._names: list[str] = ["$"]
-
-    def parts(self) -> list[Part]:
-        parts, stop = self._block()
-        if stop is not None:
-            raise TemplateError(f"{{{{ {stop[0].text} }}}} has no block to belong to.", stop[0].line)
-        return parts
-
-    def _block(self) -> tuple[list[Part], list[Token] | None]:
-        """Read until `end` or `else`; return what was read and that action's tokens, None at the end of text."""
-        parts: list[Part] = []
-        known = len(self._names)
-        while self._at < len(self._pieces):
-            piece = self._pieces[self._at]
-            self._at += 1
-            if isinstance(piece, Text):
-                parts.append(piece)
-                continue
-            tokens = _tokens(*piece)
-            if not tokens:
-                raise TemplateError("This {{ }} is empty.", piece[1], "Name a key: {{ .name }}.")
-            if tokens[0].text in ("end", "else"):
-                del self._names[known:]
-                return parts, tokens
-            parts.append(self._part(tokens))
-        del self._names[known:]
-        return parts, None
-
-    def _part(self, tokens: list[Token]) -> Part:
-        first = tokens[0]
-        match first.text:
-            case "if" | "with":
-                return self._nested(lambda: self._branch(tokens))
-            case "range":
-                return self._nested(lambda: self._range(tokens))
-            case "break" | "continue" if len(tokens) == 1:
-                if not self._loops:
-                    raise TemplateError(f"{{{{ {first.text} }}}} stands outside a range.", first.line)
-                return Jump(first.text, first.line)
-            case "template" | "define" | "block":
-                raise TemplateError(f"{{{{ {first.text} }}}} is not part of a flow's templates.", first.line)
-        if first.kind == "variable" and len(tokens) > 1 and tokens[1].text in (":=", "="):
-            return self._assign(tokens)
-        return Show(self._pipeline(tokens), first.line)
-
-    def _assign(self, tokens: list[Token]) -> Assign:
-        name, declares = tokens[0].text, tokens[1].text == ":="
-        value = self._pipeline(tokens[2:], after=tokens[1])
-        self._variable(name, tokens[0].line, declare=declares)
-        return Assign(name, value, declares, tokens[0].line)
-
-    def _variable(self, name: str, line: int, *, declare: bool) -> None:
-        if "." in name or name == "$":
-            raise TemplateError(f"{name} cannot be set.", line, "Name a variable: $x := …")
-        if declare:
-            self._names.append(name)
-        elif name not in self._names:
-            raise TemplateError(f"{name} is not declared.", line, f"Declare it first: {{{{ {name} := … }}}}.")
-
-    def _nested(self, read: Callable[[], Part]) -> Part:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            _too_deep(self._line())
-        known = len(self._names)
-        part = read()
-        del self._names[known:]
-        self._depth -= 1
-        return part
-
-    def _line(self) -> int:
-        piece = self._pieces[self._at - 1]
-        return 1 if isinstance(piece, Text) else piece[1]
-
-    def _branch(self, tokens: list[Token]) -> Branch:
-        word = tokens[0]
-        variable, rest = "", tokens[1:]
-        if len(rest) > 1 and rest[0].kind == "variable" and rest[1].text == ":=":
-            variable, rest = rest[0].text, rest[2:]
-        value = self._pipeline(rest, after=word)
-        if variable:
-            self._variable(variable, word.line, declare=True)
-        then, stop = self._block()
-        otherwise = self._otherwise(word, stop, chain=(word.text,) if word.text == "with" else ("if",))
-        return Branch(value, then, otherwise, word.text == "with", variable, word.line)
-
-    def _range(self, tokens: list[Token]) -> Range:
-        word, rest = tokens[0], tokens[1:]
-        names: list[str] = []
-        signs = [token.text for token in rest[:4]]
-        if ":=" in signs:
-            cut = signs.index(":=")
-            names = [token.text for token in rest[:cut] if token.text != ","]
-            if cut != 2 * len(names) - 1 or len(names) > 2:
-                raise TemplateError(
-                    "A range sets one or two variables.", word.line, "Write range $i, $x := .list."
-                )
-            rest = rest[cut + 1 :]
-        value = self._pipeline(rest, after=word)
-        for name in names:
-            self._variable(name, word.line, declare=True)
-        self._loops += 1
-        body, stop = self._block()
-        self._loops -= 1
-        return Range(value, body, self._otherwise(word, stop, chain=()), tuple(names), word.line)
-
-    def _otherwise(self, word: Token, stop: list[Token] | None, chain: tuple[str, ...]) -> list[Part]:
-        """Read what follows the first block, up to and with its `end`."""
-        if stop is None:
-            raise TemplateError(
-                f"This {{{{ {word.text} }}}} has no {{{{ end }}}}.", word.line, "Add {{ end }}."
-            )
-        if stop[0].text == "end":
-            _nothing_after(stop)
-            return []
-        if len(stop) > 1 and stop[1].text in chain:
-            return [self._nested(lambda: self._branch(stop[1:]))]
-        _nothing_after(stop)
-        parts, last = self._block()
-        if last is None:
-            raise TemplateError(
-                f"This {{{{ {word.text} }}}} has no {{{{ end }}}}.", word.line, "Add {{ end }}."
-            )
-        if last[0].text != "end":
-            raise TemplateError("A second {{ else }} cannot follow.", last[0].line)
-        _nothing_after(last)
-        return parts
-
-    def _pipeline(self, tokens: list[Token], after: Token | None = None) -> Expression:
-        if not tokens:
-            line = after.line if after else 1
-            raise TemplateError(f"Something is missing after {after.text if after else '{{'!r}.", line)
-        reader = _Expressions(tokens, self._names, self._depth)
-        value = reader.pipeline()
-        if (left := reader.peek()) is not None:
-            raise TemplateError(f"Unexpected {left.text!r}.", left.line)
-        return value
-
-
-class _Expressions:
-    """One action's pipeline: commands joined by `|`, each an operand or a function with operands."""
-
-    def __init__(self, tokens: list[Token], names: list[str], depth: int) -> None:
-        self._tokens = tokens
-        self._names = names
-        self._depth = depth
-        self._at = 0
-
-    def peek(self) -> Token | None:
-        return self._tokens[self._at] if self._at < len(self._tokens) else None
-
-    def pipeline(self) -> Expression:
-        value = self._command(None)
-        while (token := self.peek()) is not None and token.text == "|":
-            self._at += 1
-            value = self._command(value)
-        return value
-
-    def _command(self, piped: Expression | None) -> Expression:
-        token = self.peek()
-        if token is None:
-            raise TemplateError("Something is missing after '|'.", self._tokens[-1].line)
-        if token.kind == "name" and token.text in FUNCTIONS:
-            self._at += 1
-            arguments = list(self._operands())
-            if arguments or piped is not None:
-                return _call(token, arguments if piped is None else [*arguments, piped])
-            return Field((token.text,))
-        value = self._operand()
-        following = self.peek()
-        if piped is not None or (following is not None and following.text not in ("|", ")")):
-            known = ", ".join(FUNCTIONS)
-            raise TemplateError(f"{token.text!r} is not a function.", token.line, f"There are: {known}.")
-        return value
-
-    def _operands(self) -> Iterator[Expression]:
-        while (token := self.peek()) is not None and token.text not in ("|", ")"):
-            yield self._operand()
-
-    def _operand(self) -> Expression:
-        token = self._tokens[self._at]
-        self._at += 1
-        match token.kind:
-            case "string":
-                return Literal(_unquote(token))
-            case "number":
-                return Literal(_number(token))
-            case "field":
-                return Field(tuple(part for part in token.text.split(".") if part))
-            case "variable":
-                name, *path = token.text.split(".")
-                if name not in self._names:
-                    raise TemplateError(
-                        f"{name} is not declared.", token.line, f"Declare it: {{{{ {name} := … }}}}."
-                    )
-                return Field(tuple(path), name)
-            case "name":
-                return _named(token)
-        if token.text == "(":
-            return self._parenthesis(token)
-        raise TemplateError(f"Unexpected {token.text!r}.", token.line)
-
-    def _parenthesis(self, token: Token) -> Expression:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            _too_deep(token.line)
-        value = self.pipeline()
-        close = self.peek()
-        if close is None or close.text != ")":
-            raise TemplateError("This ( is not closed.", token.line)
-        self._at += 1
-        self._depth -= 1
-        following = self.peek()
-        if following is not None and following.kind == "field" and following.text != ".":
-            self._at += 1
-            return Walk(value, tuple(following.text.split(".")[1:]))
-        return value
-
-
-def _call(token: Token, arguments: list[Expression]) -> Call:
-    fewest, most = FUNCTIONS[token.text]
-    if not fewest <= len(arguments) <= most:
-        wanted = f"{fewest}" if fewest == most else f"{fewest} or more"
-        raise TemplateError(f"{token.text} takes {wanted} values, not {len(arguments)}.", token.line)
-    return Call(token.text, arguments, token.line)
-
-
-def _named(token: Token) -> Expression:
-    words: dict[str, bool | None] = {"true": True, "false": False, "nil": None}
-    if token.text in words:
-        return Literal(words[token.text])
-    return Field(tuple(token.text.split(".")))
-
-
-def _unquote(token: Token) -> str:
-    if token.text.startswith("`"):
-        return token.text[1:-1]
-    try:
-        return str(json.loads(token.text, strict=False))
-    except ValueError as error:
-        raise TemplateError(
-            f"The text {token.text} holds an escape that is not known.", token.line
-        ) from error
-
-
-def _number(token: Token) -> int | float:
-    if len(token.text) > 40:
-        raise TemplateError("This number is too long.", token.line)
-    try:
-        return int(token.text)
-    except ValueError:
-        return float(token.text)
-
-
-def _nothing_after(tokens: list[Token]) -> None:
-    if len(tokens) > 1:
-        raise TemplateError(f"Nothing may follow {tokens[0].text!r} here.", tokens[1].line)
-
-
-def _too_deep(line: int) -> NoReturn:
-    raise TemplateError(f"This is nested more than {MAX_DEPTH} deep.", line)

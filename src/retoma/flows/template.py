@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from retoma.flows import functions
+from retoma.flows.blocks import parse
 from retoma.flows.functions import FunctionError, show
 from retoma.flows.syntax import (
     Assign,
@@ -25,7 +26,6 @@ from retoma.flows.syntax import (
     TemplateError,
     Text,
     Walk,
-    parse,
 )
 from retoma.model.codec import Json, JsonMap
 

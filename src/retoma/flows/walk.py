@@ -216,7 +216,7 @@ def _selects(text: str, value: Json) -> bool:
 
 def _by_locale(node: Node, locale: str) -> list[tuple[Message, ...]]:
     """Return the wordings to try: pt_BR.UTF-8 reads `pt-BR`, else `pt`, else another `pt-…`, else what is first."""
-    wanted = locale.split(".")[0].replace("_", "-").lower()
+    wanted = locale.split(".", maxsplit=1)[0].replace("_", "-").lower()
     language = wanted.split("-")[0]
     written = {name.replace("_", "-").lower(): wordings for name, wordings in node.messages.items()}
     names = [wanted, language, *(name for name in written if name.split("-")[0] == language), *written]
