@@ -61,11 +61,21 @@ metadata: {k: [1]}
   there
 """
     node = made(start=text, end="bye").nodes["start"]
-    assert (node.alias, node.type, node.to, node.save_to, node.wait) == ("greet.md", "question", "end", "name", True)
+    assert (node.alias, node.type, node.to, node.save_to, node.wait) == (
+        "greet.md",
+        "question",
+        "end",
+        "name",
+        True,
+    )
     assert (node.timeout_s, node.input_default, node.required_context) == (90, "1", ("a", "on"))
     assert node.default_context == {"n": 3, "price": 1.5, "off": "no", "day": "2024-01-01", "zip": "01234"}
     assert node.transitions == (Transition("end", "input == 'no'", "", 12), Transition("end", line=13))
-    assert node.options == (Option("yes", line=15), Option("1", line=16), Option("No", "end", "context.a", 17))
+    assert node.options == (
+        Option("yes", line=15),
+        Option("1", line=16),
+        Option("No", "end", "context.a", 17),
+    )
     assert node.asks == "choice"
     assert node.on_signal == {"nudge": "end", "timeout": "end"}
     assert node.metadata == {"k": [1]}
@@ -202,18 +212,26 @@ def test_limits_of_yaml() -> None:
 
 
 def test_merge_keys_and_anchors_work() -> None:
-    flow = node_file("a.yaml", "default_context:\n  base: &b {x: 1, y: 2}\n  more: {<<: *b, y: 3}\nto: start\n")
+    flow = node_file(
+        "a.yaml", "default_context:\n  base: &b {x: 1, y: 2}\n  more: {<<: *b, y: 3}\nto: start\n"
+    )
     assert flow.nodes["a"].default_context["more"] == {"y": 3, "x": 1}
 
 
 def test_a_format_node_keeps_its_wordings() -> None:
     text = "type: format\nmessages:\n  en:\n    - text: Hi\n      condition: input == 'a'\n    - Hello\n  pt: [Oi]\n"
     messages = node_file("a.yaml", text).nodes["a"].messages
-    assert messages == {"en": (Message("Hi", "input == 'a'", 4), Message("Hello", "", 6)), "pt": (Message("Oi", "", 7),)}
+    assert messages == {
+        "en": (Message("Hi", "input == 'a'", 4), Message("Hello", "", 6)),
+        "pt": (Message("Oi", "", 7),),
+    }
 
 
 def test_what_this_version_cannot_run_still_loads() -> None:
-    flow = made(start="---\ndo: {name: x, args: {a: '{{ .b }}'}}\nundo: y\non_error: rollback\n---\n", b="---\nagent: z\n---")
+    flow = made(
+        start="---\ndo: {name: x, args: {a: '{{ .b }}'}}\nundo: y\non_error: rollback\n---\n",
+        b="---\nagent: z\n---",
+    )
     assert flow.nodes["start"].unsupported == ("do", "undo", "on_error")
     assert flow.nodes["b"].unsupported == ("agent",)
 
@@ -238,7 +256,9 @@ class TestDirectory:
         assert sorted(flow.files) == ["start.md", "sub/end.md", "tools.yaml"]
         assert flow == parse("shop", read_files(str(root)))
 
-    def test_the_name_is_the_directory_s_own_even_from_inside(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_name_is_the_directory_s_own_even_from_inside(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.chdir(root)
         assert load(".").name == "shop"
 
