@@ -1,4 +1,4 @@
-"""Flows: directories of nodes that ask, tell and branch. Read, checked and stepped through without side effects."""
+"""Flows: directories of nodes that ask, tell and branch. Here they are read, checked and stepped through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an input means at a node: the choice it makes, the number it is, or why it has to be asked for again."""
+"""What an input means at a node: the choice it makes, the number it is, or why it is asked for again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Again(msgspec.Struct, frozen=True):
 
 
 def understand(node: Node, options: Sequence[Option], default: str | None, text: str) -> Answer | Again:
-    """Return what `text` means at `node`, where `options` are those shown and `default` stands for nothing typed."""
+    """Return what `text` means at `node`; `options` are those shown, `default` stands for nothing typed."""
     kind = node.asks or "text"
     if kind == "secret":
         return Answer(value=text or default or "", kept=dict(SECRET))

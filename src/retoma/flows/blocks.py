@@ -44,7 +44,7 @@ class _Parser:
         return parts
 
     def _block(self) -> tuple[list[Part], list[Token] | None]:
-        """Read until `end` or `else`; return what was read and that action's tokens, None at the end of text."""
+        """Read until `end` or `else`; return what was read and that action's words, None at the end."""
         parts: list[Part] = []
         known = len(self._names)
         while self._at < len(self._pieces):

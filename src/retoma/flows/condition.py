@@ -1,12 +1,12 @@
 """Conditions: one safe expression over `input`, `context` and `sys` that says whether a way is open.
 
-Read with Python's own parser and an allow-list of its nodes, then decided here by look-up and comparison: nothing is
-compiled, called or reached as an attribute. What a condition means:
+Read with Python's own parser and an allow-list of its nodes, then decided here by look-up and comparison:
+nothing is compiled, called or reached as an attribute. What a condition means:
 
 - Texts compare without regard to case when `input` is one of the sides.
-- What is missing is null. `==` and `!=` may test for null; every order (`<`, `>=`, …) and every `in` with a missing side
-  is false.
-- An input that was typed as text orders as a number when the other side is one; when it is no number, that is false.
+- What is missing is null. `==` and `!=` may test for null; every order (`<`, `>=`, …) and every `in` with a
+  missing side is false.
+- An input that was typed as text orders as a number when the other side is one; if it is none, that is false.
 - Two values of kinds that have no order (a text and a number of the context) are a ConditionError, not false.
 - `and`, `or` and a bare look-up go by emptiness: null, false, 0, "" and empty lists and maps do not hold.
 """
@@ -29,7 +29,7 @@ _CONSTANTS: dict[str, Json] = {"true": True, "false": False, "null": None, "none
 
 
 class ConditionError(Invalid):
-    """A condition does not parse, or compares what has no order. `column` counts from 1 in the condition's text."""
+    """A condition does not parse, or compares what has no order. `column` counts from 1."""
 
     def __init__(self, message: str, column: int = 1, hint: str = "") -> None:
         super().__init__(message, code="flow_condition", hint=hint)
@@ -125,26 +125,29 @@ _ORDERS = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In, ast.NotI
 
 
 def _value(tree: ast.expr, names: dict[str, Json]) -> Json:
+    found: Json
     match tree:
         case ast.Name(id=name):
-            return names[name] if name in names else _CONSTANTS[name]
+            found = names[name] if name in names else _CONSTANTS[name]
         case ast.Constant(value=value):
-            return value if isinstance(value, str | bool | int | float) else None
+            found = value if isinstance(value, str | bool | int | float) else None
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _value(operand, names)
+            found = not _value(operand, names)
         case ast.UnaryOp(op=sign, operand=ast.Constant(value=int() | float() as value)):
-            return -value if isinstance(sign, ast.USub) else value
+            found = -value if isinstance(sign, ast.USub) else value
         case ast.BoolOp(op=op, values=values):
-            return _joined(isinstance(op, ast.Or), values, names)
+            found = _joined(isinstance(op, ast.Or), values, names)
         case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [_value(item, names) for item in items]
+            found = [_value(item, names) for item in items]
         case ast.Attribute(value=inner, attr=key):
-            return _look_up(_value(inner, names), key)
+            found = _look_up(_value(inner, names), key)
         case ast.Subscript(value=inner, slice=ast.Constant(value=str() | int() as key)):
-            return _look_up(_value(inner, names), key)
+            found = _look_up(_value(inner, names), key)
         case ast.Compare():
-            return _compared(tree, names)
-    raise ConditionError("This condition holds something that is not on the list.")
+            found = _compared(tree, names)
+        case _:
+            raise ConditionError("This condition holds something that is not on the list.")
+    return found
 
 
 def _joined(wanted: bool, values: list[ast.expr], names: dict[str, Json]) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import NoReturn
 
@@ -135,7 +136,10 @@ def _number(token: Token) -> int | float:
     try:
         return int(token.text)
     except ValueError:
-        return float(token.text)
+        number = float(token.text)
+    if not math.isfinite(number):
+        raise TemplateError("This number is too large.", token.line)
+    return number
 
 
 def too_deep(line: int) -> NoReturn:

@@ -15,10 +15,10 @@ from retoma.model.flow import InputType
 T = TypeVar("T")
 
 KEYS = (
-    "id", "type", "content", "to", "transitions", "options", "wait", "input_type", "input_options", "input_default",
-    "save_to", "timeout", "required_context", "default_context", "context_schema", "do", "tool_call", "undo", "tools",
-    "on_error", "on_denied", "on_signal", "on_timeout", "on_interrupt", "on_signal_default", "metadata", "messages",
-    "agent",
+    "id", "type", "content", "to", "transitions", "options", "wait", "input_type", "input_options",
+    "input_default", "save_to", "timeout", "required_context", "default_context", "context_schema", "do",
+    "tool_call", "undo", "tools", "on_error", "on_denied", "on_signal", "on_timeout", "on_interrupt",
+    "on_signal_default", "metadata", "messages", "agent",
 )  # fmt: skip
 _NODE_TYPES: tuple[NodeType, ...] = ("text", "question", "tool", "format", "start")
 _INPUT_TYPES: tuple[InputType, ...] = ("text", "confirm", "choice", "int", "float", "secret")

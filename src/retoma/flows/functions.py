@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
+from retoma.errors import Invalid
 from retoma.model.codec import Json, encode
 
 MAX_TEXT = 1 << 20
 MAX_WIDTH = 1_000
+MAX_NUMBER = 10**300
 
 _VERB = re.compile(r"%([-+ #0]*)(\d*)(?:\.(\d*))?(.)", re.DOTALL)
 
@@ -19,7 +23,7 @@ class FunctionError(ValueError):
 
 
 def show(value: Json) -> str:
-    """Return `value` as a template prints it: numbers without exponent, nothing for null, JSON for the rest."""
+    """Return `value` as a template prints it: plain digits, nothing for null, JSON for maps and lists."""
     match value:
         case None:
             return ""
@@ -36,7 +40,8 @@ def show(value: Json) -> str:
 def number(value: int | float) -> str:
     """Return a number in plain digits: 1000000, 0.5; a whole float has no fraction."""
     if isinstance(value, int):
-        return str(value)
+        # Python refuses to write out more digits than this, and no data from JSON has them.
+        return str(value) if abs(value) < MAX_NUMBER else "∞"
     if not math.isfinite(value):
         return str(value)
     text = format(Decimal(repr(value)), "f")
@@ -44,7 +49,10 @@ def number(value: int | float) -> str:
 
 
 def to_json(value: Json) -> str:
-    return encode(value).decode()
+    try:
+        return encode(value).decode()
+    except Invalid as error:
+        raise FunctionError(error.message) from error
 
 
 def compare(function: str, left: Json, right: Json) -> bool:
@@ -140,40 +148,59 @@ def _formatted(match: re.Match[str], value: Json) -> str:
 
 
 def _verb(verb: str, value: Json, precision: int | None) -> str | None:
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    match verb:
-        case "s" | "v":
-            return show(value)[:precision]
-        case "q":
-            return to_json(show(value))
-        case "t" if isinstance(value, bool):
-            return show(value)
-        case "d" if numeric and isinstance(value, int | float) and value == int(value):
-            return str(int(value))
-        case "x" | "X" if isinstance(value, int) and numeric:
-            return format(value, verb)
-        case "f" | "e" | "g" if numeric and isinstance(value, int | float):
-            if verb == "g" and precision is None:
-                return number(value)
-            return format(float(value), f".{6 if precision is None else precision}{verb}")
-        case _:
-            return None
+    """Return `value` as `verb` writes it, None when the two do not go together."""
+    text: str | None = None
+    number_like = isinstance(value, int | float) and not isinstance(value, bool)
+    match verb, value:
+        case "s" | "v", _:
+            text = show(value)[:precision]
+        case "q", _:
+            text = to_json(show(value))
+        case "t", bool():
+            text = show(value)
+        case "d" | "x" | "X", int() if number_like:
+            text = format(value, verb)
+        case "d", float() if value.is_integer():
+            text = str(int(value))
+        case "g", int() | float() if number_like and precision is None:
+            text = number(value)
+        case "f" | "e" | "g", int() | float() if number_like and abs(value) < MAX_NUMBER:
+            text = format(float(value), f".{6 if precision is None else precision}{verb}")
+    return text
+
+
+_KINDS = {
+    bool: "true or false",
+    int: "an int",
+    float: "a float",
+    str: "a text",
+    list: "a list",
+    dict: "a map",
+}
 
 
 def kind(value: Json) -> str:
     """Name the type for a sentence."""
-    match value:
-        case None:
-            return "nothing"
-        case bool():
-            return "true or false"
-        case int():
-            return "an int"
-        case float():
-            return "a float"
-        case str():
-            return "a text"
-        case list():
-            return "a list"
-        case _:
-            return "a map"
+    return "nothing" if value is None else _KINDS[type(value)]
+
+
+def _any_equal(first: Json, *others: Json) -> bool:
+    return any(equal(first, other) for other in others)
+
+
+# `and` and `or` are not here: they stop at the first value that decides, so they are the evaluator's.
+FUNCTIONS: dict[str, Callable[..., Json]] = {
+    "eq": _any_equal,
+    "ne": lambda left, right: not equal(left, right),
+    "lt": partial(compare, "lt"),
+    "le": partial(compare, "le"),
+    "gt": partial(compare, "gt"),
+    "ge": partial(compare, "ge"),
+    "not": lambda value: not value,
+    "len": length,
+    "index": index,
+    "printf": printf,
+    "default": default,
+    "coalesce": coalesce,
+    "toJson": to_json,
+}

@@ -13,7 +13,7 @@ Style = Literal["mermaid", "dot"]
 def graph(
     flow: Flow, style: Style = "mermaid", *, visited: Collection[str] = (), current: str | None = None
 ) -> str:
-    """Return the picture as text. `visited` are node ids, of which those the flow does not have are left out."""
+    """Return the picture as text. `visited` ids that the flow does not have are left out."""
     numbers = {node_id: f"n{at}" for at, node_id in enumerate(flow.nodes)}
     marks = {node_id: "visited" for node_id in visited if node_id in numbers}
     if current in numbers and current is not None:

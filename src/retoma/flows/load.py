@@ -1,4 +1,4 @@
-"""From a directory, or from the bytes of a stored version, to a Flow. The only file of this package that reads files."""
+"""From a directory, or from the bytes of a stored version, to a Flow. Here alone this package reads files."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _TOOLS = ("tools.yaml", "tools.yml", "tools.json")
 def load(path: str | os.PathLike[str]) -> Flow:
     """Return the flow in the directory `path`.
 
-    Raises NotFound when there is no such directory, and Invalid (`flow_invalid`, with `problems`) naming everything
-    that is wrong in any of its files. What is sound to read may still not be sound to run: see `check`.
+    Raises NotFound when there is no such directory, and Invalid (`flow_invalid`, with `problems`) naming
+    everything that is wrong in any of its files. What reads well may still not run: see `check`.
     """
     files, problems = _read(path)
     return _build(_name(path), files, problems)
 
 
 def read_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
-    """Return the files that define the flow in the directory `path`, by their path below it, `/`-separated."""
+    """Return the files that define the flow in the directory `path`, by their path below it."""
     files, problems = _read(path)
     if problems:
         raise refusal(_name(path), problems)

@@ -1,4 +1,4 @@
-"""A flow as it was read: nodes, names and the bytes they came from. Data only; nothing here decides or reads."""
+"""A flow as it was read: nodes, names and the bytes they came from. Data only: nothing here decides."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Problem(msgspec.Struct, frozen=True, order=True):
 
 
 class Transition(msgspec.Struct, frozen=True):
-    """One way out. Without `condition` and `text` it is unconditional; `text` is the input that selects it."""
+    """One way out, unconditional without `condition` and `text`; `text` is the input that selects it."""
 
     to: str
     condition: str = ""
@@ -60,8 +60,8 @@ class Message(msgspec.Struct, frozen=True):
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One node. `lines` has the line of each key that the author wrote, known or not.
 
-    `content_line` is the line of the file at which `content` begins. `unsupported` names the keys that this version
-    reads but cannot run.
+    `content_line` is the line of the file at which `content` begins. `unsupported` names the keys that this
+    version reads but cannot run.
     """
 
     id: str
@@ -131,8 +131,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """A flow, whole: its nodes by id and the files that define it.
 
-    `version` identifies the files' content and paths: BLAKE3 over the files sorted by path, each path and each
-    content led by its length, so that no two different sets of files read the same.
+    `version` identifies the files' content and paths: BLAKE3 over the files sorted by path, each path and
+    each content led by its length, so that no two different sets of files read the same.
     """
 
     name: str

@@ -9,7 +9,7 @@ _NAMES = {bool: "bool", int: "int", float: "float", str: "string", list: "list",
 
 
 def unmet(node: Node, context: JsonMap) -> str | None:
-    """Return what `context` lacks for `node`, as a sentence that names the node and every key; None when all is met."""
+    """Return what `context` lacks for `node`, in a sentence naming node and keys; None when all is met."""
     missing = [key for key in node.required_context if not _has(context, key)]
     missing += [key for key in node.context_schema if key not in context and key not in missing]
     if missing:

@@ -1,4 +1,4 @@
-"""One step of a flow, decided: from where it stands and what came in, to what happened. Nothing is performed here."""
+"""One step of a flow, decided: from where it stands and what came in, to what happened. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def step(flow: Flow, position: Position, text: str, *, locale: str = "") -> Step
 
 
 def proceed(flow: Flow, position: Position, *, locale: str = "") -> Step:
-    """Go on from a node that was entered and does not wait, as after a step that stopped at its bound of nodes."""
+    """Go on from a node that was entered and does not wait, as after a step that stopped at its bound."""
     node = _node_at(flow, position)
     if position.status != "active":
         raise Refused(
@@ -63,7 +63,7 @@ def signal(flow: Flow, position: Position, name: str, *, locale: str = "") -> St
 
 
 def meets(flow: Flow, position: Position) -> str | None:
-    """Return what the current node requires and the context does not meet, as a sentence; None when all is met."""
+    """Return, as a sentence, what the current node requires and the context does not meet; else None."""
     node = flow.nodes.get(position.node or "")
     return unmet(node, position.context) if node else None
 

@@ -1,4 +1,4 @@
-"""The words of a template: the subset of Go's text/template that the flow format names, its pieces and its tree.
+"""The words of a template (the subset of Go's text/template that flows have), its pieces and its tree.
 
 The tree has no definition, no include and no method call: it can do nothing but look up.
 """
@@ -24,7 +24,7 @@ FUNCTIONS: dict[str, tuple[int, int]] = {
 
 
 class TemplateError(Invalid):
-    """A template does not parse, or rendering it passed a limit. `line` counts from 1 in the template's text."""
+    """A template does not parse, or rendering it passed a limit. `line` counts from 1 in its text."""
 
     def __init__(self, message: str, line: int, hint: str = "") -> None:
         super().__init__(message, code="flow_template", hint=hint)
@@ -123,7 +123,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 def pieces(template: str) -> Iterator[Text | tuple[str, int]]:
-    """Cut the template into literal text and (inside of an action, line); trim markers and comments are applied."""
+    """Cut the template into literal text and (inside of an action, line), trimmed as its markers say."""
     at, trim = 0, False
     counted, line = 0, 1
     while True:

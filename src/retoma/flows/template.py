@@ -1,7 +1,7 @@
 """Rendering: templates over plain data, evaluated by look-up alone.
 
-A look-up goes through maps by key and nothing else, so no attribute of a Python object can be reached. Each render
-has a budget (`MAX_OUTPUT`, `MAX_ITERATIONS`, `MAX_WORK`); past it the node fails instead of the process.
+A look-up goes through maps by key and nothing else, so no attribute of a Python object can be reached. Each
+render has a budget (`MAX_OUTPUT`, `MAX_ITERATIONS`, `MAX_WORK`); past it the node fails, not the process.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from retoma.flows import functions
 from retoma.flows.blocks import parse
-from retoma.flows.functions import FunctionError, show
+from retoma.flows.functions import FUNCTIONS, FunctionError, kind, show
 from retoma.flows.syntax import (
     Assign,
     Branch,
@@ -65,7 +64,7 @@ def check(template: str) -> None:
 
 
 def paths(template: str) -> list[tuple[str, int]]:
-    """Return each top-level key that is printed bare, with its line: what a missing value would leave empty."""
+    """Return each key that is printed bare at the top, with its line: what would be empty if missing."""
     return [
         (part.value.path[0], part.line)
         for part in _parsed(template)
@@ -108,7 +107,7 @@ class _Run:
             case Text():
                 self._write(part.text, 0)
             case Show():
-                self._write(show(self.guarded(part.value, dot, part.line)), part.line)
+                self._show(part, dot)
             case Assign():
                 self._assign(part, self.guarded(part.value, dot, part.line))
             case Branch():
@@ -117,6 +116,13 @@ class _Run:
                 self._range(part, dot)
             case Jump():
                 raise _Break(part.word)
+
+    def _show(self, part: Show, dot: Json) -> None:
+        found = self.guarded(part.value, dot, part.line)
+        try:
+            self._write(show(found), part.line)
+        except FunctionError as error:
+            raise TemplateError(str(error), part.line) from error
 
     def _write(self, text: str, line: int) -> None:
         self._size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
@@ -203,7 +209,7 @@ class _Run:
     def _call(self, call: Call, dot: Json) -> Json:
         if call.function in ("and", "or"):
             return self._shortcut(call, dot)
-        return _apply(call.function, [self._evaluate(one, dot, call.line) for one in call.arguments])
+        return FUNCTIONS[call.function](*(self._evaluate(one, dot, call.line) for one in call.arguments))
 
     def _shortcut(self, call: Call, dot: Json) -> Json:
         found: Json = None
@@ -212,30 +218,6 @@ class _Run:
             if bool(found) is (call.function == "or"):
                 break
         return found
-
-
-def _apply(function: str, values: list[Json]) -> Json:
-    match function:
-        case "eq":
-            return any(functions.equal(values[0], other) for other in values[1:])
-        case "ne":
-            return not functions.equal(*values)
-        case "not":
-            return not values[0]
-        case "len":
-            return functions.length(values[0])
-        case "index":
-            return functions.index(*values)
-        case "printf":
-            return functions.printf(*values)
-        case "default":
-            return functions.default(*values)
-        case "coalesce":
-            return functions.coalesce(*values)
-        case "toJson":
-            return functions.to_json(values[0])
-        case _:
-            return functions.compare(function, values[0], values[1])
 
 
 def _walk(found: Json, path: tuple[str, ...]) -> Json:
@@ -257,4 +239,4 @@ def _pairs(found: Json, line: int) -> list[tuple[Json, Json]]:
         case int() if not isinstance(found, bool):
             return [(at, at) for at in range(min(found, MAX_ITERATIONS + 1))]
         case _:
-            raise TemplateError(f"A range cannot go through {functions.kind(found)}.", line)
+            raise TemplateError(f"A range cannot go through {kind(found)}.", line)

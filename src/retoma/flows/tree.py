@@ -1,8 +1,8 @@
 """YAML and JSON as the author wrote them: each scalar with its text and its place.
 
-The text is kept beside the value so that an option written as a bare `yes` or `1` stays that text. Values follow
-YAML 1.2: only `true` and `false` are booleans. Built from parser events without recursion: nothing that a document
-says can construct an object, exhaust the stack or expand past `MAX_NODES`.
+The text is kept beside the value so that an option written as a bare `yes` or `1` stays that text. Values
+follow YAML 1.2: only `true` and `false` are booleans. Built from parser events without recursion: no document
+can construct an object, exhaust the stack or expand past `MAX_NODES`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _WORDS: dict[str, Json] = {
 
 
 class Scalar(msgspec.Struct, frozen=True):
-    """`text` as written, `value` as meant; `text_line` is where the text itself begins (a block starts below)."""
+    """`text` as written, `value` as meant; the text itself begins at `text_line` (a block starts below)."""
 
     text: str
     value: Json
@@ -65,7 +65,7 @@ class TreeError(Invalid):
 
 
 def read(text: str, *, first_line: int = 1) -> Tree | None:
-    """Return the one document of `text`, or None when it says nothing. Lines are counted from `first_line`."""
+    """Return the one document of `text`, or None when it says nothing. Lines count from `first_line`."""
     builder = _Builder(first_line)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):

@@ -42,7 +42,7 @@ def refusal(name: str, problems: Iterable[Problem]) -> Invalid:
 
 
 def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
-    """Yield what the nodes together get wrong. `broken` are ids whose files did not read: they may be named."""
+    """Yield what the nodes together get wrong. `broken` ids, whose files did not read, may be named."""
     for node in flow.nodes.values():
         yield from _targets(flow, node, broken)
         yield from _unsupported(node)

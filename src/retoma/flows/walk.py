@@ -119,7 +119,7 @@ class Walk:
     def _enter(self, node: Node) -> None:
         sets = {key: value for key, value in node.default_context.items() if key not in self._context}
         self._context |= sets
-        lacking = unmet(node, self._context)
+        lacking = unmet(node, self._context) or _beyond(node)
         self._visits.append(Visit(node=node.id, content="" if lacking else self.content(node), sets=sets))
         if lacking:
             raise _Failed(lacking)
@@ -140,13 +140,17 @@ class Walk:
         return self._end("finished")
 
     def _way(self, node: Node, given: Answer, context: JsonMap) -> str | None:
-        """Return where `given` leads: a way whose condition holds, a refusal's, else the unconditional one."""
+        """Return where `given` leads: a way whose condition holds, a refusal's, the unconditional one."""
         if given.option is not None and given.option.to:
             return given.option.to
         for way in node.transitions:
-            if (way.condition or way.text) and _selects(way.text, given.value):
-                if condition.holds(way.condition, input=given.value, context=context, ans=self._ans):
-                    return way.to
+            conditional = way.condition or way.text
+            if (
+                conditional
+                and _selects(way.text, given.value)
+                and self._holds(way.condition, given.value, context)
+            ):
+                return way.to
         if node.on_denied and answer.is_refusal(given.value):
             return node.on_denied
         always = (way.to for way in node.transitions if not way.condition and not way.text)
@@ -161,7 +165,7 @@ class Walk:
     def _options(self, node: Node) -> Sequence[Option]:
         """Return the options that are open here, as they are shown."""
         data = self._data()
-        open_ones = [option for option in node.options if self._holds(option.condition)]
+        open_ones = [option for option in node.options if self._open(option.condition)]
         open_ones += [Option(text) for text in node.input_options] if not node.options else []
         return [
             msgspec.structs.replace(option, text=template.render(option.text, data)) for option in open_ones
@@ -174,17 +178,21 @@ class Walk:
         return (confirmation(text) or "yes") if node.asks == "confirm" else text
 
     def _wording(self, node: Node) -> Message | None:
-        """Return the first wording that holds, in the locale, its language, or the first locale that is written."""
+        """Return the first wording that holds, in the locale, its language, or else as written first."""
         if node.type != "format":
             return None
         for wordings in _by_locale(node, self._locale):
             for wording in wordings:
-                if self._holds(wording.condition):
+                if self._open(wording.condition):
                     return wording
         return None
 
-    def _holds(self, text: str) -> bool:
-        return condition.holds(text, input=self._ans, context=self._context, ans=self._ans)
+    def _holds(self, text: str, given: Json, context: JsonMap) -> bool:
+        return condition.holds(text, input=given, context=context, ans=self._ans)
+
+    def _open(self, text: str) -> bool:
+        # Before there is an input, `input` is the last one.
+        return self._holds(text, self._ans, self._context)
 
     def _data(self) -> dict[str, Json]:
         return {**self._context, "sys": {"ans": self._ans}}
@@ -210,12 +218,18 @@ class Walk:
         )
 
 
+def _beyond(node: Node) -> str | None:
+    # `validate` says so before a run begins; here it holds for whoever did not ask it.
+    acts = [key for key in node.unsupported if key in ("do", "tool_call", "agent", "type")]
+    return f"The node {node.id!r} has {acts[0]!r}, and this version does not run tools yet." if acts else None
+
+
 def _selects(text: str, value: Json) -> bool:
     return not text or (isinstance(value, str) and value.strip().casefold() == text.casefold())
 
 
 def _by_locale(node: Node, locale: str) -> list[tuple[Message, ...]]:
-    """Return the wordings to try: pt_BR.UTF-8 reads `pt-BR`, else `pt`, else another `pt-…`, else what is first."""
+    """Return the wordings to try: for pt_BR.UTF-8 `pt-BR`, `pt`, another `pt-…`, then what is first."""
     wanted = locale.split(".", maxsplit=1)[0].replace("_", "-").lower()
     language = wanted.split("-")[0]
     written = {name.replace("_", "-").lower(): wordings for name, wordings in node.messages.items()}

@@ -1,4 +1,4 @@
-"""The picture of a flow: every node and way once, marks for a session, and texts that cannot break out of it."""
+"""The picture of a flow: every node and way, marks for a session, and texts that cannot break out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from retoma.flows import graph, parse
 FLOW = parse(
     "made",
     {
-        "start.md": b"---\noptions:\n  - {text: 'Say \"hi\"|<b>', to: sub/end}\n  - {text: B, to: alias}\n---\n",
+        "start.md": b"""---
+options:
+  - {text: 'Say "hi"|<b>', to: sub/end}
+  - {text: B, to: alias}
+---
+""",
         "sub/end.md": b"---\nid: alias\non_denied: start\nwait: true\non_timeout: start\n---\n",
     },
 )

@@ -1,4 +1,4 @@
-"""From files to a flow: what is a node, what it says, and everything that is wrong, told at once and with its place."""
+"""From files to a flow: what is a node, what it says, and all that is wrong, told at once with its place."""
 
 from __future__ import annotations
 
@@ -122,30 +122,58 @@ def test_the_entry_is_the_first_name_that_exists(names: list[str], entry: str) -
 
 
 def test_what_is_not_a_node() -> None:
-    flow = parse("made", {"start.md": b"a", "README.md": b"---\n", "sub/README.md": b"---\n", "tools.yaml": b"[",
-                          ".git/x.md": b"---\n", "a/.b/c.md": b"---\n", "notes.txt": b""})  # fmt: skip
+    flow = parse(
+        "made",
+        {
+            "start.md": b"a",
+            "README.md": b"---\n",
+            "sub/README.md": b"---\n",
+            "tools.yaml": b"[",
+            ".git/x.md": b"---\n",
+            "a/.b/c.md": b"---\n",
+            "notes.txt": b"",
+        },
+    )
     assert list(flow.nodes) == ["start"]
 
 
 def test_the_version_tells_contents_paths_and_borders_apart() -> None:
     one = parse("x", {"start.md": b"ab", "b.md": b""}).version
     assert one == parse("other", {"b.md": b"", "start.md": b"ab"}).version
-    assert len({one, parse("x", {"start.md": b"a", "b.md": b"b"}).version,
+    assert (
+        len(
+            {
+                one,
+                parse("x", {"start.md": b"a", "b.md": b"b"}).version,
                 parse("x", {"start.md": b"ab", "c.md": b""}).version,
-                parse("x", {"start.md": b"ab"}).version}) == 4  # fmt: skip
+                parse("x", {"start.md": b"ab"}).version,
+            }
+        )
+        == 4
+    )
 
 
 def test_all_problems_of_all_files_are_told_at_once() -> None:
-    found = problems({
-        "start.md": b"---\nwait: maybe\nto: nowhere\ntransitions: x\n---\n{{ if .a }}",
-        "a.md": b"---\nto: start\n",
-        "b.yaml": b"to: [1, 2]\ncontent: 'x",
-        "c.json": b'{"to": "start",\n "to": "x"}',
-        "d.md": b"ok\n\xff",
-    })  # fmt: skip
+    found = problems(
+        {
+            "start.md": b"---\nwait: maybe\nto: nowhere\ntransitions: x\n---\n{{ if .a }}",
+            "a.md": b"---\nto: start\n",
+            "b.yaml": b"to: [1, 2]\ncontent: 'x",
+            "c.json": b'{"to": "start",\n "to": "x"}',
+            "d.md": b"ok\n\xff",
+        }
+    )
     places = [(problem.file, problem.line) for problem in found]
-    assert places == [("a.md", 1), ("b.yaml", 2), ("c.json", 2), ("d.md", 2),
-                      ("start.md", 2), ("start.md", 3), ("start.md", 4), ("start.md", 6)]  # fmt: skip
+    assert places == [
+        ("a.md", 1),
+        ("b.yaml", 2),
+        ("c.json", 2),
+        ("d.md", 2),
+        ("start.md", 2),
+        ("start.md", 3),
+        ("start.md", 4),
+        ("start.md", 6),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +247,14 @@ def test_merge_keys_and_anchors_work() -> None:
 
 
 def test_a_format_node_keeps_its_wordings() -> None:
-    text = "type: format\nmessages:\n  en:\n    - text: Hi\n      condition: input == 'a'\n    - Hello\n  pt: [Oi]\n"
+    text = """type: format
+messages:
+  en:
+    - text: Hi
+      condition: input == 'a'
+    - Hello
+  pt: [Oi]
+"""
     messages = node_file("a.yaml", text).nodes["a"].messages
     assert messages == {
         "en": (Message("Hi", "input == 'a'", 4), Message("Hello", "", 6)),

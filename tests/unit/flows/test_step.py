@@ -44,8 +44,13 @@ class Driver:
 
     @property
     def position(self) -> Position:
-        return Position(node=self.node, status=self.last.status, context=self.context, ans=self.last.ans,
-                        visits=len(self.history))  # fmt: skip
+        return Position(
+            node=self.node,
+            status=self.last.status,
+            context=self.context,
+            ans=self.last.ans,
+            visits=len(self.history),
+        )
 
     def type(self, text: str) -> Step:
         return self.applied(step(self.flow, self.position, text, locale=self.locale))
@@ -89,8 +94,14 @@ transitions:
   - {to: named, text: Labelled}
 """
     ends = dict.fromkeys(["denied", "last", "always", "small", "small2", "named"], "|x")
-    for typed, node in [("A", "small"), ("no way", "small"), ("deny", "denied"), ("N", "denied"), ("z", "always"),
-                        ("labelled", "named")]:  # fmt: skip
+    for typed, node in [
+        ("A", "small"),
+        ("no way", "small"),
+        ("deny", "denied"),
+        ("N", "denied"),
+        ("z", "always"),
+        ("labelled", "named"),
+    ]:
         driver = Driver(made(start=f"{head}|?", **ends))
         driver.type(typed)
         assert driver.node == node, typed
@@ -114,9 +125,20 @@ def test_a_node_that_does_not_wait_and_has_no_open_way_asks() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "default", "kept"),
-    [("Y", "", "yes"), ("TRUE", "", "yes"), ("1", "", "yes"), ("yes", "", "yes"), ("n", "", "no"), ("False", "", "no"),
-     ("0", "", "no"), ("", "", "yes"), ("", "n", "no"), (" ", "no", "no"), ("", "rubbish", "yes")],
-)  # fmt: skip
+    [
+        ("Y", "", "yes"),
+        ("TRUE", "", "yes"),
+        ("1", "", "yes"),
+        ("yes", "", "yes"),
+        ("n", "", "no"),
+        ("False", "", "no"),
+        ("0", "", "no"),
+        ("", "", "yes"),
+        ("", "n", "no"),
+        (" ", "no", "no"),
+        ("", "rubbish", "yes"),
+    ],
+)
 def test_confirm_is_kept_as_yes_or_no(typed: str, default: str, kept: str) -> None:
     head = f"input_type: confirm\nsave_to: ok\nto: end\non_denied: out\ninput_default: {default}"
     driver = Driver(made(start=f"{head}|?", end="|x", out="|x"))
@@ -147,9 +169,14 @@ options:
 
 @pytest.mark.parametrize(
     ("typed", "node", "kept"),
-    [("short ONE", "a", "Short one"), ("1", "a", "Short one"), ("2", "b", "3"), ("3", "b", "3"),
-     ("the long one", "c", "The long one")],
-)  # fmt: skip
+    [
+        ("short ONE", "a", "Short one"),
+        ("1", "a", "Short one"),
+        ("2", "b", "3"),
+        ("3", "b", "3"),
+        ("the long one", "c", "The long one"),
+    ],
+)
 def test_a_choice_is_made_by_text_or_by_number_in_the_list_shown(typed: str, node: str, kept: str) -> None:
     driver = Driver(made(start=f"{CHOICE}|?", a="|a", b="|b", c="|c"), {"adjective": "long"})
     assert driver.last.prompt is not None
@@ -196,10 +223,22 @@ def test_a_terminal_choice_takes_one_of_its_options() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "typed", "kept"),
-    [("int", " 42 ", 42), ("int", "-7", -7), ("float", "2.5", 2.5), ("float", "3", 3.0), ("float", "1e3", 1000.0),
-     ("int", "x", None), ("int", "1.5", None), ("int", "9" * 30, None), ("int", "", None), ("float", "nan", None),
-     ("float", "inf", None), ("float", "1e999", None), ("float", "1_0", None)],
-)  # fmt: skip
+    [
+        ("int", " 42 ", 42),
+        ("int", "-7", -7),
+        ("float", "2.5", 2.5),
+        ("float", "3", 3.0),
+        ("float", "1e3", 1000.0),
+        ("int", "x", None),
+        ("int", "1.5", None),
+        ("int", "9" * 30, None),
+        ("int", "", None),
+        ("float", "nan", None),
+        ("float", "inf", None),
+        ("float", "1e999", None),
+        ("float", "1_0", None),
+    ],
+)
 def test_numbers_are_saved_as_numbers_and_anything_else_is_asked_again(
     kind: str, typed: str, kept: Json
 ) -> None:
@@ -220,8 +259,10 @@ def test_an_empty_input_means_the_default() -> None:
 
 
 def test_a_secret_is_used_and_never_kept() -> None:
-    flow = made(start="input_type: secret\nsave_to: pin\ntransitions: [{to: ok, condition: input == '1234'}]|?",
-                ok="|{{ .pin }} {{ .sys.ans }}")  # fmt: skip
+    flow = made(
+        start="input_type: secret\nsave_to: pin\ntransitions: [{to: ok, condition: input == '1234'}]|?",
+        ok="|{{ .pin }} {{ .sys.ans }}",
+    )
     driver = Driver(flow)
     assert "9999" not in str(driver.type("9999"))
     done = driver.type("1234")
@@ -232,16 +273,20 @@ def test_a_secret_is_used_and_never_kept() -> None:
 
 
 def test_default_context_is_overridden_by_what_is_given_and_elsewhere_fills_what_is_absent() -> None:
-    flow = made(start="default_context: {a: 1, b: 2}\nto: next|{{ .a }}{{ .b }}",
-                next="default_context: {b: 9, c: 3}|{{ .b }}{{ .c }}")  # fmt: skip
+    flow = made(
+        start="default_context: {a: 1, b: 2}\nto: next|{{ .a }}{{ .b }}",
+        next="default_context: {b: 9, c: 3}|{{ .b }}{{ .c }}",
+    )
     driver = Driver(flow, {"b": 7, "x": None})
     assert [visit.content for visit in driver.last.visits] == ["17", "73"]
     assert driver.context == {"a": 1, "b": 7, "c": 3, "x": None}
 
 
 def test_missing_keys_stop_the_flow_and_are_all_named() -> None:
-    driver = Driver(made(start="to: next|x", next="required_context: [a, b.c, d]\ncontext_schema: {e: int}|y"),
-                    {"a": 1, "b": {"c": 0}})  # fmt: skip
+    driver = Driver(
+        made(start="to: next|x", next="required_context: [a, b.c, d]\ncontext_schema: {e: int}|y"),
+        {"a": 1, "b": {"c": 0}},
+    )
     assert driver.last.status == "finished"
     assert "'next' needs 'd', 'e'" in driver.last.failure
     assert driver.node == "next"
@@ -249,9 +294,14 @@ def test_missing_keys_stop_the_flow_and_are_all_named() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
-    [("string", ["x"], [1, None]), ("int", [1, 2.0], [1.5, True, "1"]), ("float", [1, 1.5], ["1", False]),
-     ("bool", [True], [1, "true"]), ("[int]", [[], [1, 2.0]], [[1, "x"], 1, "[]"])],
-)  # fmt: skip
+    [
+        ("string", ["x"], [1, None]),
+        ("int", [1, 2.0], [1.5, True, "1"]),
+        ("float", [1, 1.5], ["1", False]),
+        ("bool", [True], [1, "true"]),
+        ("[int]", [[], [1, 2.0]], [[1, "x"], 1, "[]"]),
+    ],
+)
 def test_a_schema_is_met_or_names_node_key_expected_and_got(
     kind: str, good: list[Json], bad: list[Json]
 ) -> None:
@@ -337,8 +387,13 @@ def test_a_node_that_is_gone_is_not_found_and_a_finished_flow_takes_no_input() -
 
 
 def test_signals_go_to_the_node_s_handler_then_to_the_entry_s_default() -> None:
-    flow = made(start="wait: true\nto: b\non_signal_default: {stop: out, timeout: late}|a",
-                b="wait: true\non_timeout: b2\non_signal: {nudge: b2}|b", b2="wait: true|c", out="|o", late="|l")  # fmt: skip
+    flow = made(
+        start="wait: true\nto: b\non_signal_default: {stop: out, timeout: late}|a",
+        b="wait: true\non_timeout: b2\non_signal: {nudge: b2}|b",
+        b2="wait: true|c",
+        out="|o",
+        late="|l",
+    )
     at_b = Position(node="b", status="waiting_for_input", context={"k": 1}, ans="x")
     for name, node in [("timeout", "b2"), ("nudge", "b2"), ("stop", "out")]:
         done = signal(flow, at_b, name)
@@ -361,9 +416,17 @@ messages:
 
 @pytest.mark.parametrize(
     ("locale", "n", "said"),
-    [("en", 50, "Big 50"), ("en_GB.UTF-8", 5, "Small 5"), ("pt_BR.UTF-8", 5, "Oi 5"), ("pt", 5, "Oi 5"),
-     ("fr", 5, "Small 5"), ("", 5, "Small 5"), ("C", 5, "Small 5"), ("de", 5, "Small 5")],
-)  # fmt: skip
+    [
+        ("en", 50, "Big 50"),
+        ("en_GB.UTF-8", 5, "Small 5"),
+        ("pt_BR.UTF-8", 5, "Oi 5"),
+        ("pt", 5, "Oi 5"),
+        ("fr", 5, "Small 5"),
+        ("", 5, "Small 5"),
+        ("C", 5, "Small 5"),
+        ("de", 5, "Small 5"),
+    ],
+)
 def test_a_format_node_speaks_the_locale(locale: str, n: int, said: str) -> None:
     assert start(made(start=f"{FORMAT}|"), {"n": n}, locale=locale).visits[0].content == said
     assert start(made(start=f"{FORMAT}|Head"), {"n": n}, locale=locale).visits[0].content == f"Head\n\n{said}"

@@ -160,9 +160,43 @@ def test_what_would_exhaust_the_process_fails_soon(template: str) -> None:
 
 
 PIECES = st.sampled_from(
-    ["{{", "}}", "{{-", "-}}", " ", "if", "else", "end", "range", "with", ".a", "$x", ":=", "|", "(", ")", '"', "`", "1",
-     "eq", "printf", "index", "/*", "*/", "\n", ",", "%d", "break", ".", "$", "name", "-", "é", "\\"]
-)  # fmt: skip
+    [
+        "{{",
+        "}}",
+        "{{-",
+        "-}}",
+        " ",
+        "if",
+        "else",
+        "end",
+        "range",
+        "with",
+        ".a",
+        "$x",
+        ":=",
+        "|",
+        "(",
+        ")",
+        '"',
+        "`",
+        "1",
+        "eq",
+        "printf",
+        "index",
+        "/*",
+        "*/",
+        "\n",
+        ",",
+        "%d",
+        "break",
+        ".",
+        "$",
+        "name",
+        "-",
+        "é",
+        "\\",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -63,7 +63,14 @@ def test_a_circle_that_never_waits_is_told_once_and_one_that_waits_never() -> No
 
 
 def test_keys_that_are_required_defaulted_or_saved_are_known_to_templates() -> None:
-    text = "---\nrequired_context: [a]\ndefault_context: {b: 1}\nwait: true\nsave_to: c\ncontext_schema: {d: int}\n---\n"
+    text = """---
+required_context: [a]
+default_context: {b: 1}
+context_schema: {d: int}
+wait: true
+save_to: c
+---
+"""
     assert told(start=text + "{{ .a }}{{ .b.c }}{{ .c }}{{ d }}{{ .sys.ans }}") == []
 
 
