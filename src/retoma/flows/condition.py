@@ -14,7 +14,7 @@ nothing is compiled, called or reached as an attribute. What a condition means:
 from __future__ import annotations
 
 import ast
-import warnings
+import re
 from functools import lru_cache
 
 from retoma.errors import Invalid
@@ -25,6 +25,7 @@ MAX_LENGTH = 1_000
 MAX_DEPTH = 50
 NAMES = ("input", "context", "sys")
 
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _CONSTANTS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None, "nil": None}
 
 
@@ -59,9 +60,7 @@ def _parsed(condition: str) -> ast.expr:
     if len(text) > MAX_LENGTH:
         raise ConditionError(f"This condition is longer than {MAX_LENGTH:,} characters.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text.replace("\n", " "), mode="eval").body
+        tree = ast.parse(_ESCAPE.sub(_escaped, text.replace("\n", " ")), mode="eval").body
     except SyntaxError as error:
         raise ConditionError(
             f"The condition {text!r} does not parse at column {error.offset or 1}.",
@@ -72,6 +71,11 @@ def _parsed(condition: str) -> ast.expr:
         raise ConditionError(f"The condition {text!r} does not parse.") from error
     _allow(tree, text, 0)
     return tree
+
+
+def _escaped(match: re.Match[str]) -> str:
+    # A backslash before anything else means itself: Python would say so with a warning.
+    return match.group() if match.group(1) in "\\'\"nrt" else f"\\\\{match.group(1)}"
 
 
 def _hint(text: str) -> str:

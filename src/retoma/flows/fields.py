@@ -25,6 +25,7 @@ _INPUT_TYPES: tuple[InputType, ...] = ("text", "confirm", "choice", "int", "floa
 _NOT_RUN = ("do", "tool_call", "undo", "agent")
 _WAY_KEYS = ("to", "to_node_id", "jump_to", "condition", "text")
 _TYPES = ("string", "int", "float", "bool")
+MAX_TIMEOUT_S = 10 * 365 * 86_400
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|w|d|h|m|s))")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
@@ -179,7 +180,7 @@ class Fields:
             return None
         parts = _DURATION.findall(text)
         seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in parts)
-        if "".join(amount + unit for amount, unit in parts) != text or seconds <= 0:
+        if "".join(amount + unit for amount, unit in parts) != text or not 0 < seconds <= MAX_TIMEOUT_S:
             self.problem(self.items[key].line, f"{key!r} cannot be {text!r}.", "Write a duration: 5s, 1m30s.")
             return None
         return seconds

@@ -16,6 +16,8 @@ from retoma.flows.validate import examine, refusal
 
 MAX_FILE = 1 << 20
 MAX_FILES = 10_000
+MAX_SIZE = 64 << 20
+MAX_DEPTH = 50
 _TOOLS = ("tools.yaml", "tools.yml", "tools.json")
 
 
@@ -75,6 +77,8 @@ class _Walk:
         self._real = root.resolve()
         self.files: dict[str, bytes] = {}
         self.problems: list[Problem] = []
+        self._size = 0
+        self._full = False
 
     def directory(self, path: Path, below: PurePosixPath) -> None:
         try:
@@ -83,7 +87,7 @@ class _Walk:
             self._problem(str(below), f"This directory cannot be read: {error.strerror}.")
             return
         for entry in entries:
-            if not entry.name.startswith(".") and len(self.files) < MAX_FILES:
+            if not entry.name.startswith("."):
                 self._entry(entry, below / entry.name)
 
     def _entry(self, entry: os.DirEntry[str], below: PurePosixPath) -> None:
@@ -92,10 +96,22 @@ class _Walk:
             return
         if entry.is_symlink() and not self._inside(entry, str(below), is_directory):
             return
-        if is_directory:
+        if is_directory and len(below.parts) > MAX_DEPTH:
+            self._problem(str(below), f"This directory is nested more than {MAX_DEPTH} deep.")
+        elif is_directory:
             self.directory(Path(entry.path), below)
-        elif entry.is_file():
+        elif entry.is_file() and self._has_room(str(below)):
             self._file(entry, str(below))
+
+    def _has_room(self, below: str) -> bool:
+        room = len(self.files) < MAX_FILES and self._size < MAX_SIZE
+        if not room and not self._full:
+            self._full = True
+            limits = f"{MAX_FILES:,} files and {MAX_SIZE >> 20} MiB"
+            self._problem(
+                below, f"A flow has at most {limits}, and this file is past that.", "Is this the directory?"
+            )
+        return room
 
     def _inside(self, entry: os.DirEntry[str], below: str, is_directory: bool) -> bool:
         target = Path(entry.path).resolve()
@@ -115,6 +131,7 @@ class _Walk:
             with Path(entry.path).open("rb") as file:
                 # One byte more than is allowed, so that what is too long shows without being read whole.
                 self.files[below] = file.read(MAX_FILE + 1)
+            self._size += len(self.files[below])
         except UnicodeEncodeError:
             self._problem(ascii(below), "The name of this file is not UTF-8.", "Rename it.")
         except OSError as error:
@@ -197,7 +214,15 @@ def _node(node_id: str, path: str, data: bytes) -> tuple[Node, list[Problem]]:
     if not isinstance(root, tree.Mapping):
         raise TreeError("A node must be a mapping of keys.", root.line, "Write key: value, one a line.")
     fields = Fields(path, root)
-    return fields.node(node_id, content, content_line), fields.problems
+    node = fields.node(node_id, content, content_line)
+    if (
+        path.endswith(".md")
+        and not text.startswith("---\n")
+        and text.lstrip().split("\n", 1)[0].rstrip() == "---"
+    ):
+        hint = "Begin the file with a line that is exactly ---."
+        fields.problems.append(Problem(path, 1, "warning", "This front matter is read as content.", hint))
+    return node, fields.problems
 
 
 def _text(data: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from blake3 import blake3
 
-from retoma.model.codec import Json, JsonMap
+from retoma.model.codec import JsonMap
 from retoma.model.flow import InputType
 
 NodeType: TypeAlias = Literal["text", "question", "tool", "format", "start"]
@@ -170,7 +170,3 @@ def version_of(files: Mapping[str, bytes]) -> str:
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
     return digest.hexdigest()
-
-
-def is_scalar(value: Json) -> bool:
-    return not isinstance(value, dict | list)

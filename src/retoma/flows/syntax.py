@@ -14,6 +14,7 @@ import msgspec
 from retoma.errors import Invalid
 
 MAX_DEPTH = 50
+MAX_ACTION = 4_000
 
 # name → fewest and most arguments (a pipe's left side counts as the last one)
 FUNCTIONS: dict[str, tuple[int, int]] = {
@@ -159,7 +160,9 @@ def _action(template: str, begin: int, line: int) -> tuple[str | None, int, bool
         return None, end.end(), left, end.group(1) is not None
     end_at = _close(template, start)
     if end_at < 0:
-        raise TemplateError("This {{ is not closed.", line, "End it with }}.")
+        raise TemplateError(
+            "This {{ is not closed.", line, f"End it with }}}}, within {MAX_ACTION:,} characters."
+        )
     inside = template[start:end_at]
     right = inside.endswith("-") and inside[-2:-1].isspace()
     return (inside[:-1] if right else inside), end_at + 2, left, right
@@ -167,7 +170,7 @@ def _action(template: str, begin: int, line: int) -> tuple[str | None, int, bool
 
 def _close(template: str, at: int) -> int:
     # Braces inside quotes do not close. A quote that is never closed is left to the tokens to complain about.
-    for mark in _QUOTED.finditer(template, at):
+    for mark in _QUOTED.finditer(template, at, at + MAX_ACTION):
         if mark.group() == "}}":
             return mark.start()
         if mark.group() == "{{":

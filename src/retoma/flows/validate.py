@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from difflib import get_close_matches
 
 from retoma.errors import Invalid
-from retoma.flows import condition, template
-from retoma.flows.model import Flow, Node, Problem
+from retoma.flows import answer, condition, template
+from retoma.flows.model import Flow, Node, Option, Problem
 
 _REASONS = {
     "do": "calls a tool",
@@ -48,7 +48,7 @@ def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
         yield from _unsupported(node)
         yield from _conditions(node)
         yield from _templates(flow, node)
-        yield from _shape(node)
+        yield from _shape(node, flow.entry)
     if not broken and flow.entry:
         yield from _unreachable(flow)
         yield from _endless(flow)
@@ -128,7 +128,7 @@ def _never_set(node: Node, text: str, line: int, known: set[str]) -> Iterator[Pr
             yield Problem(node.file, line + at - 1, "warning", f"Nothing in the flow sets {key!r}.", hint)
 
 
-def _shape(node: Node) -> Iterator[Problem]:
+def _shape(node: Node, entry: str) -> Iterator[Problem]:
     if node.type == "tool" and not {"do", "tool_call"} & set(node.lines):
         yield Problem(
             node.file, node.line("type"), "error", "A node of type tool needs 'do'.", "Name the tool in 'do'."
@@ -146,6 +146,10 @@ def _shape(node: Node) -> Iterator[Problem]:
             "A choice has no options.",
             "Add 'options' or 'input_options'.",
         )
+    yield from _default(node)
+    if node.on_signal_default and node.id != entry:
+        line = node.line("on_signal_default")
+        yield Problem(node.file, line, "warning", "'on_signal_default' does nothing outside the entry node.")
     if node.timeout_s is not None and not node.waits:
         yield Problem(
             node.file, node.line("timeout"), "warning", "'timeout' does nothing: the node does not wait."
@@ -161,6 +165,18 @@ def _shape(node: Node) -> Iterator[Problem]:
             "This node does not wait, and all its ways have conditions: when none holds, it asks for input.",
             "Add 'to', or 'wait: true'."
         )  # fmt: skip
+
+
+def _default(node: Node) -> Iterator[Problem]:
+    default = node.input_default
+    if not default or "{{" in default or node.options:
+        return
+    given = answer.understand(node, [Option(text) for text in node.input_options], None, default)
+    if isinstance(given, answer.Again) or given.unmatched:
+        message = f"'input_default' {default!r} is not an input that this node takes."
+        yield Problem(
+            node.file, node.line("input_default"), "error", message, "Give one that could be typed."
+        )
 
 
 def _unreachable(flow: Flow) -> Iterator[Problem]:

@@ -30,6 +30,12 @@ WALKS = [
     ("triage", {"product": "Lantern"}, ["my LOGIN", "n", "", "y"], "solved"),
     ("triage", {"product": "Lantern"}, ["dark", "12"], "call"),
     ("triage", {"product": "Lantern", "office_hours": False}, ["dark", "12"], "later"),
+    ("oncall", {}, ["disk full", "y", "1", "y", "slow", "it is slow", "0.5"], "close"),
+    ("oncall", {}, ["disk full", "n"], "handover"),
+    ("signup", {}, ["ada", "ada@example.org", "200", "36", "1", "Main St 1", "s3cret"], "done"),
+    ("signup", {}, ["kid@example.org", "9"], "too-young"),
+    ("quiz", {}, ["venus", "hint", "Mars", "3", "Lyon", "2", "9", "11"], "end"),
+    ("cadastro", {}, ["", "Ana", "70", "3", "n", "Ana", "30", "1", "ana@example.org", "y"], "fim"),
 ]
 
 

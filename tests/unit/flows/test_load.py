@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -323,6 +324,13 @@ class TestDirectory:
     def test_a_link_in_a_circle_is_refused(self, root: Path) -> None:
         (root / "sub" / "up").symlink_to(root)
         with pytest.raises(Invalid, match="sub/up:1: This link leads back"):
+            load(root)
+
+    def test_a_directory_that_is_no_flow_is_not_read_to_its_end(
+        self, root: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(import_module("retoma.flows.load"), "MAX_FILES", 2)
+        with pytest.raises(Invalid, match="past that"):
             load(root)
 
     def test_a_broken_link_and_a_pipe_are_no_nodes(self, root: Path) -> None:
