@@ -43,11 +43,12 @@ def refusal(name: str, problems: Iterable[Problem]) -> Invalid:
 
 def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
     """Yield what the nodes together get wrong. `broken` ids, whose files did not read, may be named."""
+    known = _known_keys(flow)
     for node in flow.nodes.values():
         yield from _targets(flow, node, broken)
         yield from _unsupported(node)
         yield from _conditions(node)
-        yield from _templates(flow, node)
+        yield from _templates(node, known)
         yield from _shape(node, flow.entry)
     if not broken and flow.entry:
         yield from _unreachable(flow)
@@ -55,12 +56,11 @@ def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
 
 
 def _targets(flow: Flow, node: Node, broken: Collection[str]) -> Iterator[Problem]:
-    names = [*flow.nodes, *flow.aliases]
     for key, target, line in node.targets():
         if target == "rollback" and key in ("to", "on_error"):
             continue
         if flow.resolve(target) is None and target not in broken:
-            near = get_close_matches(target, names, 1)
+            near = get_close_matches(target, [*flow.nodes, *flow.aliases], 1)
             hint = f"Did you mean {near[0]!r}?" if near else "Add a file with that name, or correct it."
             yield Problem(
                 node.file, line, "error", f"{key!r} leads to {target!r}, which is not a node.", hint
@@ -84,12 +84,11 @@ def _conditions(node: Node) -> Iterator[Problem]:
             yield from _tried(node, line, condition.check, text)
 
 
-def _templates(flow: Flow, node: Node) -> Iterator[Problem]:
+def _templates(node: Node, known: set[str]) -> Iterator[Problem]:
     texts = [(node.content, node.content_line)]
     texts += [(option.text, option.line) for option in node.options]
     texts += [(text, node.line("input_options")) for text in node.input_options]
     texts += [(one.text, one.line) for wordings in node.messages.values() for one in wordings]
-    known = _known_keys(flow)
     for text, line in texts:
         yield from _tried(node, line, template.check, text)
         yield from _never_set(node, text, line, known)
@@ -196,24 +195,25 @@ def _unreachable(flow: Flow) -> Iterator[Problem]:
 
 def _endless(flow: Flow) -> Iterator[Problem]:
     """Warn of a circle of nodes that neither wait nor choose: once in it, a flow never comes out."""
-    told: set[str] = set()
+    done: set[str] = set()
     for start in flow.nodes.values():
-        path: list[str] = []
+        path: dict[str, None] = {}
         node: Node | None = start
-        while node is not None and node.id not in path and not node.waits and not node.unsupported:
-            path.append(node.id)
+        while node is not None and node.id not in path and node.id not in done and not node.waits:
+            path[node.id] = None
             node = _only_way(flow, node)
+        done |= path.keys()
         if node is not None and node.id in path:
-            circle = path[path.index(node.id) :]
-            if not told & set(circle):
-                told |= set(circle)
-                round_trip = " → ".join([*circle, node.id])
-                message = f"This circle never waits: {round_trip}."
-                yield Problem(node.file, node.line("to"), "warning", message, "Let one of its nodes wait.")
+            names = list(path)
+            round_trip = " → ".join([*names[names.index(node.id) :], node.id])
+            message = f"This circle never waits: {round_trip}."
+            yield Problem(node.file, node.line("to"), "warning", message, "Let one of its nodes wait.")
 
 
 def _only_way(flow: Flow, node: Node) -> Node | None:
     ways = {way.to for way in node.transitions} | ({node.to} if node.to else set())
+    if node.unsupported:
+        return None
     first = node.transitions[0] if node.transitions else None
     if first is not None and not first.condition and not first.text:
         ways = {first.to}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from retoma.errors import Invalid, NotFound
-from retoma.flows import Flow, Problem, load, parse, read_files
+from retoma.flows import Flow, Problem, graph, load, parse, read_files, start, validate
 from retoma.flows.model import Message, Option, Transition
 
 
@@ -270,6 +273,57 @@ def test_what_this_version_cannot_run_still_loads() -> None:
     )
     assert flow.nodes["start"].unsupported == ("do", "undo", "on_error")
     assert flow.nodes["b"].unsupported == ("agent",)
+
+
+WORDS = st.sampled_from(
+    [
+        *(
+            "---\n",
+            "to: a\n",
+            "a: ",
+            "- ",
+            "[",
+            "]",
+            "{",
+            "}",
+            "&x ",
+            "*x ",
+            "<<: ",
+            "!t ",
+            '"',
+            "'",
+            ": ",
+            "\n",
+            "  ",
+        ),
+        *(
+            "yes",
+            "1",
+            "|\n",
+            "{{ .a }}",
+            "options:\n",
+            "transitions:\n",
+            "text: x\n",
+            "condition: ",
+            "messages: ",
+        ),
+        *("\t", "#", "null", ",", "content: "),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([".md", ".yaml", ".json"]),
+    st.one_of(st.binary(), st.lists(WORDS).map(lambda words: "".join(words).encode())),
+)
+def test_any_bytes_are_a_flow_that_can_be_looked_at_or_are_invalid(extension: str, data: bytes) -> None:
+    head = b"---\n" if extension == ".md" else b""
+    with suppress(Invalid):
+        flow = parse("made", {f"start{extension}": head + data, "a.md": b"x"})
+        validate(flow)
+        assert graph(flow)
+        start(flow, {})
 
 
 class TestDirectory:
