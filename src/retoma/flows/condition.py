@@ -30,11 +30,15 @@ _CONSTANTS: dict[str, Json] = {"true": True, "false": False, "null": None, "none
 
 
 class ConditionError(Invalid):
-    """A condition does not parse, or compares what has no order. `column` counts from 1."""
+    """A condition does not parse, or compares what has no order. `column` counts from 1.
+
+    `line` is the line of the node's file, set by whoever knows it.
+    """
 
     def __init__(self, message: str, column: int = 1, hint: str = "") -> None:
         super().__init__(message, code="flow_condition", hint=hint)
         self.column = column
+        self.line = 1
 
 
 def check(condition: str) -> None:

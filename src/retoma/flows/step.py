@@ -43,7 +43,8 @@ def proceed(flow: Flow, position: Position, *, locale: str = "") -> Step:
 def show(flow: Flow, position: Position, *, locale: str = "") -> tuple[str, Prompt | None]:
     """Return the current node's content and, when it waits, its prompt: what a resumed session shows again.
 
-    Raises NotFound when the flow has no such node any more, and TemplateError when it does not render.
+    Raises NotFound when the flow has no such node any more, and TemplateError or ConditionError when what it
+    shows cannot be decided.
     """
     node = _node_at(flow, position)
     walk = Walk(flow, position.context, position.ans, locale)

@@ -82,14 +82,9 @@ class Walk:
 
     def content(self, node: Node) -> str:
         """Return the node's content as it reads here; a `format` node adds the wording for the locale."""
-        data = self._data()
-        try:
-            shown = template.render(node.content, data)
-            wording = self._wording(node)
-            said = template.render(wording.text, data).strip() if wording else ""
-        except TemplateError as error:
-            error.line += node.content_line - 1
-            raise
+        shown = self._render(node.content, node.content_line)
+        wording = self._wording(node)
+        said = self._render(wording.text, wording.line).strip() if wording else ""
         return f"{shown}\n\n{said}" if shown and said else shown or said
 
     def prompt(self, node: Node) -> Prompt:
@@ -144,12 +139,9 @@ class Walk:
         if given.option is not None and given.option.to:
             return given.option.to
         for way in node.transitions:
-            conditional = way.condition or way.text
-            if (
-                conditional
-                and _selects(way.text, given.value)
-                and self._holds(way.condition, given.value, context)
-            ):
+            if not (way.condition or way.text) or not _selects(way.text, given.value):
+                continue
+            if self._holds(way.condition, way.line, given.value, context):
                 return way.to
         if node.on_denied and answer.is_refusal(given.value):
             return node.on_denied
@@ -164,17 +156,18 @@ class Walk:
 
     def _options(self, node: Node) -> Sequence[Option]:
         """Return the options that are open here, as they are shown."""
-        data = self._data()
-        open_ones = [option for option in node.options if self._open(option.condition)]
-        open_ones += [Option(text) for text in node.input_options] if not node.options else []
+        open_ones = [option for option in node.options if self._open(option.condition, option.line)]
+        if not node.options:
+            open_ones = [Option(text, line=node.line("input_options")) for text in node.input_options]
         return [
-            msgspec.structs.replace(option, text=template.render(option.text, data)) for option in open_ones
+            msgspec.structs.replace(option, text=self._render(option.text, option.line))
+            for option in open_ones
         ]
 
     def _default(self, node: Node) -> str | None:
         if node.input_default is None:
             return "yes" if node.asks == "confirm" else None
-        text = template.render(node.input_default, self._data())
+        text = self._render(node.input_default, node.line("input_default"))
         return (confirmation(text) or "yes") if node.asks == "confirm" else text
 
     def _wording(self, node: Node) -> Message | None:
@@ -183,19 +176,27 @@ class Walk:
             return None
         for wordings in _by_locale(node, self._locale):
             for wording in wordings:
-                if self._open(wording.condition):
+                if self._open(wording.condition, wording.line):
                     return wording
         return None
 
-    def _holds(self, text: str, given: Json, context: JsonMap) -> bool:
-        return condition.holds(text, input=given, context=context, ans=self._ans)
+    def _holds(self, text: str, line: int, given: Json, context: JsonMap) -> bool:
+        try:
+            return condition.holds(text, input=given, context=context, ans=self._ans)
+        except ConditionError as error:
+            error.line = line
+            raise
 
-    def _open(self, text: str) -> bool:
+    def _open(self, text: str, line: int) -> bool:
         # Before there is an input, `input` is the last one.
-        return self._holds(text, self._ans, self._context)
+        return self._holds(text, line, self._ans, self._context)
 
-    def _data(self) -> dict[str, Json]:
-        return {**self._context, "sys": {"ans": self._ans}}
+    def _render(self, text: str, line: int) -> str:
+        try:
+            return template.render(text, {**self._context, "sys": {"ans": self._ans}})
+        except TemplateError as error:
+            error.line += line - 1
+            raise
 
     def _save(self, values: JsonMap) -> None:
         self._sets |= values
@@ -242,6 +243,8 @@ def _cause(node: Node, error: Exception) -> str:
         case TemplateError():
             return f"The node {node.id!r} does not render ({node.file}:{error.line}): {error}"
         case ConditionError():
-            return f"A condition of the node {node.id!r} cannot be decided ({node.file}): {error}"
+            return (
+                f"A condition of the node {node.id!r} cannot be decided ({node.file}:{error.line}): {error}"
+            )
         case _:
             return str(error)

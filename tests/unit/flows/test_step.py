@@ -324,6 +324,7 @@ def test_a_condition_that_cannot_be_decided_fails_with_the_node_named() -> None:
     done = driver.type("")
     assert (done.status, driver.node) == ("finished", "start")
     assert "'start'" in done.failure
+    assert "start.md:3" in done.failure
 
 
 def test_a_template_that_fails_names_node_and_line() -> None:
