@@ -1,0 +1,311 @@
+"""From a mapping with places to a Node: each key read as its type, everything that is wrong collected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TypeVar
+
+from retoma.flows.model import Message, Node, NodeType, Option, Problem, Transition
+from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
+from retoma.model.codec import Json
+from retoma.model.flow import InputType
+
+T = TypeVar("T")
+
+KEYS = (
+    "id", "type", "content", "to", "transitions", "options", "wait", "input_type", "input_options",
+    "input_default", "save_to", "timeout", "required_context", "default_context", "context_schema", "do",
+    "tool_call", "undo", "tools", "on_error", "on_denied", "on_signal", "on_timeout", "on_interrupt",
+    "on_signal_default", "metadata", "messages", "agent",
+)  # fmt: skip
+_NODE_TYPES: tuple[NodeType, ...] = ("text", "question", "tool", "format", "start")
+_INPUT_TYPES: tuple[InputType, ...] = ("text", "confirm", "choice", "int", "float", "secret")
+_NOT_RUN = ("do", "tool_call", "undo", "agent")
+_WAY_KEYS = ("to", "to_node_id", "jump_to", "condition", "text")
+_TYPES = ("string", "int", "float", "bool")
+MAX_TIMEOUT_S = 10 * 365 * 86_400
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|w|d|h|m|s))")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+class Fields:
+    """The keys of one node's mapping, and the problems found while reading them."""
+
+    def __init__(self, file: str, mapping: Mapping) -> None:
+        self.file = file
+        self.items = mapping.items
+        self.lines = mapping.keys
+        self.problems: list[Problem] = []
+
+    def node(self, node_id: str, content: str, content_line: int) -> Node:
+        """Return the node; what could not be read is left out, and is in `problems`."""
+        self._unknown(self.lines, KEYS, "key")
+        body = self.items.get("content")
+        if isinstance(body, Scalar) and not content:
+            content, content_line = trimmed(body.text, body.text_line)
+        return Node(
+            id=node_id,
+            file=self.file,
+            lines=dict(self.lines),
+            content=content,
+            content_line=content_line,
+            alias=self._text("id"),
+            type=self._type(),
+            to=self._text("to"),
+            transitions=tuple(self._each("transitions", self._transition)),
+            options=tuple(self._each("options", self._option)),
+            wait=self._flag("wait"),
+            input_type=self._input_type(),
+            input_options=tuple(self._texts("input_options")),
+            input_default=self._text("input_default") if "input_default" in self.items else None,
+            save_to=self._save_to(),
+            timeout_s=self._duration("timeout"),
+            required_context=tuple(self._texts("required_context")),
+            default_context=self._data("default_context"),
+            context_schema=self._schema(),
+            on_error=self._text("on_error"),
+            on_denied=self._text("on_denied"),
+            on_signal=self._signals(),
+            on_signal_default=self._text_map("on_signal_default"),
+            messages=self._messages(),
+            metadata=self._data("metadata"),
+            unsupported=self._unsupported(),
+        )
+
+    def problem(self, line: int, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(self.file, line, "error", message, hint))
+
+    def _wrong(self, key: str, wanted: str, tree: Tree) -> None:
+        self.problem(tree.line, f"{key!r} must be {wanted}, not {_named(tree)}.")
+
+    def _unknown(self, keys: dict[str, int], known: tuple[str, ...], what: str) -> None:
+        for key, line in keys.items():
+            if key not in known:
+                near = get_close_matches(key, known, 1)
+                hint = f"Did you mean {near[0]!r}?" if near else ""
+                self.problems.append(
+                    Problem(self.file, line, "warning", f"The {what} {key!r} is not known.", hint)
+                )
+
+    def _text(self, key: str) -> str:
+        tree = self.items.get(key)
+        if tree is None or _is_null(tree):
+            return ""
+        if isinstance(tree, Scalar):
+            return tree.text.strip() if key not in ("input_default",) else tree.text
+        self._wrong(key, "a text", tree)
+        return ""
+
+    def _flag(self, key: str) -> bool:
+        tree = self.items.get(key)
+        if tree is None or _is_null(tree):
+            return False
+        if isinstance(tree, Scalar) and tree.text.lower() in ("true", "yes", "on", "false", "no", "off"):
+            return tree.text.lower() in ("true", "yes", "on")
+        self._wrong(key, "true or false", tree)
+        return False
+
+    def _texts(self, key: str) -> list[str]:
+        return list(self._each(key, lambda tree: tree.text if isinstance(tree, Scalar) else None))
+
+    def _each(self, key: str, read: Callable[[Tree], T | None]) -> list[T]:
+        tree = self.items.get(key)
+        if tree is None or _is_null(tree):
+            return []
+        if not isinstance(tree, Sequence):
+            self._wrong(key, "a list", tree)
+            return []
+        found = []
+        for item in tree.items:
+            before = len(self.problems)
+            one = read(item)
+            if one is not None:
+                found.append(one)
+            elif len(self.problems) == before:
+                self._wrong(f"an item of {key}", "a text", item)
+        return found
+
+    def _data(self, key: str) -> dict[str, Json]:
+        tree = self.items.get(key)
+        if tree is None or _is_null(tree):
+            return {}
+        value = plain(tree)
+        if not isinstance(value, dict):
+            self._wrong(key, "a mapping", tree)
+            return {}
+        if key == "default_context" and "sys" in value:
+            self.problem(tree.line, "'sys' cannot be set: it is the flow's own.")
+        return value
+
+    def _text_map(self, key: str) -> dict[str, str]:
+        tree = self.items.get(key)
+        if tree is None or _is_null(tree):
+            return {}
+        if not isinstance(tree, Mapping):
+            self._wrong(key, "a mapping", tree)
+            return {}
+        for name, item in tree.items.items():
+            if not isinstance(item, Scalar):
+                self._wrong(f"{key}.{name}", "a text", item)
+        return {name: item.text for name, item in tree.items.items() if isinstance(item, Scalar)}
+
+    def _type(self) -> NodeType:
+        return self._one_of("type", _NODE_TYPES) or "text"
+
+    def _input_type(self) -> InputType | None:
+        return self._one_of("input_type", _INPUT_TYPES)
+
+    def _one_of(self, key: str, known: tuple[T, ...]) -> T | None:
+        text = self._text(key)
+        if not text or text in known:
+            return next((one for one in known if one == text), None)
+        names = [str(one) for one in known]
+        near = get_close_matches(text, names, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
+        self.problem(self.items[key].line, f"{key!r} cannot be {text!r}.", hint)
+        return None
+
+    def _save_to(self) -> str:
+        text = self._text("save_to")
+        if text == "sys" or text.startswith("sys."):
+            self.problem(self.items["save_to"].line, f"'save_to' cannot be {text!r}: sys is the flow's own.")
+            return ""
+        return text
+
+    def _duration(self, key: str) -> float | None:
+        text = self._text(key)
+        if not text:
+            return None
+        parts = _DURATION.findall(text)
+        seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in parts)
+        if "".join(amount + unit for amount, unit in parts) != text or not 0 < seconds <= MAX_TIMEOUT_S:
+            self.problem(self.items[key].line, f"{key!r} cannot be {text!r}.", "Write a duration: 5s, 1m30s.")
+            return None
+        return seconds
+
+    def _schema(self) -> dict[str, str]:
+        tree = self.items.get("context_schema")
+        if not isinstance(tree, Mapping):
+            return self._text_map("context_schema")
+        schema = {}
+        for name, item in tree.items.items():
+            # `[string]` is written without quotes, so YAML reads it as a list of one.
+            element = item.items[0] if isinstance(item, Sequence) and len(item.items) == 1 else item
+            text = element.text if isinstance(element, Scalar) else ""
+            schema[name] = f"[{text}]" if isinstance(item, Sequence) else text
+            if schema[name].removeprefix("[").removesuffix("]") not in _TYPES:
+                self.problem(
+                    item.line, f"The type of {name!r} is not known.", "Use string, int, float, bool or [T]."
+                )
+        return schema
+
+    def _transition(self, tree: Tree) -> Transition | None:
+        if not isinstance(tree, Mapping):
+            self._wrong("a transition", "a mapping with 'to'", tree)
+            return None
+        to, condition, text = self._way(tree)
+        if not to:
+            self.problem(tree.line, "This transition leads nowhere.", "Give it 'to'.")
+            return None
+        return Transition(to, condition, text, tree.line)
+
+    def _option(self, tree: Tree) -> Option | None:
+        if isinstance(tree, Scalar):
+            return Option(tree.text, line=tree.line)
+        if not isinstance(tree, Mapping):
+            self._wrong("an option", "a text or a mapping with 'text' and 'to'", tree)
+            return None
+        to, condition, text = self._way(tree)
+        if not text:
+            self.problem(
+                tree.line, "This option has no text.", "Give it 'text': it is shown, and selects it."
+            )
+            return None
+        return Option(text, to, condition, tree.line)
+
+    def _way(self, tree: Mapping) -> tuple[str, str, str]:
+        self._unknown(tree.keys, _WAY_KEYS, "key")
+        texts = {}
+        for key, item in tree.items.items():
+            if isinstance(item, Scalar):
+                texts[key] = "" if _is_null(item) else item.text.strip()
+            elif key in _WAY_KEYS:
+                self._wrong(key, "a text", item)
+        to = texts.get("to") or texts.get("to_node_id") or texts.get("jump_to") or ""
+        return to, texts.get("condition", ""), texts.get("text", "")
+
+    def _signals(self) -> dict[str, str]:
+        found = self._text_map("on_signal")
+        for name in ("timeout", "interrupt"):
+            target = self._text(f"on_{name}")
+            if target:
+                found.setdefault(name, target)
+        return found
+
+    def _messages(self) -> dict[str, tuple[Message, ...]]:
+        tree = self.items.get("messages")
+        if tree is None or _is_null(tree):
+            return {}
+        if not isinstance(tree, Mapping):
+            self._wrong("messages", "a mapping of locales", tree)
+            return {}
+        inner = Fields(self.file, tree)
+        found = {locale: tuple(inner._each(locale, inner._message)) for locale in tree.items}
+        self.problems += inner.problems
+        return found
+
+    def _message(self, tree: Tree) -> Message | None:
+        if isinstance(tree, Scalar):
+            return Message(tree.text, line=tree.text_line)
+        if not isinstance(tree, Mapping):
+            self._wrong("a message", "a text or a mapping with 'text'", tree)
+            return None
+        self._unknown(tree.keys, ("text", "condition"), "key")
+        text, condition = tree.items.get("text"), tree.items.get("condition")
+        if not isinstance(text, Scalar):
+            self.problem(tree.line, "This message has no text.")
+            return None
+        return Message(text.text, condition.text if isinstance(condition, Scalar) else "", text.text_line)
+
+    def _call(self, key: str) -> None:
+        """Check the shape of a tool call: a name, or a mapping with one."""
+        tree = self.items.get(key)
+        if isinstance(tree, Sequence):
+            self._wrong(key, "a tool's name or a mapping with 'name'", tree)
+        elif isinstance(tree, Mapping) and not isinstance(tree.items.get("name"), Scalar):
+            self.problem(tree.line, f"{key!r} must have a 'name'.", "Name the tool.")
+
+    def _unsupported(self) -> tuple[str, ...]:
+        for key in ("do", "tool_call", "undo"):
+            self._call(key)
+        found = [key for key in _NOT_RUN if key in self.items]
+        if self._text("type") == "tool":
+            found.append("type")
+        for key in ("to", "on_error"):
+            if self._text(key) == "rollback":
+                found.append(key)
+        return tuple(found)
+
+
+def trimmed(text: str, line: int) -> tuple[str, int]:
+    """Return `text` without blank lines around it, and the line at which it then begins."""
+    kept = text.lstrip()
+    blank = text[: len(text) - len(kept)]
+    start = blank.rfind("\n") + 1
+    return text[start:].rstrip(), line + blank.count("\n")
+
+
+def _is_null(tree: Tree) -> bool:
+    return isinstance(tree, Scalar) and tree.value is None and tree.plain
+
+
+def _named(tree: Tree) -> str:
+    match tree:
+        case Scalar():
+            return repr(tree.text[:40])
+        case Sequence():
+            return "a list"
+        case Mapping():
+            return "a mapping"

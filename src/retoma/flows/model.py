@@ -1,0 +1,172 @@
+"""A flow as it was read: nodes, names and the bytes they came from. Data only: nothing here decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+import msgspec
+from blake3 import blake3
+
+from retoma.model.codec import JsonMap
+from retoma.model.flow import InputType
+
+NodeType: TypeAlias = Literal["text", "question", "tool", "format", "start"]
+Level: TypeAlias = Literal["error", "warning"]
+
+ENTRY_NAMES = ("start", "main", "index")
+EXTENSIONS = (".md", ".json", ".yaml", ".yml")
+
+
+class Problem(msgspec.Struct, frozen=True, order=True):
+    """Something in a flow's files that is wrong (`error`) or looks wrong (`warning`). Lines count from 1."""
+
+    file: str
+    line: int
+    level: Level
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message} {self.hint}".rstrip()
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One way out, unconditional without `condition` and `text`; `text` is the input that selects it."""
+
+    to: str
+    condition: str = ""
+    text: str = ""
+    line: int = 1
+
+
+class Option(msgspec.Struct, frozen=True):
+    """A choice: `text` is shown and selects it. Without `to`, the transitions decide where it leads."""
+
+    text: str
+    to: str = ""
+    condition: str = ""
+    line: int = 1
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One wording of a `format` node, used when its condition holds."""
+
+    text: str
+    condition: str = ""
+    line: int = 1
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """One node. `lines` has the line of each key that the author wrote, known or not.
+
+    `content_line` is the line of the file at which `content` begins. `unsupported` names the keys that this
+    version reads but cannot run.
+    """
+
+    id: str
+    file: str
+    lines: Mapping[str, int] = {}
+    content: str = ""
+    content_line: int = 1
+    alias: str = ""
+    type: NodeType = "text"
+    to: str = ""
+    transitions: tuple[Transition, ...] = ()
+    options: tuple[Option, ...] = ()
+    wait: bool = False
+    input_type: InputType | None = None
+    input_options: tuple[str, ...] = ()
+    input_default: str | None = None
+    save_to: str = ""
+    timeout_s: float | None = None
+    required_context: tuple[str, ...] = ()
+    default_context: JsonMap = {}
+    context_schema: Mapping[str, str] = {}
+    on_error: str = ""
+    on_denied: str = ""
+    on_signal: Mapping[str, str] = {}
+    on_signal_default: Mapping[str, str] = {}
+    messages: Mapping[str, tuple[Message, ...]] = {}
+    metadata: JsonMap = {}
+    unsupported: tuple[str, ...] = ()
+
+    @property
+    def waits(self) -> bool:
+        """Whether the node stops for input as soon as it is entered."""
+        return self.wait or self.type == "question" or self.asks is not None
+
+    @property
+    def asks(self) -> InputType | None:
+        """The kind of input that was written, or that options imply."""
+        if self.input_type is None and (self.options or self.input_options):
+            return "choice"
+        return self.input_type
+
+    @property
+    def has_way_out(self) -> bool:
+        """Whether any input at all could lead on; a node without one ends the flow."""
+        return bool(
+            self.to or self.transitions or self.on_denied or any(option.to for option in self.options)
+        )
+
+    def line(self, key: str) -> int:
+        return self.lines.get(key, 1)
+
+    def targets(self) -> list[tuple[str, str, int]]:
+        """Every (key, target, line) that the node names."""
+        found = [(key, value, self.line(key)) for key, value in self._single_targets() if value]
+        found += [("options", option.to, option.line) for option in self.options if option.to]
+        found += [("transitions", way.to, way.line) for way in self.transitions]
+        for key, handlers in (("on_signal", self.on_signal), ("on_signal_default", self.on_signal_default)):
+            found += [
+                (key, to, self.lines.get(f"on_{name}", self.line(key))) for name, to in handlers.items()
+            ]
+        return found
+
+    def _single_targets(self) -> tuple[tuple[str, str], ...]:
+        return ("to", self.to), ("on_error", self.on_error), ("on_denied", self.on_denied)
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow, whole: its nodes by id and the files that define it.
+
+    `version` identifies the files' content and paths: BLAKE3 over the files sorted by path, each path and
+    each content led by its length, so that no two different sets of files read the same.
+    """
+
+    name: str
+    entry: str
+    nodes: Mapping[str, Node]
+    aliases: Mapping[str, str] = {}
+    default_error: str = ""
+    files: Mapping[str, bytes] = {}
+    version: str = ""
+    warnings: tuple[Problem, ...] = ()
+
+    def resolve(self, target: str) -> str | None:
+        """Return the id of the node that `target` names: by path, then by alias; None when there is none."""
+        for name in (target, without_extension(target)):
+            if name in self.nodes:
+                return name
+            if name in self.aliases:
+                return self.aliases[name]
+        return None
+
+
+def without_extension(name: str) -> str:
+    """Return `name` without the extension of a node's file, if it has one."""
+    for extension in EXTENSIONS:
+        if name.endswith(extension):
+            return name.removesuffix(extension)
+    return name
+
+
+def version_of(files: Mapping[str, bytes]) -> str:
+    """Return the hex BLAKE3 that stands for exactly these paths with exactly these contents."""
+    digest = blake3()
+    for path in sorted(files):
+        for part in (path.encode("utf-8", "surrogateescape"), files[path]):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,223 @@
+"""What is wrong, or looks wrong, with a flow that was read: targets, ways, conditions, templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from difflib import get_close_matches
+
+from retoma.errors import Invalid
+from retoma.flows import answer, condition, template
+from retoma.flows.model import Flow, Node, Option, Problem
+
+_REASONS = {
+    "do": "calls a tool",
+    "tool_call": "calls a tool",
+    "type": "is a tool",
+    "undo": "compensates with a tool",
+    "to": "rolls back",
+    "on_error": "rolls back",
+    "agent": "asks an agent",
+}
+
+
+def validate(flow: Flow) -> list[Problem]:
+    """Return every problem of `flow`, warnings too, in the order of files and lines."""
+    return sorted([*flow.warnings, *examine(flow)])
+
+
+def check(flow: Flow) -> list[Problem]:
+    """Return the warnings of a flow that is sound to run. Raises Invalid (`flow_invalid`) when it is not."""
+    problems = validate(flow)
+    if any(problem.level == "error" for problem in problems):
+        raise refusal(flow.name, problems)
+    return problems
+
+
+def refusal(name: str, problems: Iterable[Problem]) -> Invalid:
+    """Return the error that lists the error-level `problems`, one a line; its fact `problems` has them."""
+    errors = sorted({problem for problem in problems if problem.level == "error"})
+    lines = "\n".join(str(problem) for problem in errors)
+    count = "one problem" if len(errors) == 1 else f"{len(errors)} problems"
+    return Invalid(f"The flow {name!r} has {count}:\n{lines}", code="flow_invalid", problems=errors)
+
+
+def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
+    """Yield what the nodes together get wrong. `broken` ids, whose files did not read, may be named."""
+    known = _known_keys(flow)
+    for node in flow.nodes.values():
+        yield from _targets(flow, node, broken)
+        yield from _unsupported(node)
+        yield from _conditions(node)
+        yield from _templates(node, known)
+        yield from _shape(node, flow.entry)
+    if not broken and flow.entry:
+        yield from _unreachable(flow)
+        yield from _endless(flow)
+
+
+def _targets(flow: Flow, node: Node, broken: Collection[str]) -> Iterator[Problem]:
+    for key, target, line in node.targets():
+        if target == "rollback" and key in ("to", "on_error"):
+            continue
+        if flow.resolve(target) is None and target not in broken:
+            near = get_close_matches(target, [*flow.nodes, *flow.aliases], 1)
+            hint = f"Did you mean {near[0]!r}?" if near else "Add a file with that name, or correct it."
+            yield Problem(
+                node.file, line, "error", f"{key!r} leads to {target!r}, which is not a node.", hint
+            )
+
+
+def _unsupported(node: Node) -> Iterator[Problem]:
+    for key in node.unsupported:
+        message = f"The node {node.id!r} {_REASONS[key]}: this version does not run tools yet."
+        yield Problem(
+            node.file, node.line(key), "error", message, f"Take {key!r} out, or wait for a later version."
+        )
+
+
+def _conditions(node: Node) -> Iterator[Problem]:
+    held = [(option.condition, option.line) for option in node.options]
+    held += [(way.condition, way.line) for way in node.transitions]
+    held += [(one.condition, one.line) for wordings in node.messages.values() for one in wordings]
+    for text, line in held:
+        if text.strip():
+            yield from _tried(node, line, condition.check, text)
+
+
+def _templates(node: Node, known: set[str]) -> Iterator[Problem]:
+    texts = [(node.content, node.content_line)]
+    texts += [(option.text, option.line) for option in node.options]
+    texts += [(text, node.line("input_options")) for text in node.input_options]
+    texts += [(one.text, one.line) for wordings in node.messages.values() for one in wordings]
+    for text, line in texts:
+        yield from _tried(node, line, template.check, text)
+        yield from _never_set(node, text, line, known)
+
+
+def _tried(node: Node, line: int, read: Callable[[str], None], text: str) -> Iterator[Problem]:
+    try:
+        read(text)
+    except template.TemplateError as error:
+        yield Problem(node.file, line + error.line - 1, "error", error.message, error.hint)
+    except condition.ConditionError as error:
+        yield Problem(node.file, line, "error", error.message, error.hint)
+
+
+def _known_keys(flow: Flow) -> set[str]:
+    known = {"sys", "tool_result"}
+    for node in flow.nodes.values():
+        known |= {node.save_to, *node.default_context, *node.required_context, *node.context_schema}
+    return known
+
+
+def _never_set(node: Node, text: str, line: int, known: set[str]) -> Iterator[Problem]:
+    """Warn of keys that nothing in the flow sets or requires: they come from outside, or are misspelt."""
+    try:
+        used = template.paths(text)
+    except template.TemplateError:
+        return
+    for key, at in used:
+        if key not in known:
+            near = get_close_matches(key, known - {""}, 1)
+            hint = (
+                f"Did you mean {near[0]!r}?"
+                if near
+                else "Name it in required_context if it is given at the start."
+            )
+            yield Problem(node.file, line + at - 1, "warning", f"Nothing in the flow sets {key!r}.", hint)
+
+
+def _shape(node: Node, entry: str) -> Iterator[Problem]:
+    if node.type == "tool" and not {"do", "tool_call"} & set(node.lines):
+        yield Problem(
+            node.file, node.line("type"), "error", "A node of type tool needs 'do'.", "Name the tool in 'do'."
+        )
+    if {"do", "tool_call"} & set(node.lines) and node.waits:
+        line = node.line("do" if "do" in node.lines else "tool_call")
+        yield Problem(
+            node.file, line, "error", "'do' cannot stand beside waiting for input.", "Split the node in two."
+        )
+    if node.asks == "choice" and not node.options and not node.input_options:
+        yield Problem(
+            node.file,
+            node.line("input_type"),
+            "error",
+            "A choice has no options.",
+            "Add 'options' or 'input_options'.",
+        )
+    yield from _default(node)
+    if node.on_signal_default and node.id != entry:
+        line = node.line("on_signal_default")
+        yield Problem(node.file, line, "warning", "'on_signal_default' does nothing outside the entry node.")
+    if node.timeout_s is not None and not node.waits:
+        yield Problem(
+            node.file, node.line("timeout"), "warning", "'timeout' does nothing: the node does not wait."
+        )
+    if (
+        not node.waits
+        and node.transitions
+        and not node.to
+        and all(way.condition or way.text for way in node.transitions)
+    ):
+        yield Problem(
+            node.file, node.line("transitions"), "warning",
+            "This node does not wait, and all its ways have conditions: when none holds, it asks for input.",
+            "Add 'to', or 'wait: true'."
+        )  # fmt: skip
+
+
+def _default(node: Node) -> Iterator[Problem]:
+    default = node.input_default
+    if not default or "{{" in default or node.options:
+        return
+    given = answer.understand(node, [Option(text) for text in node.input_options], None, default)
+    if isinstance(given, answer.Again) or given.unmatched:
+        message = f"'input_default' {default!r} is not an input that this node takes."
+        yield Problem(
+            node.file, node.line("input_default"), "error", message, "Give one that could be typed."
+        )
+
+
+def _unreachable(flow: Flow) -> Iterator[Problem]:
+    seen: set[str] = set()
+    todo = [flow.entry, flow.default_error]
+    while todo:
+        node_id = todo.pop()
+        if node_id and node_id not in seen:
+            seen.add(node_id)
+            todo += [flow.resolve(target) or "" for _, target, _ in flow.nodes[node_id].targets()]
+    for node in flow.nodes.values():
+        if node.id not in seen:
+            yield Problem(
+                node.file, 1, "warning", f"Nothing leads to {node.id!r}.", "Link it from another node."
+            )
+
+
+def _endless(flow: Flow) -> Iterator[Problem]:
+    """Warn of a circle of nodes that neither wait nor choose: once in it, a flow never comes out."""
+    done: set[str] = set()
+    for start in flow.nodes.values():
+        path: dict[str, None] = {}
+        node: Node | None = start
+        while node is not None and node.id not in path and node.id not in done and not node.waits:
+            path[node.id] = None
+            node = _only_way(flow, node)
+        done |= path.keys()
+        if node is not None and node.id in path:
+            names = list(path)
+            round_trip = " → ".join([*names[names.index(node.id) :], node.id])
+            message = f"This circle never waits: {round_trip}."
+            yield Problem(node.file, node.line("to"), "warning", message, "Let one of its nodes wait.")
+
+
+def _only_way(flow: Flow, node: Node) -> Node | None:
+    ways = {way.to for way in node.transitions} | ({node.to} if node.to else set())
+    if node.unsupported:
+        return None
+    first = node.transitions[0] if node.transitions else None
+    if first is not None and not first.condition and not first.text:
+        ways = {first.to}
+    if len(ways) != 1:
+        return None
+    target = flow.resolve(ways.pop())
+    return flow.nodes[target] if target else None

@@ -1,0 +1,250 @@
+"""The way through a flow within one step: nodes entered and left until one waits, ends or fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from retoma.flows import answer, condition, template
+from retoma.flows.answer import Again, Answer, confirmation
+from retoma.flows.condition import ConditionError
+from retoma.flows.model import Flow, Message, Node, Option
+from retoma.flows.needs import unmet
+from retoma.flows.template import TemplateError
+from retoma.model.codec import Json, JsonMap
+from retoma.model.flow import FlowStatus, Prompt, Step, Visit
+
+# A step enters at most so many nodes, then hands over what it has with the status `active`.
+STEP_NODES = 100
+
+_NOTHING = Answer(value="", kept="")
+
+
+class _Failed(Exception):
+    """The node cannot go on; the sentence names it."""
+
+
+class Walk:
+    """One step under way: the context as it would be, and the nodes entered so far. Used once."""
+
+    def __init__(self, flow: Flow, context: JsonMap, ans: Json, locale: str) -> None:
+        self._flow = flow
+        self._locale = locale
+        self._context: dict[str, Json] = dict(context)
+        self._ans = ans
+        self._sets: dict[str, Json] = {}
+        self._visits: list[Visit] = []
+
+    def begin(self, given: JsonMap) -> Step:
+        """Enter the entry node over the `given` context."""
+        if "sys" in given:
+            return self._end("finished", failure="The context cannot set 'sys': it is the flow's own.")
+        self._save(given)
+        return self._from(self._flow.nodes[self._flow.entry])
+
+    def take(self, node: Node, text: str) -> Step:
+        """Read an input at `node`, save it, and leave by the way that it opens."""
+        try:
+            options, default = self._options(node), self._default(node)
+            given = answer.understand(node, options, default, text)
+            if isinstance(given, Again):
+                self._ans = text.strip()
+                return self._ask_again(node, given.notice)
+            self._ans = given.kept
+            saved: JsonMap = {node.save_to: given.kept} if node.save_to else {}
+            target = self._way(node, given, {**self._context, **saved})
+            if target is None and given.unmatched:
+                return self._ask_again(node, f"Please choose one of these: {answer.choices(options)}.")
+            self._save(saved)
+            if target is not None:
+                return self._from(self._target(node, target))
+            if node.has_way_out:
+                return self._ask_again(node, "That does not lead on from here. Please try again.")
+        except (TemplateError, ConditionError, _Failed) as error:
+            return self._end("finished", failure=_cause(node, error))
+        return self._end("finished")
+
+    def leave(self, node: Node) -> Step:
+        """Go on from a node that was entered and does not wait."""
+        try:
+            following = self._following(node)
+            return self._from(following) if following else self._stop(node)
+        except (TemplateError, ConditionError, _Failed) as error:
+            return self._end("finished", failure=_cause(node, error))
+
+    def go(self, node: Node, target: str) -> Step:
+        """Go where a signal at `node` leads."""
+        try:
+            return self._from(self._target(node, target))
+        except _Failed as error:
+            return self._end("finished", failure=_cause(node, error))
+
+    def content(self, node: Node) -> str:
+        """Return the node's content as it reads here; a `format` node adds the wording for the locale."""
+        shown = self._render(node.content, node.content_line)
+        wording = self._wording(node)
+        said = self._render(wording.text, wording.line).strip() if wording else ""
+        return f"{shown}\n\n{said}" if shown and said else shown or said
+
+    def prompt(self, node: Node) -> Prompt:
+        return Prompt(
+            node=node.id,
+            input_type=node.asks or "text",
+            options=tuple(option.text for option in self._options(node)),
+            default=self._default(node),
+            timeout_s=node.timeout_s,
+        )
+
+    def _from(self, node: Node) -> Step:
+        """Enter `node` and those that follow it."""
+        for _ in range(STEP_NODES):
+            try:
+                self._enter(node)
+                following = self._following(node)
+                if following is None:
+                    return self._stop(node)
+            except (TemplateError, ConditionError, _Failed) as error:
+                if not self._visits or self._visits[-1].node != node.id:
+                    self._visits.append(Visit(node=node.id, content=""))
+                return self._end("finished", failure=_cause(node, error))
+            node = following
+        return self._end("active")
+
+    def _enter(self, node: Node) -> None:
+        sets = {key: value for key, value in node.default_context.items() if key not in self._context}
+        self._context |= sets
+        lacking = unmet(node, self._context) or _beyond(node)
+        self._visits.append(Visit(node=node.id, content="" if lacking else self.content(node), sets=sets))
+        if lacking:
+            raise _Failed(lacking)
+
+    def _following(self, node: Node) -> Node | None:
+        """Return the node that comes without an input, None when `node` waits or ends."""
+        if node.waits:
+            return None
+        target = self._way(node, _NOTHING, self._context)
+        return self._target(node, target) if target else None
+
+    def _stop(self, node: Node) -> Step:
+        if node.waits or node.has_way_out:
+            prompt = self.prompt(node)
+            if node.asks == "choice" and not prompt.options and not (node.to or node.transitions):
+                raise _Failed(f"None of the options of {node.id!r} is open.")
+            return self._end("waiting_for_input", prompt=prompt)
+        return self._end("finished")
+
+    def _way(self, node: Node, given: Answer, context: JsonMap) -> str | None:
+        """Return where `given` leads: a way whose condition holds, a refusal's, the unconditional one."""
+        if given.option is not None and given.option.to:
+            return given.option.to
+        for way in node.transitions:
+            if not (way.condition or way.text) or not _selects(way.text, given.value):
+                continue
+            if self._holds(way.condition, way.line, given.value, context):
+                return way.to
+        if node.on_denied and answer.is_refusal(given.value):
+            return node.on_denied
+        always = (way.to for way in node.transitions if not way.condition and not way.text)
+        return next(always, node.to) or None
+
+    def _target(self, node: Node, target: str) -> Node:
+        node_id = self._flow.resolve(target)
+        if node_id is None:
+            raise _Failed(f"The node {node.id!r} leads to {target!r}, which is not a node of this flow.")
+        return self._flow.nodes[node_id]
+
+    def _options(self, node: Node) -> Sequence[Option]:
+        """Return the options that are open here, as they are shown."""
+        open_ones = [option for option in node.options if self._open(option.condition, option.line)]
+        if not node.options:
+            open_ones = [Option(text, line=node.line("input_options")) for text in node.input_options]
+        return [
+            msgspec.structs.replace(option, text=self._render(option.text, option.line))
+            for option in open_ones
+        ]
+
+    def _default(self, node: Node) -> str | None:
+        if node.input_default is None:
+            return "yes" if node.asks == "confirm" else None
+        text = self._render(node.input_default, node.line("input_default"))
+        return (confirmation(text) or "yes") if node.asks == "confirm" else text
+
+    def _wording(self, node: Node) -> Message | None:
+        """Return the first wording that holds, in the locale, its language, or else as written first."""
+        if node.type != "format":
+            return None
+        for wordings in _by_locale(node, self._locale):
+            for wording in wordings:
+                if self._open(wording.condition, wording.line):
+                    return wording
+        return None
+
+    def _holds(self, text: str, line: int, given: Json, context: JsonMap) -> bool:
+        try:
+            return condition.holds(text, input=given, context=context, ans=self._ans)
+        except ConditionError as error:
+            error.line = line
+            raise
+
+    def _open(self, text: str, line: int) -> bool:
+        # Before there is an input, `input` is the last one.
+        return self._holds(text, line, self._ans, self._context)
+
+    def _render(self, text: str, line: int) -> str:
+        try:
+            return template.render(text, {**self._context, "sys": {"ans": self._ans}})
+        except TemplateError as error:
+            error.line += line - 1
+            raise
+
+    def _save(self, values: JsonMap) -> None:
+        self._sets |= values
+        self._context |= values
+
+    def _ask_again(self, node: Node, notice: str) -> Step:
+        return self._end("waiting_for_input", prompt=self.prompt(node), notice=notice)
+
+    def _end(
+        self, status: FlowStatus, *, prompt: Prompt | None = None, notice: str = "", failure: str = ""
+    ) -> Step:
+        return Step(
+            status=status,
+            ans=self._ans,
+            sets=self._sets,
+            visits=tuple(self._visits),
+            prompt=prompt,
+            notice=notice,
+            failure=failure,
+        )
+
+
+def _beyond(node: Node) -> str | None:
+    # `validate` says so before a run begins; here it holds for whoever did not ask it.
+    acts = [key for key in node.unsupported if key in ("do", "tool_call", "agent", "type")]
+    return f"The node {node.id!r} has {acts[0]!r}, and this version does not run tools yet." if acts else None
+
+
+def _selects(text: str, value: Json) -> bool:
+    return not text or (isinstance(value, str) and value.strip().casefold() == text.casefold())
+
+
+def _by_locale(node: Node, locale: str) -> list[tuple[Message, ...]]:
+    """Return the wordings to try: for pt_BR.UTF-8 `pt-BR`, `pt`, another `pt-…`, then what is first."""
+    wanted = locale.split(".", maxsplit=1)[0].replace("_", "-").lower()
+    language = wanted.split("-")[0]
+    written = {name.replace("_", "-").lower(): wordings for name, wordings in node.messages.items()}
+    names = [wanted, language, *(name for name in written if name.split("-")[0] == language), *written]
+    return [written[name] for name in dict.fromkeys(names) if name in written]
+
+
+def _cause(node: Node, error: Exception) -> str:
+    match error:
+        case TemplateError():
+            return f"The node {node.id!r} does not render ({node.file}:{error.line}): {error}"
+        case ConditionError():
+            return (
+                f"A condition of the node {node.id!r} cannot be decided ({node.file}:{error.line}): {error}"
+            )
+        case _:
+            return str(error)
