@@ -22,7 +22,7 @@ class App(click.Group):
 
     def __init__(self, noun: str = "") -> None:
         super().__init__(
-            noun or "retoma", params=global_options(), no_args_is_help=False, add_help_option=True
+            noun or "retoma", params=global_options(), callback=self._alone, invoke_without_command=True
         )
         self.noun = noun
 
@@ -50,15 +50,6 @@ class App(click.Group):
             raise self._unknown(word)
         return (command.name if command else None), command, args[1:]
 
-    def invoke(self, ctx: click.Context) -> object:
-        if ctx._protected_args or ctx.args:
-            return super().invoke(ctx)
-        if not self.noun:
-            click.echo(self.get_help(ctx))
-            return DONE
-        verbs = ", ".join(table.verbs_of(self.noun))
-        raise Invalid(f"`{ctx.command_path}` needs a verb: {verbs}.", code="usage")
-
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from retoma.interfaces.cli.overview import noun_help, program_help
 
@@ -73,6 +64,17 @@ class App(click.Group):
             return [CompletionItem(option) for option in EVERYWHERE.split() if option.startswith(incomplete)]
         words = table.verbs_of(self.noun)
         return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+    def _alone(self) -> int | None:
+        """Called by click before any verb, and alone when none was given."""
+        ctx = click.get_current_context()
+        if ctx.invoked_subcommand is not None:
+            return None
+        if self.noun:
+            verbs = ", ".join(table.verbs_of(self.noun))
+            raise Invalid(f"`{ctx.command_path}` needs a verb: {verbs}.", code="usage")
+        sys.stdout.write(self.get_help(ctx) + "\n")
+        return DONE
 
     def _unknown(self, word: str) -> Invalid:
         of_here = table.verbs_of(self.noun)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retoma.config import StorePlace
+from retoma.config.place import DATABASE, DIRECTORY, named_place
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
 
@@ -14,8 +15,6 @@ __all__ = ["init"]
 @verb("init", example="retoma init")
 def init(ctx: Invocation) -> None:
     """Make a .retoma/ store in this directory, which every verb run below it then finds. Again, it changes nothing."""
-    from retoma.config.place import DATABASE, DIRECTORY, named_place
-
     settings = ctx.settings
     given = settings.sources["store"] == "--store"
     place = (
@@ -39,10 +38,14 @@ def init(ctx: Invocation) -> None:
 
 
 def make_directory(directory: Path) -> None:
-    """Make the directory, readable by its owner alone, and a `.gitignore` that keeps it out of any repository."""
+    """Make the directory, readable by its owner alone, and a `.gitignore` that keeps it out of any repository.
+
+    A directory that was there and is no `.retoma` holds other things too: nothing in it is hidden from git.
+    """
+    ours = directory.name == DIRECTORY or not directory.exists()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     ignore = directory / ".gitignore"
-    if not ignore.exists():
+    if ours and not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
 
 

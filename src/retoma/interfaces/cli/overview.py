@@ -15,12 +15,16 @@ _INDENT = 14
 
 def program_help() -> str:
     """Return at most 24 lines of 80 columns, the verbs under their headings."""
-    lines = ["Usage: retoma [NOUN] VERB [OPTIONS]", "Durable sessions for agents, scripts and guided flows."]
+    lines = [
+        "Usage: retoma [NOUN] VERB [OPTIONS]",
+        "Durable sessions for agents, scripts and guided flows.",
+        "",
+    ]
     for heading, words in GROUPS:
         lines.append(heading)
         for word in words:
             lines.extend(_noun_lines(word) if word in nouns() else [_row(word, VERBS[word].summary)])
-    lines.append(f"Everywhere: {EVERYWHERE}")
+    lines += ["", f"Everywhere: {EVERYWHERE}"]
     lines.append("How one is used: retoma [NOUN] VERB --help. Begin with: retoma init")
     return "\n".join(lines) + "\n"
 
