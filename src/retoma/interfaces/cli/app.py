@@ -118,6 +118,6 @@ def _misused(error: click.ClickException) -> int:
     said = error.format_message().rstrip()
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context is not None else "retoma"
-    stop = "" if said.endswith((".", "?", "!", ")")) else "."
+    stop = "" if said.endswith((".", "?", "!")) else "."
     sys.stderr.write(f"{said}{stop}\n`{where} --help` shows how it is used.\n")
     return USAGE

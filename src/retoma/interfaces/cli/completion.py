@@ -10,14 +10,12 @@ from retoma.interfaces.cli.verb import verb
 __all__ = ["completion"]
 
 
-@verb(
-    "completion",
-    example='bash, zsh: eval "$(retoma completion bash)"   fish: retoma completion fish | source',
-)
+@verb("completion", example='eval "$(retoma completion bash)"')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(ctx: Invocation, *, shell: str) -> None:
-    """Print the script that makes a shell complete Retoma's verbs. To keep it, put the example's line for your shell
-    into ~/.bashrc, ~/.zshrc or ~/.config/fish/config.fish."""
+    """Print the script that makes a shell complete Retoma's verbs. To keep it, put the example's line, with the name
+    of your shell, into ~/.bashrc or ~/.zshrc; for fish, `retoma completion fish | source` into
+    ~/.config/fish/config.fish."""
     from click.shell_completion import get_completion_class
 
     from retoma.interfaces.cli.app import App
