@@ -169,8 +169,9 @@ def test_the_table_names_verbs(path: str) -> None:
     assert command.name == word
 
 
-def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["version", "--json"]) == 0
+@pytest.mark.parametrize("args", [["version", "--json"], ["--json", "--version"], ["--version", "--json"]])
+def test_version(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(args) == 0
     assert set(json.loads(capsys.readouterr().out)) >= {"retoma", "python", "sqlite"}
 
 

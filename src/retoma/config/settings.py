@@ -63,22 +63,15 @@ def load_settings(
     for file in files:
         merged |= file.values
         sources |= dict.fromkeys(file.values, f"{FILE}:{file.path}")
-    base = next((file.path.parent for file in reversed(files) if "store" in file.values), here)
     if environment.store:
-        merged["store"], sources["store"], base = environment.store, "RETOMA_STORE", here
-    for key, value in (overrides or {}).items():
-        if key not in KEYS:
-            raise Invalid(
-                f"No setting '{key}'.", code="unknown_key", hint=nearest_sentence(key, KEYS), key=key
-            )
-        if value is not None:
-            merged[key], sources[key] = value, f"--{key.replace('.', '-')}"
-            base = here if key == "store" else base
+        merged["store"], sources["store"] = environment.store, "RETOMA_STORE"
+    for key, value in _options(overrides or {}).items():
+        merged[key], sources[key] = value, f"--{key.replace('.', '-')}"
     return Settings(
         cwd=here,
         environment=environment,
         store=_text(merged.get("store")),
-        store_base=base,
+        store_base=_store_base(here, files, sources["store"]),
         limits=Limits(**{name: _count(merged.get(f"limits.{name}")) for name in Limits.__struct_fields__}),
         files=tuple(file.path for file in reversed(files)),
         unused=tuple(dict.fromkeys(key for file in reversed(files) for key in file.unused)),
@@ -109,6 +102,20 @@ def _files(cwd: Path, environment: Environment) -> tuple[ConfigFile, ...]:
     paths = [environment.config_directory() / FILE, find_file(cwd)]
     there = dict.fromkeys(path for path in paths if path is not None and path.is_file())
     return tuple(read_file(path) for path in there)
+
+
+def _options(overrides: Mapping[str, object]) -> dict[str, object]:
+    for key in overrides:
+        if key not in KEYS:
+            raise Invalid(
+                f"No setting '{key}'.", code="unknown_key", hint=nearest_sentence(key, KEYS), key=key
+            )
+    return {key: value for key, value in overrides.items() if value is not None}
+
+
+def _store_base(cwd: Path, files: tuple[ConfigFile, ...], source: str) -> Path:
+    """Return where a relative store starts: beside the file that names it; else where the command was given."""
+    return next((file.path.parent for file in files if source == f"{FILE}:{file.path}"), cwd)
 
 
 def _text(value: object) -> str | None:

@@ -14,7 +14,9 @@ from retoma.interfaces.cli.verb import EVERYWHERE, global_options
 from retoma.interfaces.problems import DONE, INTERRUPTED, USAGE
 from retoma.model.nearest import nearest, nearest_sentence
 
-__all__ = ["App", "run"]
+__all__ = ["App", "complete", "run"]
+
+_VERSION = "retoma.version"
 
 
 class App(click.Group):
@@ -25,6 +27,8 @@ class App(click.Group):
             noun or "retoma", params=global_options(), callback=self._alone, invoke_without_command=True
         )
         self.noun = noun
+        if not noun:
+            self.params.append(_version_option())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(table.verbs_of(self.noun))
@@ -70,6 +74,10 @@ class App(click.Group):
         ctx = click.get_current_context()
         if ctx.invoked_subcommand is not None:
             return None
+        version = self.get_command(ctx, "version") if ctx.meta.get(_VERSION) else None
+        if version is not None:
+            ctx.invoke(version)
+            return DONE
         if self.noun:
             verbs = ", ".join(table.verbs_of(self.noun))
             raise Invalid(f"`{ctx.command_path}` needs a verb: {verbs}.", code="usage")
@@ -112,6 +120,13 @@ def complete(instruction: str) -> int:
     from click.shell_completion import shell_complete
 
     return shell_complete(App(), {}, "retoma", "_RETOMA_COMPLETE", instruction)
+
+
+def _version_option() -> click.Option:
+    def asked(ctx: click.Context, option: click.Parameter, value: object) -> None:
+        ctx.meta[_VERSION] = value
+
+    return click.Option(["--version"], is_flag=True, hidden=True, expose_value=False, callback=asked)
 
 
 def _misused(error: click.ClickException) -> int:
