@@ -24,14 +24,14 @@ def check_trust(path: Path, what: str, instead: str) -> None:
             raise Refused(
                 f"{what} {path} belongs to another user ({_name(owner)}).",
                 code="not_trusted",
-                hint=f"If it is yours: chown {_name(me)} '{path}'. {instead}".rstrip(),
+                hint=f"If it is yours: chown {_name(me)} '{path}'. {instead}",
                 path=str(path),
             )
     if _others_may_write(facts):
         raise Refused(
             f"{what} {path} can be written by others.",
             code="not_trusted",
-            hint=f"chmod go-w '{path}' {instead and '. ' + instead}".rstrip(),
+            hint=f"chmod go-w '{path}'. {instead}",
             path=str(path),
         )
 
