@@ -12,7 +12,7 @@ import msgspec
 
 from retoma.errors import Invalid
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonMap: TypeAlias = Mapping[str, Json]
 
 T = TypeVar("T")

@@ -1,0 +1,70 @@
+"""`python -m retoma` and `retoma`: the one place where an error becomes a sentence and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+
+__all__ = ["main"]
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run `args` (the process's own, if none is given) and return the exit status; nothing is raised."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # What a terminal's encoding lacks is written as its escape, rather than ending the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(sys.argv[1:] if args is None else args)
+        _flush()
+    except BrokenPipeError:
+        # Whoever read the output has read enough.
+        _stop_output()
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        return _reported(error)
+    return status
+
+
+def _run(args: Sequence[str]) -> int:
+    from retoma.config import read_environment
+    from retoma.interfaces.cli.app import complete, run
+
+    if instruction := read_environment().completing:
+        return complete(instruction)
+    return run(args)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _stop_output()
+        raise
+
+
+def _stop_output() -> None:
+    """Send what is left to nowhere: the interpreter's own flush at exit would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _reported(error: BaseException) -> int:
+    from retoma.config import read_environment
+    from retoma.interfaces.cli.text import clean
+    from retoma.interfaces.problems import exit_status, sentence
+
+    try:
+        if read_environment().debug:
+            import traceback
+
+            sys.stderr.write("".join(traceback.format_exception(error)))
+        after_echo = "\n" if isinstance(error, KeyboardInterrupt) and sys.stderr.isatty() else ""
+        sys.stderr.write(after_echo + clean(sentence(error)) + "\n")
+    except BrokenPipeError:
+        pass
+    return exit_status(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Which store a name says, and the one rule by which every verb finds it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from retoma.config.trust import check_trust
+from retoma.errors import Invalid
+
+__all__ = ["DATABASE", "DIRECTORY", "StorePlace", "found_place", "named_place"]
+
+DIRECTORY = ".retoma"
+DATABASE = "retoma.db"
+_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+_INSTEAD = "Or name the store yourself: --store PATH."
+
+
+class StorePlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a store is, there or not. `path` is the SQLite file; `given` says a person named it just now.
+
+    `url` may hold a password; `shown` never does.
+    """
+
+    kind: Literal["sqlite", "memory", "postgresql"]
+    path: Path | None = None
+    url: str
+    given: bool
+    source: str
+
+    @property
+    def shown(self) -> str:
+        """The place for people."""
+        if self.path is not None:
+            return str(self.path.parent if self.path.name == DATABASE else self.path)
+        scheme, mark, rest = self.url.partition("://")
+        secret, at, host = rest.rpartition("@")
+        return f"{scheme}{mark}{secret.partition(':')[0]}{at}{host}" if mark else self.url
+
+
+def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) -> StorePlace:
+    """Return what `name` says, relative to `base`. Raises Invalid for an empty name and for an unknown scheme."""
+    scheme, mark, rest = name.partition("://")
+    if not name.strip():
+        raise Invalid(
+            f"The store's name is empty ({source}).",
+            code="bad_store",
+            hint="Give a directory, :memory:, sqlite:///FILE or postgresql://…",
+        )
+    if name == ":memory:" or (scheme == "sqlite" and mark and rest in ("", "/", "/:memory:")):
+        return StorePlace(kind="memory", url=":memory:", given=given, source=source)
+    if mark and scheme in ("postgresql", "postgres"):
+        return StorePlace(kind="postgresql", url=name, given=given, source=source)
+    if mark and (scheme != "sqlite" or not rest.startswith("/")):
+        raise Invalid(
+            f"'{scheme}://' names no kind of store ({source})."
+            if scheme != "sqlite"
+            else f"'{name}' names no file.",
+            code="bad_store",
+            hint="Give a directory, :memory:, sqlite:///FILE (four slashes if FILE is absolute) or postgresql://…",
+        )
+    if mark:
+        return _sqlite(base / rest[1:], source=source, given=given)
+    return _sqlite(_database(base / _at_home(name, home)), source=source, given=given)
+
+
+def found_place(*, cwd: Path, data_directory: Path) -> StorePlace:
+    """Return the nearest `.retoma/` from `cwd` upwards, else the user's own. Raises Refused if it is not trusted."""
+    for above in (cwd, *cwd.parents):
+        if (above / DIRECTORY).is_dir():
+            check_trust(above / DIRECTORY, "The store", _INSTEAD)
+            return _sqlite(above / DIRECTORY / DATABASE, source=f"found:{above / DIRECTORY}", given=False)
+    if data_directory.is_dir():
+        check_trust(data_directory, "The store", _INSTEAD)
+    return _sqlite(data_directory / DATABASE, source="default", given=False)
+
+
+def _sqlite(path: Path, *, source: str, given: bool) -> StorePlace:
+    return StorePlace(kind="sqlite", path=path, url=f"sqlite:///{path}", given=given, source=source)
+
+
+def _database(path: Path) -> Path:
+    is_file = path.is_file() or (path.suffix in _SUFFIXES and not path.is_dir())
+    return path if is_file else path / DATABASE
+
+
+def _at_home(name: str, home: Path) -> Path:
+    return home / name[2:] if name.startswith("~/") else Path(name)

@@ -1,0 +1,138 @@
+"""`retoma NOUN VERB`: finds the verb in the table, imports only its module, runs it, and reports what went wrong."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from retoma.errors import Invalid
+from retoma.interfaces.cli import table
+from retoma.interfaces.cli.verb import EVERYWHERE, global_options
+from retoma.interfaces.problems import DONE, INTERRUPTED, USAGE
+from retoma.model.nearest import nearest, nearest_sentence
+
+__all__ = ["App", "complete", "run"]
+
+_VERSION = "retoma.version"
+
+
+class App(click.Group):
+    """`retoma` (`noun` is empty) or one of its nouns. Verbs are imported when they are named."""
+
+    def __init__(self, noun: str = "") -> None:
+        super().__init__(
+            noun or "retoma", params=global_options(), callback=self._alone, invoke_without_command=True
+        )
+        self.noun = noun
+        if not noun:
+            self.params.append(_version_option())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(table.verbs_of(self.noun))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        path = table.resolve(f"{self.noun} {cmd_name}".strip())
+        if not self.noun and path in table.nouns():
+            return App(path)
+        entry = table.VERBS.get(path)
+        if entry is None:
+            return None
+        module, _, attribute = entry.target.partition(":")
+        command = getattr(import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        command = None if word.startswith("-") else self.get_command(ctx, word)
+        if command is None and not ctx.resilient_parsing:
+            raise self._unknown(word)
+        return (command.name if command else None), command, args[1:]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from retoma.interfaces.cli.overview import noun_help, program_help
+
+        formatter.write(noun_help(self.noun) if self.noun else program_help())
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return [CompletionItem(option) for option in EVERYWHERE.split() if option.startswith(incomplete)]
+        words = table.verbs_of(self.noun)
+        return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+    def _alone(self) -> int | None:
+        """Called by click before any verb, and alone when none was given."""
+        ctx = click.get_current_context()
+        if ctx.invoked_subcommand is not None:
+            return None
+        version = self.get_command(ctx, "version") if ctx.meta.get(_VERSION) else None
+        if version is not None:
+            ctx.invoke(version)
+            return DONE
+        if self.noun:
+            verbs = ", ".join(table.verbs_of(self.noun))
+            raise Invalid(f"`{ctx.command_path}` needs a verb: {verbs}.", code="usage")
+        sys.stdout.write(self.get_help(ctx) + "\n")
+        return DONE
+
+    def _unknown(self, word: str) -> Invalid:
+        of_here = table.verbs_of(self.noun)
+        help_line = f"`{' '.join(filter(None, ('retoma', self.noun)))} --help` lists them."
+        elsewhere = [
+            f"retoma {noun} {word}"
+            for noun in table.nouns()
+            if table.resolve(f"{noun} {word}") in table.VERBS
+        ]
+        if not self.noun and elsewhere and not nearest(word, of_here):
+            return Invalid(
+                f"No verb '{word}'.", code="usage", hint=f"Did you mean `{elsewhere[0]}`? {help_line}"
+            )
+        what = f"'{self.noun}' has no verb '{word}'." if self.noun else f"No verb '{word}'."
+        return Invalid(what, code="usage", hint=f"{nearest_sentence(word, of_here)} {help_line}")
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line; return its exit status. What a verb raises comes out, but for click's own."""
+    app = App()
+    try:
+        with app.make_context("retoma", list(args)) as ctx:
+            status = app.invoke(ctx)
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        return _misused(error)
+    return status if isinstance(status, int) else DONE
+
+
+def complete(instruction: str) -> int:
+    """Answer a shell that asks for completions (its words are in variables that click reads)."""
+    from click.shell_completion import shell_complete
+
+    return shell_complete(App(), {}, "retoma", "_RETOMA_COMPLETE", instruction)
+
+
+def _version_option() -> click.Option:
+    def asked(ctx: click.Context, option: click.Parameter, value: object) -> None:
+        ctx.meta[_VERSION] = value
+
+    return click.Option(["--version"], is_flag=True, hidden=True, expose_value=False, callback=asked)
+
+
+def _misused(error: click.ClickException) -> int:
+    said = error.format_message().rstrip()
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    where = context.command_path if context is not None else "retoma"
+    stop = "" if said.endswith((".", "?", "!")) else "."
+    sys.stderr.write(f"{said}{stop}\n`{where} --help` shows how it is used.\n")
+    return USAGE

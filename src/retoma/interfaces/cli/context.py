@@ -1,0 +1,80 @@
+"""One command line's own things: what it was given, what holds, its output, its client."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from retoma.interfaces.cli.output import Output
+
+if TYPE_CHECKING:
+    from retoma.client import Client
+    from retoma.config import Environment, Settings, StorePlace
+
+__all__ = ["Invocation"]
+
+
+class Invocation:
+    """What a verb gets as its first argument. Each part is made when it is first asked for.
+
+    `given` has the global options that were there: `store`, `json`, `quiet`, `no_color`, `utc`. `now_ms` is the moment
+    the command began, from which "ago" is counted. Whoever runs the verb closes this, and with it the client.
+    """
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self.given = given
+        self.now_ms = time.time_ns() // 1_000_000
+        self._client: Client | None = None
+
+    @cached_property
+    def environment(self) -> Environment:
+        """What the environment says, without any file."""
+        from retoma.config import read_environment
+
+        return read_environment()
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What holds here. Raises as `load_settings` does."""
+        from retoma.config import load_settings
+
+        return load_settings(overrides={"store": self.given.get("store")})
+
+    @cached_property
+    def place(self) -> StorePlace:
+        """The store this command works on, there or not. Raises as `find_store` does."""
+        from retoma.config import find_store
+
+        return find_store(self.settings)
+
+    @cached_property
+    def out(self) -> Output:
+        """The two streams, as the global options want them."""
+        return Output(
+            json=bool(self.given.get("json")),
+            quiet=bool(self.given.get("quiet")),
+            utc=bool(self.given.get("utc")),
+            no_color=bool(self.given.get("no_color")) or self.environment.no_color,
+            width=self.environment.columns,
+        )
+
+    @property
+    def client(self) -> Client:
+        """The client on this command's store, opened at the first use and closed when the verb ends."""
+        if self._client is None:
+            from retoma.wiring import open_client
+
+            self._client = open_client(self.settings)
+        return self._client
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._client is not None:
+            self._client.close()

@@ -1,0 +1,90 @@
+"""What a verb says: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from retoma.interfaces.cli.text import Cell, Styled, clean, columns, painted
+
+__all__ = ["Output", "Styled"]
+
+
+class Output:
+    """One invocation's two streams.
+
+    What is given as text is made safe for a terminal here, so a verb may pass on what users wrote. With `json` a verb
+    calls `print_json` or `page` once and prints nothing else on standard output.
+    """
+
+    def __init__(
+        self,
+        *,
+        json: bool = False,
+        quiet: bool = False,
+        utc: bool = False,
+        no_color: bool = False,
+        width: int | None = None,
+    ) -> None:
+        self.json = json
+        self.quiet = quiet
+        self.utc = utc
+        self.terminal = sys.stdout.isatty()
+        self.color = self.terminal and not no_color
+        # None: not a terminal, nothing is cut.
+        self.width = (width or _terminal_width()) if self.terminal else None
+
+    def line(self, *parts: Cell) -> None:
+        """Print the parts, one after the other, as a line; a part may have lines of its own."""
+        sys.stdout.write("".join(painted(part, colour=self.color) for part in parts) + "\n")
+
+    def table(self, rows: Sequence[Sequence[Cell]]) -> None:
+        """Print aligned columns that fit the terminal; elsewhere nothing is cut."""
+        for line in columns(rows, width=self.width, colour=self.color):
+            sys.stdout.write(line + "\n")
+
+    def note(self, text: str) -> None:
+        """Say on standard error what happens beside the result; nothing with `--quiet`."""
+        if not self.quiet:
+            self.problem(text)
+
+    def problem(self, text: str) -> None:
+        """Say on standard error what went wrong, `--quiet` or not."""
+        sys.stdout.flush()
+        sys.stderr.write(clean(text) + "\n")
+
+    def print_json(self, value: object) -> None:
+        """Print `value` as the one JSON document: two spaces deep on a terminal, compact elsewhere."""
+        from retoma.model.codec import encode
+
+        data = encode(value)
+        if self.terminal:
+            import msgspec
+
+            data = msgspec.json.format(data, indent=2)
+        # JSON escapes C0 itself; the rest a terminal must not obey, a program must get.
+        if self.terminal:
+            sys.stdout.write(clean(data.decode()) + "\n")
+            return
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data + b"\n")
+
+    def page(
+        self, items: Sequence[object], *, next_cursor: str | None, more: bool, total: int | None = None
+    ) -> None:
+        """Print the one JSON shape of a list, empty or not. `total` is None unless it was asked for."""
+        self.print_json({"items": items, "next": next_cursor, "more": more, "total": total})
+
+    def when(self, ms: int, now_ms: int) -> str:
+        """Return an instant for people: relative, or with `--utc` the date."""
+        from retoma.model.times import relative, rfc3339
+
+        return rfc3339(ms) if self.utc else relative(ms, now_ms)
+
+
+def _terminal_width() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except OSError:
+        return 80

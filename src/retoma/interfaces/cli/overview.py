@@ -1,0 +1,53 @@
+"""What `retoma --help` and `retoma NOUN --help` show: one screen, from the table alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from retoma.interfaces.cli.table import GROUPS, VERBS, aliases_of, nouns, verbs_of
+from retoma.interfaces.cli.verb import EVERYWHERE
+
+__all__ = ["noun_help", "program_help"]
+
+_WIDTH = 80
+_INDENT = 14
+
+
+def program_help() -> str:
+    """Return at most 24 lines of 80 columns, the verbs under their headings."""
+    lines = [
+        "Usage: retoma [NOUN] VERB [OPTIONS]",
+        "Durable sessions for agents, scripts and guided flows.",
+        "",
+    ]
+    for heading, words in GROUPS:
+        lines.append(heading)
+        for word in words:
+            lines.extend(_noun_lines(word) if word in nouns() else [_row(word, VERBS[word].summary)])
+    lines += ["", f"Everywhere: {EVERYWHERE}"]
+    lines.append("How one is used: retoma [NOUN] VERB --help. Begin with: retoma init")
+    return "\n".join(lines) + "\n"
+
+
+def noun_help(noun: str) -> str:
+    """Return the verbs of a noun, a line each, with their other names."""
+    lines = [f"Usage: retoma {noun} VERB [OPTIONS]", ""]
+    for word in verbs_of(noun):
+        others = aliases_of(f"{noun} {word}")
+        lines.append(_row(", ".join((word, *others)), VERBS[f"{noun} {word}"].summary, indent=20))
+    lines += ["", f"Everywhere: {EVERYWHERE}", f"How one is used: retoma {noun} VERB --help"]
+    return "\n".join(lines) + "\n"
+
+
+def _noun_lines(noun: str) -> Iterator[str]:
+    line, lead = "", noun
+    for word in verbs_of(noun):
+        if line and _INDENT + len(line) + len(word) + 2 > _WIDTH:
+            yield _row(lead, line)
+            line, lead = "", ""
+        line = f"{line}, {word}" if line else word
+    yield _row(lead, line)
+
+
+def _row(word: str, text: str, *, indent: int = _INDENT) -> str:
+    return f"  {word}".ljust(indent) + text

@@ -1,0 +1,113 @@
+"""Text for a terminal: made safe, measured, set in columns, coloured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Cell", "Styled", "clean", "columns", "fit", "number", "painted", "size", "width_of"]
+
+_SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_GAP = "  "
+_NARROWEST = 6
+
+# Escape sequences could repaint the screen or type for the reader, and what turns the writing's direction could show
+# another text than is there. C0 is shown by its picture.
+_UNSAFE = {code: chr(0x2400 + code) for code in range(32)} | dict.fromkeys(
+    (*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029), "�"
+)
+_UNSAFE_IN_LINES = {code: shown for code, shown in _UNSAFE.items() if code not in (9, 10)}
+_UNSAFE_IN_CELLS = _UNSAFE | {9: " ", 10: " ", 13: " "}
+
+
+class Styled(NamedTuple):
+    """Text with a style (`bold`, `dim`, `red`, `green`, `yellow`, `cyan`), shown only where there is colour."""
+
+    text: str
+    style: str
+
+
+Cell: TypeAlias = str | Styled
+
+
+def clean(text: str, *, lines: bool = True) -> str:
+    """Return `text` without what a terminal would obey. With `lines` it keeps its tabs and ends of lines."""
+    if text.isprintable() and text.isascii():
+        return text
+    return text.replace("\r\n", "\n").translate(_UNSAFE_IN_LINES if lines else _UNSAFE_IN_CELLS)
+
+
+def painted(part: Cell, *, colour: bool, lines: bool = True) -> str:
+    """Return `part` cleaned, in its style if there is colour."""
+    if isinstance(part, str):
+        return clean(part, lines=lines)
+    text = clean(part.text, lines=lines)
+    return f"\x1b[{_SGR[part.style]}m{text}\x1b[0m" if colour and text else text
+
+
+def width_of(text: str) -> int:
+    """Return how many columns a terminal gives to `text`."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(letter) else 1 + (east_asian_width(letter) in "WF") for letter in text)
+
+
+def fit(text: str, width: int) -> str:
+    """Return `text` cut to `width` columns, its last one `…` if something was cut."""
+    if width_of(text) <= width:
+        return text
+    while text and width_of(text) >= width:
+        text = text[:-1]
+    return text + "…" if width > 0 else ""
+
+
+def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) -> list[str]:
+    """Return one line a row, its cells aligned. With a `width` the widest columns give way until a line fits."""
+    plain = [[clean(_text(cell), lines=False) for cell in row] for row in rows]
+    count = max(map(len, plain), default=0)
+    widths = [max((width_of(row[i]) for row in plain if i < len(row)), default=0) for i in range(count)]
+    if width is not None:
+        widths = _shrunk(widths, width)
+    lines: list[str] = []
+    for row, texts in zip(rows, plain, strict=True):
+        line, left = "", width
+        for cell, text, room in zip(row, texts, widths, strict=False):
+            space = room if left is None else min(room, max(left, 0))
+            shown = fit(text, space)
+            padding = " " * (space - width_of(shown)) + _GAP
+            line += (
+                painted(shown if isinstance(cell, str) else cell._replace(text=shown), colour=colour)
+                + padding
+            )
+            left = None if left is None else left - space - len(_GAP)
+        lines.append(line.rstrip())
+    return lines
+
+
+def number(value: int) -> str:
+    """Return `1,204`: for people; JSON has none of the separators."""
+    return f"{value:,}"
+
+
+def size(size_bytes: int) -> str:
+    """Return `412 MB`, `1.5 kB`: decimal units, at most two digits that matter below ten."""
+    value = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.1f} {unit}" if unit != "B" and value < 9.95 else f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell.text
+
+
+def _shrunk(widths: list[int], width: int) -> list[int]:
+    shrunk = list(widths)
+    room = width - len(_GAP) * (len(widths) - 1)
+    while sum(shrunk) > room and max(shrunk) > _NARROWEST:
+        shrunk[shrunk.index(max(shrunk))] -= 1
+    return shrunk

@@ -1,0 +1,28 @@
+"""`retoma version`: what a report of a problem begins with."""
+
+from __future__ import annotations
+
+import sys
+
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.verb import verb
+
+__all__ = ["version"]
+
+
+@verb("version", example="retoma version --json")
+def version(ctx: Invocation) -> None:
+    """Print the versions of Retoma, Python and SQLite."""
+    from importlib.metadata import version as installed
+
+    import apsw
+
+    versions = {
+        "retoma": installed("retoma"),
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "sqlite": apsw.sqlite_lib_version(),
+    }
+    if ctx.out.json:
+        ctx.out.print_json(versions)
+    else:
+        ctx.out.table(list(versions.items()))

@@ -1,0 +1,172 @@
+"""Instants and durations as people write and read them.
+
+Everywhere in Retoma an instant is an `int`: milliseconds since 1970-01-01 UTC. A duration is an `int` of milliseconds.
+The calendar is computed here, so that nothing has to be imported to print a date.
+"""
+
+from __future__ import annotations
+
+import re
+
+from retoma.errors import Invalid
+
+__all__ = ["DAY", "HOUR", "MINUTE", "SECOND", "WEEK", "duration", "instant", "relative", "rfc3339", "span"]
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+
+_UNITS = (("w", WEEK), ("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND))
+_DURATION = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){letter})?" for letter, _ in _UNITS)
+_INSTANT = (
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2})))?"
+)
+_AGO = (
+    (MINUTE, SECOND, ""),
+    (HOUR, MINUTE, "min"),
+    (DAY, HOUR, "h"),
+    (2 * WEEK, DAY, "days"),
+    (9 * WEEK, WEEK, "weeks"),
+)
+_LONGEST = 36_525 * DAY
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # 0001-01-01T00:00:00.000Z, 9999-12-31T23:59:59.999Z
+
+
+def duration(text: str) -> int:
+    """Return the milliseconds that `30m`, `1h30m`, `1.5h`, `2w` or `90s` says; at most a hundred years.
+
+    A unit is always there, each at most once, the larger first. Raises Invalid.
+    """
+    match = re.fullmatch(_DURATION, text.strip())
+    if match is None or not any(match.groups()):
+        raise Invalid(
+            f"'{text}' is not a duration.",
+            code="bad_duration",
+            hint="Examples: 90s, 30m, 5h, 1h30m, 1.5h, 1d, 2w.",
+        )
+    total = sum(
+        _scaled(number, unit) for number, (_, unit) in zip(match.groups(), _UNITS, strict=True) if number
+    )
+    if total > _LONGEST:
+        raise Invalid(
+            f"'{text}' is longer than a hundred years.", code="bad_duration", hint="Give a shorter one."
+        )
+    return total
+
+
+def span(ms: int) -> str:
+    """Return a duration as `duration` reads it, exactly: `1h30m`, `1m30s` for ninety seconds, `0s`."""
+    parts: list[str] = []
+    rest = abs(ms)
+    for letter, unit in _UNITS[:-1]:
+        count, rest = divmod(rest, unit)
+        if count:
+            parts.append(f"{count}{letter}")
+    seconds, fraction = divmod(rest, SECOND)
+    if fraction:
+        parts.append(f"{seconds}.{fraction:03}".rstrip("0") + "s")
+    elif seconds or not parts:
+        parts.append(f"{seconds}s")
+    return "".join(parts)
+
+
+def instant(text: str, *, now_ms: int) -> int:
+    """Return the instant that an RFC 3339 time, a date (its midnight, UTC) or a duration before `now_ms` says.
+
+    Finer than a millisecond is cut off. Raises Invalid.
+    """
+    written = text.strip()
+    match = re.fullmatch(_INSTANT, written)
+    if match is not None:
+        ms = _from_parts(match, text)
+    elif re.fullmatch(_DURATION, written) and written:
+        ms = now_ms - duration(written)
+    else:
+        raise _not_an_instant(text)
+    if not _FIRST <= ms <= _LAST:
+        raise _not_an_instant(text)
+    return ms
+
+
+def rfc3339(ms: int) -> str:
+    """Return `2026-11-21T10:02:03.123Z`. Raises Invalid outside the years 1 to 9999."""
+    if not _FIRST <= ms <= _LAST:
+        raise Invalid(f"The instant {ms} is outside the years 1 to 9999.", code="bad_instant")
+    days, rest = divmod(ms, DAY)
+    hours, rest = divmod(rest, HOUR)
+    minutes, rest = divmod(rest, MINUTE)
+    seconds, fraction = divmod(rest, SECOND)
+    year, month, day = _date(days)
+    return f"{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{fraction:03}Z"
+
+
+def relative(ms: int, now_ms: int) -> str:
+    """Return how long ago or ahead, for people: `just now`, `2 min ago`, `yesterday`, `in 4 h`; then a date."""
+    ago = now_ms - ms
+    if ago < 0:
+        return _ahead(-ago, ms)
+    if DAY <= ago < 2 * DAY:
+        return "yesterday"
+    for bound, unit, word in _AGO:
+        if ago < bound:
+            return f"{ago // unit} {word} ago" if word else "just now"
+    return rfc3339(ms)[:10]
+
+
+def _ahead(left: int, ms: int) -> str:
+    # Rounded to the nearest: what was set to 4 h a moment ago is read as 4 h, not as 3.
+    for unit, bound, word in ((SECOND, 60, "s"), (MINUTE, 60, "min"), (HOUR, 24, "h")):
+        count = (left + unit // 2) // unit
+        if count < bound:
+            return f"in {max(count, 1)} {word}"
+    days = (left + DAY // 2) // DAY
+    if days == 1:
+        return "tomorrow"
+    return f"in {days} days" if days < 60 else f"on {rfc3339(ms)[:10]}"
+
+
+def _scaled(number: str, unit: int) -> int:
+    whole, _, fraction = number.partition(".")
+    return int(whole) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
+
+
+def _from_parts(match: re.Match[str], text: str) -> int:
+    year, month, day = (int(part) for part in match.group(1, 2, 3))
+    hour, minute, second = (int(part or 0) for part in match.group(4, 5, 6))
+    ahead = int(match[10] or 0) * HOUR + int(match[11] or 0) * MINUTE
+    days = _days(year, month, day)
+    # 60 is a leap second's; it is read as the second after, as POSIX clocks do.
+    if _date(days) != (year, month, day) or hour > 23 or minute > 59 or second > 60 or ahead >= DAY:
+        raise _not_an_instant(text)
+    fraction = int((match[7] or "")[:3].ljust(3, "0"))
+    ms = days * DAY + hour * HOUR + minute * MINUTE + second * SECOND + fraction
+    return ms + ahead if match[9] == "-" else ms - ahead
+
+
+def _not_an_instant(text: str) -> Invalid:
+    return Invalid(
+        f"'{text}' is not a date.",
+        code="bad_instant",
+        hint="Examples: 2026-11-21, 2026-11-21T10:02:03Z, 2026-11-21T10:02:03+01:00, or how long ago: 2h, 7d.",
+    )
+
+
+def _days(year: int, month: int, day: int) -> int:
+    """Return the days since 1970-01-01 in the Gregorian calendar (Howard Hinnant's `days_from_civil`)."""
+    year -= month <= 2
+    era, year_of_era = divmod(year, 400)
+    day_of_year = (153 * ((month + 9) % 12) + 2) // 5 + day - 1
+    return era * 146_097 + year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year - 719_468
+
+
+def _date(days: int) -> tuple[int, int, int]:
+    """Return year, month and day, the inverse of `_days`."""
+    era, day_of_era = divmod(days + 719_468, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    return year_of_era + era * 400 + (month <= 2), month, day_of_year - (153 * shifted + 2) // 5 + 1

@@ -1,0 +1,9 @@
+"""What holds for every test."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+# A busy machine makes one example slow, which says nothing about the code.
+settings.register_profile("retoma", deadline=None, max_examples=100)
+settings.load_profile("retoma")

@@ -1,0 +1,230 @@
+"""Where values come from, which store a name says, and what is not trusted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from retoma.config import Settings, StorePlace, find_store, load_settings, read_environment
+from retoma.errors import Invalid, Refused
+
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    return tmp_path / "a" / "b"
+
+
+@pytest.fixture
+def load(tmp_path: Path, here: Path) -> Load:
+    def loaded(store: str | None = None, **environ: str) -> Settings:
+        return load_settings(
+            cwd=here, environ={"HOME": str(tmp_path / "home")} | environ, overrides={"store": store}
+        )
+
+    return loaded
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_without_anything_the_defaults_hold(load: Load, tmp_path: Path) -> None:
+    settings = load()
+    assert settings.limits.sessions is None
+    assert set(settings.sources.values()) == {"default"}
+    place = find_store(settings)
+    assert place.path == tmp_path / "home/.local/share/retoma/retoma.db"
+    assert (place.given, place.source) == (False, "default")
+
+
+def test_options_win_over_variables_over_the_nearest_file_over_the_users(load: Load, tmp_path: Path) -> None:
+    users = write(
+        tmp_path / "home/.config/retoma/retoma.toml",
+        "store = 'u'\n[limits]\nsessions = 1\nsessions_active = 2\n",
+    )
+    settings = load()
+    assert find_store(settings).path == users.parent / "u/retoma.db"
+    nearest = write(tmp_path / "a/retoma.toml", "store = 'n.db'\n[limits]\nsessions = 9\n")
+    settings = load()
+    assert (settings.limits.sessions, settings.limits.sessions_active) == (9, 2)
+    assert settings.sources["limits.sessions"] == f"retoma.toml:{nearest}"
+    assert settings.sources["limits.sessions_active"] == f"retoma.toml:{users}"
+    assert settings.files == (nearest, users)
+    assert find_store(settings).path == tmp_path / "a/n.db"
+    settings = load(RETOMA_STORE="v")
+    assert (find_store(settings).path, settings.sources["store"]) == (
+        tmp_path / "a/b/v/retoma.db",
+        "RETOMA_STORE",
+    )
+    settings = load("o", RETOMA_STORE="v")
+    assert (find_store(settings).path, settings.sources["store"]) == (tmp_path / "a/b/o/retoma.db", "--store")
+    assert find_store(settings).given
+
+
+def test_xdg_directories_are_honoured_if_absolute(load: Load, tmp_path: Path) -> None:
+    write(tmp_path / "xdg/retoma/retoma.toml", "[limits]\nsessions = 3\n")
+    assert load(XDG_CONFIG_HOME=str(tmp_path / "xdg")).limits.sessions == 3
+    assert find_store(load(XDG_DATA_HOME=str(tmp_path / "d"))).path == tmp_path / "d/retoma/retoma.db"
+    assert load(XDG_CONFIG_HOME="xdg").limits.sessions is None
+
+
+def test_an_option_that_is_no_setting_is_invalid(here: Path) -> None:
+    with pytest.raises(Invalid, match="Nearest: store"):
+        load_settings(cwd=here, environ={"HOME": str(here)}, overrides={"stroe": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("# c\nstor = 'x'\n", 2, "Nearest: store."),
+        ("[limits]\n\nsesions = 5\n", 3, "Nearest: sessions."),
+        ("[limts]\nsessions = 5\n", 1, "Nearest: limits."),
+        ("[agents.main]\nmodel = 'echo'\ninstruction = ''\n", 3, "Nearest: instructions."),
+        ("limits.sesions = 1\n", 1, "Nearest: sessions."),
+        ("[limits]\nsessions = 0\n", 2, "a whole number above 0"),
+        ("[limits]\nsessions = true\n", 2, "a whole number above 0"),
+        ("store = 5\n", 1, "a text that is not empty"),
+        ("limits = 5\n", 1, "is a table"),
+        ("a = 1\nb = = 2\n", 2, "this is not TOML"),
+        ("a = 1\n[limits", 2, "this is not TOML"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_named_with_its_line(
+    load: Load, here: Path, text: str, line: int, said: str
+) -> None:
+    path = write(here / "retoma.toml", text)
+    with pytest.raises(Invalid) as caught:
+        load()
+    assert str(caught.value).startswith(f"{path}:{line}: ")
+    assert said in str(caught.value)
+
+
+def test_documented_keys_are_known_and_listed_as_unused(load: Load, here: Path) -> None:
+    write(
+        here / "retoma.toml",
+        """
+        [limits]
+        artifact_size = 5
+        [agents.default]
+        model = "echo"
+        [agents.default.limits]
+        turns = 5
+        [templates.review]
+        tags = ["a"]
+        [retention]
+        idle_timeout = "1h"
+        [artifacts]
+        inline_below = 65536
+        [runtime.sessions]
+        enabled = true
+        [providers.mine]
+        url = "x"
+        """,
+    )
+    assert load().unused == (
+        "limits.artifact_size",
+        "agents.default.model",
+        "agents.default.limits",
+        "templates.review.tags",
+        "retention.idle_timeout",
+        "artifacts.inline_below",
+        "runtime.sessions.enabled",
+        "providers.mine",
+    )
+
+
+def test_a_file_that_others_may_write_is_refused(load: Load, here: Path) -> None:
+    path = write(here / "retoma.toml", "")
+    path.chmod(0o666)
+    with pytest.raises(Refused, match="chmod go-w"):
+        load()
+
+
+def test_a_file_of_another_owner_is_refused(load: Load, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The test's own user plays the other one: changing an owner takes root, and root's files are trusted.
+    write(here / "retoma.toml", "")
+    if os.geteuid() == 0:
+        os.chown(here / "retoma.toml", 12345, 12345)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(Refused, match=r"belongs to another user .*chown"):
+        load()
+
+
+def test_the_nearest_store_is_found_upwards(load: Load, tmp_path: Path) -> None:
+    (tmp_path / ".retoma").mkdir(mode=0o700)
+    place = find_store(load())
+    assert place.path == tmp_path / ".retoma/retoma.db"
+    assert (place.given, place.shown) == (False, str(tmp_path / ".retoma"))
+
+
+def test_a_found_store_that_others_may_write_is_refused_a_given_one_is_not(
+    load: Load, tmp_path: Path
+) -> None:
+    (tmp_path / ".retoma").mkdir()
+    (tmp_path / ".retoma").chmod(0o777)
+    with pytest.raises(Refused) as caught:
+        find_store(load())
+    assert "chmod go-w" in caught.value.hint
+    assert "--store" in caught.value.hint
+    assert find_store(load(str(tmp_path / ".retoma"))).given
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "path"),
+    [
+        ("dir", "sqlite", "dir/retoma.db"),
+        ("x.db", "sqlite", "x.db"),
+        ("x.sqlite", "sqlite", "x.sqlite"),
+        ("sqlite:///rel.db", "sqlite", "rel.db"),
+        ("sqlite:////abs/x.db", "sqlite", "/abs/x.db"),
+        (":memory:", "memory", None),
+        ("sqlite:///:memory:", "memory", None),
+        ("sqlite://", "memory", None),
+        ("postgresql://u:secret@h/d", "postgresql", None),
+    ],
+)
+def test_names_of_stores(load: Load, here: Path, name: str, kind: str, path: str | None) -> None:
+    place = find_store(load(name))
+    assert place.kind == kind
+    assert place.path == (here / path if path else None)
+    assert "secret" not in place.shown
+
+
+def test_a_password_is_never_shown() -> None:
+    place = StorePlace(kind="postgresql", url="postgresql://u:p@s@h/d", given=True, source="--store")
+    assert place.shown == "postgresql://u@h/d"
+
+
+@pytest.mark.parametrize("name", ["mysql://x", "", "sqlite://x.db"])
+def test_names_of_no_store_are_invalid(load: Load, name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        find_store(load(name))
+    assert caught.value.code == "bad_store"
+
+
+def test_the_environment() -> None:
+    said = {
+        "HOME": "/h",
+        "LOGNAME": "ana",
+        "RETOMA_DEBUG": "1",
+        "NO_COLOR": "1",
+        "RETOMA_SESSION": "s",
+        "LANG": "pt_PT",
+    }
+    environment = read_environment(said)
+    assert (environment.user, environment.debug, environment.no_color) == ("ana", True, True)
+    assert (environment.session, environment.lang, environment.home) == ("s", "pt_PT", Path("/h"))
+    quiet = read_environment(
+        {"HOME": "/h", "RETOMA_DEBUG": "0", "NO_COLOR": "", "RETOMA_STORE": "", "COLUMNS": "x"}
+    )
+    assert (quiet.debug, quiet.no_color, quiet.store, quiet.columns) == (False, False, None, None)
+    assert quiet.user

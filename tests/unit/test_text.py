@@ -1,0 +1,82 @@
+"""Text for a terminal: nothing in it is obeyed, and every line fits."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retoma.interfaces.cli.text import Styled, clean, columns, fit, number, painted, size, width_of
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain — text", "plain — text"),
+        ("a\x1b[2Jb", "a␛[2Jb"),
+        ("a\x07\x7f\x9b", "a␇��"),
+        ("a\u202eb\u2066", "a�b�"),
+        ("a\r\nb\tc\rd", "a\nb\tc␍d"),
+    ],
+)
+def test_what_a_terminal_would_obey_is_shown_instead(text: str, shown: str) -> None:
+    assert clean(text) == shown
+
+
+def test_a_cell_is_one_line() -> None:
+    assert clean("a\r\nb\tc", lines=False) == "a b c"
+
+
+@given(st.text())
+def test_nothing_that_steers_gets_through(text: str) -> None:
+    assert all(letter in "\n\t" or ord(letter) >= 32 for letter in clean(text))
+    assert "\x1b" not in painted(text, colour=True)
+    assert "\n" not in clean(text, lines=False)
+
+
+def test_only_our_own_styles_are_colour() -> None:
+    assert painted(Styled("a\x1b[0m", "bold"), colour=True) == "\x1b[1ma␛[0m\x1b[0m"
+    assert painted(Styled("a", "red"), colour=False) == "a"
+
+
+ROWS = [
+    ["- my-experiment", "flow tour", "at scenic", "2 min ago"],
+    ["- user-123", "chat", "14 messages", "yesterday"],
+]
+
+
+def test_columns_are_aligned() -> None:
+    assert columns(ROWS, width=80, colour=False) == [
+        "- my-experiment  flow tour  at scenic    2 min ago",
+        "- user-123       chat       14 messages  yesterday",
+    ]
+
+
+@given(
+    st.lists(st.lists(st.text("ab漢é\n\x1b ", max_size=30), min_size=1, max_size=6), max_size=4),
+    st.integers(20, 100),
+)
+def test_columns_fit(rows: list[list[str]], width: int) -> None:
+    lines = columns(rows, width=width, colour=False)
+    assert len(lines) == len(rows)
+    assert all(width_of(line) <= width for line in lines)
+
+
+def test_without_a_terminal_nothing_is_cut() -> None:
+    assert columns([["a" * 300, "b"]], width=None, colour=False) == ["a" * 300 + "  b"]
+
+
+def test_widths() -> None:
+    assert [fit("abcdef", 4), fit("漢漢漢", 4), fit("abc", 3), fit("abc", 0)] == ["abc…", "漢…", "abc", ""]
+    assert width_of("é漢") == 3
+
+
+def test_numbers_and_sizes() -> None:
+    assert number(1204) == "1,204"
+    assert [size(n) for n in (0, 999, 1500, 412_000_000, 9_999_999)] == [
+        "0 B",
+        "999 B",
+        "1.5 kB",
+        "412 MB",
+        "10 MB",
+    ]
