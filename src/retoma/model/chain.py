@@ -2,9 +2,9 @@
 
     hash = BLAKE3(previous hash ‖ BLAKE3(header) ‖ BLAKE3(salt ‖ data))
 
-The header is the compact JSON array `[seq, type, at, actor, cause, operation, request]`, bytes as lower-case hex. Data and
-salt can be erased later: the digest that stands for them stays, so the chain still holds and says "erased", not
-"damaged". The salt keeps a digest from being guessed back into short data.
+The header is the compact JSON array `[seq, type, at, actor, cause, operation, request]`, bytes as lower-case hex.
+Data and salt can be erased later: the digest that stands for them stays, so the chain still holds and says
+"erased", not "damaged". The salt keeps a digest from being guessed back into short data.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ def link(
 ) -> bytes:
     """Return the hash of an event (32 bytes) from the one before it, its header and the digest of its data."""
     header = _encode(
-        (seq, kind, at, actor, cause, operation.hex() if operation else None, request.hex() if request else None)
+        (
+            seq,
+            kind,
+            at,
+            actor,
+            cause,
+            operation.hex() if operation else None,
+            request.hex() if request else None,
+        )
     )
     return blake3(previous + blake3(header).digest() + data_digest).digest()

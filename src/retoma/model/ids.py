@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from blake3 import blake3
 
@@ -69,3 +69,10 @@ def new_operation(now_ms: int, random: Callable[[int], bytes]) -> bytes:
     Time comes first so that new ids land beside each other in the index.
     """
     return now_ms.to_bytes(6, "big") + random(10)
+
+
+class Operation(NamedTuple):
+    """The identity of a write. `request` is the hash of what was asked, kept when the caller chose the id."""
+
+    id: bytes
+    request: bytes | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -27,4 +27,4 @@ def role(text: str) -> Role:
     """Return `text` as a role. Raises Invalid listing the roles."""
     if text not in ROLES:
         raise Invalid(f"{text!r} is not a role.", code="bad_role", hint=f"Roles: {', '.join(ROLES)}.")
-    return cast("Role", text)
+    return text

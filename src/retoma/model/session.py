@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, cast, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -64,6 +64,7 @@ class Head(msgspec.Struct, frozen=True):
     fence: int
     listed_at: int
     messages: int
+    labels: int
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +172,7 @@ def statuses(word: str) -> tuple[Status, ...]:
     """Return the states that `word` means: a state's own name, or a word that people bring (paused, encerrada …)."""
     lowered = word.strip().lower()
     if lowered in STATUSES:
-        return (cast("Status", lowered),)
+        return (lowered,)
     if lowered in _WORDS:
         return _WORDS[lowered]
     raise Invalid(
@@ -193,7 +194,9 @@ def checked(new: NewSession) -> NewSession:
         _label("context's kind", kind)
         _label("context's reference", ref, 1_000)
     if new.ttl_ms is not None and new.ttl_ms <= 0:
-        raise Invalid("A time to live is more than nothing.", code="bad_ttl", hint="For example 30m, 5h or 1d.")
+        raise Invalid(
+            "A time to live is more than nothing.", code="bad_ttl", hint="For example 30m, 5h or 1d."
+        )
     return msgspec.structs.replace(
         new,
         thinking=thinking(new.thinking) if new.thinking else "",
@@ -214,10 +217,14 @@ def thinking(word: str) -> Thinking:
 
 def _at_most(what: str, text: str, length: int) -> None:
     if len(text) > length:
-        raise Invalid(f"{what} has at most {length:,} characters; this one has {len(text):,}.", code="too_long")
+        raise Invalid(
+            f"{what} has at most {length:,} characters; this one has {len(text):,}.", code="too_long"
+        )
 
 
 def _label(what: str, text: str, length: int = 100) -> None:
     if not text.strip() or any(ord(c) < 32 for c in text):
-        raise Invalid(f"{text!r} cannot be a {what}: it is empty or holds a control character.", code="bad_label")
+        raise Invalid(
+            f"{text!r} cannot be a {what}: it is empty or holds a control character.", code="bad_label"
+        )
     _at_most(f"A {what}", text, length)

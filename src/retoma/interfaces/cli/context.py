@@ -65,7 +65,7 @@ class Invocation:
     def client(self) -> Client:
         """The client on this command's store, opened at the first use and closed when the verb ends."""
         if self._client is None:
-            from retoma.wiring import open_client
+            from retoma.client import open_client
 
             self._client = open_client(self.settings)
         return self._client

@@ -64,6 +64,7 @@ CREATE TABLE session (
   base_hash     BLOB,
   fence         INTEGER NOT NULL DEFAULT 0,
   messages      INTEGER NOT NULL DEFAULT 0,
+  labels        INTEGER NOT NULL DEFAULT 0,
   created_at    INTEGER NOT NULL,
   updated_at    INTEGER NOT NULL,
   listed_at     INTEGER NOT NULL,
@@ -106,9 +107,10 @@ CREATE TABLE session_about (
 CREATE TABLE session_tag (
   tenant    INTEGER NOT NULL,
   tag       TEXT    NOT NULL,
+  pinned    INTEGER NOT NULL,
   listed_at INTEGER NOT NULL,
   session   INTEGER NOT NULL,
-  PRIMARY KEY (tenant, tag, listed_at, session)
+  PRIMARY KEY (tenant, tag, pinned, listed_at, session)
 ) WITHOUT ROWID;
 CREATE INDEX session_tag_session ON session_tag (session);
 
@@ -116,9 +118,10 @@ CREATE TABLE session_context (
   tenant    INTEGER NOT NULL,
   kind      TEXT    NOT NULL,
   ref       TEXT    NOT NULL,
+  pinned    INTEGER NOT NULL,
   listed_at INTEGER NOT NULL,
   session   INTEGER NOT NULL,
-  PRIMARY KEY (tenant, kind, ref, listed_at, session)
+  PRIMARY KEY (tenant, kind, ref, pinned, listed_at, session)
 ) WITHOUT ROWID;
 CREATE INDEX session_context_session ON session_context (session);
 

@@ -1,0 +1,77 @@
+"""Lines from standard input: bounded, in time, and in UTF-8 or not at all."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from retoma.errors import Invalid
+from retoma.model.event import MAX_DATA_BYTES
+
+__all__ = ["Lines", "TimedOut"]
+
+_READ_BYTES = 64 << 10
+
+
+class TimedOut(Exception):
+    """Nothing was typed in the time the node gives."""
+
+
+class Lines:
+    """The lines of a file descriptor. A line longer than an event may be is read over, not kept."""
+
+    def __init__(self, descriptor: int = 0) -> None:
+        self._descriptor = descriptor
+        self._buffer = bytearray()
+        self._ended = False
+        self.number = 0
+
+    def next(self, timeout_s: float | None = None) -> str | None:
+        """Return the next line without its end, or None at the end of the input.
+
+        Raises TimedOut, and Invalid for a line that is too long or not UTF-8; the line after it can be read then.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        dropped = 0
+        while (end := self._buffer.find(b"\n")) < 0 and not self._ended:
+            if len(self._buffer) > MAX_DATA_BYTES:
+                dropped += len(self._buffer)
+                self._buffer.clear()
+            self._fill(deadline)
+        if end < 0:
+            end = len(self._buffer)
+            if not end and not dropped:
+                return None
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        self.number += 1
+        return self._checked(line, dropped)
+
+    def _fill(self, deadline: float | None) -> None:
+        if deadline is not None:
+            ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimedOut
+        chunk = os.read(self._descriptor, _READ_BYTES)
+        self._ended = not chunk
+        self._buffer += chunk
+
+    def _checked(self, line: bytes, dropped: int) -> str:
+        size = len(line) + dropped
+        if size > MAX_DATA_BYTES:
+            raise Invalid(
+                f"Line {self.number} of the input has {size:,} bytes; one input may have {MAX_DATA_BYTES:,} (1 MiB).",
+                code="too_large",
+                hint="Nothing of it was kept; the session is where it was.",
+                size_bytes=size,
+            )
+        try:
+            return line.decode().removesuffix("\r")
+        except UnicodeDecodeError as error:
+            raise Invalid(
+                f"Line {self.number} of the input is not UTF-8: "
+                f"byte 0x{line[error.start]:02x} at place {error.start + 1}.",
+                code="not_utf8",
+                hint="Nothing of it was kept; the session is where it was.",
+            ) from error

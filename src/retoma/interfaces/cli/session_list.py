@@ -1,0 +1,132 @@
+"""`retoma session ls`."""
+
+from __future__ import annotations
+
+import click
+
+from retoma.errors import Invalid
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.verb import verb
+from retoma.model.session import STATUSES, Session, statuses
+from retoma.stores.api import Listing, Place
+
+__all__ = ["ls"]
+
+
+@verb("session ls", example="retoma session ls --status active")
+@click.option("--status", metavar="S", help="active, suspended, completed, failed; paused, ended …")
+@click.option("--agent", metavar="A")
+@click.option("--tag", "tags", multiple=True, metavar="T", help="Has this tag; all of several.")
+@click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
+@click.option("--parent", metavar="ID", help="Children of this one.")
+@click.option("--flow", metavar="F", help="Runs the flow of this name.")
+@click.option("--ephemeral", is_flag=True, help="Only those that expire.")
+@click.option("--archived", is_flag=True, help="Archived ones instead.")
+@click.option("--since", metavar="D", help="Changed since: 2h, 2026-11-01.")
+@click.option("--before", metavar="D", help="Changed before.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+@click.option("--cursor", metavar="C", help="Where the page before ended.")
+@click.option("--total", is_flag=True, help="Count them too.")
+def ls(
+    ctx: Invocation,
+    *,
+    status: str | None,
+    agent: str | None,
+    tags: tuple[str, ...],
+    contexts: tuple[str, ...],
+    parent: str | None,
+    flow: str | None,
+    ephemeral: bool,
+    archived: bool,
+    since: str | None,
+    before: str | None,
+    limit: int,
+    everything: bool,
+    cursor: str | None,
+    total: bool,
+) -> None:
+    """List sessions, newest first."""
+    from retoma.interfaces.cli.session import pairs
+
+    common = Listing(
+        agent=agent,
+        tags=tags,
+        contexts=tuple(pairs(contexts, "KIND=REF")) if contexts else (),
+        parent=ctx.client.show(ctx.client.resolve(parent)).session.key if parent else None,
+        flow=flow,
+        ephemeral=ephemeral,
+        archived=archived,
+        since=_instant(since, ctx.now_ms),
+        before=_instant(before, ctx.now_ms),
+    )
+    listings = [_with_status(common, one) for one in statuses(status)] if status else [common]
+    page = ctx.client.list(listings, after=_place(cursor), limit=limit, total=total)
+    items, following, count = list(page.items), page.next, page.total
+    while everything and following is not None:
+        page = ctx.client.list(listings, after=following, limit=1000)
+        items += page.items
+        following = page.next
+    if ctx.out.json:
+        from retoma.model.views import session_view
+
+        shown = [session_view(session, ctx.now_ms) for session in items]
+        more = following is not None
+        ctx.out.page(shown, next_cursor=_cursor(following), more=more, total=count if total else None)
+        return
+    _print(ctx, items, status)
+    if following is not None and count is not None:
+        of = "more than 10,000" if count > 10_000 and not total else f"{count:,}"
+        ctx.out.note(f"{len(items)} of {of}. More: --all, or --cursor {_cursor(following)}")
+
+
+def _with_status(listing: Listing, status: str) -> Listing:
+    import msgspec
+
+    return msgspec.structs.replace(listing, status=status)
+
+
+def _print(ctx: Invocation, items: list[Session], status: str | None) -> None:
+    if not items:
+        ctx.out.line(f"No {status or 'active'} sessions found.")
+        return
+    for one in STATUSES:
+        group = [session for session in items if session.status == one]
+        if group:
+            ctx.out.line(f"{one.capitalize()} Sessions:")
+            ctx.out.table([_row(ctx, session) for session in group])
+
+
+def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
+    if session.flow:
+        kind, stands = f"flow {session.flow}", f"at {session.flow_node}" if session.flow_node else ""
+    else:
+        kind = f"chat {session.agent}" if session.agent else ""
+        stands = f"{session.messages:,} messages" if session.messages else ""
+    expires = f"expires {ctx.out.when(session.expires_at, ctx.now_ms)}" if session.expires_at else ""
+    title = session.title if session.title != session.flow else ""
+    updated = ctx.out.when(session.updated_at, ctx.now_ms)
+    return (f"- {session.id}", kind, stands, updated, expires, title)
+
+
+def _instant(text: str | None, now_ms: int) -> int | None:
+    if text is None:
+        return None
+    from retoma.model.times import instant
+
+    return instant(text, now_ms=now_ms)
+
+
+def _cursor(place: Place | None) -> str | None:
+    return f"{place.pinned}.{place.listed_at}.{place.key}" if place else None
+
+
+def _place(cursor: str | None) -> Place | None:
+    if cursor is None:
+        return None
+    parts = cursor.split(".")
+    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+        raise Invalid(
+            f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
+        )
+    return Place(*map(int, parts))

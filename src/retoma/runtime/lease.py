@@ -1,0 +1,77 @@
+"""Holding a session while it is driven: taken, renewed beside the work, let go at the end."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self
+
+from retoma.errors import Busy, RetomaError
+from retoma.model.lease import RENEW_EVERY_S, FencingToken, Holder, Lease
+from retoma.model.principal import Principal
+from retoma.runtime.process import is_gone
+from retoma.service import leases
+from retoma.stores.api import Store
+
+
+class Held:
+    """A lease of this process on a session. A thread renews it; `token` fences every write made under it."""
+
+    def __init__(self, store: Store, who: Principal, session: str, holder: Holder) -> None:
+        self._store = store
+        self._who = who
+        self._session = session
+        self._done = threading.Event()
+        self._lease = acquire(store, who, session, holder)
+        self._thread = threading.Thread(target=self._renew, name=f"lease-{session}", daemon=True)
+        self._thread.start()
+
+    @property
+    def token(self) -> FencingToken:
+        return self._lease.token
+
+    def release(self) -> None:
+        """Let go; a lost lease is let go already."""
+        self._done.set()
+        self._thread.join()
+        try:
+            self._store.write(lambda tx: leases.release(tx, self._who, self._session, self.token))
+        except RetomaError:
+            # A store that cannot be written now frees the session when the lease runs out, or at once for
+            # a process that sees this one gone.
+            return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def _renew(self) -> None:
+        while not self._done.wait(RENEW_EVERY_S):
+            try:
+                if not self._store.write(lambda tx: leases.renew(tx, self._who, self._session, self.token)):
+                    return  # another's now: the next write under this token says so
+            except RetomaError:
+                continue  # the store does not answer; until somebody takes it, the lease is still ours
+
+
+def acquire(store: Store, who: Principal, session: str, holder: Holder) -> Lease:
+    """Take the session, at once from a holder on this machine whose process is gone. Raises Busy."""
+    try:
+        return store.write(lambda tx: leases.acquire(tx, who, session, holder))
+    except Busy as busy:
+        gone = gone_token(busy)
+        if gone is None:
+            raise
+        return store.write(lambda tx: leases.acquire(tx, who, session, holder, over=gone))
+
+
+def gone_token(busy: Busy) -> FencingToken | None:
+    """Return the token of the holder that refused us when its process is certainly gone, else None."""
+    holder, token = busy.facts.get("holder"), busy.facts.get("token")
+    if isinstance(holder, Holder) and isinstance(token, int) and is_gone(holder):
+        return FencingToken(token)
+    return None

@@ -1,0 +1,148 @@
+"""What every use case does first: find the session, and know whether this caller may write there now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from retoma.errors import Busy, Conflict, Invalid, NotFound
+from retoma.model.event import NewEvent
+from retoma.model.ids import Operation, SessionId, SessionKey
+from retoma.model.lease import FencingToken
+from retoma.model.principal import Principal
+from retoma.model.session import Head
+from retoma.stores.api import Transaction
+
+LAST = "@last"
+
+
+def head_of(tx: Transaction, who: Principal, session: str) -> Head:
+    """Return the session's head. Raises NotFound."""
+    head = tx.sessions.head(who.tenant, session)
+    if head is None:
+        raise missing(tx, who, session)
+    return head
+
+
+def missing(tx: Transaction, who: Principal, session: str) -> NotFound:
+    """Return the error for a name that nobody bears, with the nearest that somebody does."""
+    from retoma.model.nearest import nearest
+
+    names = tx.sessions.names(who.tenant, session[:1], limit=1_000) or tx.sessions.names(
+        who.tenant, "", limit=1_000
+    )
+    near = nearest(session, names)
+    return NotFound(
+        f"No session '{session}'.",
+        code="no_session",
+        hint=f"Nearest: {', '.join(near) if near else 'none'}. `retoma session ls` lists them.",
+        session=session,
+        nearest=list(near),
+    )
+
+
+def resolve(tx: Transaction, who: Principal, text: str) -> SessionId:
+    """Return the id that `text` means: an id, the only one that begins so, or @last. Raises NotFound, Invalid."""
+    if text == LAST:
+        last = tx.sessions.last_written(who.tenant, who.name)
+        if last is None:
+            raise NotFound(
+                f"{who.name} has written in no session of this store yet.",
+                code="no_session",
+                hint="`retoma session ls` lists them.",
+            )
+        return last
+    if tx.sessions.key(who.tenant, text) is not None:
+        return SessionId(text)
+    names = tx.sessions.names(who.tenant, text, limit=6) if text else []
+    if len(names) == 1:
+        return names[0]
+    if names:
+        shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        raise Invalid(
+            f"'{text}' begins more than one session: {shown}.",
+            code="ambiguous",
+            hint="Write one more letter.",
+        )
+    raise missing(tx, who, text)
+
+
+def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:
+    """Raise Busy when another driver holds the session.
+
+    A holder whose lease ran out may still write as long as nobody took it: tokens only grow, so its own is still there.
+    """
+    lease = tx.leases.check(head.key)
+    if token is None:
+        if lease is not None and lease[1] > tx.now:
+            raise held(tx, head)
+    elif lease is None or lease[0] != token:
+        raise held(tx, head, lost=True)
+
+
+def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
+    """Return the error that says who drives the session, and since when."""
+    from retoma.model.times import relative
+
+    lease = tx.leases.get(head.key)
+    if lease is None:
+        return Busy(
+            f"'{head.id}' is no longer driven from here: it was released or reset meanwhile.",
+            code="fenced",
+            hint="Nothing of this was written. Start again to take it up where it stands.",
+            session=head.id,
+        )
+    holder = lease.holder
+    said = f"process {holder.pid} on {holder.host} ({holder.command}, since {relative(lease.acquired_at, tx.now)})"
+    return Busy(
+        f"'{head.id}' was taken over by {said}." if lost else f"'{head.id}' is driven by {said}.",
+        code="fenced" if lost else "busy",
+        hint=f"Nothing of this was written. Watch it: retoma session log {head.id}",
+        session=head.id,
+        holder=holder,
+        since=lease.acquired_at,
+        expires=lease.expires_at,
+        token=lease.token,
+    )
+
+
+def repeated(tx: Transaction, key: SessionKey, operation: Operation) -> list[int] | None:
+    """Return the seqs that this operation wrote when it ran before, else None. Raises Conflict for another request."""
+    if operation.request is None:
+        return None
+    before = tx.journal.operation(key, operation.id)
+    if before is None:
+        return None
+    seqs, request = before
+    if request != operation.request:
+        raise other_request()
+    return seqs
+
+
+def other_request() -> Conflict:
+    """Return the error for an idempotency key that was used with another request."""
+    return Conflict(
+        "This idempotency key was used for another request.",
+        code="key_reused",
+        hint="Repeat the first request as it was, or choose a new key.",
+    )
+
+
+def expect_head(head: Head, expect: int | None) -> None:
+    """Raise Conflict when the caller's picture of the journal is not the newest."""
+    if expect is not None and expect != head.seq:
+        raise Conflict(
+            f"Session '{head.id}' has {head.seq:,} events, not {expect:,}.",
+            code="head_moved",
+            hint="Somebody wrote meanwhile: read again, then decide.",
+            head=head.seq,
+            expected=expect,
+        )
+
+
+def append(
+    tx: Transaction, who: Principal, head: Head, events: Sequence[NewEvent], operation: Operation
+) -> Head:
+    """Append `events` as `who`, under `operation`; return the new head."""
+    return tx.journal.append(
+        who.tenant, head, events, actor=who.name, operation=operation.id, request=operation.request
+    )

@@ -1,0 +1,202 @@
+"""A flow in its session: where it stands, and each step of it in one transaction with the input that led to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from retoma.errors import Refused
+from retoma.model import event as kinds
+from retoma.model.codec import Json, JsonMap, encode
+from retoma.model.event import NewEvent, new_event
+from retoma.model.flow import Position, Step
+from retoma.model.ids import Operation
+from retoma.model.lease import FencingToken
+from retoma.model.principal import Principal
+from retoma.model.session import FINAL, Head, Session, accept_writes
+from retoma.service.access import append, expect_head, fence, head_of, missing, repeated
+from retoma.stores.api import Transaction
+
+SYS = "sys"
+"""The state key that holds what templates see as `sys`; flows cannot save to it."""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A flow as its session has it: the session, the position, and the nodes visited (the current one last)."""
+
+    session: Session
+    position: Position
+    history: list[str]
+
+
+def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
+    """Return where the session's flow stands. Raises NotFound."""
+    found = tx.sessions.get(who.tenant, session)
+    if found is None:
+        raise missing(tx, who, session)
+    context = tx.state.get(found.key)
+    system = context.pop(SYS, None)
+    position = Position(
+        node=found.flow_node,
+        status=found.flow_status or "active",  # type: ignore[arg-type]
+        context=context,
+        ans=system.get("ans") if isinstance(system, dict) else None,
+        visits=found.flow_visits,
+    )
+    return Snapshot(found, position, tx.state.history(found.key))
+
+
+def begin(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    *,
+    flow: str,
+    path: str,
+    version: bytes,
+    files: Mapping[str, bytes],
+    step: Step,
+    operation: Operation,
+    token: FencingToken,
+) -> int:
+    """Start a flow in the session and record its first step; return the journal's length."""
+    head = _driven(tx, who, session, token)
+    tx.flows.put_version(who.tenant, version, flow, files)
+    tx.flows.begin(head.key, flow=flow, path=path, version=version)
+    data: dict[str, Json] = {"flow": flow, "version": version.hex()}
+    if step.sets:
+        data["set"] = dict(step.sets)
+    started = new_event(kinds.FLOW_STARTED, encode(data))
+    return _record(tx, who, head, [started], step, visits=0, node=None, operation=operation)
+
+
+def record(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    *,
+    text: str | None,
+    at: Position,
+    step: Step,
+    operation: Operation,
+    token: FencingToken,
+    expect: int,
+) -> int:
+    """Record an input (None: the flow went on by itself) and the step it led to; return the journal's length."""
+    head = _driven(tx, who, session, token)
+    before = repeated(tx, head.key, operation)
+    if before is not None:
+        return before[-1]
+    expect_head(head, expect)
+    first: list[NewEvent] = []
+    if text is not None:
+        data: dict[str, Json] = {"node": at.node, "input": text}
+        if step.ans != text:
+            data["answer"] = step.ans
+        if step.sets:
+            data["set"] = dict(step.sets)
+        if step.notice:
+            data["notice"] = step.notice
+        if not step.visits:
+            data["status"] = step.status
+        first.append(new_event(kinds.FLOW_INPUT, encode(data)))
+    return _record(tx, who, head, first, step, visits=at.visits, node=at.node, operation=operation)
+
+
+def change_version(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    *,
+    flow: str,
+    path: str,
+    version: bytes,
+    files: Mapping[str, bytes],
+    operation: Operation,
+    token: FencingToken,
+) -> int:
+    """Go on with another version of the flow; return the journal's length."""
+    head = _driven(tx, who, session, token)
+    tx.flows.put_version(who.tenant, version, flow, files)
+    tx.flows.set_version(head.key, version=version, path=path)
+    event = new_event(kinds.FLOW_VERSION, encode({"flow": flow, "version": version.hex()}))
+    return append(tx, who, head, [event], operation).seq
+
+
+def stored_version(tx: Transaction, who: Principal, version: bytes) -> tuple[str, dict[str, bytes]] | None:
+    """Return the name and files of a version that a session ran, or None."""
+    return tx.flows.version(who.tenant, version)
+
+
+def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
+    """Raise Refused when the session runs the flow of another directory."""
+    if session.flow is None or session.flow_path == path or session.flow_version == version:
+        return
+    raise Refused(
+        f"Session '{session.id}' runs another flow: {session.flow_path}.",
+        code="other_flow",
+        hint="Go on with that one, choose another session, or begin anew in this one with --fresh.",
+        session=session.id,
+        flow=session.flow_path,
+    )
+
+
+def _driven(tx: Transaction, who: Principal, session: str, token: FencingToken) -> Head:
+    who.may_write()
+    head = head_of(tx, who, session)
+    fence(tx, head, token)
+    accept_writes(head, "steps")
+    return head
+
+
+def _record(
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    first: list[NewEvent],
+    step: Step,
+    *,
+    visits: int,
+    node: str | None,
+    operation: Operation,
+) -> int:
+    cause = head.seq + 1 if first and first[0].type == kinds.FLOW_INPUT else None
+    events = list(first)
+    changes: dict[str, Json] = dict(step.sets)
+    for index, visit in enumerate(step.visits):
+        last = index == len(step.visits) - 1
+        data: dict[str, Json] = {"node": visit.node, "content": visit.content}
+        if visit.sets:
+            data["set"] = dict(visit.sets)
+            changes |= visit.sets
+        if last and step.status != "active":
+            data["status"] = step.status
+        events.append(new_event(kinds.FLOW_STEP, encode(data), cause))
+    nodes = [visit.node for visit in step.visits]
+    stands = nodes[-1] if nodes else node
+    if step.status == "finished":
+        events += _end(step, stands)
+    seq = head.seq + len(events)
+    _put_state(tx, head, changes, step.ans, seq, answered=bool(first) and first[0].type == kinds.FLOW_INPUT)
+    tx.flows.visit(head.key, nodes, visits=visits, node=stands, status=step.status)
+    append(tx, who, head, events, operation)
+    if step.status == "finished":
+        tx.sessions.set_status(head.key, "failed" if step.failure else "completed", step.failure)
+    return seq
+
+
+def _end(step: Step, node: str | None) -> list[NewEvent]:
+    to = FINAL[1] if step.failure else FINAL[0]
+    ended: dict[str, Json] = {"node": node, "status": "failed" if step.failure else "finished"}
+    changed: dict[str, Json] = {"from": "active", "to": to}
+    if step.failure:
+        ended["failure"] = changed["reason"] = step.failure
+    return [new_event(kinds.FLOW_END, encode(ended)), new_event(kinds.STATUS, encode(changed))]
+
+
+def _put_state(tx: Transaction, head: Head, changes: JsonMap, ans: Json, seq: int, *, answered: bool) -> None:
+    if changes:
+        tx.state.put(head.key, changes, seq=seq)
+    if answered:
+        tx.state.put(head.key, {SYS: {"ans": ans}}, seq=seq)

@@ -1,0 +1,36 @@
+"""Driving a session: one holder at a time, each with a higher fencing token than the one before."""
+
+from __future__ import annotations
+
+from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease
+from retoma.model.principal import Principal
+from retoma.service.access import head_of, held
+from retoma.stores.api import Transaction
+
+
+def acquire(
+    tx: Transaction, who: Principal, session: str, holder: Holder, *, over: FencingToken | None = None
+) -> Lease:
+    """Take the session for `holder`. Raises Busy, with who holds it and since when.
+
+    `over` is the token of a holder that the caller knows to be gone: exactly that one is taken over before its time.
+    """
+    who.may_write()
+    head = head_of(tx, who, session)
+    lease = tx.leases.check(head.key)
+    if lease is not None and lease[1] > tx.now and lease[0] != over:
+        raise held(tx, head)
+    return tx.leases.put(head, holder, ttl_ms=LEASE_TTL_MS)
+
+
+def renew(tx: Transaction, who: Principal, session: str, token: FencingToken) -> bool:
+    """Keep the session for another term; return False when it is another's now or gone."""
+    key = tx.sessions.key(who.tenant, session)
+    return key is not None and tx.leases.renew(key, token, ttl_ms=LEASE_TTL_MS)
+
+
+def release(tx: Transaction, who: Principal, session: str, token: FencingToken) -> None:
+    """Let go of the session, if it is still held under `token`."""
+    key = tx.sessions.key(who.tenant, session)
+    if key is not None:
+        tx.leases.release(key, token)

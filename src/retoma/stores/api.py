@@ -1,0 +1,221 @@
+"""What a store promises. Its contract is this prose; `conformance.py` tests it on every store.
+
+Order: events of a session are numbered from 1 without a gap, and read back in that order. Atomicity: a use case is one
+function given a transaction; all that it wrote is there, or nothing. Durability: `Store.write` returns after the commit
+is on stable storage. Isolation: writers follow one another; a reader sees one moment and waits for nobody. Absence:
+what is not there, or is another tenant's, is None or an empty list here; use cases turn that into NotFound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from retoma.model.codec import Json, JsonMap
+from retoma.model.event import Event, NewEvent
+from retoma.model.ids import SessionId, SessionKey, TenantKey
+from retoma.model.lease import FencingToken, Holder, Lease
+from retoma.model.session import About, Head, NewSession, Session, Status
+
+T = TypeVar("T")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a page of a list ended: the sort key of its last row."""
+
+    pinned: int
+    listed_at: int
+    key: int
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a list is asked for. `tags` and `contexts` must all be there; instants are milliseconds UTC."""
+
+    status: Status | None = None
+    agent: str | None = None
+    flow: str | None = None
+    parent: SessionKey | None = None
+    tags: tuple[str, ...] = ()
+    contexts: tuple[tuple[str, str], ...] = ()
+    ephemeral: bool = False
+    since: int | None = None
+    before: int | None = None
+    archived: bool = False
+
+
+class Journal(Protocol):
+    """Events, appended and read. Never changed; their data can be erased, their place cannot."""
+
+    def append(
+        self,
+        tenant: TenantKey,
+        head: Head,
+        events: Sequence[NewEvent],
+        *,
+        actor: str,
+        operation: bytes,
+        request: bytes | None,
+    ) -> Head:
+        """Append all or none after `head`, which must be the one read in this transaction; return the new head."""
+        ...
+
+    def read(self, key: SessionKey, *, after: int = 0, limit: int, until: int | None = None) -> list[Event]:
+        """Return at most `limit` events with seq > `after` (and < `until`), oldest first."""
+        ...
+
+    def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
+        """Return at most `limit` events with `after` < seq < `before`, newest first."""
+        ...
+
+    def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
+        """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran."""
+        ...
+
+    def drop(self, key: SessionKey, *, limit: int) -> bool:
+        """Delete the oldest `limit` events and content only they refer to; return whether any are left."""
+        ...
+
+
+class Sessions(Protocol):
+    """Session rows, their names and labels."""
+
+    def key(self, tenant: TenantKey, session: str) -> SessionKey | None: ...
+    def head(self, tenant: TenantKey, session: str) -> Head | None: ...
+    def get(self, tenant: TenantKey, session: str) -> Session | None: ...
+    def about(self, key: SessionKey) -> About: ...
+    def names(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[SessionId]:
+        """Return at most `limit` names that begin with `prefix`, in order."""
+        ...
+
+    def last_written(self, tenant: TenantKey, actor: str) -> SessionId | None: ...
+    def add(
+        self, tenant: TenantKey, session: SessionId, new: NewSession, *, parent: SessionKey | None
+    ) -> Head:
+        """Make the rows of a new session with an empty journal. The name must be free."""
+        ...
+
+    def set_status(self, key: SessionKey, status: Status, reason: str) -> None: ...
+    def new_epoch(self, head: Head) -> bytes:
+        """Begin the next epoch at the journal's next event: state, flow and totals empty. Return the epoch's uid."""
+        ...
+
+    def hide(self, tenant: TenantKey, head: Head) -> None:
+        """Begin a deletion: from now on nothing finds the session; its name is free."""
+        ...
+
+    def doomed(self, tenant: TenantKey) -> SessionKey | None: ...
+    def drop(self, key: SessionKey) -> None:
+        """End a deletion: the rows beside the journal go."""
+        ...
+
+    def list(
+        self, tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
+    ) -> list[tuple[Session, Place]]: ...
+    def count(self, tenant: TenantKey, listing: Listing, *, most: int) -> int:
+        """Return how many sessions match, counting no further than `most`."""
+        ...
+
+    def operation(self, tenant: TenantKey, operation: bytes) -> tuple[bytes, bytes] | None:
+        """Return (request hash, result) of an operation of the tenant; None when it never ran."""
+        ...
+
+    def add_operation(self, tenant: TenantKey, operation: bytes, request: bytes, result: bytes) -> None: ...
+
+
+class State(Protocol):
+    """A session's state, one row a key, and the position of its flow."""
+
+    def get(self, key: SessionKey) -> dict[str, Json]: ...
+    def value(self, key: SessionKey, name: str) -> Json: ...
+    def put(self, key: SessionKey, values: JsonMap, *, seq: int) -> None: ...
+    def delete(self, key: SessionKey, names: Iterable[str]) -> None: ...
+    def history(self, key: SessionKey) -> list[str]: ...
+
+
+class Flows(Protocol):
+    """Versions of flows, and where one stands."""
+
+    def begin(self, key: SessionKey, *, flow: str, path: str, version: bytes) -> None: ...
+    def visit(
+        self, key: SessionKey, nodes: Sequence[str], *, visits: int, node: str | None, status: str
+    ) -> None:
+        """Add `nodes` behind the `visits` that are there, and move the position."""
+        ...
+
+    def set_version(self, key: SessionKey, *, version: bytes, path: str) -> None: ...
+    def put_version(
+        self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]
+    ) -> None: ...
+    def version(self, tenant: TenantKey, version: bytes) -> tuple[str, dict[str, bytes]] | None: ...
+
+
+class Leases(Protocol):
+    """Who drives a session."""
+
+    def check(self, key: SessionKey) -> tuple[int, int] | None:
+        """Return (token, expires_at) of the lease, or None."""
+        ...
+
+    def get(self, key: SessionKey) -> Lease | None: ...
+    def put(self, head: Head, holder: Holder, *, ttl_ms: int) -> Lease:
+        """Give the session to `holder` under the next fencing token, whoever had it."""
+        ...
+
+    def renew(self, key: SessionKey, token: FencingToken, *, ttl_ms: int) -> bool: ...
+    def release(self, key: SessionKey, token: FencingToken) -> None: ...
+    def drop(self, key: SessionKey) -> None: ...
+
+
+class Transaction(Protocol):
+    """All a use case can see and change. `now` is one instant (ms UTC) for the whole of it."""
+
+    now: int
+    random: Callable[[int], bytes]
+
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def flows(self) -> Flows: ...
+    @property
+    def leases(self) -> Leases: ...
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store says of itself, for `doctor` and `version`."""
+
+    kind: str
+    place: str
+    format: int
+    engine: str
+    journal_mode: str
+    synchronous: str
+    size_bytes: int
+    free_bytes: int | None
+
+
+class Store(Protocol):
+    """Runs use cases, each in one transaction."""
+
+    def write(self, use_case: Callable[[Transaction], T]) -> T:
+        """Run `use_case` and commit; return what it returned once that is durable.
+
+        It may run twice, so it has no effect but through its transaction. What it raises undoes all it wrote.
+        """
+        ...
+
+    def read(self, use_case: Callable[[Transaction], T]) -> T:
+        """Run `use_case` on one moment of the store."""
+        ...
+
+    def forget(self) -> None:
+        """Make sure that what was deleted is in none of the store's files."""
+        ...
+
+    def facts(self) -> Facts: ...
+    def close(self) -> None: ...

@@ -1,0 +1,137 @@
+"""Events in SQL: the chain is linked here, in the transaction that appends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from blake3 import blake3
+
+from retoma.errors import Integrity, Limit
+from retoma.model.chain import SALT_BYTES, digest, link
+from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
+from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.session import Head
+from retoma.stores.pack import pack, unpack
+from retoma.stores.sql import STATEMENTS, Row, Run
+
+_ADD = STATEMENTS["add_event"]
+_MOVE = STATEMENTS["move_head"]
+_MOVE_LISTED = STATEMENTS["move_head_listed"]
+_SEQ_LIMIT = (1 << 32) - 1
+
+LISTED_EVERY_MS = 1_000
+"""Lists follow a session's writes at most this often: an index that moved on every append would double its cost."""
+
+
+class SqlJournal:
+    """The journal over `run`. `clock` gives the transaction's instant, `random` salts."""
+
+    def __init__(self, run: Run, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+        self._run = run
+        self._now = now
+        self._random = random
+
+    def append(
+        self,
+        tenant: TenantKey,
+        head: Head,
+        events: Sequence[NewEvent],
+        *,
+        actor: str,
+        operation: bytes,
+        request: bytes | None,
+    ) -> Head:
+        run, at = self._run, self._now()
+        key, seq, last, messages = head.key, head.seq, head.hash, head.messages
+        if seq + len(events) >= _SEQ_LIMIT:
+            raise Limit(f"Session '{head.id}' is full: its journal has {seq:,} events.", code="journal_full")
+        for event in events:
+            seq += 1
+            kind, data, cause = event.type, event.data, event.cause
+            salt = self._random(SALT_BYTES)
+            data_digest = digest(salt, data)
+            last = link(last, seq, kind, at, actor, cause, operation, request, data_digest)
+            blob = None if len(data) <= INLINE_BYTES else self._keep(data)
+            run(
+                _ADD,
+                (
+                    key << 32 | seq, kind, at, actor, cause, operation, request, salt,
+                    data if blob is None else None, blob, data_digest, last,
+                ),
+            )  # fmt: skip
+            if kind == MESSAGE:
+                messages += 1
+        listed = head.listed_at
+        if 0 <= at - listed < LISTED_EVERY_MS:
+            run(_MOVE, (seq, last, messages, at, key))
+        else:
+            listed = at
+            run(_MOVE_LISTED, (seq, last, messages, at, at, key))
+            if head.labels:
+                run(STATEMENTS["move_tags"], (at, key))
+                run(STATEMENTS["move_contexts"], (at, key))
+        return Head(
+            key,
+            head.id,
+            head.status,
+            head.epoch,
+            head.epoch_seq,
+            seq,
+            last,
+            head.fence,
+            listed,
+            messages,
+            head.labels,
+        )
+
+    def read(self, key: SessionKey, *, after: int = 0, limit: int, until: int | None = None) -> list[Event]:
+        return self._events("events_up", key, after, until, limit)
+
+    def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
+        return self._events("events_down", key, after, before, limit)
+
+    def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
+        rows = self._run(STATEMENTS["operation_of_session"], (operation, key << 32, (key + 1) << 32))
+        return ([row[0] for row in rows], rows[0][1]) if rows else None
+
+    def drop(self, key: SessionKey, *, limit: int) -> bool:
+        low, high = key << 32, (key + 1) << 32
+        (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
+        if end is None:
+            return False
+        blobs = self._run(STATEMENTS["blobs_of"], (low, end))
+        self._run(STATEMENTS["drop_events"], (low, end))
+        for (content,) in blobs:
+            self._run(STATEMENTS["drop_blob"], (content,))
+        return True
+
+    def _events(
+        self, statement: str, key: SessionKey, after: int, until: int | None, limit: int
+    ) -> list[Event]:
+        low = key << 32
+        high = (key + 1) << 32 if until is None else low + until
+        return [self._event(row) for row in self._run(STATEMENTS[statement], (low + after, high, limit))]
+
+    def _event(self, row: Row) -> Event:
+        seq, kind, at, actor, cause, operation, request, salt, data, data_digest, link_hash, blob = row
+        if blob is not None:
+            data = self._kept(blob, seq)
+        return Event(seq, kind, at, actor, cause, operation, request, salt, data, data_digest, link_hash)
+
+    def _keep(self, data: bytes) -> bytes:
+        content = blake3(data).digest()
+        codec, stored = pack(data)
+        self._run(STATEMENTS["add_blob"], (content, codec, len(data), len(stored), stored))
+        return content
+
+    def _kept(self, content: bytes, seq: int) -> bytes:
+        rows = self._run(STATEMENTS["blob"], (content,))
+        data = unpack(*rows[0]) if rows else None
+        if data is None or blake3(data).digest() != content:
+            raise Integrity(
+                f"The content of event {seq} is {'damaged' if rows else 'missing'}.",
+                code="damaged_event",
+                hint="Restore a backup, or look at what is whole with `retoma session log`.",
+                seq=seq,
+            )
+        return data

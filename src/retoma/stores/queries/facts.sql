@@ -1,0 +1,95 @@
+-- State, the flow's position, leases and flow versions.
+
+-- name: put_state
+-- One key of a session's state.
+INSERT INTO state (session, key, value, seq) VALUES (?, ?, ?, ?)
+ON CONFLICT (session, key) DO UPDATE SET value = excluded.value, seq = excluded.seq
+
+-- name: state
+-- A session's state.
+SELECT key, value FROM state WHERE session = ? ORDER BY key
+
+-- name: state_key
+-- One key of a session's state.
+SELECT value FROM state WHERE session = ? AND key = ?
+
+-- name: drop_state_key
+-- A key goes.
+DELETE FROM state WHERE session = ? AND key = ?
+
+-- name: drop_state
+-- All of a session's state goes.
+DELETE FROM state WHERE session = ?
+
+-- name: add_visit
+-- A flow entered a node.
+INSERT INTO visit (session, position, node) VALUES (?, ?, ?)
+
+-- name: visits
+-- The nodes that a flow entered, in order.
+SELECT node FROM visit WHERE session = ? ORDER BY position
+
+-- name: drop_visits
+-- A flow's history starts empty.
+DELETE FROM visit WHERE session = ?
+
+-- name: begin_flow
+-- A flow starts in a session.
+UPDATE session SET flow = ?, flow_path = ?, flow_version = ? WHERE pk = ?
+
+-- name: move_flow
+-- Where a flow stands.
+UPDATE session SET flow_node = ?, flow_status = ?, flow_visits = ? WHERE pk = ?
+
+-- name: set_flow_version
+-- The version of the flow that runs now.
+UPDATE session SET flow_version = ?, flow_path = ? WHERE pk = ?
+
+-- name: add_flow_version
+-- A version of a flow, once.
+INSERT INTO flow_version (tenant, hash, name, codec, files, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: flow_version
+-- A version of a flow.
+SELECT name, codec, files FROM flow_version WHERE tenant = ? AND hash = ?
+
+-- name: lease_token
+-- What a write checks: who may write, and until when.
+SELECT token, expires_at FROM lease WHERE session = ?
+
+-- name: lease
+-- A session's lease.
+SELECT token, holder, acquired_at, expires_at FROM lease WHERE session = ?
+
+-- name: put_lease
+-- A session is driven by this holder from now on.
+INSERT INTO lease (session, token, holder, acquired_at, expires_at) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (session) DO UPDATE SET token = excluded.token, holder = excluded.holder,
+  acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
+
+-- name: renew_lease
+-- The same holder goes on.
+UPDATE lease SET expires_at = ? WHERE session = ? AND token = ? RETURNING token
+
+-- name: drop_lease
+-- Nobody drives the session.
+DELETE FROM lease WHERE session = ?
+
+-- name: release_lease
+-- This holder drives it no more.
+DELETE FROM lease WHERE session = ? AND token = ?
+
+-- name: drop_about
+DELETE FROM session_about WHERE session = ?
+
+-- name: drop_tags
+DELETE FROM session_tag WHERE session = ?
+
+-- name: drop_contexts
+DELETE FROM session_context WHERE session = ?
+
+-- name: drop_epochs
+DELETE FROM epoch WHERE session = ?
+
+-- name: drop_snapshots
+DELETE FROM snapshot WHERE session = ?

@@ -1,0 +1,45 @@
+-- The journal: events in the order of k = session << 32 | seq.
+
+-- name: add_event
+-- One event at the journal's end.
+INSERT INTO event (k, type, at, actor, cause, operation, request, salt, data, blob, digest, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- fragment: event_columns
+k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob
+
+-- name: events_up
+-- Events of a session, oldest first.
+SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k LIMIT ?
+
+-- name: events_down
+-- Events of a session, newest first.
+SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k DESC LIMIT ?
+
+-- name: operation_of_session
+-- The events that an operation wrote in a session.
+SELECT k & 4294967295, request FROM event WHERE operation = ? AND k > ? AND k < ? ORDER BY k
+
+-- name: add_blob
+-- Content by its hash, once.
+INSERT INTO blob (hash, codec, size_bytes, stored, inline) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+
+-- name: blob
+-- Content by its hash.
+SELECT codec, inline FROM blob WHERE hash = ?
+
+-- name: blobs_of
+-- What a stretch of the journal refers to.
+SELECT blob FROM event WHERE k > ? AND k <= ? AND blob IS NOT NULL
+
+-- name: last_of_chunk
+-- Where a chunk of a session's events ends.
+SELECT max(k) FROM (SELECT k FROM event WHERE k > ? AND k < ? ORDER BY k LIMIT ?)
+
+-- name: drop_events
+-- A stretch of the journal goes.
+DELETE FROM event WHERE k > ? AND k <= ?
+
+-- name: drop_blob
+-- Content that no event refers to any more.
+DELETE FROM blob WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM event WHERE blob = ?1)

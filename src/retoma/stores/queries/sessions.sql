@@ -1,0 +1,140 @@
+-- Sessions, their names, labels and what is said about them.
+
+-- fragment: columns
+s.pk, s.id, s.uid, s.status, s.reason, s.title, s.agent, s.model, s.thinking, s.channel,
+(SELECT p.id FROM session p WHERE p.pk = s.parent AND p.tenant = s.tenant), s.epoch, s.head_seq, s.head_hash,
+s.messages, s.tokens_in, s.tokens_out, s.tokens_cached, s.cost_micros, s.created_at, s.updated_at, s.expires_at,
+s.pinned, s.shelf, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits, s.listed_at
+
+-- name: session_key
+-- The session that bears a name.
+SELECT session FROM session_name WHERE tenant = ? AND id = ?
+
+-- name: session_head
+-- What a write needs to know, by key.
+SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels
+FROM session WHERE pk = ? AND tenant = ?
+
+-- name: session
+-- One session, whole.
+SELECT {columns} FROM session s WHERE s.pk = ? AND s.tenant = ?
+
+-- name: names_from
+-- Names in order, from one on.
+SELECT id FROM session_name WHERE tenant = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?
+
+-- name: last_written
+-- The session that an actor wrote in last: newest first, by the end of each journal.
+SELECT s.id FROM session s WHERE s.tenant = ? AND s.shelf < 2
+AND (SELECT e.actor FROM event e WHERE e.k = (s.pk << 32) + s.head_seq) = ?
+ORDER BY s.updated_at DESC, s.pk DESC LIMIT 1
+
+-- name: add_session
+-- A new session; its journal begins with the event that makes it.
+INSERT INTO session (tenant, id, uid, status, epoch, epoch_seq, head_seq, head_hash, created_at, updated_at, listed_at,
+  expires_at, title, agent, model, thinking, channel, parent, labels)
+VALUES (?, ?, ?, 'active', 1, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+RETURNING pk
+
+-- name: add_name
+-- Give a session its name.
+INSERT INTO session_name (tenant, id, session) VALUES (?, ?, ?)
+
+-- name: drop_name
+-- Free a session's name.
+DELETE FROM session_name WHERE tenant = ? AND id = ?
+
+-- name: mark_name_used
+-- Remember, by digest, that a name was in use.
+INSERT INTO name_used (tenant, digest) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: name_used
+-- Whether a name was in use before.
+SELECT 1 FROM name_used WHERE tenant = ? AND digest = ?
+
+-- name: store_id
+-- The store's own id.
+SELECT id FROM store
+
+-- name: add_about
+-- What is said about a session.
+INSERT INTO session_about (session, description, metadata) VALUES (?, ?, ?)
+
+-- name: about
+-- Description and metadata of a session.
+SELECT description, metadata FROM session_about WHERE session = ?
+
+-- name: add_tag
+-- A tag of a session.
+INSERT INTO session_tag (tenant, tag, pinned, listed_at, session) VALUES (?, ?, ?, ?, ?)
+
+-- name: tags
+-- A session's tags.
+SELECT tag FROM session_tag WHERE session = ? ORDER BY tag
+
+-- name: add_context
+-- A context of a session.
+INSERT INTO session_context (tenant, kind, ref, pinned, listed_at, session) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: contexts
+-- A session's contexts.
+SELECT kind, ref FROM session_context WHERE session = ? ORDER BY kind, ref
+
+-- name: add_epoch
+-- An epoch begins.
+INSERT INTO epoch (session, epoch, uid, first_seq, began_at, reused) VALUES (?, ?, ?, ?, ?, ?)
+
+-- name: move_head
+-- The journal grew; lists stay as they are.
+UPDATE session SET head_seq = ?, head_hash = ?, messages = ?, updated_at = ? WHERE pk = ?
+
+-- name: move_head_listed
+-- The journal grew, and lists move the session too.
+UPDATE session SET head_seq = ?, head_hash = ?, messages = ?, updated_at = ?, listed_at = ? WHERE pk = ?
+
+-- name: move_tags
+-- Lists by tag follow.
+UPDATE session_tag SET listed_at = ? WHERE session = ?
+
+-- name: move_contexts
+-- Lists by context follow.
+UPDATE session_context SET listed_at = ? WHERE session = ?
+
+-- name: set_status
+-- The state changes; a final one ends the lease elsewhere.
+UPDATE session SET status = ?, reason = ? WHERE pk = ?
+
+-- name: set_epoch
+-- A new epoch: state, flow position and totals start empty.
+UPDATE session SET status = 'active', reason = '', epoch = ?, epoch_seq = ?, messages = 0, tokens_in = 0, tokens_out = 0,
+  tokens_cached = 0, cost_micros = 0, flow = NULL, flow_path = NULL, flow_version = NULL, flow_node = NULL,
+  flow_status = NULL, flow_visits = 0
+WHERE pk = ?
+
+-- name: set_fence
+-- The last fencing token that was given out.
+UPDATE session SET fence = ? WHERE pk = ?
+
+-- name: hide_session
+-- Deleting begins: nothing finds the session any more.
+UPDATE session SET shelf = 4, parent = NULL, id = '', title = '', reason = '' WHERE pk = ?
+
+-- name: orphan_children
+-- A deleted parent keeps its children.
+UPDATE session SET parent = NULL WHERE parent = ?
+
+-- name: doomed
+-- Sessions whose rows are still to go.
+SELECT pk FROM session WHERE tenant = ? AND shelf = 4 ORDER BY pk LIMIT 1
+
+-- name: drop_session
+-- The last row of a deleted session.
+DELETE FROM session WHERE pk = ?
+
+-- name: operation
+-- What an operation of the tenant did.
+SELECT request, result FROM operation WHERE tenant = ? AND id = ?
+
+-- name: add_operation
+-- Remember what an operation of the tenant did.
+INSERT INTO operation (tenant, id, request, result, at) VALUES (?, ?, ?, ?, ?)

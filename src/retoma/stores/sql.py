@@ -1,0 +1,34 @@
+"""The statements' one home in Python: named SQL from queries/*.sql, whole and bound."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+Value: TypeAlias = "int | str | bytes | None"
+Row: TypeAlias = tuple[Any, ...]
+Run: TypeAlias = Callable[..., "list[Row]"]
+"""Runs one statement with its values (a tuple for `?`, a mapping for `:name`) and returns all its rows."""
+
+Values: TypeAlias = "Sequence[Value] | Mapping[str, Value]"
+
+_HEAD = re.compile(r"^-- (name|fragment): (\w+)\n", re.MULTILINE)
+
+
+def _read() -> tuple[dict[str, str], dict[str, str]]:
+    statements: dict[str, str] = {}
+    fragments: dict[str, str] = {}
+    for file in sorted(Path(__file__).with_name("queries").glob("*.sql")):
+        _, *parts = _HEAD.split(file.read_text(encoding="utf-8"))
+        for kind, name, text in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
+            lines = (line for line in text.splitlines() if not line.startswith("--"))
+            (statements if kind == "name" else fragments)[name] = " ".join(" ".join(lines).split())
+    for name, text in statements.items():
+        if "{" in text:
+            statements[name] = text.format_map(fragments)
+    return statements, fragments
+
+
+STATEMENTS, FRAGMENTS = _read()

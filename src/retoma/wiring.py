@@ -1,0 +1,64 @@
+"""Settings → an opened store, and where time and randomness come from: the only place that names concrete classes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from retoma.config import StorePlace
+from retoma.errors import Unavailable
+from retoma.stores.api import Store
+
+
+class Sources(NamedTuple):
+    """Time and randomness, handed to whatever needs them."""
+
+    now: Callable[[], int]
+    random: Callable[[int], bytes]
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def pooled(source: Callable[[int], bytes], size: int = 4096) -> Callable[[int], bytes]:
+    """Return a drop-in for `source` that asks it for `size` bytes at a time: a system call for each salt costs more.
+
+    Each byte is given out once. Not for use across a fork: nothing here forks.
+    """
+    pool, at = b"", 0
+
+    def take(n: int) -> bytes:
+        nonlocal pool, at
+        start = at
+        at += n
+        if at > len(pool):
+            pool, start, at = source(max(size, n)), 0, n
+        return pool[start : start + n]
+
+    return take
+
+
+SYSTEM = Sources(now_ms, os.urandom)
+
+
+def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
+    """Open the store at `place`, making it when it is not there. Raises Unavailable, Integrity."""
+    if place.kind == "postgresql":
+        raise Unavailable(
+            f"{place.shown} names a PostgreSQL server, which this version does not speak to yet.",
+            code="no_postgresql",
+            hint="Use a directory or a sqlite:/// URL.",
+        )
+    from retoma.stores.sqlite import SqliteStore
+
+    # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
+    return SqliteStore(place.path, now=sources.now, random=pooled(sources.random))
+
+
+def create_store(place: StorePlace) -> None:
+    """Make the store at `place`, or see that it opens."""
+    open_store(place).close()
