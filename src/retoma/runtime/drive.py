@@ -12,7 +12,7 @@ import msgspec
 from retoma import flows
 from retoma.errors import Invalid, NotFound, Refused
 from retoma.flows import Flow
-from retoma.model.codec import JsonMap
+from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import Position, Prompt, Step, Visit
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.lease import Holder
@@ -81,7 +81,9 @@ class Drive:
         Raises Invalid when the input is too large, Busy when another took the session, Refused when it was paused or
         ended meanwhile.
         """
-        return self._take(flows.step(self.flow, self.position, text, locale=self._request.locale), text)
+        secret = self.prompt is not None and self.prompt.input_type == "secret"
+        step = flows.step(self.flow, self.position, text, locale=self._request.locale)
+        return self._take(step, step.ans if secret else text)
 
     def signal(self, name: str) -> Step | None:
         """Send the flow a signal; None when no node handles it and nothing changed."""
@@ -144,12 +146,12 @@ class Drive:
             return
         snapshot = self._store.read(lambda tx: positions.look(tx, self._who, self.session))
         positions.refuse_other_flow(snapshot.session, self._path, self._version)
+        if snapshot.session.status == "suspended":
+            snapshot = self._resume_suspended()
         self._adopt(snapshot)
         if snapshot.session.status in FINAL:
             self.over = True
             return
-        if snapshot.session.status == "suspended":
-            self._resume_suspended()
         if snapshot.session.flow is None:
             self._begin()
         else:
@@ -173,7 +175,7 @@ class Drive:
         self._held = Held(self._store, self._who, self.session, holder)
         self._begin()
 
-    def _resume_suspended(self) -> None:
+    def _resume_suspended(self) -> positions.Snapshot:
         if not self._request.resume:
             raise Refused(
                 f"Session '{self.session}' is suspended.",
@@ -184,6 +186,7 @@ class Drive:
         self._store.write(
             lambda tx: sessions.change(tx, self._who, self.session, "active", operation=self._operation())
         )
+        return self._store.read(lambda tx: positions.look(tx, self._who, self.session))
 
     def _reset(self) -> None:
         held = self._require_held()
@@ -263,8 +266,9 @@ class Drive:
 
     # Steps
 
-    def _take(self, step: Step, text: str | None) -> Step:
-        self._record(step, text)
+    def _take(self, step: Step, given: Json) -> Step:
+        """Journal `given` (None: no input; a secret: what stands for it) with its step, and go on."""
+        self._record(step, given)
         self._moved(step)
         self._pass()
         return step
@@ -287,7 +291,7 @@ class Drive:
             self._moved(step)
             self.shown = earlier + self.shown
 
-    def _record(self, step: Step, text: str | None) -> None:
+    def _record(self, step: Step, given: Json) -> None:
         held = self._require_held()
         operation = self._operation()
         self._seq = self._store.write(
@@ -295,7 +299,7 @@ class Drive:
                 tx,
                 self._who,
                 self.session,
-                text=text,
+                given=given,
                 at=self.position,
                 step=step,
                 operation=operation,

@@ -13,7 +13,8 @@ _PROC = Path("/proc")
 
 def this_holder(user: str) -> Holder:
     """Return who this process is, for a lease."""
-    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
+    name = Path(sys.argv[0]).name
+    command = " ".join(["retoma" if name == "__main__.py" else name, *sys.argv[1:2]])
     pid = os.getpid()
     return Holder(os.uname().nodename, _boot(), pid, _started(pid) or 0, command[:60], user)
 

@@ -92,7 +92,7 @@ def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
             session=head.id,
         )
     holder = lease.holder
-    said = f"process {holder.pid} on {holder.host} ({holder.command}, since {relative(lease.acquired_at, tx.now)})"
+    said = f"process {holder.pid} on {holder.host} ({holder.command}, begun {relative(lease.acquired_at, tx.now)})"
     return Busy(
         f"'{head.id}' was taken over by {said}." if lost else f"'{head.id}' is driven by {said}.",
         code="fenced" if lost else "busy",

@@ -76,23 +76,26 @@ def record(
     who: Principal,
     session: str,
     *,
-    text: str | None,
+    given: Json,
     at: Position,
     step: Step,
     operation: Operation,
     token: FencingToken,
     expect: int,
 ) -> int:
-    """Record an input (None: the flow went on by itself) and the step it led to; return the journal's length."""
+    """Record an input (None: the flow went on by itself) and the step it led to; return the journal's length.
+
+    What is `given` is kept: for a secret it is what stands for it, never what was typed.
+    """
     head = _driven(tx, who, session, token)
     before = repeated(tx, head.key, operation)
     if before is not None:
         return before[-1]
     expect_head(head, expect)
     first: list[NewEvent] = []
-    if text is not None:
-        data: dict[str, Json] = {"node": at.node, "input": text}
-        if step.ans != text:
+    if given is not None:
+        data: dict[str, Json] = {"node": at.node, "input": given}
+        if step.ans != given:
             data["answer"] = step.ans
         if step.sets:
             data["set"] = dict(step.sets)

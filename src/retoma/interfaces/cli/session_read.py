@@ -59,7 +59,7 @@ def read(ctx: Invocation, *, id: str, count: int, everything: bool, since: int, 
         lines = message.text.split("\n")
         ctx.out.line(Styled(f"{who}", "bold"), f"  {lines[0]}")
         for line in lines[1:]:
-            ctx.out.line(f"{' ' * len(who)}  {line}")
+            ctx.out.line(f"{' ' * len(who)}  {line}".rstrip())
     if not found:
         ctx.out.note(f"Nothing was said in '{session}' yet.")
 

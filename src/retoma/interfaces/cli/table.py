@@ -22,7 +22,7 @@ VERBS: dict[str, Entry] = {
     "session create": Entry(f"{_CLI}.session:create", "make a session, print its id"),
     "session ls": Entry(f"{_CLI}.session_list:ls", "list sessions, newest first"),
     "session show": Entry(f"{_CLI}.session:show", "all of one session, for people"),
-    "session inspect": Entry(f"{_CLI}.session_read:inspect", "its state as JSON, now or at an event"),
+    "session inspect": Entry(f"{_CLI}.session_read:inspect", "its state as JSON"),
     "session read": Entry(f"{_CLI}.session_read:read", "the conversation"),
     "session log": Entry(f"{_CLI}.session_read:log", "the journal, one event a line"),
     "session pause": Entry(f"{_CLI}.session:pause", "active → suspended"),

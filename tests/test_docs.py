@@ -1,0 +1,238 @@
+"""README and docs say what is so: every snippet is run, and what must be listed is listed.
+
+A page is run from top to bottom in a directory of its own that holds a copy of `examples/`.
+
+- `console`: lines that begin with `$ ` are commands, what follows is their output. `…` stands for any text in a line,
+  alone for any lines; blank lines do not count. A command may fail only when `$ echo $?` comes next. Output with
+  prompts (`> `) is a dialogue on a terminal: what follows the prompt is typed, `^C` is Ctrl+C. A dialogue that ends
+  at an open prompt stays open, and goes on with the next block that begins with a prompt.
+- `LANGUAGE FILE`: written to FILE. A directory of nodes must be a valid flow, unless the page validates it itself.
+- `python`: run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from io import StringIO
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pexpect
+import pytest
+
+from retoma import flows
+from retoma.interfaces.cli.app import App
+from retoma.interfaces.cli.table import VERBS
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+LANGUAGES = {"console", "python", "markdown", "yaml", "json", "toml", "text"}
+
+_FENCE = re.compile(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROMPT = re.compile(r"(?:\[[^\]]*\] )?>(?: (.*))?")
+_AT_PROMPT = r"(?<!>)> $"
+_WAIT_S = 20
+
+
+class Block(NamedTuple):
+    line: int
+    language: str
+    file: str
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    text = page.read_text(encoding="utf-8")
+    for match in _FENCE.finditer(text):
+        yield Block(text.count("\n", 0, match.start()) + 1, match[1], match[2] or "", match[3])
+
+
+# Running a page
+
+
+class Page:
+    """One page being run in `place`. `at` names the block under way, for whoever reads a failure."""
+
+    def __init__(self, name: str, place: Path, environ: Mapping[str, str]) -> None:
+        self.name = name
+        self.place = place
+        self.environ = dict(environ)
+        self.at = name
+        self.status = 0
+        self.validated = ""
+        self.terminal: pexpect.spawn[str] | None = None
+        self.seen = StringIO()
+
+    def run(self, block: Block) -> None:
+        self.at = f"{self.name}:{block.line}"
+        if block.file:
+            file = self.place / block.file
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
+            self._transcript(block.text)
+        elif block.language == "python":
+            self._done(self._start(f"{sys.executable} -", block.text), "")
+        elif block.language == "json":
+            json.loads(block.text)
+        elif block.language == "toml":
+            tomllib.loads(block.text)
+
+    def _transcript(self, text: str) -> None:
+        head, *commands = re.split(r"^\$ ", text, flags=re.MULTILINE)
+        if head:
+            self._talk(head.splitlines(), last=not commands)
+        for number, entry in enumerate(commands, 1):
+            command, _, output = entry.partition("\n")
+            self.validated += command + "\n"
+            lines = output.splitlines()
+            if any(_PROMPT.fullmatch(line) for line in lines):
+                self._open(command)
+                self._talk(lines, last=number == len(commands))
+                continue
+            may_fail = number < len(commands) and commands[number].startswith("echo $?")
+            self._done(self._start(command), output, may_fail=may_fail)
+
+    def _start(self, command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/sh", "-c", f"(exit {self.status})\n{command}"],
+            cwd=self.place, env=self.environ, input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, encoding="utf-8", timeout=_WAIT_S, check=False,
+        )  # fmt: skip
+
+    def _done(self, ran: subprocess.CompletedProcess[str], expected: str, *, may_fail: bool = False) -> None:
+        self.status = ran.returncode
+        assert may_fail or ran.returncode == 0, f"{self.at}: exit status {ran.returncode}\n{ran.stdout}"
+        if expected.strip():
+            self._same(ran.stdout, expected.splitlines())
+
+    def _open(self, command: str) -> None:
+        assert self.terminal is None, f"{self.at}: the dialogue before is still open"
+        self.terminal = pexpect.spawn(
+            "/bin/sh", ["-c", f"exec {command}"], cwd=self.place, env=self.environ | {"TERM": "dumb"},
+            dimensions=(40, 80), encoding="utf-8", timeout=_WAIT_S,
+        )  # fmt: skip
+        self.terminal.delaybeforesend = None
+        self.terminal.logfile_read = self.seen = StringIO()
+        self.terminal.expect(_AT_PROMPT)
+
+    def _talk(self, lines: list[str], *, last: bool) -> None:
+        """Type what follows each prompt; the dialogue is at one when this begins."""
+        terminal = self.terminal
+        assert terminal is not None, f"{self.at}: no dialogue is open"
+        prompts = [at for at, line in enumerate(lines) if _PROMPT.fullmatch(line)]
+        stays_open = last and prompts[-1] == len(lines) - 1 and not lines[-1].endswith("^C")
+        for at in prompts[:-1] if stays_open else prompts:
+            match = _PROMPT.fullmatch(lines[at])
+            assert match is not None
+            if match[1] == "^C":
+                terminal.sendintr()
+            else:
+                terminal.sendline(match[1] or "")
+            terminal.expect(pexpect.EOF if at == prompts[-1] else _AT_PROMPT)
+        self._same(self.seen.getvalue(), lines)
+        # What was compared is done with, but for the prompt at which the dialogue stands.
+        terminal.logfile_read = self.seen = StringIO("> ")
+        self.seen.seek(0, os.SEEK_END)
+        if not stays_open:
+            terminal.close()
+            self.status, self.terminal = terminal.exitstatus or 0, None
+
+    def _same(self, got: str, expected: list[str]) -> None:
+        wanted = "".join(_pattern(line.rstrip()) for line in expected if line.strip())
+        lines = [line.rstrip() for line in got.replace("\r", "").split("\n") if line.strip()]
+        matched = re.fullmatch(wanted, "".join(line + "\n" for line in lines))
+        assert matched, (
+            f"{self.at} expects\n" + "\n".join(expected) + "\n\nbut this came:\n" + "\n".join(lines)
+        )
+
+
+def _pattern(line: str) -> str:
+    return r"(?:.*\n)*?" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\n"
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
+    """A user named ana with an empty home, for whom `retoma` is this tree's; `make demo` makes no new environment."""
+    home, commands = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("bin")
+    scripts = {
+        "retoma": f'exec {sys.executable} -m retoma "$@"',
+        "python": f'exec {sys.executable} "$@"',
+        "make": f'[ "$1" = demo ] && exec {sys.executable} examples/demo.py',
+    }
+    for name, line in scripts.items():
+        script = commands / name
+        script.write_text(f"#!/bin/sh\n{line}\n")
+        script.chmod(0o755)
+    return {
+        "PATH": f"{commands}:/usr/local/bin:/usr/bin:/bin",
+        "PYTHONPATH": str(ROOT / "src"),
+        "HOME": str(home),
+        "LOGNAME": "ana",
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(home),
+    }
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_snippet_runs(page: Path, tmp_path: Path, environ: Mapping[str, str]) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    run = Page(page.name, tmp_path, environ)
+    found = list(blocks(page))
+    try:
+        for block in found:
+            run.run(block)
+    finally:
+        if run.terminal is not None:
+            run.terminal.close(force=True)
+    assert run.terminal is None, f"{page.name} leaves a dialogue open"
+    nodes = {block.file for block in found if block.language in {"markdown", "yaml", "json"}}
+    for directory in {name.partition("/")[0] for name in nodes if "/" in name}:
+        if f"flow validate {directory}" not in run.validated:
+            assert flows.validate(flows.load(tmp_path / directory)) == []
+
+
+def test_every_fence_has_a_language_that_is_run_or_is_plain_text() -> None:
+    for page in PAGES:
+        opened = re.findall(r"^```(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(opened) <= LANGUAGES, page.name
+        assert len(opened) == len(list(blocks(page))), f"{page.name} has a fence that is not read"
+
+
+def test_a_page_that_is_wrong_is_seen(tmp_path: Path, environ: Mapping[str, str]) -> None:
+    page = Page("wrong", tmp_path, environ)
+    page.run(
+        Block(1, "console", "", "$ echo one two\none …\n$ false\n$ echo $?\n1\n$ printf 'a\\nb\\n'\n…\nb\n")
+    )
+    for wrong in ("$ echo one\ntwo\n", "$ false\n", "$ printf 'a\\nb\\n'\na\n"):
+        with pytest.raises(AssertionError):
+            page.run(Block(1, "console", "", wrong))
+
+
+# What must be listed
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def _verbs() -> Iterator[tuple[str, click.Command]]:
+    app = App()
+    with app.make_context("retoma", [], resilient_parsing=True) as ctx:
+        for path in VERBS:
+            noun, _, verb = path.rpartition(" ")
+            command = (App(noun) if noun else app).get_command(ctx, verb)
+            assert command is not None
+            yield path, command
