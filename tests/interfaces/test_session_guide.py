@@ -23,7 +23,37 @@ def test_a_session_is_made_and_taken_up_where_it_stopped(retoma):
     assert "That is the tour, Ana." in second.stdout
     third = retoma("run", TOUR, "--session", "my-experiment", "--headless")
     assert third.returncode == 0
-    assert "ended before" in third.stderr
+    assert "ended before, at 'end' node. Begin anew with --fresh." in third.stderr
+    assert third.stdout == second.stdout[second.stdout.index("That is the tour") :]
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (("end", "s"), 0, ">>> Session 's' ended before, at 'roads' node. Begin anew with --fresh.\n"),
+        (
+            ("fail", "s", "--reason", "broke"),
+            1,
+            """>>> Session 's' failed before, at 'roads' node. Begin anew with --fresh.
+>>> Failed at 'roads' node: broke
+""",
+        ),
+    ],
+)
+def test_a_session_ended_in_the_middle_shows_where_it_stood(retoma, args, status, said):
+    retoma("run", TOUR, "--session", "s", "--headless", input="Ana\n")
+    retoma("session", *args)
+    again = retoma("run", TOUR, "--session", "s", "--headless", input="1\n")
+    assert (again.returncode, again.stderr) == (status, said)
+    assert again.stdout.startswith("Hello Ana!")
+
+
+def test_a_session_that_ended_without_a_flow_says_so(retoma):
+    retoma("session", "create", "s")
+    retoma("session", "end", "s")
+    again = retoma("run", TOUR, "--session", "s", "--headless")
+    assert (again.returncode, again.stdout) == (0, "")
+    assert again.stderr == ">>> Session 's' ended before, with no flow in it. Begin anew with --fresh.\n"
 
 
 def test_ls_names_the_active_sessions(retoma):

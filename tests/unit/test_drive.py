@@ -59,7 +59,8 @@ def test_a_finished_session_says_so_and_fresh_begins_an_epoch(client, flow):
         drive.send("green")
     with client.drive(request) as over:
         assert over.over
-        assert over.position.node == "end"
+        assert (over.final, over.position.node) == ("completed", "end")
+        assert [visit.content for visit in over.shown] == ["Bye Ana, green."]
     with client.drive(msgspec.structs.replace(request, fresh=True)) as fresh:
         assert fresh.history == ["start"]
         assert fresh.position.context == {}

@@ -43,6 +43,12 @@ class StorePlace(msgspec.Struct, frozen=True, kw_only=True):
 def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) -> StorePlace:
     """Return what `name` says, relative to `base`. Raises Invalid for an empty name and for an unknown scheme."""
     scheme, mark, rest = name.partition("://")
+    if any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise Invalid(
+            f"The store's name is not UTF-8 ({source}).",
+            code="bad_store",
+            hint="Give the store another name.",
+        )
     if not name.strip():
         raise Invalid(
             f"The store's name is empty ({source}).",

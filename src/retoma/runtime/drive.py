@@ -17,10 +17,10 @@ from retoma.model.flow import Position, Prompt, Step, Visit
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.lease import Holder
 from retoma.model.principal import Principal
-from retoma.model.session import FINAL, NewSession
+from retoma.model.session import FINAL, NewSession, Status
 from retoma.runtime.lease import Held
 from retoma.service import flows as positions
-from retoma.service import sessions
+from retoma.service import sessions, timeline
 from retoma.stores.api import Store, Transaction
 
 
@@ -39,7 +39,8 @@ class Drive:
     """A flow that runs in a session, held by this process from `open` to `close`.
 
     `shown` is what the last step (or the resume) puts before the person: nodes and their content. `prompt` is there
-    while the flow waits. `notices` are sentences about what was found on opening.
+    while the flow waits. `notices` are sentences about what was found on opening. `final` is the status of a session
+    that had ended before; then `shown` is where it stands, as it was said.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Drive:
         self.named = request.session is not None
         self.resumed = False
         self.over = False
+        self.final: Status | None = None
         self.prompt: Prompt | None = None
         self.shown: tuple[Visit, ...] = ()
         self.notices: list[str] = []
@@ -150,7 +152,8 @@ class Drive:
             snapshot = self._resume_suspended()
         self._adopt(snapshot)
         if snapshot.session.status in FINAL:
-            self.over = True
+            self.over, self.final = True, snapshot.session.status
+            self._show_last()
             return
         if snapshot.session.flow is None:
             self._begin()
@@ -227,6 +230,13 @@ class Drive:
         node = self.position.node or self.flow.entry
         content, self.prompt = flows.show(self.flow, self.position, locale=self._request.locale)
         self.shown = (Visit(node=node, content=content),)
+
+    def _show_last(self) -> None:
+        said = self._store.read(lambda tx: timeline.messages(tx, self._who, self.session, last=50))
+        node = self.position.node
+        last = next((one for one in reversed(said) if one.role == "assistant" and one.sender == node), None)
+        if node is not None and last is not None:
+            self.shown = (Visit(node=node, content=last.text),)
 
     def _meet_version(self) -> None:
         snapshot = self._store.read(lambda tx: positions.look(tx, self._who, self.session))
@@ -323,7 +333,8 @@ class Drive:
     def _adopt(self, snapshot: positions.Snapshot) -> None:
         self.position, self.history = snapshot.position, snapshot.history
         self._seq = snapshot.session.seq
-        self.failure = snapshot.session.reason if snapshot.session.status == "failed" else ""
+        if snapshot.session.status == "failed":
+            self.failure = snapshot.session.reason or "no reason was given."
 
     def _operation(self) -> Operation:
         return Operation(new_operation(self._now(), self._random))
