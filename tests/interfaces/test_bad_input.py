@@ -139,6 +139,21 @@ def test_input_that_is_not_utf8(retoma):
     assert at(retoma) == "roads"
 
 
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ("{", "--context: This is not JSON: "),
+        ("[]", "--context is not a JSON object."),
+        ("@nosuch.json", "The context file 'nosuch.json' cannot be read: No such file or directory."),
+        ("@", "The context file '' cannot be read: Is a directory."),
+    ],
+)
+def test_a_context_that_cannot_be(retoma, context, said):
+    done = retoma("run", TOUR, "--headless", "--context", context)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and "For example --context" in done.stderr
+
+
 def test_five_megabytes_on_a_line(retoma):
     line = b"x" * (5 << 20)
     for args in (("--headless",), ("--json",)):

@@ -193,7 +193,8 @@ def test_an_edited_text_is_shown_and_a_node_that_is_gone_leads_back(client, flow
 
 
 def test_a_loop_that_never_asks_fails_and_says_where(client, make_flow):
-    flow = make_flow(start="---\nto: other\n---\nA\n", other="---\nto: start\n---\nB\n")
+    always = "---\ntransitions: [{to: other, condition: input == ''}]\n---\nA\n"
+    flow = make_flow(start=always, other="---\nto: start\n---\nB\n")
     with client.drive(Request(directory=flow, session="s")) as drive:
         assert "without waiting" in drive.failure
     assert client.get("s").status == "failed"
