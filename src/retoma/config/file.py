@@ -61,7 +61,15 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_file(cwd: Path) -> Path | None:
     """Return the nearest retoma.toml from `cwd` upwards."""
-    return next((above / FILE for above in (cwd, *cwd.parents) if (above / FILE).is_file()), None)
+    return next((above / FILE for above in (cwd, *cwd.parents) if is_there(above / FILE)), None)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a file is at `path`; one in a directory that this user may not enter is not."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def read_file(path: Path) -> ConfigFile:

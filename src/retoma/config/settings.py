@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from retoma.config.environment import Environment, read_environment, working_directory
-from retoma.config.file import FILE, ConfigFile, find_file, read_file
+from retoma.config.file import FILE, ConfigFile, find_file, is_there, read_file
 from retoma.config.place import StorePlace, found_place, named_place
 from retoma.errors import Invalid
 from retoma.model.nearest import nearest_sentence
@@ -100,7 +100,7 @@ def find_store(settings: Settings) -> StorePlace:
 def _files(cwd: Path, environment: Environment) -> tuple[ConfigFile, ...]:
     """Return the user's own file and the nearest one, in the order in which they are laid over each other."""
     paths = [environment.config_directory() / FILE, find_file(cwd)]
-    there = dict.fromkeys(path for path in paths if path is not None and path.is_file())
+    there = dict.fromkeys(path for path in paths if path is not None and is_there(path))
     return tuple(read_file(path) for path in there)
 
 

@@ -329,8 +329,8 @@ def translate(error: apsw.Error | OSError, shown: str) -> RetomaError:
     )
     if readonly or (isinstance(error, OSError) and error.errno == 30):
         return Unavailable(
-            f"The store {shown} cannot be opened for writing: "
-            "the directory or the file is read-only, or is not yours.",
+            f"The store {shown} cannot be opened: the directory or the file is read-only, or is not yours "
+            "(reading needs to write beside it, too).",
             code="read_only_store",
             hint="Nothing was changed. Make it writable, or name another place with --store.",
         )

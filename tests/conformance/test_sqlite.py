@@ -1,0 +1,22 @@
+"""SQLite keeps the store's contract, in a file and in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from retoma.stores.conformance import DurableContract, Open, StoreContract
+from retoma.stores.sqlite import SqliteStore
+
+
+class TestFile(DurableContract):
+    @pytest.fixture
+    def opened(self, tmp_path: Path) -> Open:
+        return lambda clock: SqliteStore(tmp_path / "retoma.db", now=clock, random=clock.bytes)
+
+
+class TestMemory(StoreContract):
+    @pytest.fixture
+    def opened(self) -> Open:
+        return lambda clock: SqliteStore(None, now=clock, random=clock.bytes)

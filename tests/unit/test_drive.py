@@ -1,0 +1,206 @@
+"""A flow under a lease: resumed at the same point, fenced, never asked twice."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from retoma.errors import Busy, Conflict, Invalid, Refused
+from retoma.model.lease import LEASE_TTL_MS, Holder
+from retoma.model.session import NewSession
+from retoma.runtime import lease as leasing
+from retoma.runtime.drive import Drive, Request
+from retoma.stores.conformance import Clock
+
+START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
+SECOND = "---\ntype: question\nsave_to: colour\nto: end\n---\nHello {{ .name }}, which colour?\n"
+END = "Bye {{ .name }}, {{ .colour }}.\n"
+
+
+@pytest.fixture
+def flow(make_flow):
+    return make_flow(start=START, second=SECOND, end=END)
+
+
+def elsewhere(client, request, pid=1) -> Drive:
+    """Drive as a process of another machine, whose life cannot be known here."""
+    return Drive(
+        client._store,
+        client._who,
+        Holder("other", "boot", pid, 1, "retoma run"),
+        client._sources.now,
+        client._sources.random,
+        request,
+    )
+
+
+def test_a_resume_shows_the_same_node_with_its_context(client, flow):
+    request = Request(directory=flow, session="s")
+    with client.drive(request) as first:
+        assert [visit.content for visit in first.shown] == ["Who?"]
+        first.send("Ana")
+        shown, prompt = first.shown, first.prompt
+    with client.drive(request) as again:
+        assert again.resumed
+        assert (again.shown[0].content, again.prompt) == (shown[0].content, prompt)
+        assert again.history == ["start", "second"]
+        assert again.position.context == {"name": "Ana"}
+        assert again.position.ans == "Ana"
+        again.send("green")
+        assert again.over
+    session = client.get("s")
+    assert (session.status, session.flow_status, session.flow_node) == ("completed", "finished", "end")
+
+
+def test_a_finished_session_says_so_and_fresh_begins_an_epoch(client, flow):
+    request = Request(directory=flow, session="s")
+    with client.drive(request) as drive:
+        drive.send("Ana")
+        drive.send("green")
+    with client.drive(request) as over:
+        assert over.over
+        assert over.position.node == "end"
+    with client.drive(msgspec.structs.replace(request, fresh=True)) as fresh:
+        assert fresh.history == ["start"]
+        assert fresh.position.context == {}
+    session = client.get("s")
+    assert (session.epoch, session.status) == (2, "active")
+    said = [message.text for message in client.messages("s", epochs=True)]
+    assert said[:5] == ["Who?", "Ana", "Hello Ana, which colour?", "green", "Bye Ana, green."]
+    assert [message.text for message in client.messages("s")] == ["Who?"]
+
+
+def test_a_second_driver_is_told_who_holds_it(client, flow):
+    request = Request(directory=flow, session="s")
+    with elsewhere(client, request, pid=42), pytest.raises(Busy) as refused:
+        client.drive(request)
+    assert "process 42 on other (retoma run" in str(refused.value)
+    assert refused.value.code == "busy"
+    with client.drive(request) as drive:
+        assert drive.resumed
+
+
+def test_a_holder_whose_process_is_gone_is_taken_over_at_once(client, flow, monkeypatch):
+    request = Request(directory=flow, session="s")
+    lost = elsewhere(client, request)
+    monkeypatch.setattr(leasing, "is_gone", lambda holder: holder.host == "other")
+    with client.drive(request) as drive:
+        drive.send("Ana")
+        with pytest.raises(Busy, match="taken over"):
+            lost.send("Eva")
+    assert client.position("s").position.context == {"name": "Ana"}
+    lost.close()
+
+
+def test_a_holder_that_wakes_after_its_term_is_fenced_only_when_somebody_took_it(client, flow, clock: Clock):
+    request = Request(directory=flow, session="s")
+    sleeper = elsewhere(client, request)
+    clock.now += LEASE_TTL_MS + 1
+    sleeper.send("Ana")  # nobody came: it is still its own
+    clock.now += LEASE_TTL_MS + 1
+    with client.drive(request), pytest.raises(Busy, match="taken over"):
+        sleeper.send("green")
+    sleeper.close()
+    assert client.position("s").history == ["start", "second"]
+
+
+def test_what_pauses_or_ends_a_session_stops_its_driver_at_the_next_step(client, flow):
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        client.change("s", "suspended")
+        with pytest.raises(Refused, match="suspended"):
+            drive.send("Ana")
+        client.change("s", "completed")
+        with pytest.raises(Refused, match="completed"):
+            drive.send("Ana")
+    assert client.position("s").history == ["start"]
+
+
+def test_a_write_beside_the_driver_is_refused_and_one_that_slipped_in_is_noticed(client, flow):
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        with pytest.raises(Busy):
+            client.append("s", "user", "from beside")
+        client.change("s", "suspended")
+        client.change("s", "active")
+        with pytest.raises(Conflict, match="Somebody wrote meanwhile"):
+            drive.send("Ana")
+
+
+def test_a_paused_session_is_taken_up_only_on_request(client, flow):
+    request = Request(directory=flow, session="s")
+    client.drive(request).close()
+    client.change("s", "suspended")
+    with pytest.raises(Refused, match="suspended"):
+        client.drive(request)
+    with client.drive(msgspec.structs.replace(request, resume=True)) as drive:
+        assert drive.resumed
+
+
+def test_a_session_without_a_flow_takes_one(client, flow):
+    client.create(NewSession(id="s", title="mine"))
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        assert not drive.resumed
+    assert client.get("s").title == "mine"
+
+
+def test_another_flow_is_refused_the_same_files_elsewhere_are_not(client, flow, make_flow):
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        drive.send("Ana")
+    moved = make_flow("moved", start=START, second=SECOND, end=END)
+    with client.drive(Request(directory=moved, session="s")) as drive:
+        assert drive.position.node == "second"
+    with pytest.raises(Refused, match="another flow"):
+        client.drive(Request(directory=make_flow("other", start="Hi\n"), session="s"))
+
+
+def test_a_broken_flow_is_refused_for_a_new_session_and_leaves_none(client, make_flow):
+    broken = make_flow(start="---\nto: nowhere\n---\nHi\n")
+    with pytest.raises(Invalid, match=r"start\.md"):
+        client.drive(Request(directory=broken, session="s"))
+    assert client.get("s") is None
+
+
+def test_a_flow_that_breaks_or_goes_is_resumed_as_it_was(client, flow):
+    request = Request(directory=flow, session="s")
+    with client.drive(request) as drive:
+        drive.send("Ana")
+    (flow / "end.md").write_text("{{ .name ")
+    with client.drive(request) as drive:
+        assert "end.md:1" in drive.notices[0]
+        assert "the version it has" in drive.notices[0]
+        assert drive.send("green").visits[-1].content == "Bye Ana, green."
+    for file in flow.iterdir():
+        file.unlink()
+    flow.rmdir()
+    with client.drive(request) as drive:
+        assert drive.over
+
+
+def test_an_edited_text_is_shown_and_a_node_that_is_gone_leads_back(client, flow):
+    request = Request(directory=flow, session="s")
+    with client.drive(request) as drive:
+        drive.send("Ana")
+    (flow / "second.md").write_text(SECOND.replace("Hello", "Dear"))
+    with client.drive(request) as drive:
+        assert drive.shown[0].content == "Dear Ana, which colour?"
+        assert "edited" in drive.notices[0]
+    (flow / "second.md").rename(flow / "other.md")
+    (flow / "start.md").write_text(START.replace("second", "other"))
+    with client.drive(request) as drive:
+        assert "'second' is gone: back to 'start'" in drive.notices[-1]
+        assert drive.position.node == "start"
+        assert drive.position.context == {"name": "Ana"}
+
+
+def test_a_loop_that_never_asks_fails_and_says_where(client, make_flow):
+    flow = make_flow(start="---\nto: other\n---\nA\n", other="---\nto: start\n---\nB\n")
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        assert "without waiting" in drive.failure
+    assert client.get("s").status == "failed"
+
+
+def test_an_input_that_is_too_large_changes_nothing(client, flow):
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        with pytest.raises(Invalid, match="1 MiB"):
+            drive.send("x" * (1 << 20))
+        drive.send("Ana")
+    assert client.position("s").history == ["start", "second"]
