@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -29,8 +30,11 @@ import pexpect
 import pytest
 
 from retoma import flows
+from retoma.config import file as config_file
+from retoma.flows import fields, syntax
 from retoma.interfaces.cli.app import App
-from retoma.interfaces.cli.table import VERBS
+from retoma.interfaces.cli.table import ALIASES, VERBS
+from retoma.model import event
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -249,6 +253,25 @@ def test_the_command_line_page_has_every_verb_option_and_other_name() -> None:
             assert option in section, f"cli.md has no {option} under {path}"
     for alias in ALIASES:
         assert f"`{alias.rpartition(' ')[2]}`" in page, f"cli.md does not name {alias}"
+
+
+def test_the_command_line_page_has_every_variable_and_configuration_key() -> None:
+    words = set(re.findall(r"[\w.]+", (DOCS / "cli.md").read_text(encoding="utf-8")))
+    reader = (ROOT / "src/retoma/config/environment.py").read_text(encoding="utf-8")
+    variables = set(re.findall(r"read\.get\(\"(\w+)\"", reader))
+    assert "RETOMA_STORE" in variables
+    assert variables - words == set()
+    keys = set(_keys(config_file.KNOWN))
+    assert {key for key in keys if key not in words and key.rpartition(".")[2] not in words} == set()
+
+
+def _keys(table: config_file.Table, above: str = "") -> Iterator[str]:
+    for key, use in table.items():
+        dotted = f"{above}{key}" if key != "*" else above.removesuffix(".")
+        if isinstance(use, Mapping):
+            yield from _keys(use, f"{dotted}.")
+        else:
+            yield dotted
 
 
 def test_the_flows_page_has_every_key_and_function() -> None:
