@@ -12,6 +12,7 @@ A page is run from top to bottom in a directory of its own that holds a copy of 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -228,8 +229,15 @@ def test_a_page_that_is_wrong_is_seen(tmp_path: Path, environ: Mapping[str, str]
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
         text = _FENCE.sub("", page.read_text(encoding="utf-8"))
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+            there = page.parent / target if target else page
+            assert there.exists(), f"{page.name} links to {target}"
+            assert not anchor or anchor in _anchors(there), f"{page.name} links to {target}#{anchor}"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", _FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def _verbs() -> Iterator[tuple[str, click.Command]]:
@@ -248,7 +256,10 @@ def test_the_command_line_page_has_every_verb_option_and_other_name() -> None:
     for path, command in _verbs():
         assert f"$ retoma {path}" in shown, f"cli.md shows no example of {path}"
         section = page.partition(f"\n### `{path}")[2].partition("\n### ")[0]
-        options = [one for param in command.params if not getattr(param, "hidden", False) for one in param.opts]
+        assert section, f"cli.md has no section on {path}"
+        options = [
+            one for param in command.params if not getattr(param, "hidden", False) for one in param.opts
+        ]
         for option in (one for one in options if one.startswith("-")):
             assert option in section, f"cli.md has no {option} under {path}"
     for alias in ALIASES:
@@ -301,7 +312,7 @@ def test_the_format_page_has_every_table_column_and_event_type() -> None:
 def test_the_dependencies_page_has_each_dependency() -> None:
     page = (DOCS / "dependencies.md").read_text(encoding="utf-8")
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    wanted = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
     names = {re.split(r"[^\w.-]", line)[0] for line in wanted}
     listed = set(re.findall(r"^\| `([\w.-]+)` ", page, re.MULTILINE))
     assert listed == names

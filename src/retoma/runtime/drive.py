@@ -173,9 +173,7 @@ class Drive:
         if self._request.session is None:
             new = msgspec.structs.replace(new, title=self.flow.name)
         self.session = self._store.write(
-            lambda tx: sessions.create(
-                tx, self._who, new, operation=self._operation(), limits=self._limits
-            )
+            lambda tx: sessions.create(tx, self._who, new, operation=self._operation(), limits=self._limits)
         )
         self._held = Held(self._store, self._who, self.session, holder)
         self._begin()
