@@ -23,16 +23,23 @@ def surroundings(run: Run) -> dict[str, str]:
     size = int(memory.read_text().split()[1]) / (1 << 20) if memory.exists() else 0
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{os.cpu_count()} CPUs, {size:.0f} GiB, {platform.platform(terse=True)}, {platform.machine()}",
+        "machine": f"{os.cpu_count()} CPUs, {size:.0f} GiB, {_system()}, {platform.machine()}",
         "Python": platform.python_version(),
         "SQLite": f"{apsw.sqlite_lib_version()} (Retoma, apsw {apsw.apsw_version()}), "
         f"{sqlite3.sqlite_version} (baseline, sqlite3)",
         "packages": ", ".join(f"{name} {version(name)}" for name in ("msgspec", "blake3", "click")),
         "durability": "journal_mode=WAL, synchronous=FULL, one commit each, both sides; Retoma also secure_delete=ON",
-        "in memory": str(run.memory.parent),
-        "on disk": str(run.disk.parent),
+        "in memory": str(run.memory.parents[1]),
+        "on disk": str(run.disk.parents[1]),
         "rounds": f"{run.rounds}, interleaved, after one that does not count",
     }
+
+
+def _system() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform(terse=True)
 
 
 def markdown(about: dict[str, str], figures: Sequence[Figure]) -> str:

@@ -1,0 +1,93 @@
+"""What SQLite is asked to do: how many statements and syncs an append takes, and that no statement reads a whole table.
+
+Neither depends on the machine, so these hold what the benchmarks measure.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from benchmarks.append import count_one, counting
+from benchmarks.stores import SESSION, opened, place_in
+
+from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.session import NewSession
+from retoma.stores.api import Listing, Place
+from retoma.stores.migrate import migrations
+from retoma.stores.sessions import SqlSessions
+from retoma.stores.sql import STATEMENTS
+
+ONE_ROW = {"store_id"}
+"""Statements over a table that has one row."""
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for step in migrations("sqlite"):
+            connection.executescript(step.text)
+        yield connection
+
+
+def plan(database: sqlite3.Connection, statement: str) -> list[str]:
+    names = set(re.findall(r":(\w+)", statement))
+    values = dict.fromkeys(names, 1) if names else [1] * max(statement.count("?"), 1)
+    if not names:
+        numbered = re.findall(r"\?(\d+)", statement)
+        values = [1] * (max(map(int, numbered)) if numbered else statement.count("?"))
+    return [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+
+def test_an_append_is_at_most_eight_statements_and_one_sync(tmp_path: Path) -> None:
+    counted = count_one(tmp_path)
+    assert len(counted.statements) <= 8, counted.statements
+    assert counted.syncs == 1
+
+
+def test_an_append_with_a_key_is_at_most_eight_statements(tmp_path: Path) -> None:
+    with counting() as counted, opened(place_in(tmp_path)) as client:
+        client.create(NewSession(id=SESSION))
+        client.append(SESSION, "user", "first")
+        counted.statements.clear()
+        client.append(SESSION, "user", "second", key="mine")
+        assert len(counted.statements) <= 8, counted.statements
+
+
+@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - ONE_ROW))
+def test_no_statement_reads_a_whole_table(database: sqlite3.Connection, name: str) -> None:
+    scans = [
+        step for step in plan(database, STATEMENTS[name]) if re.match(r"SCAN (?!\(subquery|CONSTANT)", step)
+    ]
+    assert scans == []
+
+
+def test_a_list_follows_an_index_and_is_never_sorted(database: sqlite3.Connection) -> None:
+    asked: list[str] = []
+
+    def run(statement: str, values: object) -> list[tuple[object, ...]]:
+        asked.append(statement)
+        return []
+
+    rows = SqlSessions(run, lambda: 0, lambda n: b"")
+    after = Place(0, 1, 1)
+    for listing, place in itertools.product(listings(), (None, after)):
+        rows.list(TenantKey(1), listing, after=place, limit=50)
+    for statement in asked:
+        steps = plan(database, statement)
+        assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step], (statement, steps)
+
+
+def listings() -> Iterator[Listing]:
+    yield Listing()
+    yield Listing(status="active")
+    yield Listing(tags=("t",))
+    yield Listing(tags=("t", "u"), status="active")
+    yield Listing(contexts=(("k", "r"),))
+    yield Listing(parent=SessionKey(1))
+    yield Listing(agent="a", flow="f", ephemeral=True, since=1, before=2)
