@@ -88,6 +88,17 @@ def test_a_session_does_not_fail_without_a_reason(retoma):
     assert '"status": "active"' in retoma("session", "inspect", "s").stdout
 
 
+def test_a_session_past_its_time_is_shown_as_expired(retoma):
+    retoma("session", "create", "short", "--ttl", "0.001s")
+    retoma("session", "create", "long", "--ttl", "5h")
+    assert [line.split()[1:] for line in retoma("session", "ls").stdout.splitlines()[1:]] == [
+        ["long", "just", "now", "expires", "in", "5", "h"],
+        ["short", "just", "now", "expired", "just", "now"],
+    ]
+    assert "\nexpired  just now" in retoma("session", "show", "short").stdout
+    assert "\nexpires  in 5 h" in retoma("session", "show", "long").stdout
+
+
 def test_inspect_shows_the_state(retoma):
     retoma("run", TOUR, "--session", "s", "--headless", "--context", '{"count": 42}', input="Ana\n")
     state = msgspec.json.decode(retoma("session", "inspect", "s").stdout)
