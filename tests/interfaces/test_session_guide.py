@@ -65,11 +65,9 @@ def test_ls_names_the_active_sessions(retoma):
     assert [line.split()[:2] for line in lines[1:]] == [["-", "my-experiment"], ["-", "dev-test-01"]]
 
 
-def test_ls_counts_and_does_not_call_what_was_filtered_out_absent(retoma):
+def test_ls_counts(retoma):
     retoma("session", "create", "a")
     retoma("session", "create", "b")
-    assert retoma("session", "ls", "--tag", "no").stdout == "None found.\n"
-    assert retoma("session", "ls", "--status", "paused").stdout == "No paused sessions found.\n"
     assert retoma("session", "ls", "--total").stderr == "2 of 2.\n"
     assert retoma("session", "ls", "--limit", "1").stderr.startswith("1 of 2. More: --all, or --cursor ")
 

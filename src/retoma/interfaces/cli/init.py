@@ -29,6 +29,8 @@ def init(ctx: Invocation) -> None:
     if directory is not None:
         make_directory(directory)
     create_store(place)
+    if ctx.place.given and ctx.place.path != place.path:
+        ctx.out.note(f"{ctx.place.source} names another store: verbs use that one while it does.")
     if ctx.out.json:
         ctx.out.print_json({"store": place.shown, "created": created})
     else:

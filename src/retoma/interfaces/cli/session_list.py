@@ -75,7 +75,7 @@ def ls(
         ctx.out.page(shown, next_cursor=_cursor(following), more=more, total=count if total else None)
         return
     if not items:
-        ctx.out.line(f"No {status or 'active'} sessions found." if common == Listing() else "None found.")
+        ctx.out.line(f"No {status or 'active'} sessions found.")
     _print(ctx, items)
     if count is not None and (total or following is not None):
         of = "more than 10,000" if count > 10_000 and not total else f"{count:,}"
