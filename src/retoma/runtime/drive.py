@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from retoma import flows
-from retoma.errors import Invalid, NotFound, Refused
+from retoma.errors import Conflict, Invalid, NotFound, Refused
 from retoma.flows import Flow
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import Position, Prompt, Step, Visit
@@ -141,13 +141,14 @@ class Drive:
         named = request.session
         found = self._store.read(lambda tx: sessions.get(tx, self._who, named)) if named else None
         if found is None:
-            self._start_new(holder)
+            if self._can_start():
+                self._start_new(holder)
             return
         self.session = found.id
         self._held = Held(self._store, self._who, self.session, holder)
         if request.fresh:
-            self._reset()
-            self._begin()
+            if self._can_start():
+                self._begin(anew=True)
             return
         snapshot = self._store.read(lambda tx: positions.look(tx, self._who, self.session))
         positions.refuse_other_flow(snapshot.session, self._path, self._version)
@@ -158,28 +159,43 @@ class Drive:
             self.over, self.final = True, snapshot.session.status
             self._show_last()
             return
-        if snapshot.session.flow is None:
-            self._begin()
-        else:
+        if snapshot.session.flow is not None:
             self._go_on()
+        elif self._can_start():
+            self._begin()
+
+    def _can_start(self) -> bool:
+        """Return whether the entry node can be entered; if not, nothing is written, and `failure` says why."""
+        first = flows.start(self.flow, self._request.context, locale=self._request.locale)
+        if not first.failure or len(first.visits) > 1:
+            return True
+        self.failure = first.failure
+        self.position = Position(node=self.flow.entry, status="finished", context=dict(self._request.context))
+        return False
 
     def _start_new(self, holder: Holder) -> None:
-        """Make the session only when the flow can start: a context that lacks a key leaves nothing behind."""
-        first = flows.start(self.flow, self._request.context, locale=self._request.locale)
-        if first.failure and len(first.visits) <= 1:
-            self.failure = first.failure
-            self.position = Position(
-                node=self.flow.entry, status="finished", context=dict(self._request.context)
-            )
-            return
+        """Make the session and begin in it; what is too large to begin with leaves no session behind."""
         new = NewSession(id=self._request.session, agent="")
         if self._request.session is None:
             new = msgspec.structs.replace(new, title=self.flow.name)
-        self.session = self._store.write(
-            lambda tx: sessions.create(tx, self._who, new, operation=self._operation(), limits=self._limits)
-        )
+        operation = self._operation()
+        try:
+            self.session = self._store.write(
+                lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
+            )
+        except Conflict as error:
+            if error.code != "id_taken":
+                raise
+            self._open(holder)  # another process made it since we looked
+            return
         self._held = Held(self._store, self._who, self.session, holder)
-        self._begin()
+        try:
+            self._begin()
+        except Invalid:
+            self._store.write(
+                lambda tx: sessions.delete(tx, self._who, self.session, operation=self._operation())
+            )
+            raise
 
     def _resume_suspended(self) -> positions.Snapshot:
         if not self._request.resume:
@@ -194,20 +210,15 @@ class Drive:
         )
         return self._store.read(lambda tx: positions.look(tx, self._who, self.session))
 
-    def _reset(self) -> None:
-        held = self._require_held()
-        head = self._store.write(
-            lambda tx: sessions.reset(
-                tx, self._who, self.session, operation=self._operation(), token=held.token
-            )
-        )
-        self._seq = head.seq
-
-    def _begin(self) -> None:
-        held = self._require_held()
+    def _begin(self, *, anew: bool = False) -> None:
+        """Enter the flow; `anew` in a new epoch, in the same transaction."""
+        token = self._require_held().token
         step = flows.start(self.flow, self._request.context, locale=self._request.locale)
-        self._seq = self._store.write(
-            lambda tx: positions.begin(
+
+        def use_case(tx: Transaction) -> int:
+            if anew:
+                sessions.reset(tx, self._who, self.session, operation=self._operation(), token=token)
+            return positions.begin(
                 tx,
                 self._who,
                 self.session,
@@ -217,9 +228,10 @@ class Drive:
                 files=self.flow.files,
                 step=step,
                 operation=self._operation(),
-                token=held.token,
+                token=token,
             )
-        )
+
+        self._seq = self._store.write(use_case)
         self._moved(step)
         self._pass()
 
