@@ -202,6 +202,19 @@ def test_words_and_names_that_are_not_utf8(retoma, store, monkeypatch):
     assert (done.returncode, b"not UTF-8" in done.stderr) == (2, True), done.stderr
 
 
+def test_a_user_or_a_directory_whose_name_is_not_utf8(retoma, store, monkeypatch):
+    bad = os.fsdecode(b"a\xff")
+    monkeypatch.setenv("LOGNAME", bad)
+    assert retoma("session", "create", "s").returncode == 0
+    place = store.parent / bad
+    (place / ".retoma").mkdir(parents=True)
+    (place / "start.md").write_text("Hi\n")
+    monkeypatch.chdir(place)
+    assert "is not UTF-8" in retoma("run", ".", "--headless").stderr
+    done = subprocess.run([sys.executable, "-m", "retoma", "session", "ls"], capture_output=True, check=False)
+    assert (done.returncode, b"is not UTF-8" in done.stderr) == (2, True), done.stderr
+
+
 def test_a_run_whose_output_is_no_longer_read_is_not_finished(store):
     """`retoma run … | head -1` in a script under pipefail must not look like a flow that came to its end."""
     for form in ("--headless", "--json"):

@@ -18,6 +18,7 @@ from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.lease import Holder
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, NewSession, Status
+from retoma.model.utf8 import unreadable
 from retoma.runtime.lease import Held
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
@@ -73,6 +74,7 @@ class Drive:
         self.failure = ""
         self.position = Position(node=None, status="active", context={})
         self.history: list[str] = []
+        self._path = _absolute(request.directory)
         self.flow = self._load()
         try:
             self._open(holder)
@@ -359,9 +361,16 @@ class Drive:
         return self._held
 
     @property
-    def _path(self) -> str:
-        return str(self._request.directory.resolve())
-
-    @property
     def _version(self) -> bytes:
         return bytes.fromhex(self.flow.version)
+
+
+def _absolute(directory: Path) -> str:
+    path = str(directory.resolve())
+    if bad := unreadable(path):
+        raise Invalid(
+            f"The flow's directory '{bad}' is not UTF-8.",
+            code="not_utf8",
+            hint="Rename it, or move the flow.",
+        )
+    return path

@@ -100,8 +100,8 @@ class _Run:
 
     def _greet(self) -> None:
         drive, note = self._drive, self._ctx.out.note
-        if not drive.session:
-            return
+        if not drive.history and not drive.final:
+            return  # it could not begin
         if drive.final:
             ended = "failed" if drive.final == "failed" else "ended"
             where = f"at '{drive.position.node}' node" if drive.position.node else "with no flow in it"
