@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from retoma.stores.erasing import SqlErasing
 from retoma.stores.facts import SqlFlows, SqlLeases, SqlState
 from retoma.stores.journal import SqlJournal
+from retoma.stores.names import Names
+from retoma.stores.profiles import SqlProfiles
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import Run
 
@@ -20,7 +23,10 @@ class SqlTransaction:
         def now() -> int:
             return self.now
 
-        self.sessions = SqlSessions(run, now, random)
+        names = Names(run)
+        self.sessions = SqlSessions(run, now, random, names)
+        self.profiles = SqlProfiles(run, now, names)
+        self.erasing = SqlErasing(run)
         self.journal = SqlJournal(run, now, random)
         self.state = SqlState(run)
         self.flows = SqlFlows(run, now)

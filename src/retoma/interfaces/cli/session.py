@@ -1,20 +1,18 @@
-"""`retoma session create`, `show`, `rm` and the verbs of its life."""
+"""`retoma session create`, `show` and the verbs of its life."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
-from retoma.errors import Invalid, NotFound, RetomaError
+from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.problems import exit_status, sentence
 from retoma.model.codec import Json
 from retoma.model.session import NewSession, Status
 
-__all__ = ["create", "end", "fail", "pause", "resume", "rm", "show"]
+__all__ = ["create", "end", "fail", "pairs", "pause", "resume", "show", "value"]
 
 
 def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
@@ -73,7 +71,7 @@ def create(
         parent=ctx.client.resolve(parent) if parent else None,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")),
-        metadata={name: _value(text) for name, text in pairs(meta, "K=V")},
+        metadata={name: value(text) for name, text in pairs(meta, "K=V")},
         ttl_ms=duration(ttl) if ttl else None,
     )
     made = ctx.client.create(new, key=key)
@@ -84,7 +82,8 @@ def create(
         ctx.out.line(made)
 
 
-def _value(text: str) -> Json:
+def value(text: str) -> Json:
+    """Return what a metadata value says: JSON where it is that, else the text."""
     from retoma.model.codec import decode
 
     try:
@@ -98,12 +97,13 @@ def _value(text: str) -> Json:
 def show(ctx: Invocation, *, id: str) -> None:
     """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
     from retoma.interfaces.cli.session_list import expiry
-    from retoma.model.views import whole_view
+    from retoma.model.views import note_view, whole_view
 
     whole = ctx.client.show(ctx.client.resolve(id))
     view = whole_view(whole.session, whole.about, whole.lease, ctx.now_ms)
+    notes = ctx.client.notes(whole.session.id)
     if ctx.out.json:
-        ctx.out.print_json(view)
+        ctx.out.print_json(view | {"notes": [note_view(note) for note in notes]})
         return
     session, about = whole.session, whole.about
     when = ctx.out.when
@@ -130,7 +130,15 @@ def show(ctx: Invocation, *, id: str) -> None:
             expiry(session.expires_at or 0, ctx.now_ms),
             when(session.expires_at, ctx.now_ms) if session.expires_at else "",
         ),
+        ("trashed", when(session.trashed_at, ctx.now_ms) if session.trashed_at else ""),
+        (
+            "shown",
+            " ".join(w for w, on in (("pinned", session.pinned), ("archived", session.archived)) if on),
+        ),
         ("driven by", _driver(ctx, whole.lease)),
+    ]
+    rows += [
+        ("note", f"{note.value().get('text', '(erased)')} ({when(note.at, ctx.now_ms)})") for note in notes
     ]
     ctx.out.table([row for row in rows if row[1]])
 
@@ -190,42 +198,3 @@ def fail(ctx: Invocation, *, id: str, reason: str) -> None:
     if not reason.strip():
         raise Invalid("The reason is empty.", code="no_reason", hint='Say why: --reason "the import broke"')
     _change(ctx, id, "failed", reason)
-
-
-@verb("session rm", example="retoma session rm s1 s2 s3")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
-def rm(ctx: Invocation, *, ids: tuple[str, ...], yes: bool, dry_run: bool) -> int:
-    """Delete sessions for good, by their whole ids. Each is tried, whatever becomes of the others."""
-    if not (yes or dry_run) and not _confirmed(ctx, ids):
-        ctx.out.note("Nothing was deleted.")
-        return 1
-    outcomes: list[dict[str, object]] = []
-    worst = 0
-    for id in ids:
-        try:
-            if dry_run:
-                ctx.client.show(id)
-            else:
-                ctx.client.delete(id)
-        except RetomaError as error:
-            worst = max(worst, exit_status(error)) if not isinstance(error, NotFound) else (worst or 4)
-            outcomes.append({"id": id, "deleted": False, "code": error.code})
-            ctx.out.problem(sentence(error))
-        else:
-            outcomes.append({"id": id, "deleted": not dry_run})
-            if not ctx.out.json:
-                ctx.out.line(f"Would delete {id}" if dry_run else f"Deleted {id}")
-    if ctx.out.json:
-        ctx.out.print_json({"items": outcomes, "next": None, "more": False, "total": None})
-    return worst
-
-
-def _confirmed(ctx: Invocation, ids: Sequence[str]) -> bool:
-    if not sys.stdin.isatty() or ctx.out.json:
-        return True  # whole ids were written down; that is the decision
-    what = f"session '{ids[0]}'" if len(ids) == 1 else f"{len(ids)} sessions"
-    sys.stderr.write(f"Delete {what} for good? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes", "s", "sim"}

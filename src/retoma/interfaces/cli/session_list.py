@@ -7,14 +7,14 @@ import click
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
-from retoma.model.session import STATUSES, Session, statuses
-from retoma.stores.api import Listing, Place
+from retoma.model.session import ARCHIVED, SHOWN, STATUSES, TRASHED, Session, statuses
+from retoma.stores.api import Listing, Place, Sort
 
 __all__ = ["expiry", "ls"]
 
 
 @verb("session ls", example="retoma session ls --status active")
-@click.option("--status", metavar="S", help="active, suspended, completed, failed; paused, ended …")
+@click.option("--status", metavar="S", help="active, suspended, completed, failed.")
 @click.option("--agent", metavar="A")
 @click.option("--tag", "tags", multiple=True, metavar="T", help="Has this tag; all of several.")
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
@@ -22,9 +22,11 @@ __all__ = ["expiry", "ls"]
 @click.option("--flow", metavar="F", help="Runs the flow of this name.")
 @click.option("--ephemeral", is_flag=True, help="Only those that expire.")
 @click.option("--archived", is_flag=True, help="Archived ones instead.")
+@click.option("--deleted", is_flag=True, help="Those in the trash instead.")
+@click.option("--sort", type=click.Choice(["updated", "created", "id"]), default="updated")
 @click.option("--since", metavar="D", help="Changed since: 2h, 2026-11-01.")
 @click.option("--before", metavar="D", help="Changed before.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--limit", default=50, metavar="N", type=click.IntRange(1, 1000), help="50, if not said.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @click.option("--cursor", metavar="C", help="Where the page before ended.")
 @click.option("--total", is_flag=True, help="Count them too.")
@@ -39,6 +41,8 @@ def ls(
     flow: str | None,
     ephemeral: bool,
     archived: bool,
+    deleted: bool,
+    sort: Sort,
     since: str | None,
     before: str | None,
     limit: int,
@@ -56,7 +60,8 @@ def ls(
         parent=ctx.client.show(ctx.client.resolve(parent)).session.key if parent else None,
         flow=flow,
         ephemeral=ephemeral,
-        archived=archived,
+        shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
+        sort=sort,
         since=_instant(since, ctx.now_ms),
         before=_instant(before, ctx.now_ms),
     )
@@ -127,15 +132,17 @@ def _instant(text: str | None, now_ms: int) -> int | None:
 
 
 def _cursor(place: Place | None) -> str | None:
-    return f"{place.pinned}.{place.listed_at}.{place.key}" if place else None
+    return f"{place.pinned}.{place.at}.{place.key}.{place.id}" if place else None
 
 
 def _place(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
-    parts = cursor.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+    *numbers, name = cursor.split(".")
+    whole = [part.isascii() and part.isdigit() and len(part) < 19 for part in numbers]
+    if len(whole) != 3 or not all(whole):
         raise Invalid(
             f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
         )
-    return Place(*map(int, parts))
+    pinned, at, key = map(int, numbers)
+    return Place(pinned, at, key, name)

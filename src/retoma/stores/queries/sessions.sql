@@ -2,9 +2,9 @@
 
 -- fragment: columns
 s.pk, s.id, s.uid, s.status, s.reason, s.title, s.agent, s.model, s.thinking, s.channel,
-(SELECT p.id FROM session p WHERE p.pk = s.parent AND p.tenant = s.tenant), s.epoch, s.head_seq, s.head_hash,
+(SELECT p.id FROM session p WHERE p.pk = s.parent AND p.tenant = s.tenant AND p.shelf < 4), s.epoch, s.head_seq, s.head_hash,
 s.messages, s.tokens_in, s.tokens_out, s.tokens_cached, s.cost_micros, s.created_at, s.updated_at, s.expires_at,
-s.pinned, s.shelf, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits, s.listed_at
+s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits
 
 -- name: session_key
 -- The session that bears a name.
@@ -12,7 +12,8 @@ SELECT session FROM session_name WHERE tenant = ? AND id = ?
 
 -- name: session_head
 -- What a write needs to know, by key.
-SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels
+SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels,
+  shelf, base_seq
 FROM session WHERE pk = ? AND tenant = ?
 
 -- name: session
@@ -28,6 +29,10 @@ SELECT id FROM session_name WHERE tenant = ? AND id >= ? AND id < ? ORDER BY id 
 SELECT s.id FROM session s WHERE s.tenant = ? AND s.shelf < 2
 AND (SELECT e.actor FROM event e WHERE e.k = (s.pk << 32) + s.head_seq) = ?
 ORDER BY s.updated_at DESC, s.pk DESC LIMIT 1
+
+-- name: name_of
+-- The name that a session bears.
+SELECT id FROM session_name WHERE session = ?
 
 -- name: add_session
 -- A new session; its journal begins with the event that makes it.
@@ -84,6 +89,10 @@ SELECT kind, ref FROM session_context WHERE session = ? ORDER BY kind, ref
 -- An epoch begins.
 INSERT INTO epoch (session, epoch, uid, first_seq, began_at, reused) VALUES (?, ?, ?, ?, ?, ?)
 
+-- name: epochs
+-- Where each epoch of a session begins.
+SELECT first_seq, epoch FROM epoch WHERE session = ? ORDER BY epoch
+
 -- name: move_head
 -- The journal grew; lists stay as they are.
 UPDATE session SET head_seq = ?, head_hash = ?, messages = ?, updated_at = ? WHERE pk = ?
@@ -117,11 +126,9 @@ UPDATE session SET fence = ? WHERE pk = ?
 
 -- name: hide_session
 -- Deleting begins: nothing finds the session any more.
-UPDATE session SET shelf = 4, parent = NULL, id = '', title = '', reason = '' WHERE pk = ?
-
--- name: orphan_children
--- A deleted parent keeps its children.
-UPDATE session SET parent = NULL WHERE parent = ?
+UPDATE session SET shelf = 4, parent = NULL, id = '', title = '', agent = '', model = '', channel = '', reason = '',
+  trashed_at = NULL
+WHERE pk = ?
 
 -- name: doomed
 -- Sessions whose rows are still to go.
