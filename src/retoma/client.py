@@ -64,12 +64,14 @@ class Client:
         return self._store.read(lambda tx: sessions.show(tx, self._who, session))
 
     def list(
-        self, listings: Sequence[Listing], *, after: Place | None = None, limit: int = 50, total: bool = False
+        self, listings: Sequence[Listing], *, after: Place | None = None, limit: int = 50
     ) -> sessions.Page:
         """Return a page of sessions, newest first."""
-        return self._store.read(
-            lambda tx: sessions.ls(tx, self._who, listings, after=after, limit=limit, total=total)
-        )
+        return self._store.read(lambda tx: sessions.ls(tx, self._who, listings, after=after, limit=limit))
+
+    def count(self, listings: Sequence[Listing], *, most: int | None = None) -> int:
+        """Return how many sessions `listings` mean, counting no further than `most`."""
+        return self._store.read(lambda tx: sessions.count(tx, self._who, listings, most=most))
 
     def change(
         self, session: str, to: Status, *, reason: str = "", key: str | None = None

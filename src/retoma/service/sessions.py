@@ -28,7 +28,7 @@ from retoma.model.session import (
 from retoma.service.access import append, fence, head_of, missing, other_request, repeated
 from retoma.stores.api import Listing, Place, Transaction
 
-COUNT_MOST = 10_000
+_EVERY = 1 << 62
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -47,11 +47,10 @@ class Whole(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of sessions. `next` is where it ended, None on the last; `total` is counted only when asked for."""
+    """A page of sessions. `next` is where it ended, None on the last."""
 
     items: list[Session]
     next: Place | None
-    total: int | None
 
 
 def create(
@@ -109,7 +108,6 @@ def ls(
     *,
     after: Place | None,
     limit: int,
-    total: bool = False,
 ) -> Page:
     """Return a page of the sessions that any of `listings` means (they must not overlap), newest first."""
     rows = [
@@ -122,13 +120,14 @@ def ls(
     else:
         rows.sort(key=lambda row: (row[1].pinned, row[1].at, row[1].key), reverse=True)
     page, more = rows[:limit], len(rows) > limit
-    most = (1 << 62) if total else COUNT_MOST + 1
-    count = (
-        sum(tx.sessions.count(who.tenant, listing, most=most) for listing in listings)
-        if more or total
-        else None
+    return Page([session for session, _ in page], page[-1][1] if more else None)
+
+
+def count(tx: Transaction, who: Principal, listings: Sequence[Listing], *, most: int | None = None) -> int:
+    """Return how many sessions any of `listings` means, counting no further than `most` of each."""
+    return sum(
+        tx.sessions.count(who.tenant, listing, most=_EVERY if most is None else most) for listing in listings
     )
-    return Page([session for session, _ in page], page[-1][1] if more else None, count)
 
 
 def change(

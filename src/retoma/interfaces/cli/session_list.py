@@ -66,8 +66,8 @@ def ls(
         before=_instant(before, ctx.now_ms),
     )
     listings = [_with_status(common, one) for one in statuses(status)] if status else [common]
-    page = ctx.client.list(listings, after=_place(cursor), limit=limit, total=total)
-    items, following, count = list(page.items), page.next, page.total
+    page = ctx.client.list(listings, after=_place(cursor), limit=limit)
+    items, following = list(page.items), page.next
     while everything and following is not None:
         page = ctx.client.list(listings, after=following, limit=1000)
         items += page.items
@@ -76,16 +76,23 @@ def ls(
         from retoma.model.views import session_view
 
         shown = [session_view(session, ctx.now_ms) for session in items]
-        more = following is not None
-        ctx.out.page(shown, next_cursor=_cursor(following), more=more, total=count if total else None)
+        count = ctx.client.count(listings) if total else None
+        ctx.out.page(shown, next_cursor=_cursor(following), more=following is not None, total=count)
         return
     if not items:
         ctx.out.line(f"No {status or 'active'} sessions found.")
     _print(ctx, items)
-    if count is not None and (total or following is not None):
-        of = "more than 10,000" if count > 10_000 and not total else f"{count:,}"
-        rest = f" More: --all, or --cursor {_cursor(following)}" if following is not None else ""
-        ctx.out.note(f"{len(items):,} of {of}.{rest}")
+    if total or following is not None:
+        _print_count(ctx, listings, len(items), following, most=None if total else _MOST)
+
+
+def _print_count(
+    ctx: Invocation, listings: list[Listing], shown: int, following: Place | None, *, most: int | None
+) -> None:
+    count = ctx.client.count(listings, most=None if most is None else most + 1)
+    of = f"more than {most:,}" if most is not None and count > most else f"{count:,}"
+    rest = f" More: --all, or --cursor {_cursor(following)}" if following is not None else ""
+    ctx.out.note(f"{shown:,} of {of}.{rest}")
 
 
 def _with_status(listing: Listing, status: str) -> Listing:
