@@ -14,30 +14,19 @@ from retoma.stores.api import Listing
 
 ROW = 5
 _PAGE = 50
+_TAGGED = "FROM session_tag o JOIN session ON pk = session WHERE o.tenant = 1 AND tag = '{}' AND shelf = 0"
+_LINKED = """FROM session_context o JOIN session ON pk = session
+WHERE o.tenant = 1 AND kind = 'repository' AND ref = '{}' AND shelf = 0"""
 _ASKED = {
     "recency": (Listing(), "FROM session WHERE tenant = 1 AND shelf = 0"),
     "status": (
         Listing(status="suspended"),
         "FROM session WHERE tenant = 1 AND shelf = 0 AND status = 'suspended'",
     ),
-    "a common tag": (
-        Listing(tags=("common",)),
-        "FROM session_tag o JOIN session ON pk = session WHERE o.tenant = 1 AND tag = 'common' AND shelf = 0",
-    ),
-    "a rare tag": (
-        Listing(tags=("rare",)),
-        "FROM session_tag o JOIN session ON pk = session WHERE o.tenant = 1 AND tag = 'rare' AND shelf = 0",
-    ),
-    "a common context": (
-        Listing(contexts=(("repository", "common"),)),
-        "FROM session_context o JOIN session ON pk = session "
-        "WHERE o.tenant = 1 AND kind = 'repository' AND ref = 'common' AND shelf = 0",
-    ),
-    "a rare context": (
-        Listing(contexts=(("repository", "rare"),)),
-        "FROM session_context o JOIN session ON pk = session "
-        "WHERE o.tenant = 1 AND kind = 'repository' AND ref = 'rare' AND shelf = 0",
-    ),
+    "a common tag": (Listing(tags=("common",)), _TAGGED.format("common")),
+    "a rare tag": (Listing(tags=("rare",)), _TAGGED.format("rare")),
+    "a common context": (Listing(contexts=(("repository", "common"),)), _LINKED.format("common")),
+    "a rare context": (Listing(contexts=(("repository", "rare"),)), _LINKED.format("rare")),
 }
 _COLUMNS = """pk, id, uid, status, reason, title, agent, model, thinking, channel, parent, epoch, head_seq, head_hash,
 messages, tokens_in, tokens_out, tokens_cached, cost_micros, created_at, updated_at, expires_at, {o}pinned, shelf,

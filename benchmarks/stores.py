@@ -59,7 +59,7 @@ def fill_list(place: StorePlace, count: int) -> None:
 
 
 def fill_labelled(place: StorePlace, count: int) -> None:
-    """Make `count` sessions: one in ten suspended, one in three with the common tag and context, 20 with the rare ones."""
+    """Make `count` sessions: one in ten suspended, one in three with common labels, 20 with rare ones."""
     with closing(open_store(place)) as store:
         for first in range(0, count, _BATCH):
             store.write(

@@ -12,6 +12,9 @@ from retoma.stores.api import Listing, Place, Sort
 
 __all__ = ["expiry", "ls"]
 
+_MOST = 10_000
+"""How far sessions are counted unasked."""
+
 
 @verb("session ls", example="retoma session ls --status active")
 @click.option("--status", metavar="S", help="active, suspended, completed, failed.")
