@@ -166,3 +166,74 @@ def test_a_tree(retoma, s):
     tree = msgspec.json.decode(retoma("session", "tree", "s", "--json").stdout)
     assert tree["children"][0]["children"][0]["id"] == "grandchild"
     assert "'child' belongs to 's'" in retoma("session", "tree", "child").stderr
+
+
+def completions(store, words, number):
+    import os
+    import subprocess
+    import sys
+
+    environ = os.environ | {
+        "_RETOMA_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(number),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "retoma"],
+        env=environ | {"RETOMA_STORE": str(store)},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stderr == b""
+    return [line.partition(",")[2] for line in done.stdout.decode().split()]
+
+
+def test_ids_and_tags_are_completed_from_the_store(retoma, store):
+    assert completions(store, "retoma session show re", 3) == []
+    assert not store.exists()
+    for name in ("review-1", "review-2", "other"):
+        retoma("session", "create", name, "--tag", f"about-{name}", "--tag", "common")
+    assert completions(store, "retoma session show re", 3) == ["review-1", "review-2"]
+    assert completions(store, "retoma run examples/tour --session o", 4) == ["other"]
+    assert completions(store, "retoma session ls --tag about-r", 4) == ["about-review-1", "about-review-2"]
+    assert completions(store, "retoma session tag other +c", 4) == ["+common"]
+
+
+def test_what_only_reads_makes_no_store(retoma, store):
+    listed = retoma("session", "ls")
+    assert (listed.returncode, listed.stdout) == (0, "No active sessions found.\n")
+    assert f"There is no store at {store} yet." in listed.stderr
+    for verb in ("show", "read", "log", "inspect", "tree"):
+        assert retoma("session", verb, "s").returncode == 4
+    assert not store.exists()
+
+
+def test_what_deletes_wants_the_whole_id(retoma, s):
+    retoma("session", "create", "session-one")
+    for name, args in (("session-o", ["rm"]), ("@last", ["rm"]), ("session-o", ["reset", "--erase"])):
+        refused = retoma("session", args[0], name, *args[1:])
+        assert refused.returncode == 2
+        assert "'session-one'; what deletes wants the whole id" in refused.stderr
+    assert retoma("session", "show", "session-one").returncode == 0
+
+
+def test_a_journal_and_a_conversation_are_followed_to_their_end(retoma, s, store):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "retoma", "--store", str(store), "session"]
+    retoma("session", "append", "s", "user", "before")
+    log = subprocess.Popen([*command, "log", "s", "--follow", "--json"], stdout=subprocess.PIPE)
+    read = subprocess.Popen([*command, "read", "s", "--follow"], stdout=subprocess.PIPE)
+    assert [msgspec.json.decode(log.stdout.readline())["type"] for _ in range(2)] == [
+        "session.created",
+        "message",
+    ]
+    assert read.stdout.readline() == b"user  before\n"
+    retoma("session", "append", "s", "assistant", "after")
+    assert msgspec.json.decode(log.stdout.readline())["data"]["content"] == "after"
+    assert read.stdout.readline() == b"assistant  after\n"
+    retoma("session", "end", "s")
+    assert msgspec.json.decode(log.stdout.readline())["type"] == "session.status"
+    assert (log.communicate()[0], log.returncode) == (b"", 0)
+    assert (read.communicate()[0], read.returncode) == (b"", 0)

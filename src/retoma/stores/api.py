@@ -93,6 +93,10 @@ class Sessions(Protocol):
         ...
 
     def last_written(self, tenant: TenantKey, actor: str) -> SessionId | None: ...
+    def tags(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[str]:
+        """Return tags that begin with `prefix`, in order, out of the next `limit` from it on."""
+        ...
+
     def add(
         self, tenant: TenantKey, session: SessionId, new: NewSession, *, parent: SessionKey | None
     ) -> Head:

@@ -8,7 +8,7 @@ from typing import Any
 from retoma.model.chain import genesis
 from retoma.model.codec import decode, encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.session import ARCHIVED, About, Head, NewSession, Session, Status
+from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status
 from retoma.stores import listing as listing_of
 from retoma.stores.api import Listing, Place
 from retoma.stores.names import Names
@@ -56,8 +56,16 @@ class SqlSessions:
         return self._names.beginning(tenant, prefix, limit=limit)
 
     def last_written(self, tenant: TenantKey, actor: str) -> SessionId | None:
-        rows = self._run(STATEMENTS["last_written"], (tenant, actor))
-        return SessionId(rows[0][0]) if rows else None
+        rows = [
+            row
+            for shelf, pinned in ((SHOWN, 0), (SHOWN, 1), (ARCHIVED, 0), (ARCHIVED, 1))
+            for row in self._run(STATEMENTS["last_written"], (tenant, shelf, pinned, actor))
+        ]
+        return SessionId(max(rows)[1]) if rows else None
+
+    def tags(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[str]:
+        rows = self._run(STATEMENTS["tags_from"], (tenant, prefix, limit))
+        return [tag for (tag,) in rows if tag.startswith(prefix)]
 
     def add(
         self, tenant: TenantKey, session: SessionId, new: NewSession, *, parent: SessionKey | None

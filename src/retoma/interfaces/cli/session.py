@@ -9,6 +9,7 @@ import click
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION, TAG
 from retoma.model.codec import Json
 from retoma.model.session import NewSession, Status
 
@@ -35,8 +36,8 @@ def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
 @click.option("--agent", default="", metavar="A")
 @click.option("--model", default="", metavar="M")
 @click.option("--thinking", default="", metavar="L", help="off, low, medium or high.")
-@click.option("--parent", metavar="ID", help="The session this one belongs to.")
-@click.option("--tag", "tags", multiple=True, metavar="T", help="As often as you like.")
+@click.option("--parent", metavar="ID", type=SESSION, help="The session this one belongs to.")
+@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="As often as you like.")
 @click.option("--meta", multiple=True, metavar="K=V", help="A value that is JSON is kept as such.")
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF", help="repository=…, task=…")
 @click.option("--ttl", metavar="D", help="Ephemeral: 30m, 5h, 1d.")
@@ -93,15 +94,15 @@ def value(text: str) -> Json:
 
 
 @verb("session show", example="retoma session show my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 def show(ctx: Invocation, *, id: str) -> None:
     """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
     from retoma.interfaces.cli.session_list import expiry
     from retoma.model.views import note_view, whole_view
 
-    whole = ctx.client.show(ctx.client.resolve(id))
+    whole = ctx.reader.show(ctx.reader.resolve(id))
     view = whole_view(whole.session, whole.about, whole.lease, ctx.now_ms)
-    notes = ctx.client.notes(whole.session.id)
+    notes = ctx.reader.notes(whole.session.id)
     if ctx.out.json:
         ctx.out.print_json(view | {"notes": [note_view(note) for note in notes]})
         return
@@ -168,7 +169,7 @@ def _change(ctx: Invocation, id: str, to: Status, reason: str = "", key: str | N
 
 
 @verb("session pause", example="retoma session pause my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--reason", default="", metavar="R")
 def pause(ctx: Invocation, *, id: str, reason: str) -> None:
     """Pause an active session: it takes no messages and no steps until it is resumed."""
@@ -176,14 +177,14 @@ def pause(ctx: Invocation, *, id: str, reason: str) -> None:
 
 
 @verb("session resume", example="retoma session resume my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 def resume(ctx: Invocation, *, id: str) -> None:
     """Make a paused session active again."""
     _change(ctx, id, "active")
 
 
 @verb("session end", example="retoma session end my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--reason", default="", metavar="R")
 def end(ctx: Invocation, *, id: str, reason: str) -> None:
     """End a session: it is completed and read-only from now on."""
@@ -191,7 +192,7 @@ def end(ctx: Invocation, *, id: str, reason: str) -> None:
 
 
 @verb("session fail", example='retoma session fail my-experiment --reason "the import broke"')
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--reason", required=True, metavar="R", help="Why; it stays with the session.")
 def fail(ctx: Invocation, *, id: str, reason: str) -> None:
     """End a session as failed, with the reason; it is read-only from now on."""

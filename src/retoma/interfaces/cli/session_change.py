@@ -8,6 +8,7 @@ from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.session import pairs, value
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION, SIGNED_TAG
 from retoma.model.changes import Changes
 
 __all__ = [
@@ -37,7 +38,7 @@ def _change(ctx: Invocation, id: str, changes: Changes, said: str) -> None:
 
 
 @verb("session rename", example='retoma session rename my-experiment "The long way"')
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("title")
 def rename(ctx: Invocation, *, id: str, title: str) -> None:
     """Give a session another title, the name that people read; the id stays."""
@@ -45,7 +46,7 @@ def rename(ctx: Invocation, *, id: str, title: str) -> None:
 
 
 @verb("session describe", example='retoma session describe my-experiment "First try with the new importer"')
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("text")
 def describe(ctx: Invocation, *, id: str, text: str) -> None:
     """Say at length what a session is; an empty text takes it away."""
@@ -53,7 +54,7 @@ def describe(ctx: Invocation, *, id: str, text: str) -> None:
 
 
 @verb("session set-id", example="retoma session set-id my-experiment first-try")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("new")
 def set_id(ctx: Invocation, *, id: str, new: str) -> None:
     """Give a session another id; its history stays. ID is the whole one."""
@@ -66,8 +67,8 @@ def set_id(ctx: Invocation, *, id: str, new: str) -> None:
 
 
 @verb("session tag", example="retoma session tag my-experiment +docs -draft", dashed=True)
-@click.argument("id")
-@click.argument("tags", nargs=-1, required=True, metavar="+TAG|-TAG...", type=click.UNPROCESSED)
+@click.argument("id", type=SESSION)
+@click.argument("tags", nargs=-1, required=True, metavar="+TAG|-TAG...", type=SIGNED_TAG)
 def tag(ctx: Invocation, *, id: str, tags: tuple[str, ...]) -> None:
     """Add tags with +, take them away with -."""
     for text in tags:
@@ -83,7 +84,7 @@ def tag(ctx: Invocation, *, id: str, tags: tuple[str, ...]) -> None:
 
 
 @verb("session link", example="retoma session link my-experiment repository=acme/importer task=7")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("contexts", nargs=-1, required=True, metavar="KIND=REF...")
 def link(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
     """Say what a session is about: a repository, a task, a branch … as many as there are."""
@@ -91,7 +92,7 @@ def link(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
 
 
 @verb("session unlink", example="retoma session unlink my-experiment task=7")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("contexts", nargs=-1, required=True, metavar="KIND=REF...")
 def unlink(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
     """Take contexts away again."""
@@ -99,7 +100,7 @@ def unlink(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
 
 
 @verb("session meta", example="retoma session meta my-experiment priority=2 draft=")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("values", nargs=-1, required=True, metavar="K=V...")
 def meta(ctx: Invocation, *, id: str, values: tuple[str, ...]) -> None:
     """Set metadata, JSON where a value is that; nothing behind the = takes a key away."""
@@ -112,7 +113,7 @@ def meta(ctx: Invocation, *, id: str, values: tuple[str, ...]) -> None:
 
 
 @verb("session note", example='retoma session note my-experiment "Waits for the new data"')
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("text")
 def note(ctx: Invocation, *, id: str, text: str) -> None:
     """Add a note to a session, in whatever state it is; `show` lists them."""
@@ -129,7 +130,7 @@ def _cleared(text: str) -> str:
 
 
 @verb("session set-agent", example="retoma session set-agent my-experiment reviewer")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("agent", metavar="AGENT|clear")
 def set_agent(ctx: Invocation, *, id: str, agent: str) -> None:
     """Name the agent that answers from the next turn on."""
@@ -137,7 +138,7 @@ def set_agent(ctx: Invocation, *, id: str, agent: str) -> None:
 
 
 @verb("session set-model", example="retoma session set-model my-experiment local:small")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("model", metavar="MODEL|clear")
 def set_model(ctx: Invocation, *, id: str, model: str) -> None:
     """Name the model that is asked from the next turn on."""
@@ -145,7 +146,7 @@ def set_model(ctx: Invocation, *, id: str, model: str) -> None:
 
 
 @verb("session set-thinking", example="retoma session set-thinking my-experiment high")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("level", metavar="off|low|medium|high|clear")
 def set_thinking(ctx: Invocation, *, id: str, level: str) -> None:
     """Say how hard the model thinks from the next turn on."""
@@ -153,7 +154,7 @@ def set_thinking(ctx: Invocation, *, id: str, level: str) -> None:
 
 
 @verb("session set-channel", example="retoma session set-channel my-experiment slack:C042")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("channel", metavar="URL|clear")
 def set_channel(ctx: Invocation, *, id: str, channel: str) -> None:
     """Name the channel that replies go to."""

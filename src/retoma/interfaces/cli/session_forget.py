@@ -10,12 +10,13 @@ from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.several import agreed, each
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION
 
 __all__ = ["redact", "reset", "rm"]
 
 
 @verb("session rm", example="retoma session rm s1 s2 s3")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
 def rm(ctx: Invocation, *, ids: tuple[str, ...], yes: bool, dry_run: bool) -> int:
@@ -26,17 +27,36 @@ def rm(ctx: Invocation, *, ids: tuple[str, ...], yes: bool, dry_run: bool) -> in
         ctx.out.note("Nothing was deleted.")
         return 1
     act = ctx.client.show if dry_run else ctx.client.delete
+    for id in ids:
+        _refuse_part(ctx, id)
     return each(ctx, ids, act, done="Would delete" if dry_run else "Deleted", word="deleted", dry=dry_run)
 
 
+def _refuse_part(ctx: Invocation, id: str) -> None:
+    """What destroys wants the whole id. Raises Invalid for a beginning of one and for @last."""
+    from retoma.errors import NotFound
+
+    try:
+        whole = ctx.client.resolve(id)
+    except (NotFound, Invalid):
+        return  # said when its turn comes
+    if whole != id:
+        raise Invalid(
+            f"'{id}' means '{whole}'; what deletes wants the whole id.",
+            code="whole_id",
+            hint="Nothing was deleted.",
+        )
+
+
 @verb("session reset", example="retoma session reset my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--erase", is_flag=True, help="Delete the earlier epochs for good; wants the whole id.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(ctx: Invocation, *, id: str, erase: bool, yes: bool) -> int:
     """Begin a new epoch: the conversation, the state and the flow start empty; id, labels and settings stay."""
     session = id if erase else ctx.client.resolve(id)
     if erase:
+        _refuse_part(ctx, id)
         ctx.client.show(session)
         if not yes and not agreed(ctx, f"Delete what '{session}' holds so far for good?", unasked=True):
             ctx.out.note("Nothing was changed.")
@@ -50,7 +70,7 @@ def reset(ctx: Invocation, *, id: str, erase: bool, yes: bool) -> int:
 
 
 @verb("session redact", example="retoma session redact my-experiment --seq 4-6")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--seq", "stretch", metavar="N[-M]", help="These events.")
 @click.option("--pattern", metavar="P", help="Whatever this regular expression finds.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -70,6 +90,7 @@ def redact(
         )
     first, last = _stretch(stretch) if stretch else (1, None)
     selection = Selection(first=first, last=last, wanted=wanted(pattern) if pattern else None)
+    _refuse_part(ctx, id)
     ctx.client.show(id)
     if pattern and not (yes or dry_run):
         found = ctx.client.redact(id, selection, dry_run=True)

@@ -7,6 +7,7 @@ import click
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION, TAG
 from retoma.model.session import ARCHIVED, SHOWN, STATUSES, TRASHED, Session, statuses
 from retoma.stores.api import Listing, Place, Sort
 
@@ -19,9 +20,9 @@ _MOST = 10_000
 @verb("session ls", example="retoma session ls --status active")
 @click.option("--status", metavar="S", help="active, suspended, completed, failed.")
 @click.option("--agent", metavar="A")
-@click.option("--tag", "tags", multiple=True, metavar="T", help="Has this tag; all of several.")
+@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="Has this tag; all of several.")
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
-@click.option("--parent", metavar="ID", help="Children of this one.")
+@click.option("--parent", metavar="ID", type=SESSION, help="Children of this one.")
 @click.option("--flow", metavar="F", help="Runs the flow of this name.")
 @click.option("--ephemeral", is_flag=True, help="Only those that expire.")
 @click.option("--archived", is_flag=True, help="Archived ones instead.")
@@ -60,7 +61,7 @@ def ls(
         agent=agent,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")) if contexts else (),
-        parent=ctx.client.show(ctx.client.resolve(parent)).session.key if parent else None,
+        parent=ctx.reader.show(ctx.reader.resolve(parent)).session.key if parent else None,
         flow=flow,
         ephemeral=ephemeral,
         shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
@@ -69,17 +70,17 @@ def ls(
         before=_instant(before, ctx.now_ms),
     )
     listings = [_with_status(common, one) for one in statuses(status)] if status else [common]
-    page = ctx.client.list(listings, after=_place(cursor), limit=limit)
+    page = ctx.reader.list(listings, after=_place(cursor), limit=limit)
     items, following = list(page.items), page.next
     while everything and following is not None:
-        page = ctx.client.list(listings, after=following, limit=1000)
+        page = ctx.reader.list(listings, after=following, limit=1000)
         items += page.items
         following = page.next
     if ctx.out.json:
         from retoma.model.views import session_view
 
         shown = [session_view(session, ctx.now_ms) for session in items]
-        count = ctx.client.count(listings) if total else None
+        count = ctx.reader.count(listings) if total else None
         ctx.out.page(shown, next_cursor=_cursor(following), more=following is not None, total=count)
         return
     if not items:
@@ -92,7 +93,7 @@ def ls(
 def _print_count(
     ctx: Invocation, listings: list[Listing], shown: int, following: Place | None, *, most: int | None
 ) -> None:
-    count = ctx.client.count(listings, most=None if most is None else most + 1)
+    count = ctx.reader.count(listings, most=None if most is None else most + 1)
     of = f"more than {most:,}" if most is not None and count > most else f"{count:,}"
     rest = f" More: --all, or --cursor {_cursor(following)}" if following is not None else ""
     ctx.out.note(f"{shown:,} of {of}.{rest}")

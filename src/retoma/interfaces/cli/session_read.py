@@ -11,6 +11,7 @@ from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import Styled
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION
 from retoma.model.event import Event
 from retoma.model.message import Message
 
@@ -18,7 +19,7 @@ __all__ = ["append", "inspect", "log", "read", "tree"]
 
 
 @verb("session inspect", example="retoma session inspect my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option(
     "--format", "shape", type=click.Choice(["retoma", "trellis"]), default="retoma", show_default=True
 )
@@ -30,7 +31,7 @@ def inspect(ctx: Invocation, *, id: str, shape: str) -> None:
     from retoma.model.codec import encode
     from retoma.model.views import state_view, trellis_view
 
-    snapshot = ctx.client.position(ctx.client.resolve(id))
+    snapshot = ctx.reader.position(ctx.reader.resolve(id))
     view = trellis_view if shape == "trellis" else state_view
     value = view(snapshot.session, snapshot.position, snapshot.history)
     if ctx.out.json:
@@ -41,7 +42,7 @@ def inspect(ctx: Invocation, *, id: str, shape: str) -> None:
 
 
 @verb("session append", example='retoma session append my-experiment user "And then?"')
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.argument("role", metavar="ROLE")
 @click.argument("text", metavar="TEXT|-")
 @click.option("--parts", is_flag=True, help="TEXT is a JSON list of parts.")
@@ -87,7 +88,7 @@ def _standard_input() -> str:
 
 
 @verb("session read", example="retoma session read my-experiment -n 5")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option(
     "-n", "count", default=20, show_default=True, type=click.IntRange(1, 100_000), help="The last so many."
 )
@@ -108,16 +109,16 @@ def read(
     epochs: bool,
 ) -> None:
     """Read the conversation: what was said, by whom, oldest first."""
-    session = ctx.client.resolve(id)
+    session = ctx.reader.resolve(id)
     if follow and (ctx.out.json or before):
         raise Invalid(
             "--follow prints for people, from now on.", code="bad_usage", hint="Leave the other option out."
         )
     if everything or (since and before is None):
-        found: Iterable[Message] = ctx.client.conversation(session, since=since, epochs=epochs)
+        found: Iterable[Message] = ctx.reader.conversation(session, since=since, epochs=epochs)
         more = False
     else:
-        page = ctx.client.messages(session, last=count + 1, since=since, before=before, epochs=epochs)
+        page = ctx.reader.messages(session, last=count + 1, since=since, before=before, epochs=epochs)
         found, more = page[-count:], len(page) > count
     if ctx.out.json:
         from retoma.model.views import message_view
@@ -150,14 +151,14 @@ def _print(ctx: Invocation, found: Iterable[Message]) -> int:
 def _follow(ctx: Invocation, session: str, since: int) -> None:
     from retoma.service.timeline import spoken
 
-    since = since or ctx.client.show(session).session.seq
-    for event in ctx.client.follow(session, since=since):
+    since = since or ctx.reader.show(session).session.seq
+    for event in ctx.reader.follow(session, since=since):
         _print(ctx, (said for said in spoken(event, ()) if said.spoken))
     ctx.out.note(f">>> '{session}' is over.")
 
 
 @verb("session log", example="retoma session log my-experiment --type flow.input")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--type", "kinds", multiple=True, metavar="T", help="Only events of this type.")
 @click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="After this event.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most so many.")
@@ -166,8 +167,8 @@ def log(
     ctx: Invocation, *, id: str, kinds: tuple[str, ...], since: int, limit: int | None, follow: bool
 ) -> None:
     """Print the journal, one event a line; with --follow --json one JSON object a line."""
-    session = ctx.client.resolve(id)
-    events = ctx.client.follow(session, since=since) if follow else ctx.client.events(session, since=since)
+    session = ctx.reader.resolve(id)
+    events = ctx.reader.follow(session, since=since) if follow else ctx.reader.events(session, since=since)
     wanted = (event for event in events if not kinds or event.type in kinds)
     if ctx.out.json and not follow:
         _log_page(ctx, wanted, limit)
@@ -212,12 +213,12 @@ def _log_line(ctx: Invocation, event: Event) -> None:
 
 
 @verb("session tree", example="retoma session tree my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 def tree(ctx: Invocation, *, id: str) -> None:
     """Show a session and all that belong to it, as a tree."""
     from retoma.model.views import tree_view
 
-    found = ctx.client.tree(ctx.client.resolve(id))
+    found = ctx.reader.tree(ctx.reader.resolve(id))
     if ctx.out.json:
         ctx.out.print_json(tree_view(found, ctx.now_ms))
         return

@@ -25,10 +25,20 @@ SELECT {columns} FROM session s WHERE s.pk = ? AND s.tenant = ?
 SELECT id FROM session_name WHERE tenant = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?
 
 -- name: last_written
--- The session that an actor wrote in last: newest first, by the end of each journal.
-SELECT s.id FROM session s WHERE s.tenant = ? AND s.shelf < 2
+-- Sessions of one shelf that an actor wrote in last, by the end of each journal. Lists move once a second, so the newest
+-- of them is among the first.
+SELECT s.updated_at, s.id FROM session s WHERE s.tenant = ? AND s.shelf = ? AND s.pinned = ?
 AND (SELECT e.actor FROM event e WHERE e.k = (s.pk << 32) + s.head_seq) = ?
-ORDER BY s.updated_at DESC, s.pk DESC LIMIT 1
+ORDER BY s.listed_at DESC, s.pk DESC LIMIT 64
+
+-- name: tags_from
+-- Tags in order, from one on: each is sought in the index behind the one before.
+WITH RECURSIVE found (tag) AS (
+  SELECT min(tag) FROM session_tag WHERE tenant = ?1 AND tag >= ?2
+  UNION ALL
+  SELECT (SELECT min(tag) FROM session_tag WHERE tenant = ?1 AND tag > found.tag) FROM found WHERE tag IS NOT NULL
+)
+SELECT tag FROM found WHERE tag IS NOT NULL LIMIT ?3
 
 -- name: name_of
 -- The name that a session bears.
