@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import msgspec
 import pytest
 
@@ -90,6 +92,25 @@ def test_put_away_and_brought_back(retoma, s):
     assert refused.returncode == 5
     assert "retoma session restore s" in refused.stderr
     assert retoma("session", "restore", "s").stdout == "Restored s\n"
+
+
+def test_verbs_of_several_sessions_say_which_they_found(retoma, s):
+    retoma("session", "create", "another-one")
+    assert retoma("session", "pin", "ano", "@last").stdout == "Pinned another-one\nPinned another-one\n"
+    trashed = msgspec.json.decode(retoma("session", "trash", "ano", "--json").stdout)
+    assert trashed["items"] == [{"id": "another-one", "trashed": True}]
+
+
+def test_a_key_of_format_1_is_still_known(retoma, store):
+    """It kept the id of the session that was made, not its number."""
+    retoma("session", "create", "review-88", "--key", "k")
+    with sqlite3.connect(next(store.glob("*.db"))) as database:
+        database.execute("UPDATE operation SET result = CAST('review-88' AS BLOB)")
+    assert retoma("session", "create", "review-88", "--key", "k").stdout == "review-88\n"
+    retoma("session", "rm", "review-88")
+    gone = retoma("session", "create", "review-88", "--key", "k")
+    assert gone.returncode == 4
+    assert "has been deleted" in gone.stderr
 
 
 def test_sorting(retoma):
