@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import msgspec
 import pytest
+
+TOUR = str(Path(__file__).parents[2] / "examples" / "tour")
 
 
 @pytest.fixture
@@ -92,6 +95,17 @@ def test_put_away_and_brought_back(retoma, s):
     assert refused.returncode == 5
     assert "retoma session restore s" in refused.stderr
     assert retoma("session", "restore", "s").stdout == "Restored s\n"
+
+
+def test_a_flow_does_not_go_on_in_the_trash(retoma, s):
+    retoma("run", TOUR, "--session", "s", "--headless", input="Ana\n")
+    retoma("session", "trash", "s")
+    for more in ((), ("--fresh",)):
+        refused = retoma("run", TOUR, "--session", "s", "--headless", *more, input="1\n")
+        assert (refused.returncode, refused.stdout) == (5, "")
+        assert "is in the trash" in refused.stderr
+    retoma("session", "restore", "s")
+    assert "Resuming at 'roads'" in retoma("run", TOUR, "--session", "s", "--headless", input="1\n").stderr
 
 
 def test_verbs_of_several_sessions_say_which_they_found(retoma, s):
