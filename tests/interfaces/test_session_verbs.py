@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 import msgspec
 import pytest
+
+TOUR = str(Path(__file__).parents[2] / "examples" / "tour")
 
 
 @pytest.fixture
@@ -90,6 +95,36 @@ def test_put_away_and_brought_back(retoma, s):
     assert refused.returncode == 5
     assert "retoma session restore s" in refused.stderr
     assert retoma("session", "restore", "s").stdout == "Restored s\n"
+
+
+def test_a_flow_does_not_go_on_in_the_trash(retoma, s):
+    retoma("run", TOUR, "--session", "s", "--headless", input="Ana\n")
+    retoma("session", "trash", "s")
+    for more in ((), ("--fresh",)):
+        refused = retoma("run", TOUR, "--session", "s", "--headless", *more, input="1\n")
+        assert (refused.returncode, refused.stdout) == (5, "")
+        assert "is in the trash" in refused.stderr
+    retoma("session", "restore", "s")
+    assert "Resuming at 'roads'" in retoma("run", TOUR, "--session", "s", "--headless", input="1\n").stderr
+
+
+def test_verbs_of_several_sessions_say_which_they_found(retoma, s):
+    retoma("session", "create", "another-one")
+    assert retoma("session", "pin", "ano", "@last").stdout == "Pinned another-one\nPinned another-one\n"
+    trashed = msgspec.json.decode(retoma("session", "trash", "ano", "--json").stdout)
+    assert trashed["items"] == [{"id": "another-one", "trashed": True}]
+
+
+def test_a_key_of_format_1_is_still_known(retoma, store):
+    """It kept the id of the session that was made, not its number."""
+    retoma("session", "create", "review-88", "--key", "k")
+    with sqlite3.connect(next(store.glob("*.db"))) as database:
+        database.execute("UPDATE operation SET result = CAST('review-88' AS BLOB)")
+    assert retoma("session", "create", "review-88", "--key", "k").stdout == "review-88\n"
+    retoma("session", "rm", "review-88")
+    gone = retoma("session", "create", "review-88", "--key", "k")
+    assert gone.returncode == 4
+    assert "has been deleted" in gone.stderr
 
 
 def test_sorting(retoma):

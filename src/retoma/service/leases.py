@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease
 from retoma.model.principal import Principal
+from retoma.model.session import in_trash
 from retoma.service.access import head_of, held
 from retoma.stores.api import Transaction
 
@@ -11,12 +12,14 @@ from retoma.stores.api import Transaction
 def acquire(
     tx: Transaction, who: Principal, session: str, holder: Holder, *, over: FencingToken | None = None
 ) -> Lease:
-    """Take the session for `holder`. Raises Busy, with who holds it and since when.
+    """Take the session for `holder`. Raises Busy, with who holds it and since when, and Refused in the trash.
 
     `over` is the token of a holder that the caller knows to be gone: exactly that one is taken over before its time.
     """
     who.may_write()
     head = head_of(tx, who, session)
+    if head.trashed:
+        raise in_trash(head.id)
     lease = tx.leases.check(head.key)
     if lease is not None and lease[1] > tx.now and lease[0] != over:
         raise held(tx, head)

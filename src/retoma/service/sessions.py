@@ -63,7 +63,7 @@ def create(
     if operation.request is not None and (before := tx.sessions.operation(who.tenant, operation.id)):
         if before[0] != operation.request:
             raise other_request()
-        return _made_before(tx, before[1])
+        return _made_before(tx, who, before[1])
     _within(tx, who, limits or Limits())
     chosen = wanted or _free_id(tx, who, new)
     if wanted and tx.sessions.key(who.tenant, wanted) is not None:
@@ -252,8 +252,14 @@ def _within(tx: Transaction, who: Principal, limits: Limits) -> None:
             )
 
 
-def _made_before(tx: Transaction, result: bytes) -> SessionId:
-    name = tx.sessions.name(SessionKey(int.from_bytes(result)))
+def _made_before(tx: Transaction, who: Principal, result: bytes) -> SessionId:
+    # Format 1 kept the session's id, which has no NUL; a number begins with one.
+    key = (
+        SessionKey(int.from_bytes(result))
+        if result[:1] == b"\0"
+        else tx.sessions.key(who.tenant, result.decode())
+    )
+    name = tx.sessions.name(key) if key is not None else None
     if name is None:
         raise NotFound(
             "The session that was made under this key has been deleted.",

@@ -14,7 +14,7 @@ __all__ = ["archive", "pin", "restore", "trash", "unarchive", "unpin"]
 
 
 def _change(ctx: Invocation, ids: tuple[str, ...], changes: Changes, done: str) -> int:
-    return each(ctx, ids, lambda id: ctx.client.update(ctx.client.resolve(id), changes), done=done)
+    return each(ctx, ids, lambda id: ctx.client.update(id, changes), done=done, find=ctx.client.resolve)
 
 
 @verb("session pin", example="retoma session pin my-experiment")
@@ -49,11 +49,11 @@ def unarchive(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def trash(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
     """Hide sessions for seven days, then delete them; `restore` brings them back, `ls --deleted` lists them."""
-    return each(ctx, ids, lambda id: ctx.client.trash(ctx.client.resolve(id)), done="Trashed")
+    return each(ctx, ids, ctx.client.trash, done="Trashed", find=ctx.client.resolve)
 
 
 @verb("session restore", example="retoma session restore my-experiment")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def restore(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
-    """Take sessions out of the trash, as they were."""
-    return each(ctx, ids, lambda id: ctx.client.restore(ctx.client.resolve(id)), done="Restored")
+    """Take sessions out of the trash; lists show them again."""
+    return each(ctx, ids, ctx.client.restore, done="Restored", find=ctx.client.resolve)

@@ -20,13 +20,19 @@ def each(
     done: str,
     word: str = "",
     dry: bool = False,
+    find: Callable[[str], str] = str,
 ) -> int:
-    """Do `act` to each id, print `done` and the id, and return the worst exit status. `word` is the JSON key for it."""
+    """Do `act` to each id, print `done` and the id, and return the worst exit status. `word` is the JSON key for it.
+
+    `find` returns the id that is meant by what was typed.
+    """
     outcomes: list[dict[str, object]] = []
     key = word or done.lower()
     worst = 0
-    for id in ids:
+    for typed in ids:
+        id = typed
         try:
+            id = find(typed)
             act(id)
         except RetomaError as error:
             worst = max(worst, exit_status(error)) if not isinstance(error, NotFound) else (worst or 4)
