@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retoma.flows.condition import ConditionError
-from retoma.flows.graph import graph
+from retoma.flows.graph import edges, graph
 from retoma.flows.load import load, parse, read_files
 from retoma.flows.model import Flow, Node, Problem
 from retoma.flows.step import PASSING_NODES, meets, proceed, show, signal, start, step
@@ -18,6 +18,7 @@ __all__ = [
     "Problem",
     "TemplateError",
     "check",
+    "edges",
     "graph",
     "load",
     "meets",
