@@ -12,10 +12,12 @@ A page is run from top to bottom in a directory of its own that holds a copy of 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tomllib
@@ -29,8 +31,11 @@ import pexpect
 import pytest
 
 from retoma import flows
+from retoma.config import file as config_file
+from retoma.flows import fields, syntax
 from retoma.interfaces.cli.app import App
-from retoma.interfaces.cli.table import VERBS
+from retoma.interfaces.cli.table import ALIASES, VERBS
+from retoma.model import event
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -163,7 +168,7 @@ def _pattern(line: str) -> str:
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """A user named ana with an empty home, for whom `retoma` is this tree's; `make demo` makes no new environment."""
-    home, commands = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("bin")
+    commands = tmp_path_factory.mktemp("bin")
     scripts = {
         "retoma": f'exec {sys.executable} -m retoma "$@"',
         "python": f'exec {sys.executable} "$@"',
@@ -176,17 +181,17 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     return {
         "PATH": f"{commands}:/usr/local/bin:/usr/bin:/bin",
         "PYTHONPATH": str(ROOT / "src"),
-        "HOME": str(home),
         "LOGNAME": "ana",
         "LANG": "C.UTF-8",
-        "TMPDIR": str(home),
     }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_snippet_runs(page: Path, tmp_path: Path, environ: Mapping[str, str]) -> None:
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    run = Page(page.name, tmp_path, environ)
+    home, place = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    shutil.copytree(ROOT / "examples", place / "examples")
+    run = Page(page.name, place, {**environ, "HOME": str(home), "TMPDIR": str(home)})
     found = list(blocks(page))
     try:
         for block in found:
@@ -198,7 +203,7 @@ def test_every_snippet_runs(page: Path, tmp_path: Path, environ: Mapping[str, st
     nodes = {block.file for block in found if block.language in {"markdown", "yaml", "json"}}
     for directory in {name.partition("/")[0] for name in nodes if "/" in name}:
         if f"flow validate {directory}" not in run.validated:
-            assert flows.validate(flows.load(tmp_path / directory)) == []
+            assert flows.validate(flows.load(place / directory)) == []
 
 
 def test_every_fence_has_a_language_that_is_run_or_is_plain_text() -> None:
@@ -224,8 +229,15 @@ def test_a_page_that_is_wrong_is_seen(tmp_path: Path, environ: Mapping[str, str]
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
         text = _FENCE.sub("", page.read_text(encoding="utf-8"))
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+        for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+            there = page.parent / target if target else page
+            assert there.exists(), f"{page.name} links to {target}"
+            assert not anchor or anchor in _anchors(there), f"{page.name} links to {target}#{anchor}"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", _FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
 def _verbs() -> Iterator[tuple[str, click.Command]]:
@@ -236,3 +248,71 @@ def _verbs() -> Iterator[tuple[str, click.Command]]:
             command = (App(noun) if noun else app).get_command(ctx, verb)
             assert command is not None
             yield path, command
+
+
+def test_the_command_line_page_has_every_verb_option_and_other_name() -> None:
+    page = (DOCS / "cli.md").read_text(encoding="utf-8")
+    shown = "".join(block.text for block in blocks(DOCS / "cli.md"))
+    for path, command in _verbs():
+        assert f"$ retoma {path}" in shown, f"cli.md shows no example of {path}"
+        section = page.partition(f"\n### `{path}")[2].partition("\n### ")[0]
+        assert section, f"cli.md has no section on {path}"
+        options = [
+            one for param in command.params if not getattr(param, "hidden", False) for one in param.opts
+        ]
+        for option in (one for one in options if one.startswith("-")):
+            assert option in section, f"cli.md has no {option} under {path}"
+    for alias in ALIASES:
+        assert f"`{alias.rpartition(' ')[2]}`" in page, f"cli.md does not name {alias}"
+
+
+def test_the_command_line_page_has_every_variable_and_configuration_key() -> None:
+    words = set(re.findall(r"[\w.]+", (DOCS / "cli.md").read_text(encoding="utf-8")))
+    reader = (ROOT / "src/retoma/config/environment.py").read_text(encoding="utf-8")
+    variables = set(re.findall(r"read\.get\(\"(\w+)\"", reader))
+    assert "RETOMA_STORE" in variables
+    assert variables - words == set()
+    keys = set(_keys(config_file.KNOWN))
+    assert {key for key in keys if key not in words and key.rpartition(".")[2] not in words} == set()
+
+
+def _keys(table: config_file.Table, above: str = "") -> Iterator[str]:
+    for key, use in table.items():
+        dotted = f"{above}{key}" if key != "*" else above.removesuffix(".")
+        if isinstance(use, Mapping):
+            yield from _keys(use, f"{dotted}.")
+        else:
+            yield dotted
+
+
+def test_the_flows_page_has_every_key_and_function() -> None:
+    page = (DOCS / "flows.md").read_text(encoding="utf-8")
+    words = set(re.findall(r"[\w-]+", " ".join(re.findall(r"`[^`\n]+`", page))))
+    assert set(fields.KEYS) - words == set()
+    assert set(syntax.FUNCTIONS) - words == set()
+
+
+def test_the_format_page_has_every_table_column_and_event_type() -> None:
+    page = (DOCS / "file-format.md").read_text(encoding="utf-8")
+    database = sqlite3.connect(":memory:")
+    for file in sorted((ROOT / "src/retoma/stores/migrations/sqlite").glob("*.sql")):
+        database.executescript(file.read_text(encoding="utf-8"))
+    tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    for table in tables:
+        if table.startswith("sqlite_"):
+            continue
+        section = page.partition(f"\n### `{table}`\n")[2].partition("\n### ")[0]
+        columns = {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+        assert columns - set(re.findall(r"`(\w+)`", section)) == set(), f"of the table {table}"
+    database.close()
+    types = {value for name, value in vars(event).items() if name.isupper() and isinstance(value, str)}
+    assert types - set(re.findall(r"`([\w.]+)`", page)) == set()
+
+
+def test_the_dependencies_page_has_each_dependency() -> None:
+    page = (DOCS / "dependencies.md").read_text(encoding="utf-8")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    names = {re.split(r"[^\w.-]", line)[0] for line in wanted}
+    listed = set(re.findall(r"^\| `([\w.-]+)` ", page, re.MULTILINE))
+    assert listed == names

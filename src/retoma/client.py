@@ -129,12 +129,13 @@ class Client:
             since = page[-1].seq
 
     def drive(self, request: Request) -> Drive:
-        """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused."""
+        """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit."""
         from retoma.runtime.drive import Drive
         from retoma.runtime.process import this_holder
 
         holder = this_holder(self._who.name)
-        return Drive(self._store, self._who, holder, self._sources.now, self._sources.random, request)
+        now, random = self._sources
+        return Drive(self._store, self._who, holder, now, random, request, limits=self._limits)
 
     def position(self, session: str) -> positions.Snapshot:
         """Return the session with its state, and its flow's position and history. Raises NotFound."""

@@ -65,6 +65,17 @@ def test_ls_names_the_active_sessions(retoma):
     assert [line.split()[:2] for line in lines[1:]] == [["-", "my-experiment"], ["-", "dev-test-01"]]
 
 
+def test_a_session_past_its_time_is_shown_as_expired(retoma):
+    retoma("session", "create", "short", "--ttl", "0.001s")
+    retoma("session", "create", "long", "--ttl", "5h")
+    assert [line.split()[1:] for line in retoma("session", "ls").stdout.splitlines()[1:]] == [
+        ["long", "just", "now", "expires", "in", "5", "h"],
+        ["short", "just", "now", "expired", "just", "now"],
+    ]
+    assert "\nexpired  just now" in retoma("session", "show", "short").stdout
+    assert "\nexpires  in 5 h" in retoma("session", "show", "long").stdout
+
+
 def test_inspect_shows_the_state(retoma):
     retoma("run", TOUR, "--session", "s", "--headless", "--context", '{"count": 42}', input="Ana\n")
     state = msgspec.json.decode(retoma("session", "inspect", "s").stdout)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from retoma.errors import Busy, Conflict, Invalid, Refused
+from retoma.client import Client
+from retoma.errors import Busy, Conflict, Invalid, Limit, Refused
 from retoma.model.lease import LEASE_TTL_MS, Holder
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
+from retoma.service.sessions import Limits
 from retoma.stores.conformance import Clock
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
@@ -205,3 +207,16 @@ def test_an_input_that_is_too_large_changes_nothing(client, flow):
             drive.send("x" * (1 << 20))
         drive.send("Ana")
     assert client.position("s").history == ["start", "second"]
+
+
+def test_a_session_that_a_run_makes_counts_towards_the_limits(client, flow):
+    make_session = Request(directory=flow)
+    limited = Client(client._store, client._who, sources=client._sources, limits=Limits(sessions_active=1))
+    with limited.drive(make_session) as first:
+        with pytest.raises(Limit):
+            limited.drive(make_session)
+        with pytest.raises(Limit):
+            limited.drive(Request(directory=flow, session="named"))
+    with limited.drive(Request(directory=flow, session=first.session)) as again:
+        assert again.resumed
+    assert client.get("named") is None

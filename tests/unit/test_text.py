@@ -52,6 +52,10 @@ def test_columns_are_aligned() -> None:
     ]
 
 
+def test_a_column_that_is_empty_in_every_row_takes_no_room() -> None:
+    assert columns([["a", "", "b"], ["c", "", "d"]], width=80, colour=False) == ["a  b", "c  d"]
+
+
 @given(
     st.lists(st.lists(st.text("ab漢é\n\x1b ", max_size=30), min_size=1, max_size=6), max_size=4),
     st.integers(20, 100),

@@ -51,12 +51,15 @@ class Drive:
         now: Callable[[], int],
         random: Callable[[int], bytes],
         request: Request,
+        *,
+        limits: sessions.Limits | None = None,
     ) -> None:
         self._store = store
         self._who = who
         self._now = now
         self._random = random
         self._request = request
+        self._limits = limits
         self._held: Held | None = None
         self._seq = 0
         self.session = SessionId("")
@@ -173,7 +176,7 @@ class Drive:
         if self._request.session is None:
             new = msgspec.structs.replace(new, title=self.flow.name)
         self.session = self._store.write(
-            lambda tx: sessions.create(tx, self._who, new, operation=self._operation())
+            lambda tx: sessions.create(tx, self._who, new, operation=self._operation(), limits=self._limits)
         )
         self._held = Held(self._store, self._who, self.session, holder)
         self._begin()

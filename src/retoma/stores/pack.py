@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal, TypeAlias
 
 Codec: TypeAlias = Literal["raw", "zstd"]
@@ -9,7 +10,10 @@ Codec: TypeAlias = Literal["raw", "zstd"]
 
 def pack(data: bytes) -> tuple[Codec, bytes]:
     """Return how `data` is kept, and the bytes to keep."""
-    from backports import zstd
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
 
     packed = zstd.compress(data, 3)
     return ("zstd", packed) if len(packed) * 10 <= len(data) * 9 else ("raw", data)
@@ -19,7 +23,10 @@ def unpack(codec: str, stored: bytes) -> bytes | None:
     """Return the content again; None when it cannot be had from `stored`."""
     if codec == "raw":
         return stored
-    from backports import zstd
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
 
     try:
         return zstd.decompress(stored) if codec == "zstd" else None

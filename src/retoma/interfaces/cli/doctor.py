@@ -46,7 +46,7 @@ def doctor(ctx: Invocation) -> int:
     engine = f"{facts.engine}, {facts.journal_mode.upper()}, synchronous {facts.synchronous}"
     rows = [
         ("store", f"{facts.place} ({engine})  {size(facts.size_bytes)}"),
-        ("found", f"by {ctx.place.source}"),
+        ("source", ctx.place.source),
         ("format", str(facts.format)),
         ("clock", "behind the newest session" if ahead else "steady"),
         (

@@ -97,6 +97,7 @@ def _value(text: str) -> Json:
 @click.argument("id")
 def show(ctx: Invocation, *, id: str) -> None:
     """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
+    from retoma.interfaces.cli.session_list import expiry
     from retoma.model.views import whole_view
 
     whole = ctx.client.show(ctx.client.resolve(id))
@@ -125,7 +126,10 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("events", f"{session.seq:,} (epoch {session.epoch})"),
         ("created", when(session.created_at, ctx.now_ms)),
         ("updated", when(session.updated_at, ctx.now_ms)),
-        ("expires", when(session.expires_at, ctx.now_ms) if session.expires_at else ""),
+        (
+            expiry(session.expires_at or 0, ctx.now_ms),
+            when(session.expires_at, ctx.now_ms) if session.expires_at else "",
+        ),
         ("driven by", _driver(ctx, whole.lease)),
     ]
     ctx.out.table([row for row in rows if row[1]])

@@ -10,7 +10,7 @@ from retoma.interfaces.cli.verb import verb
 from retoma.model.session import STATUSES, Session, statuses
 from retoma.stores.api import Listing, Place
 
-__all__ = ["ls"]
+__all__ = ["expiry", "ls"]
 
 
 @verb("session ls", example="retoma session ls --status active")
@@ -103,10 +103,19 @@ def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
     else:
         kind = f"chat {session.agent}" if session.agent else ""
         stands = f"{session.messages:,} messages" if session.messages else ""
-    expires = f"expires {ctx.out.when(session.expires_at, ctx.now_ms)}" if session.expires_at else ""
+    expires = (
+        f"{expiry(session.expires_at, ctx.now_ms)} {ctx.out.when(session.expires_at, ctx.now_ms)}"
+        if session.expires_at
+        else ""
+    )
     title = session.title if session.title != session.flow else ""
     updated = ctx.out.when(session.updated_at, ctx.now_ms)
     return (f"- {session.id}", kind, stands, updated, expires, title)
+
+
+def expiry(expires_at: int, now_ms: int) -> str:
+    """Return the word that stands before the instant: a session past its time is there until it is deleted."""
+    return "expires" if expires_at > now_ms else "expired"
 
 
 def _instant(text: str | None, now_ms: int) -> int | None:

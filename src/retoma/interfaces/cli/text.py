@@ -64,7 +64,10 @@ def fit(text: str, width: int) -> str:
 
 
 def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) -> list[str]:
-    """Return one line a row, its cells aligned. With a `width` the widest columns give way until a line fits."""
+    """Return one line a row, its cells aligned; a column that is empty in every row is left out.
+
+    With a `width` the widest columns give way until a line fits.
+    """
     plain = [[clean(_text(cell), lines=False) for cell in row] for row in rows]
     count = max(map(len, plain), default=0)
     widths = [max((width_of(row[i]) for row in plain if i < len(row)), default=0) for i in range(count)]
@@ -74,6 +77,8 @@ def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) 
     for row, texts in zip(rows, plain, strict=True):
         line, left = "", width
         for cell, text, room in zip(row, texts, widths, strict=False):
+            if not room:
+                continue  # empty in every row: it takes no gap either
             space = room if left is None else min(room, max(left, 0))
             shown = fit(text, space)
             padding = " " * (space - width_of(shown)) + _GAP
@@ -107,7 +112,7 @@ def _text(cell: Cell) -> str:
 
 def _shrunk(widths: list[int], width: int) -> list[int]:
     shrunk = list(widths)
-    room = width - len(_GAP) * (len(widths) - 1)
+    room = width - len(_GAP) * (sum(map(bool, widths)) - 1)
     while sum(shrunk) > room and max(shrunk) > _NARROWEST:
         shrunk[shrunk.index(max(shrunk))] -= 1
     return shrunk
