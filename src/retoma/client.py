@@ -21,6 +21,7 @@ from retoma.wiring import SYSTEM, Sources, open_store
 
 if TYPE_CHECKING:
     from retoma.runtime.drive import Drive, Request
+    from retoma.runtime.signal import Sent
 
 __all__ = ["Client", "client_at", "open_client"]
 
@@ -34,12 +35,12 @@ class Client:
         who: Principal,
         *,
         sources: Sources = SYSTEM,
-        limits: sessions.Limits | None = None,
+        limits: access.Limits | None = None,
     ) -> None:
         self._store = store
         self._who = who
         self._sources = sources
-        self._limits = limits
+        self._limits = limits or access.Limits()
 
     def resolve(self, session: str) -> SessionId:
         """Return the id that an id, a unique beginning of one, or @last means. Raises NotFound, Invalid."""
@@ -94,13 +95,23 @@ class Client:
     def append(
         self, session: str, said_by: str, content: str, *, key: str | None = None, expect: int | None = None
     ) -> int:
-        """Append a message; return its seq once it is durable. Raises NotFound, Refused, Busy, Invalid, Conflict."""
+        """Append a message; return its seq once it is durable.
+
+        Raises NotFound, Refused, Busy, Invalid, Conflict, Limit.
+        """
         operation = self._operation(key, "append", [session, said_by, content])
         checked = role(said_by)
 
         def use_case(tx: Transaction) -> int:
             return timeline.append(
-                tx, self._who, session, checked, content, operation=operation, expect=expect
+                tx,
+                self._who,
+                session,
+                checked,
+                content,
+                operation=operation,
+                expect=expect,
+                limits=self._limits,
             )
 
         try:
@@ -137,6 +148,12 @@ class Client:
         now, random = self._sources
         return Drive(self._store, self._who, holder, now, random, request, limits=self._limits)
 
+    def signal(self, session: str, name: str, *, locale: str = "") -> Sent:
+        """Send the flow of a session that nobody drives a signal. Raises NotFound, Refused, Busy."""
+        from retoma.runtime.signal import send_signal
+
+        return send_signal(self.drive, self.position(session), name, locale=locale)
+
     def position(self, session: str) -> positions.Snapshot:
         """Return the session with its state, and its flow's position and history. Raises NotFound."""
         return self._store.read(lambda tx: positions.look(tx, self._who, session))
@@ -170,10 +187,12 @@ class Client:
 
 def open_client(settings: Settings) -> Client:
     """Open the store that the settings lead to, as its local owner."""
-    limits = sessions.Limits(settings.limits.sessions, settings.limits.sessions_active)
+    limits = access.Limits(
+        settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
+    )
     return client_at(find_store(settings), user=settings.environment.user, limits=limits)
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: sessions.Limits | None = None) -> Client:
+def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
     """Open the store at `place`, as its local owner."""
     return Client(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)

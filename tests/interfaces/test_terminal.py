@@ -75,7 +75,10 @@ def test_a_wait_that_ends_by_itself_begins_a_new_line(terminal, tmp_path):
     (tmp_path / "late.md").write_text("Too late.\n")
     status, said = left(terminal("run", tmp_path, "--session", "s", "--plain"))
     assert status == 0
-    assert "Quick!\r\n> \r\nToo late.\r\n" in said.replace("\x1b[?2004h", "").replace("\x1b[?2004l\r", "")
+    assert (
+        "Quick!\r\n> \r\n>>> Signal 'timeout' at 'start' node: on to 'late'.\r\nToo late.\r\n"
+        in said.replace("\x1b[?2004h", "").replace("\x1b[?2004l\r", "")
+    )
 
 
 def test_a_default_cannot_speak_to_the_terminal(terminal, tmp_path):

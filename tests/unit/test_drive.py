@@ -11,7 +11,7 @@ from retoma.model.lease import LEASE_TTL_MS, Holder
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
-from retoma.service.sessions import Limits
+from retoma.service.access import Limits
 from retoma.stores.conformance import Clock
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"

@@ -26,7 +26,7 @@ KNOWN: Table = {
     "limits": {
         "sessions": "count",
         "sessions_active": "count",
-        "events_per_session": "later",
+        "events_per_session": "count",
         "artifacts_per_session": "later",
         "artifact_size": "later",
         "waiting_prompts": "later",

@@ -17,10 +17,11 @@ __all__ = ["Limits", "Settings", "find_store", "load_settings"]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How many sessions may be kept. None: no limit is set."""
+    """What may be kept, in one tenant and in one session. None: no limit is set."""
 
     sessions: int | None = None
     sessions_active: int | None = None
+    events_per_session: int | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

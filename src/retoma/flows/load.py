@@ -173,6 +173,7 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
         nodes=nodes,
         aliases=aliases,
         default_error="error" if "error" in nodes else "",
+        secrets=_secrets(nodes),
         files=dict(files),
         version=version_of(files),
         warnings=tuple(one for one in found if one.level == "warning"),
@@ -180,6 +181,14 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
     if any(one.level == "error" for one in found):
         raise refusal(name, [*(one for one in found if one.level == "error"), *examine(flow, broken=broken)])
     return flow
+
+
+def _secrets(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for node in nodes.values():
+        if node.asks == "secret" and node.save_to:
+            found[node.save_to] = (*found.get(node.save_to, ()), node.id)
+    return found
 
 
 def _add(nodes: dict[str, Node], broken: set[str], path: str, data: bytes, found: list[Problem]) -> None:

@@ -14,18 +14,11 @@ from retoma.model.ids import Operation, SessionId, generated_id, session_id
 from retoma.model.lease import FencingToken, Lease
 from retoma.model.principal import Principal
 from retoma.model.session import About, Head, NewSession, Session, Status, change_status, checked
-from retoma.service.access import append, fence, head_of, missing, other_request, repeated
+from retoma.service.access import Limits, append, fence, head_of, missing, other_request, repeated
 from retoma.stores.api import Listing, Place, Transaction
 
 PURGE_ROWS = 500
 COUNT_MOST = 10_000
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How many sessions a tenant may have; None is no limit."""
-
-    sessions: int | None = None
-    sessions_active: int | None = None
 
 
 class Whole(msgspec.Struct, frozen=True):

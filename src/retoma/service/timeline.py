@@ -12,8 +12,8 @@ from retoma.model.lease import FencingToken
 from retoma.model.message import Message, Role
 from retoma.model.principal import Principal
 from retoma.model.session import accept_writes
+from retoma.service.access import NO_LIMITS, Limits, expect_head, fence, have_room, head_of, repeated
 from retoma.service.access import append as append_events
-from retoma.service.access import expect_head, fence, head_of, repeated
 from retoma.stores.api import Transaction
 
 CHUNK = 1_000
@@ -29,11 +29,12 @@ def append(
     operation: Operation,
     token: FencingToken | None = None,
     expect: int | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> int:
     """Append a message and return its seq. Durable once the transaction commits.
 
     Raises Refused unless the session is active, Busy when another drives it, Conflict when `expect` is given and is not
-    the number of its events.
+    the number of its events, Limit when it is full.
     """
     who.may_write()
     head = head_of(tx, who, session)
@@ -43,6 +44,7 @@ def append(
     accept_writes(head, "messages")
     fence(tx, head, token)
     expect_head(head, expect)
+    have_room(head, 1, limits)
     event = new_event(kinds.MESSAGE, encode({"role": role, "content": content}))
     return append_events(tx, who, head, [event], operation).seq
 

@@ -62,6 +62,9 @@ class SqlFlows:
     def set_version(self, key: SessionKey, *, version: bytes, path: str) -> None:
         self._run(STATEMENTS["set_flow_version"], (version, path, key))
 
+    def rename(self, key: SessionKey, node: str, *, visits: int) -> None:
+        self._run(STATEMENTS["rename_visit"], (node, key, visits))
+
     def put_version(self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]) -> None:
         codec, stored = pack(msgspec.msgpack.encode(dict(files)))
         self._run(STATEMENTS["add_flow_version"], (tenant, version, name, codec, stored, self._now()))

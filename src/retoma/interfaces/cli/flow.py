@@ -54,7 +54,9 @@ def validate(ctx: Invocation, *, flow: Path) -> int:
 @verb("flow graph", example="retoma flow graph examples/tour --session my-experiment")
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.option("--session", metavar="ID", help="Mark where it was, and where it is.")
-@click.option("--format", "shape", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True)
+@click.option(
+    "--format", "shape", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True
+)
 def graph(ctx: Invocation, *, flow: Path, session: str | None, shape: str) -> None:
     """Print a flow as Mermaid or DOT text: its nodes, the ways between them, and the nodes a session visited."""
     from retoma.flows import graph as drawn
@@ -66,8 +68,8 @@ def graph(ctx: Invocation, *, flow: Path, session: str | None, shape: str) -> No
     if ctx.out.json:
         ctx.out.print_json(_graph_view(loaded, visited, current))
     else:
-        style = "dot" if shape == "dot" else "mermaid"
-        ctx.out.line(drawn(loaded, style, visited=visited, current=current).rstrip("\n"))
+        text = drawn(loaded, "dot" if shape == "dot" else "mermaid", visited=visited, current=current)
+        ctx.out.line(text.rstrip("\n"))
 
 
 def _position(ctx: Invocation, directory: Path, flow: Flow, session: str) -> Snapshot:

@@ -24,6 +24,7 @@ class Screen(Protocol):
     def label(self, prompt: Prompt) -> str: ...
     def again(self, notice: str) -> None: ...
     def secret(self, prompt: Prompt) -> str | None: ...
+    def signal(self, name: str, node: str | None, to: str | None) -> None: ...
     def given(self, text: str) -> str: ...
     def refused(self, error: RetomaError) -> None: ...
     def end(self, status: str, drive: Drive, cause: str) -> None: ...
@@ -61,11 +62,18 @@ class TextScreen:
     def again(self, notice: str) -> None:
         self._out.note(notice)
 
+    def signal(self, name: str, node: str | None, to: str | None) -> None:
+        if to is not None:
+            self._out.note(f">>> Signal '{name}' at '{node}' node: on to '{to}'.")
+
     def secret(self, prompt: Prompt) -> str | None:
         from getpass import getpass
 
+        from retoma.interfaces.cli.keyboard import timed
+
         try:
-            return getpass(self.label(prompt))
+            with timed(prompt.timeout_s):
+                return getpass(self.label(prompt))
         except EOFError:
             sys.stdout.write("\n")
             return None
@@ -92,6 +100,11 @@ class TextScreen:
             case "interrupted":
                 sys.stdout.write("" if self._headless else "\n")
                 note(f">>> Interrupted at '{node}' node. Go on with the same command{_named(drive)}.")
+            case "waiting_for_input" if drive.wanted is not None:
+                self._out.problem(
+                    f">>> Stopped at '{node}' node: the secret '{drive.wanted}' is needed again. "
+                    f"Go on with the same command{_named(drive)}, on a terminal."
+                )
             case "waiting_for_input":
                 note(
                     f">>> Stopped at '{node}' node: the input ended. Go on with the same command{_named(drive)}."
@@ -135,6 +148,9 @@ class JsonScreen:
     def again(self, notice: str) -> None:
         self._line({"type": "notice", "text": notice})
 
+    def signal(self, name: str, node: str | None, to: str | None) -> None:
+        self._line({"type": "signal", "name": name, "node": node, "to": to})
+
     def secret(self, prompt: Prompt) -> str | None:
         return None  # never asked: a program's input is not echoed
 
@@ -160,6 +176,8 @@ class JsonScreen:
     def end(self, status: str, drive: Drive, cause: str) -> None:
         from retoma.model.views import end_view
 
+        if drive.wanted is not None and not cause:
+            cause = f"The secret '{drive.wanted}' is needed again."
         shown = "waiting_for_input" if status == "interrupted" and drive.prompt else status
         self._line(end_view(shown, drive.position, drive.history, drive.session, cause))
 

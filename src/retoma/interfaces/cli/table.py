@@ -30,6 +30,7 @@ VERBS: dict[str, Entry] = {
     "session resume": Entry(f"{_CLI}.session:resume", "suspended → active"),
     "session end": Entry(f"{_CLI}.session:end", "→ completed, read-only"),
     "session fail": Entry(f"{_CLI}.session:fail", "→ failed, with the reason, read-only"),
+    "session signal": Entry(f"{_CLI}.session_signal:signal", "send its flow a signal"),
     "session rm": Entry(f"{_CLI}.session:rm", "delete sessions for good"),
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
