@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from retoma.errors import Invalid, NotFound
 from retoma.flows import json_tree, tree
-from retoma.flows.fields import Fields, trimmed
+from retoma.flows.fields import Fields
 from retoma.flows.model import ENTRY_NAMES, EXTENSIONS, Flow, Node, Problem, version_of, without_extension
 from retoma.flows.tree import TreeError
 from retoma.flows.validate import examine, refusal
+from retoma.flows.written import trimmed
 
 MAX_FILE = 1 << 20
 MAX_FILES = 10_000
@@ -160,6 +161,7 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
             _add(nodes, broken, path, files[path], found)
     aliases = _aliases(nodes, found)
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
+    entry = entry or next((aliases[one] for one in (*ENTRY_NAMES, name) if one in aliases), "")
     if not entry:
         tried = ", ".join((*ENTRY_NAMES, name))
         found.append(
