@@ -139,6 +139,21 @@ def test_input_that_is_not_utf8(retoma):
     assert at(retoma) == "roads"
 
 
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ("{", "--context: This is not JSON: "),
+        ("[]", "--context is not a JSON object."),
+        ("@nosuch.json", "The context file 'nosuch.json' cannot be read: No such file or directory."),
+        ("@", "The context file '' cannot be read: Is a directory."),
+    ],
+)
+def test_a_context_that_cannot_be(retoma, context, said):
+    done = retoma("run", TOUR, "--headless", "--context", context)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and "For example --context" in done.stderr
+
+
 def test_five_megabytes_on_a_line(retoma):
     line = b"x" * (5 << 20)
     for args in (("--headless",), ("--json",)):
@@ -185,6 +200,19 @@ def test_words_and_names_that_are_not_utf8(retoma, store, monkeypatch):
     monkeypatch.setenv("RETOMA_STORE", bad)
     done = subprocess.run([sys.executable, "-m", "retoma", "session", "ls"], capture_output=True, check=False)
     assert (done.returncode, b"not UTF-8" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_user_or_a_directory_whose_name_is_not_utf8(retoma, store, monkeypatch):
+    bad = os.fsdecode(b"a\xff")
+    monkeypatch.setenv("LOGNAME", bad)
+    assert retoma("session", "create", "s").returncode == 0
+    place = store.parent / bad
+    (place / ".retoma").mkdir(parents=True)
+    (place / "start.md").write_text("Hi\n")
+    monkeypatch.chdir(place)
+    assert "is not UTF-8" in retoma("run", ".", "--headless").stderr
+    done = subprocess.run([sys.executable, "-m", "retoma", "session", "ls"], capture_output=True, check=False)
+    assert (done.returncode, b"is not UTF-8" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_run_whose_output_is_no_longer_read_is_not_finished(store):

@@ -65,6 +65,27 @@ def test_ls_names_the_active_sessions(retoma):
     assert [line.split()[:2] for line in lines[1:]] == [["-", "my-experiment"], ["-", "dev-test-01"]]
 
 
+def test_ls_counts(retoma):
+    retoma("session", "create", "a")
+    retoma("session", "create", "b")
+    assert retoma("session", "ls", "--total").stderr == "2 of 2.\n"
+    assert retoma("session", "ls", "--limit", "1").stderr.startswith("1 of 2. More: --all, or --cursor ")
+
+
+def test_nothing_to_read_says_of_what(retoma):
+    retoma("run", TOUR, "--session", "s", "--headless")
+    assert (
+        retoma("session", "read", "s", "--since", "99").stderr == "Nothing was said in 's' after event 99.\n"
+    )
+    assert retoma("session", "log", "s", "--type", "messag").stderr == "No event of type messag in 's'.\n"
+
+
+def test_a_session_does_not_fail_without_a_reason(retoma):
+    retoma("session", "create", "s")
+    assert retoma("session", "fail", "s", "--reason", " ").returncode == 2
+    assert '"status": "active"' in retoma("session", "inspect", "s").stdout
+
+
 def test_a_session_past_its_time_is_shown_as_expired(retoma):
     retoma("session", "create", "short", "--ttl", "0.001s")
     retoma("session", "create", "long", "--ttl", "5h")

@@ -9,6 +9,7 @@ import msgspec
 
 from retoma.config.trust import check_trust
 from retoma.errors import Invalid
+from retoma.model.utf8 import unreadable
 
 __all__ = ["DATABASE", "DIRECTORY", "StorePlace", "found_place", "named_place"]
 
@@ -43,12 +44,6 @@ class StorePlace(msgspec.Struct, frozen=True, kw_only=True):
 def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) -> StorePlace:
     """Return what `name` says, relative to `base`. Raises Invalid for an empty name and for an unknown scheme."""
     scheme, mark, rest = name.partition("://")
-    if any("\ud800" <= letter <= "\udfff" for letter in name):
-        raise Invalid(
-            f"The store's name is not UTF-8 ({source}).",
-            code="bad_store",
-            hint="Give the store another name.",
-        )
     if not name.strip():
         raise Invalid(
             f"The store's name is empty ({source}).",
@@ -84,6 +79,12 @@ def found_place(*, cwd: Path, data_directory: Path) -> StorePlace:
 
 
 def _sqlite(path: Path, *, source: str, given: bool) -> StorePlace:
+    if bad := unreadable(str(path)):
+        raise Invalid(
+            f"The store's place '{bad}' is not UTF-8.",
+            code="bad_store",
+            hint="Name another one: --store PATH.",
+        )
     return StorePlace(kind="sqlite", path=path, url=f"sqlite:///{path}", given=given, source=source)
 
 

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 from retoma import flows
-from retoma.errors import Refused
+from retoma.errors import Conflict, Invalid, Limit, Refused
 from retoma.model.codec import JsonMap
 from retoma.model.flow import Position, Step, Visit
 from retoma.model.lease import Holder
@@ -22,7 +22,7 @@ from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
 from retoma.service.access import Limits
-from retoma.stores.api import Store
+from retoma.stores.api import Store, Transaction
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,19 +127,33 @@ class Drive(Course):
             self.position = Position(node=self.flow.entry, status="finished", context=dict(request.context))
             return
         if snapshot is None:
-            self._create()
-            self._held = Held(self._store, self._who, self.session, holder)
-        elif request.fresh:
-            self._reset()
-        self._begin(first)
+            self._start_new(holder, first)
+        else:
+            self._begin(first, anew=request.fresh)
 
-    def _create(self) -> None:
+    def _start_new(self, holder: Holder, first: Step) -> None:
+        """Make the session and begin in it; what is too large to begin with leaves no session behind."""
         new = NewSession(id=self._request.session, agent="")
         if self._request.session is None:
             new = msgspec.structs.replace(new, title=self.flow.name)
-        self.session = self._store.write(
-            lambda tx: sessions.create(tx, self._who, new, operation=self._operation(), limits=self._limits)
-        )
+        operation = self._operation()
+        try:
+            self.session = self._store.write(
+                lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
+            )
+        except Conflict as error:
+            if error.code != "id_taken":
+                raise
+            self._open(holder)  # another process made it since we looked
+            return
+        self._held = Held(self._store, self._who, self.session, holder)
+        try:
+            self._begin(first)
+        except (Invalid, Limit):
+            self._store.write(
+                lambda tx: sessions.delete(tx, self._who, self.session, operation=self._operation())
+            )
+            raise
 
     def _resume_suspended(self) -> positions.Snapshot:
         if not self._request.resume:
@@ -154,18 +168,14 @@ class Drive(Course):
         )
         return self._look()
 
-    def _reset(self) -> None:
-        held = self._require_held()
-        self._store.write(
-            lambda tx: sessions.reset(
-                tx, self._who, self.session, operation=self._operation(), token=held.token
-            )
-        )
+    def _begin(self, step: Step, *, anew: bool = False) -> None:
+        """Record the flow's first step; `anew` in a new epoch, in the same transaction."""
+        token = self._require_held().token
 
-    def _begin(self, step: Step) -> None:
-        held = self._require_held()
-        self._seq = self._store.write(
-            lambda tx: positions.begin(
+        def use_case(tx: Transaction) -> int:
+            if anew:
+                sessions.reset(tx, self._who, self.session, operation=self._operation(), token=token)
+            return positions.begin(
                 tx,
                 self._who,
                 self.session,
@@ -175,10 +185,11 @@ class Drive(Course):
                 files=self.flow.files,
                 step=step,
                 operation=self._operation(),
-                token=held.token,
+                token=token,
                 limits=self._limits,
             )
-        )
+
+        self._seq = self._store.write(use_case)
         self._moved(step)
         self._attempt(self._pass)
 

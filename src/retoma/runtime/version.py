@@ -9,6 +9,7 @@ from retoma import flows
 from retoma.errors import Invalid, NotFound, RetomaError
 from retoma.flows import Flow
 from retoma.model.principal import Principal
+from retoma.model.utf8 import unreadable
 from retoma.service import flows as positions
 from retoma.service import sessions
 from retoma.stores.api import Store, Transaction
@@ -24,7 +25,7 @@ class Versions:
         self._who = who
         self._directory = directory
         self._session = session
-        self.path = str(directory.resolve())
+        self.path = _absolute(directory)
 
     def choose(self, *, pinned: bool) -> tuple[Flow, Sequence[str]]:
         """Return the flow to open with, and what to say of it: the directory's if it is sound, else the stored one.
@@ -70,3 +71,14 @@ class Versions:
         except RetomaError:
             same = False
         return [] if same else [f"The flow was edited since. {GOES_ON}"]
+
+
+def _absolute(directory: Path) -> str:
+    path = str(directory.resolve())
+    if bad := unreadable(path):
+        raise Invalid(
+            f"The flow's directory '{bad}' is not UTF-8.",
+            code="not_utf8",
+            hint="Rename it, or move the flow.",
+        )
+    return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,6 +13,7 @@ from retoma.interfaces.cli import table
 from retoma.interfaces.cli.verb import EVERYWHERE, global_options
 from retoma.interfaces.problems import DONE, INTERRUPTED, USAGE
 from retoma.model.nearest import nearest, nearest_sentence
+from retoma.model.utf8 import unreadable
 
 __all__ = ["App", "complete", "run"]
 
@@ -127,10 +127,9 @@ def complete(instruction: str) -> int:
 def _check_encoding(args: Sequence[str]) -> None:
     """Raise Invalid for a word whose bytes are no text: nothing could be stored under it, or found again."""
     for word in args:
-        if not word.isascii() and any("\ud800" <= letter <= "\udfff" for letter in word):
-            shown = ascii(os.fsencode(word)[:40])[2:-1]
+        if bad := unreadable(word):
             raise Invalid(
-                f"'{shown}' is not UTF-8.",
+                f"'{bad}' is not UTF-8.",
                 code="not_utf8",
                 hint="Type it anew, in a terminal that uses UTF-8.",
             )

@@ -22,9 +22,11 @@ from retoma.runtime.drive import Drive, Request
 
 __all__ = ["run"]
 
+_EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
+
 
 @verb("run", example="retoma run examples/tour --session my-experiment")
-@click.argument("flow", type=click.Path(path_type=Path))
+@click.argument("flow", type=click.Path(path_type=Path, readable=False))
 @click.option("--session", metavar="ID", help="Start or resume this session; else a new one.")
 @click.option("--fresh", is_flag=True, help="Begin again in the same session: a new epoch.")
 @click.option("--resume", is_flag=True, help="Resume the session if it is paused.")
@@ -110,8 +112,8 @@ class _Run:
 
     def _greet(self) -> None:
         drive, note = self._drive, self._ctx.out.note
-        if not drive.session:
-            return
+        if not drive.history and not drive.final:
+            return  # it could not begin
         if drive.final:
             ended = "failed" if drive.final == "failed" else "ended"
             where = f"at '{drive.position.node}' node" if drive.position.node else "with no flow in it"
@@ -197,20 +199,15 @@ def _context(text: str | None) -> JsonMap:
     if text.startswith("@"):
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise Invalid(
-                f"The context file {text[1:]} cannot be read: {error}.", code="bad_context"
+                f"The context file '{text[1:]}' cannot be read: {why}.", code="bad_context", hint=_EXAMPLE
             ) from error
     try:
         value = decode(text)
     except Invalid as error:
-        raise Invalid(
-            f"--context is not JSON: {error.message}",
-            code="bad_context",
-            hint='For example --context \'{"name": "Ana"}\'',
-        ) from error
+        raise Invalid(f"--context: {error.message}", code="bad_context", hint=_EXAMPLE) from error
     if not isinstance(value, dict):
-        raise Invalid(
-            "--context is not a JSON object.", code="bad_context", hint='For example \'{"name": "Ana"}\'.'
-        )
+        raise Invalid("--context is not a JSON object.", code="bad_context", hint=_EXAMPLE)
     return value

@@ -117,7 +117,7 @@ class TextScreen:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        console = Console(width=self._out.width, no_color=not self._out.color, highlight=False)
+        console = Console(no_color=not self._out.color, highlight=False)
         with console.capture() as rendered:
             console.print(Markdown(clean(content), hyperlinks=False))
         lines = rendered.get().rstrip("\n").split("\n")
