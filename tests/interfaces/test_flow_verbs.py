@@ -141,3 +141,28 @@ def test_a_full_session_says_so(retoma, tmp_path):
     assert ran.returncode == 5
     assert "Session 's' has 3 events, and [limits] allows 4." in ran.stderr
     assert "What was typed" not in ran.stderr
+
+
+def test_what_run_says_follows_the_language(retoma, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "pt_BR.UTF-8")
+    first = retoma("run", str(EXAMPLES / "quiz"), "--session", "s", "--headless", input="mars\nparis\n")
+    assert first.stderr == (
+        ">>> Sessão 's' ativa.\n>>> Parado no nó 'number': a entrada acabou. Continue com o mesmo comando.\n"
+    )
+    done = retoma("run", str(EXAMPLES / "quiz"), "--session", "s", "--headless", input="11\n")
+    assert ">>> Retomando no nó 'number'...\n>>> Concluído no nó 'end'.\n" in done.stderr
+    assert "As três. Muito bem!" in done.stdout
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    again = retoma("run", str(EXAMPLES / "quiz"), "--session", "s").stderr
+    assert again.startswith(">>> Session 's' ended before, at 'end' node.")
+
+
+def test_every_translation_has_the_places_of_its_sentence():
+    from string import Formatter
+
+    from retoma.interfaces.cli.words import _PORTUGUESE
+
+    def places(text: str) -> set[str | None]:
+        return {name for _, name, _, _ in Formatter().parse(text)}
+
+    assert {text for text, said in _PORTUGUESE.items() if places(text) != places(said)} == set()

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from retoma.interfaces.cli.lines import TimedOut, checked
 
-__all__ = ["Keyboard", "timed"]
+__all__ = ["Keyboard", "unseen"]
 
 
 class Keyboard:
@@ -46,6 +46,21 @@ class Keyboard:
             raise
         self.number += 1
         return checked(line.encode(errors="surrogateescape"), self.number)
+
+
+def unseen(label: str, timeout_s: float | None = None) -> str | None:
+    """Return a line that the terminal does not show, None at Ctrl+D. Raises TimedOut, and KeyboardInterrupt."""
+    from getpass import getpass
+
+    try:
+        with timed(timeout_s):
+            return getpass(label)
+    except EOFError:
+        sys.stdout.write("\n" if label else "")
+        return None
+    except KeyboardInterrupt:
+        sys.stdout.write("^C" if label else "")
+        raise
 
 
 @contextmanager

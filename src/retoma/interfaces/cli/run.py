@@ -11,10 +11,11 @@ import msgspec
 
 from retoma.errors import Invalid, RetomaError
 from retoma.interfaces.cli.context import Invocation
-from retoma.interfaces.cli.keyboard import Keyboard
+from retoma.interfaces.cli.keyboard import Keyboard, unseen
 from retoma.interfaces.cli.lines import Lines, TimedOut
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import Words
 from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
 from retoma.model.codec import JsonMap
 from retoma.model.flow import Prompt
@@ -62,7 +63,10 @@ def run(
         pinned=pinned,
         locale=ctx.environment.lang,
     )
-    screen = JsonScreen() if ctx.out.json else TextScreen(ctx.out, headless=headless, plain=plain or headless)
+    screen: Screen = JsonScreen()
+    if not ctx.out.json:
+        say = Words(ctx.environment.lang)
+        screen = TextScreen(ctx.out, say, headless=headless, plain=plain or headless)
     try:
         drive = ctx.client.drive(request)
     except RetomaError as error:
@@ -82,6 +86,7 @@ class _Run:
         self._screen = screen
         self._asks = asks
         self._headless = headless
+        self._say = Words(ctx.environment.lang)
         self._lines = _keyboard() if asks and ctx.out.terminal else Lines()
 
     def go(self) -> int:
@@ -111,19 +116,21 @@ class _Run:
                 screen.end(status, drive, cause)
 
     def _greet(self) -> None:
-        drive, note = self._drive, self._ctx.out.note
+        drive, note, say = self._drive, self._ctx.out.note, self._say
+        node = drive.position.node
         if not drive.history and not drive.final:
             return  # it could not begin
         if drive.final:
             ended = "failed" if drive.final == "failed" else "ended"
-            where = f"at '{drive.position.node}' node" if drive.position.node else "with no flow in it"
-            note(f">>> Session '{drive.session}' {ended} before, {where}. Begin anew with --fresh.")
+            where = "at '{node}' node" if node else "with no flow in it"
+            text = f">>> Session '{{session}}' {ended} before, {where}. Begin anew with --fresh."
+            note(say(text, session=drive.session, node=node))
             return
-        note(f">>> Session '{drive.session}' active.")
+        note(say(">>> Session '{session}' active.", session=drive.session))
         for line in drive.notices:
             note(f">>> {line}")
         if drive.resumed:
-            note(f">>> Resuming at '{drive.position.node}' node...")
+            note(say(">>> Resuming at '{node}' node...", node=node))
 
     def _answered(self) -> bool:
         try:
@@ -142,7 +149,8 @@ class _Run:
         if drive.wanted is not None:
             if self._headless:
                 return False
-            self._screen.again(f"The secret '{drive.wanted}' is asked for again: it is kept nowhere.")
+            why = "The secret '{key}' is asked for again: it is kept nowhere."
+            self._screen.again(self._say(why, key=drive.wanted))
         self._screen.ask(prompt)
         try:
             text = self._read(prompt)
@@ -158,9 +166,10 @@ class _Run:
         return text is not None and self._send(self._screen.given(text))
 
     def _read(self, prompt: Prompt) -> str | None:
-        if prompt.input_type == "secret" and sys.stdin.isatty() and not self._ctx.out.json:
-            return self._screen.secret(prompt)
-        return self._lines.next(self._screen.label(prompt), prompt.timeout_s)
+        label = self._screen.label(prompt)
+        if prompt.input_type == "secret" and sys.stdin.isatty():
+            return unseen(label, prompt.timeout_s)
+        return self._lines.next(label, prompt.timeout_s)
 
     def _signalled(self, name: str) -> bool:
         """Send the flow a signal; False when nothing handles it."""

@@ -1,0 +1,52 @@
+"""What `run` itself says, in the language of the person: English, and Portuguese where LANG asks for it."""
+
+from __future__ import annotations
+
+__all__ = ["Words"]
+
+_PORTUGUESE = {
+    ">>> Session '{session}' active.": ">>> Sessão '{session}' ativa.",
+    ">>> Session '{session}' ended before, at '{node}' node. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já terminou, no nó '{node}'. Comece de novo com --fresh."
+    ),
+    ">>> Session '{session}' failed before, at '{node}' node. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já falhou, no nó '{node}'. Comece de novo com --fresh."
+    ),
+    ">>> Session '{session}' ended before, with no flow in it. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já terminou, sem fluxo. Comece de novo com --fresh."
+    ),
+    ">>> Session '{session}' failed before, with no flow in it. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já falhou, sem fluxo. Comece de novo com --fresh."
+    ),
+    ">>> Resuming at '{node}' node...": ">>> Retomando no nó '{node}'...",
+    ">>> Signal '{name}' at '{node}' node: on to '{to}'.": ">>> Sinal '{name}' no nó '{node}': adiante para '{to}'.",
+    ">>> Finished at '{node}' node.": ">>> Concluído no nó '{node}'.",
+    ">>> Failed at '{node}' node: {cause}": ">>> Falhou no nó '{node}': {cause}",
+    ">>> Interrupted at '{node}' node. Go on with the same command{named}.": (
+        ">>> Interrompido no nó '{node}'. Continue com o mesmo comando{named}."
+    ),
+    ">>> Stopped at '{node}' node.": ">>> Parado no nó '{node}'.",
+    ">>> Stopped at '{node}' node: the input ended. Go on with the same command{named}.": (
+        ">>> Parado no nó '{node}': a entrada acabou. Continue com o mesmo comando{named}."
+    ),
+    ">>> Stopped at '{node}' node: the secret '{key}' is needed again. Go on with the same command{named}, "
+    "on a terminal.": (
+        ">>> Parado no nó '{node}': o segredo '{key}' é preciso de novo. Continue com o mesmo comando{named}, "
+        "em um terminal."
+    ),
+    "The secret '{key}' is asked for again: it is kept nowhere.": (
+        "O segredo '{key}' é pedido de novo: não fica guardado em lugar nenhum."
+    ),
+    " and --session {session}": " e --session {session}",
+}
+
+
+class Words:
+    """Sentences in the language that `lang` (as in LANG) names; in English where there is no translation."""
+
+    def __init__(self, lang: str) -> None:
+        self._known = _PORTUGUESE if lang.lower().startswith("pt") else {}
+
+    def __call__(self, text: str, **facts: object) -> str:
+        """Return `text`, an English sentence with `{places}`, with the facts put in."""
+        return self._known.get(text, text).format(**facts)
