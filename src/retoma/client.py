@@ -24,6 +24,7 @@ from retoma.wiring import SYSTEM, Sources, open_store
 
 if TYPE_CHECKING:
     from retoma.runtime.drive import Drive, Request
+    from retoma.runtime.signal import Sent
 
 __all__ = ["Client", "client_at", "open_client"]
 
@@ -37,12 +38,12 @@ class Client:
         who: Principal,
         *,
         sources: Sources = SYSTEM,
-        limits: sessions.Limits | None = None,
+        limits: access.Limits | None = None,
     ) -> None:
         self._store = store
         self._who = who
         self._sources = sources
-        self._limits = limits
+        self._limits = limits or access.Limits()
 
     def resolve(self, session: str) -> SessionId:
         """Return the id that an id, a unique beginning of one, or @last means. Raises NotFound, Invalid."""
@@ -177,14 +178,22 @@ class Client:
     ) -> int:
         """Append a message, a text or parts; return its seq once it is durable.
 
-        Raises NotFound, Refused, Busy, Invalid, Conflict.
+        Raises NotFound, Refused, Busy, Invalid, Conflict, Limit.
         """
         operation = self._operation(key, "append", [session, said_by, said, *([sender] if sender else [])])
         checked, whole = role(said_by), said if isinstance(said, str) else content(said)
 
         def use_case(tx: Transaction) -> int:
             return timeline.append(
-                tx, self._who, session, checked, whole, sender=sender, operation=operation, expect=expect
+                tx,
+                self._who,
+                session,
+                checked,
+                whole,
+                sender=sender,
+                operation=operation,
+                expect=expect,
+                limits=self._limits,
             )
 
         try:
@@ -249,6 +258,12 @@ class Client:
         now, random = self._sources
         return Drive(self._store, self._who, holder, now, random, request, limits=self._limits)
 
+    def signal(self, session: str, name: str, *, locale: str = "") -> Sent:
+        """Send the flow of a session that nobody drives a signal. Raises NotFound, Refused, Busy."""
+        from retoma.runtime.signal import send_signal
+
+        return send_signal(self.drive, self.position(session), name, locale=locale)
+
     def position(self, session: str) -> positions.Snapshot:
         """Return the session with its state, and its flow's position and history. Raises NotFound."""
         return self._store.read(lambda tx: positions.look(tx, self._who, session))
@@ -287,10 +302,12 @@ class Client:
 
 def open_client(settings: Settings) -> Client:
     """Open the store that the settings lead to, as its local owner."""
-    limits = sessions.Limits(settings.limits.sessions, settings.limits.sessions_active)
+    limits = access.Limits(
+        settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
+    )
     return client_at(find_store(settings), user=settings.environment.user, limits=limits)
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: sessions.Limits | None = None) -> Client:
+def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
     """Open the store at `place`, as its local owner."""
     return Client(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)

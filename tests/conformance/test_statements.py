@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from benchmarks import flows
 from benchmarks.append import count_one, counting
 from benchmarks.stores import SESSION, opened, place_in
 
@@ -48,6 +49,12 @@ def plan(database: sqlite3.Connection, statement: str) -> list[str]:
 def test_an_append_is_at_most_eight_statements_and_one_sync(tmp_path: Path) -> None:
     counted = count_one(tmp_path)
     assert len(counted.statements) <= 8, counted.statements
+    assert counted.syncs == 1
+
+
+def test_a_flow_step_is_at_most_twelve_statements_and_one_sync(tmp_path: Path) -> None:
+    counted = flows.count_one(tmp_path)
+    assert len(counted.statements) <= 12, counted.statements
     assert counted.syncs == 1
 
 

@@ -75,7 +75,10 @@ def test_a_wait_that_ends_by_itself_begins_a_new_line(terminal, tmp_path):
     (tmp_path / "late.md").write_text("Too late.\n")
     status, said = left(terminal("run", tmp_path, "--session", "s", "--plain"))
     assert status == 0
-    assert "Quick!\r\n> \r\nToo late.\r\n" in said.replace("\x1b[?2004h", "").replace("\x1b[?2004l\r", "")
+    assert (
+        "Quick!\r\n> \r\n>>> Signal 'timeout' at 'start' node: on to 'late'.\r\nToo late.\r\n"
+        in said.replace("\x1b[?2004h", "").replace("\x1b[?2004l\r", "")
+    )
 
 
 def test_a_default_cannot_speak_to_the_terminal(terminal, tmp_path):
@@ -89,3 +92,23 @@ def test_nodes_are_set_apart_and_their_lines_hold_no_filling(terminal, tmp_path)
     (tmp_path / "end.md").write_text("Three.\n")
     _, said = left(terminal("run", tmp_path, "--session", "s"))
     assert said.endswith("active.\r\n\r\nOne.\r\n\r\nTwo.\r\n\r\nThree.\r\n>>> Finished at 'end' node.\r\n")
+
+
+def test_a_secret_is_asked_for_again_without_an_echo(terminal, retoma, tmp_path):
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    (flow / "start.md").write_text("---\ninput_type: secret\nsave_to: pin\nto: ask\n---\nPin?\n")
+    (flow / "ask.md").write_text(
+        "---\nwait: true\ntransitions: [{condition: context.pin == '4711', to: end}]\n---\nNow?\n"
+    )
+    (flow / "end.md").write_text("Right.\n")
+    retoma("run", str(flow), "--session", "s", "--headless", input="4711\n")
+    child = terminal("run", flow, "--session", "s", "--plain")
+    child.expect_exact("The secret 'pin' is asked for again")
+    child.expect_exact("> ")
+    child.send("4711\r")
+    child.expect_exact("Now?")
+    assert "4711" not in child.before
+    child.send("\r")
+    status, said = left(child)
+    assert (status, "Right." in said) == (0, True)

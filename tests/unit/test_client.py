@@ -12,7 +12,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.service import leases
-from retoma.service.sessions import Limits
+from retoma.service.access import Limits
 from retoma.stores.api import Listing
 from retoma.wiring import Sources
 

@@ -141,6 +141,46 @@ def test_documented_keys_are_known_and_listed_as_unused(load: Load, here: Path) 
     )
 
 
+def test_the_artifact_guides_table_means_what_is_here(load: Load, here: Path, tmp_path: Path) -> None:
+    guide = "[runtime.sessions]\nmax_sessions = 7\nstorage_backend = 'memory'\nenabled = true\n"
+    own = write(here / "retoma.toml", guide)
+    settings = load()
+    assert settings.limits.sessions_active == 7
+    assert settings.sources["limits.sessions_active"] == f"retoma.toml:{own}"
+    assert find_store(settings).kind == "memory"
+    assert settings.unused == ("runtime.sessions.enabled",)
+    write(here / "retoma.toml", f"store = 's'\n{guide}[limits]\nsessions_active = 3\n")
+    settings = load()
+    assert (settings.limits.sessions_active, find_store(settings).path) == (3, here / "s/retoma.db")
+    for word in ("sled", "sqlite"):
+        write(here / "retoma.toml", guide.replace("memory", word))
+        assert find_store(load()).path == tmp_path / "home/.local/share/retoma/retoma.db"
+    write(here / "retoma.toml", guide.replace("memory", "redis"))
+    with pytest.raises(Invalid, match=r"retoma\.toml:3: .*'memory', 'sled' or 'sqlite', not 'redis'"):
+        load()
+
+
+def test_of_an_llmspell_toml_one_table_is_read(load: Load, here: Path, tmp_path: Path) -> None:
+    guide = "[providers]\nx = 1\n[runtime]\nlanguage = 'lua'\n[runtime.sessions]\nmax_sessions = 7\nnew = 1\n"
+    path = write(here / "llmspell.toml", guide)
+    settings = load()
+    assert (settings.limits.sessions_active, settings.files) == (7, (path,))
+    assert settings.unused == ("runtime.sessions.new",)
+    assert settings.sources["limits.sessions_active"] == f"llmspell.toml:{path}"
+    write(tmp_path / "a/retoma.toml", "[limits]\nsessions = 9\n")
+    assert (load().limits.sessions_active, load().limits.sessions) == (
+        None,
+        9,
+    )  # the nearest retoma.toml's place
+    beside = write(tmp_path / "a/llmspell.toml", guide)
+    assert (load().limits.sessions_active, load().files[1]) == (7, beside)
+    write(tmp_path / "a/retoma.toml", "[limits]\nsessions_active = 2\n")
+    assert load().limits.sessions_active == 2
+    write(beside, "[runtime]\nsessions = 4\n")
+    with pytest.raises(Invalid, match=r"llmspell\.toml:\d+: \[runtime\.sessions\] is a table"):
+        load()
+
+
 def test_a_file_that_others_may_write_is_refused(load: Load, here: Path) -> None:
     path = write(here / "retoma.toml", "")
     path.chmod(0o666)

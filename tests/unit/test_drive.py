@@ -12,7 +12,7 @@ from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
 from retoma.service import sessions
-from retoma.service.sessions import Limits
+from retoma.service.access import Limits
 from retoma.stores.conformance import Clock
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
@@ -264,3 +264,26 @@ def test_a_session_that_a_run_makes_counts_towards_the_limits(client, flow):
     with limited.drive(Request(directory=flow, session=first.session)) as again:
         assert again.resumed
     assert client.get("named") is None
+
+
+def test_a_full_session_takes_no_message_and_no_step_but_ends_and_resets(client, flow):
+    limits = Limits(events_per_session=6)
+    limited = Client(client._store, client._who, sources=client._sources, limits=limits)
+    with limited.drive(Request(directory=flow, session="s")) as drive:
+        drive.send("Ana")
+        assert client.get("s").seq == 5
+        with pytest.raises(Limit, match=r"has 5 events, and .* allows 6") as full:
+            drive.send("green")
+        assert (full.value.code, full.value.limit, full.value.value) == ("too_many_events", 6, 9)
+        assert drive.position.node == "second"
+    assert client.position("s").history == ["start", "second"]
+    limited.append("s", "user", "one more")
+    with pytest.raises(Limit):
+        limited.append("s", "user", "too many")
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        drive.send("green")
+        assert drive.over
+    limited.create(NewSession(id="t"))
+    for n in range(5):
+        limited.append("t", "user", str(n))
+    assert limited.change("t", "completed") == ("active", "completed")

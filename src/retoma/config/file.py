@@ -1,4 +1,4 @@
-"""One retoma.toml: found, trusted, read, and each of its keys known."""
+"""One retoma.toml, or llmspell.toml: found, trusted, read, and each of its keys known."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from retoma.config.trust import check_trust
 from retoma.errors import Invalid, Unavailable
 from retoma.model.nearest import nearest_sentence
 
-__all__ = ["FILE", "ConfigFile", "find_file", "read_file"]
+__all__ = ["FILE", "GUIDE_FILE", "ConfigFile", "files_in", "find_directory", "read_file"]
 
 FILE = "retoma.toml"
+GUIDE_FILE = "llmspell.toml"
+"""Another program's: of it, the table [runtime.sessions] alone is read."""
 
-Use: TypeAlias = Literal["text", "count", "later"]
+Use: TypeAlias = Literal["text", "count", "backend", "later"]
 Table: TypeAlias = Mapping[str, "Use | Table"]
 
 # Every key that the documentation names. `later`: known, and not acted on by this version. `*`: any name.
@@ -26,7 +28,7 @@ KNOWN: Table = {
     "limits": {
         "sessions": "count",
         "sessions_active": "count",
-        "events_per_session": "later",
+        "events_per_session": "count",
         "artifacts_per_session": "later",
         "artifact_size": "later",
         "waiting_prompts": "later",
@@ -40,14 +42,23 @@ KNOWN: Table = {
     "runtime": {
         "sessions": {
             "enabled": "later",
-            "max_sessions": "later",
+            "max_sessions": "count",
             "max_artifacts_per_session": "later",
             "artifact_compression_threshold": "later",
             "session_timeout_seconds": "later",
-            "storage_backend": "later",
+            "storage_backend": "backend",
         }
     },
     "providers": {"*": "later"},
+}
+
+
+_BACKENDS = {"memory": ":memory:", "sled": "", "sqlite": ""}
+
+# What the artifact guide calls it → what it is here. A file's own key for the same thing goes before.
+_MEANT = {
+    "runtime.sessions.max_sessions": "limits.sessions_active",
+    "runtime.sessions.storage_backend": "store",
 }
 
 
@@ -58,10 +69,21 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, str | int]
     unused: tuple[str, ...]
 
+    @property
+    def source(self) -> str:
+        """What `retoma config` says of the values that this file sets."""
+        return f"{self.path.name}:{self.path}"
 
-def find_file(cwd: Path) -> Path | None:
-    """Return the nearest retoma.toml from `cwd` upwards."""
-    return next((above / FILE for above in (cwd, *cwd.parents) if is_there(above / FILE)), None)
+
+def find_directory(cwd: Path) -> Path | None:
+    """Return the nearest directory from `cwd` upwards that has a retoma.toml; without one, an llmspell.toml."""
+    above = (cwd, *cwd.parents)
+    return next((place for name in (FILE, GUIDE_FILE) for place in above if is_there(place / name)), None)
+
+
+def files_in(directory: Path) -> list[Path]:
+    """Return the configuration files that are in `directory`, the one that goes before last."""
+    return [directory / name for name in (GUIDE_FILE, FILE) if is_there(directory / name)]
 
 
 def is_there(path: Path) -> bool:
@@ -76,15 +98,33 @@ def read_file(path: Path) -> ConfigFile:
     """Return what the file at `path` sets. Raises Refused when it is not trusted, Invalid naming file and line."""
     check_trust(path, "The configuration", "Or move it away.")
     text = _text(path)
+    parsed, known = _parsed(path, text), KNOWN
+    if path.name == GUIDE_FILE:
+        parsed, known = _sessions_of(parsed)
     values: dict[str, str | int] = {}
     unused: list[str] = []
-    for keys, use, value in _leaves(path, text, _parsed(path, text), KNOWN, ()):
+    for keys, use, value in _leaves(path, text, parsed, known, ()):
         dotted = ".".join(keys)
         if use == "later":
             unused.append(dotted)
         else:
             values[dotted] = _value(path, text, keys, use, value)
-    return ConfigFile(path=path, values=values, unused=tuple(unused))
+    return ConfigFile(path=path, values=_meant(values), unused=tuple(unused))
+
+
+def _sessions_of(parsed: Mapping[str, object]) -> tuple[Mapping[str, object], Table]:
+    """Return the one table of another program's file that is read, whatever else it may come to hold."""
+    runtime = parsed.get("runtime")
+    sessions = runtime.get("sessions", {}) if isinstance(runtime, dict) else {}
+    ours: Table = {"max_sessions": "count", "storage_backend": "backend", "*": "later"}
+    return {"runtime": {"sessions": sessions}}, {"runtime": {"sessions": ours}}
+
+
+def _meant(values: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Return `values` under the names that they have here."""
+    own = {key: value for key, value in values.items() if key not in _MEANT}
+    said = {_MEANT[key]: value for key, value in values.items() if key in _MEANT and value != ""}
+    return said | own
 
 
 def _text(path: Path) -> str:
@@ -144,7 +184,11 @@ def _value(path: Path, text: str, keys: tuple[str, ...], use: Use, value: object
         return value
     if use == "count" and isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
-    wanted = "a text that is not empty" if use == "text" else "a whole number above 0"
+    if use == "backend" and isinstance(value, str) and value in _BACKENDS:
+        return _BACKENDS[value]
+    wanted = {"text": "a text that is not empty", "backend": "'memory', 'sled' or 'sqlite'"}.get(
+        use, "a whole number above 0"
+    )
     raise _wrong(path, text, keys, f"'{'.'.join(keys)}' is {wanted}", value)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from retoma.config.environment import Environment, read_environment, working_directory
-from retoma.config.file import FILE, ConfigFile, find_file, is_there, read_file
+from retoma.config.file import FILE, GUIDE_FILE, ConfigFile, files_in, find_directory, read_file
 from retoma.config.place import StorePlace, found_place, named_place
 from retoma.errors import Invalid
 from retoma.model.nearest import nearest_sentence
@@ -17,10 +17,11 @@ __all__ = ["Limits", "Settings", "find_store", "load_settings"]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How many sessions may be kept. None: no limit is set."""
+    """What may be kept, in one tenant and in one session. None: no limit is set."""
 
     sessions: int | None = None
     sessions_active: int | None = None
+    events_per_session: int | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ def load_settings(
     sources = dict.fromkeys(KEYS, "default")
     for file in files:
         merged |= file.values
-        sources |= dict.fromkeys(file.values, f"{FILE}:{file.path}")
+        sources |= dict.fromkeys(file.values, file.source)
     if environment.store:
         merged["store"], sources["store"] = environment.store, "RETOMA_STORE"
     for key, value in _options(overrides or {}).items():
@@ -92,14 +93,14 @@ def find_store(settings: Settings) -> StorePlace:
         base=settings.store_base,
         home=settings.environment.home,
         source=source,
-        given=not source.startswith(FILE),
+        given=not source.startswith((FILE, GUIDE_FILE)),
     )
 
 
 def _files(cwd: Path, environment: Environment) -> tuple[ConfigFile, ...]:
-    """Return the user's own file and the nearest one, in the order in which they are laid over each other."""
-    paths = [environment.config_directory() / FILE, find_file(cwd)]
-    there = dict.fromkeys(path for path in paths if path is not None and is_there(path))
+    """Return the user's own files and the nearest ones, in the order in which they are laid over each other."""
+    places = [environment.config_directory(), find_directory(cwd)]
+    there = dict.fromkeys(path for place in places if place is not None for path in files_in(place))
     return tuple(read_file(path) for path in there)
 
 
@@ -114,7 +115,7 @@ def _options(overrides: Mapping[str, object]) -> dict[str, object]:
 
 def _store_base(cwd: Path, files: tuple[ConfigFile, ...], source: str) -> Path:
     """Return where a relative store starts: beside the file that names it; else where the command was given."""
-    return next((file.path.parent for file in files if source == f"{FILE}:{file.path}"), cwd)
+    return next((file.path.parent for file in files if source == file.source), cwd)
 
 
 def _text(value: object) -> str | None:

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 from retoma.flows.condition import ConditionError
-from retoma.flows.graph import graph
+from retoma.flows.edit import Edited, take_up
+from retoma.flows.graph import edges, graph
 from retoma.flows.load import load, parse, read_files
 from retoma.flows.model import Flow, Node, Problem
-from retoma.flows.step import PASSING_NODES, meets, proceed, show, signal, start, step
+from retoma.flows.secret import SecretNeeded
+from retoma.flows.step import INTERRUPT, PASSING_NODES, handler, proceed, restart, show, signal, start, step
 from retoma.flows.template import TemplateError
 from retoma.flows.validate import check, validate
 
 __all__ = [
+    "INTERRUPT",
     "PASSING_NODES",
     "ConditionError",
+    "Edited",
     "Flow",
     "Node",
     "Problem",
+    "SecretNeeded",
     "TemplateError",
     "check",
+    "edges",
     "graph",
+    "handler",
     "load",
-    "meets",
     "parse",
     "proceed",
     "read_files",
+    "restart",
     "show",
     "signal",
     "start",
     "step",
+    "take_up",
     "validate",
 ]

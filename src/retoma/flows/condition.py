@@ -46,6 +46,27 @@ def check(condition: str) -> None:
     _parsed(condition)
 
 
+@lru_cache(maxsize=1024)
+def keys(condition: str) -> frozenset[str]:
+    """Return the keys of the context that `condition` names; none when it does not parse."""
+    try:
+        parts = list(ast.walk(_parsed(condition)))
+    except ConditionError:
+        return frozenset()
+    of_context = [part for part in parts if isinstance(part, ast.Attribute | ast.Subscript)]
+    return frozenset(_key(part) for part in of_context if _is_named(part.value, "context"))
+
+
+def _key(part: ast.Attribute | ast.Subscript) -> str:
+    if isinstance(part, ast.Attribute):
+        return part.attr
+    return str(part.slice.value) if isinstance(part.slice, ast.Constant) else ""
+
+
+def _is_named(tree: ast.expr, name: str) -> bool:
+    return isinstance(tree, ast.Name) and tree.id == name
+
+
 def holds(condition: str, *, input: Json, context: JsonMap, ans: Json = None) -> bool:
     """Say whether `condition` holds; an empty one does. Raises ConditionError.
 
@@ -176,18 +197,14 @@ def _look_up(found: Json, key: str | int) -> Json:
 
 
 def _compared(tree: ast.Compare, names: dict[str, Json]) -> bool:
-    left, about_input = _value(tree.left, names), _is_input(tree.left)
+    left, about_input = _value(tree.left, names), _is_named(tree.left, "input")
     for op, other in zip(tree.ops, tree.comparators, strict=True):
         right = _value(other, names)
-        loose = about_input or _is_input(other)
+        loose = about_input or _is_named(other, "input")
         if not _relation(op, left, right, loose):
             return False
-        left, about_input = right, _is_input(other)
+        left, about_input = right, _is_named(other, "input")
     return True
-
-
-def _is_input(tree: ast.expr) -> bool:
-    return isinstance(tree, ast.Name) and tree.id == "input"
 
 
 def _relation(op: ast.cmpop, left: Json, right: Json, loose: bool) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TypeVar
 
 from retoma.flows.model import Message, Node, NodeType, Option, Problem, Transition
 from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
+from retoma.flows.written import duration, is_null, named, trimmed
 from retoma.model.codec import Json
 from retoma.model.flow import InputType
 
@@ -25,9 +25,6 @@ _INPUT_TYPES: tuple[InputType, ...] = ("text", "confirm", "choice", "int", "floa
 _NOT_RUN = ("do", "tool_call", "undo", "agent")
 _WAY_KEYS = ("to", "to_node_id", "jump_to", "condition", "text")
 _TYPES = ("string", "int", "float", "bool")
-MAX_TIMEOUT_S = 10 * 365 * 86_400
-_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|w|d|h|m|s))")
-_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
 class Fields:
@@ -78,7 +75,7 @@ class Fields:
         self.problems.append(Problem(self.file, line, "error", message, hint))
 
     def _wrong(self, key: str, wanted: str, tree: Tree) -> None:
-        self.problem(tree.line, f"{key!r} must be {wanted}, not {_named(tree)}.")
+        self.problem(tree.line, f"{key!r} must be {wanted}, not {named(tree)}.")
 
     def _unknown(self, keys: dict[str, int], known: tuple[str, ...], what: str) -> None:
         for key, line in keys.items():
@@ -91,7 +88,7 @@ class Fields:
 
     def _text(self, key: str) -> str:
         tree = self.items.get(key)
-        if tree is None or _is_null(tree):
+        if tree is None or is_null(tree):
             return ""
         if isinstance(tree, Scalar):
             return tree.text.strip() if key not in ("input_default",) else tree.text
@@ -100,7 +97,7 @@ class Fields:
 
     def _flag(self, key: str) -> bool:
         tree = self.items.get(key)
-        if tree is None or _is_null(tree):
+        if tree is None or is_null(tree):
             return False
         if isinstance(tree, Scalar) and tree.text.lower() in ("true", "yes", "on", "false", "no", "off"):
             return tree.text.lower() in ("true", "yes", "on")
@@ -112,7 +109,7 @@ class Fields:
 
     def _each(self, key: str, read: Callable[[Tree], T | None]) -> list[T]:
         tree = self.items.get(key)
-        if tree is None or _is_null(tree):
+        if tree is None or is_null(tree):
             return []
         if not isinstance(tree, Sequence):
             self._wrong(key, "a list", tree)
@@ -129,7 +126,7 @@ class Fields:
 
     def _data(self, key: str) -> dict[str, Json]:
         tree = self.items.get(key)
-        if tree is None or _is_null(tree):
+        if tree is None or is_null(tree):
             return {}
         value = plain(tree)
         if not isinstance(value, dict):
@@ -141,7 +138,7 @@ class Fields:
 
     def _text_map(self, key: str) -> dict[str, str]:
         tree = self.items.get(key)
-        if tree is None or _is_null(tree):
+        if tree is None or is_null(tree):
             return {}
         if not isinstance(tree, Mapping):
             self._wrong(key, "a mapping", tree)
@@ -152,6 +149,13 @@ class Fields:
         return {name: item.text for name, item in tree.items.items() if isinstance(item, Scalar)}
 
     def _type(self) -> NodeType:
+        text = self._text("type")
+        if text and text not in _NODE_TYPES and not get_close_matches(text, _NODE_TYPES, 1):
+            # A word of another program's. One that is nearly known is a slip, which would pass by a question.
+            message = f"The type {text!r} is not known: it is read as 'text'."
+            line, hint = self.items["type"].line, f"There are: {', '.join(_NODE_TYPES)}."
+            self.problems.append(Problem(self.file, line, "warning", message, hint))
+            return "text"
         return self._one_of("type", _NODE_TYPES) or "text"
 
     def _input_type(self) -> InputType | None:
@@ -178,11 +182,9 @@ class Fields:
         text = self._text(key)
         if not text:
             return None
-        parts = _DURATION.findall(text)
-        seconds = sum(float(amount) * _SECONDS[unit] for amount, unit in parts)
-        if "".join(amount + unit for amount, unit in parts) != text or not 0 < seconds <= MAX_TIMEOUT_S:
+        seconds = duration(text)
+        if seconds is None:
             self.problem(self.items[key].line, f"{key!r} cannot be {text!r}.", "Write a duration: 5s, 1m30s.")
-            return None
         return seconds
 
     def _schema(self) -> dict[str, str]:
@@ -230,7 +232,7 @@ class Fields:
         texts = {}
         for key, item in tree.items.items():
             if isinstance(item, Scalar):
-                texts[key] = "" if _is_null(item) else item.text.strip()
+                texts[key] = "" if is_null(item) else item.text.strip()
             elif key in _WAY_KEYS:
                 self._wrong(key, "a text", item)
         to = texts.get("to") or texts.get("to_node_id") or texts.get("jump_to") or ""
@@ -246,7 +248,7 @@ class Fields:
 
     def _messages(self) -> dict[str, tuple[Message, ...]]:
         tree = self.items.get("messages")
-        if tree is None or _is_null(tree):
+        if tree is None or is_null(tree):
             return {}
         if not isinstance(tree, Mapping):
             self._wrong("messages", "a mapping of locales", tree)
@@ -280,6 +282,12 @@ class Fields:
     def _unsupported(self) -> tuple[str, ...]:
         for key in ("do", "tool_call", "undo"):
             self._call(key)
+        if (tools := self.items.get("tools")) is not None and not (
+            isinstance(tools, Sequence) or is_null(tools)
+        ):
+            self._wrong("tools", "a list", tools)
+        if isinstance(agent := self.items.get("agent"), Sequence):
+            self._wrong("agent", "a name or a mapping", agent)
         found = [key for key in _NOT_RUN if key in self.items]
         if self._text("type") == "tool":
             found.append("type")
@@ -287,25 +295,3 @@ class Fields:
             if self._text(key) == "rollback":
                 found.append(key)
         return tuple(found)
-
-
-def trimmed(text: str, line: int) -> tuple[str, int]:
-    """Return `text` without blank lines around it, and the line at which it then begins."""
-    kept = text.lstrip()
-    blank = text[: len(text) - len(kept)]
-    start = blank.rfind("\n") + 1
-    return text[start:].rstrip(), line + blank.count("\n")
-
-
-def _is_null(tree: Tree) -> bool:
-    return isinstance(tree, Scalar) and tree.value is None and tree.plain
-
-
-def _named(tree: Tree) -> str:
-    match tree:
-        case Scalar():
-            return repr(tree.text[:40])
-        case Sequence():
-            return "a list"
-        case Mapping():
-            return "a mapping"

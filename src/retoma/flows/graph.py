@@ -28,7 +28,7 @@ def _mermaid(flow: Flow, numbers: dict[str, str], marks: dict[str, str]) -> Iter
         left, right = ("{{", "}}") if flow.nodes[node_id].waits else ("[", "]")
         mark = f":::{marks[node_id]}" if node_id in marks else ""
         yield f'  {number}{left}"{_mermaid_text(node_id)}"{right}{mark}'
-    for source, target, label in _edges(flow):
+    for source, target, label in edges(flow):
         arrow = f'-->|"{_mermaid_text(label)}"|' if label else "-->"
         yield f"  {numbers[source]} {arrow} {numbers[target]}"
     yield "  classDef visited fill:#dbeafe,stroke:#1d4ed8"
@@ -45,14 +45,14 @@ def _dot(flow: Flow, numbers: dict[str, str], marks: dict[str, str]) -> Iterator
     for node_id, number in numbers.items():
         shape = ", shape=hexagon" if flow.nodes[node_id].waits else ""
         yield f"  {number} [label={_dot_text(node_id)}{shape}{looks.get(marks.get(node_id, ''), '')}];"
-    for source, target, label in _edges(flow):
+    for source, target, label in edges(flow):
         yield f"  {numbers[source]} -> {numbers[target]}" + (
             f" [label={_dot_text(label)}];" if label else ";"
         )
     yield "}"
 
 
-def _edges(flow: Flow) -> Iterator[tuple[str, str, str]]:
+def edges(flow: Flow) -> Iterator[tuple[str, str, str]]:
     """Yield (from, to, label) for each way whose target exists."""
     for node in flow.nodes.values():
         for target, label in _ways(node):
@@ -68,6 +68,7 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
         yield node.to, ""
     yield from ((to, label) for label, to in (("denied", node.on_denied), ("error", node.on_error)) if to)
     yield from ((to, f"signal {name}") for name, to in node.on_signal.items())
+    yield from ((to, f"signal {name}, anywhere") for name, to in node.on_signal_default.items())
 
 
 def _mermaid_text(text: str) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from retoma.errors import Invalid, NotFound
 from retoma.flows import json_tree, tree
-from retoma.flows.fields import Fields, trimmed
+from retoma.flows.fields import Fields
 from retoma.flows.model import ENTRY_NAMES, EXTENSIONS, Flow, Node, Problem, version_of, without_extension
 from retoma.flows.tree import TreeError
 from retoma.flows.validate import examine, refusal
+from retoma.flows.written import trimmed
 
 MAX_FILE = 1 << 20
 MAX_FILES = 10_000
@@ -168,6 +169,7 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
             _add(nodes, broken, path, files[path], found)
     aliases = _aliases(nodes, found)
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
+    entry = entry or next((aliases[one] for one in (*ENTRY_NAMES, name) if one in aliases), "")
     if not entry:
         found.append(Problem(".", 1, "error", "There is no entry node.", _entry_hint(name, nodes)))
     flow = Flow(
@@ -176,6 +178,7 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
         nodes=nodes,
         aliases=aliases,
         default_error="error" if "error" in nodes else "",
+        secrets=_secrets(nodes),
         files=dict(files),
         version=version_of(files),
         warnings=tuple(one for one in found if one.level == "warning"),
@@ -183,6 +186,14 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
     if any(one.level == "error" for one in found):
         raise refusal(name, [*(one for one in found if one.level == "error"), *examine(flow, broken=broken)])
     return flow
+
+
+def _secrets(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for node in nodes.values():
+        if node.asks == "secret" and node.save_to:
+            found[node.save_to] = (*found.get(node.save_to, ()), node.id)
+    return found
 
 
 def _entry_hint(name: str, nodes: Mapping[str, Node]) -> str:

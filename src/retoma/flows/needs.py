@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retoma.flows.answer import SECRET
 from retoma.flows.model import Node
 from retoma.model.codec import Json, JsonMap
 
@@ -41,7 +42,8 @@ def _fits(value: Json, expected: str) -> bool:
         return expected == "bool"
     match expected:
         case "string":
-            return isinstance(value, str)
+            # A secret is text, whatever stands for it here.
+            return isinstance(value, str) or value == SECRET
         case "int":
             return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         case "float":

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from retoma.errors import NotFound, Refused
 from retoma.flows.model import Flow, Node
-from retoma.flows.needs import unmet
 from retoma.flows.walk import Walk
 from retoma.model.codec import JsonMap
 from retoma.model.flow import Position, Prompt, Step
 
+Secrets = Mapping[str, str]
+"""The values of secrets that are in memory, by the key they were saved to. What needs another raises SecretNeeded."""
+
 # A flow that passes so many nodes without waiting never will; whoever drives it counts, and stops it.
 PASSING_NODES = 10_000
 
+INTERRUPT = "interrupt"
 
-def start(flow: Flow, given: JsonMap, *, locale: str = "") -> Step:
+
+def start(flow: Flow, given: JsonMap, *, locale: str = "", secrets: Secrets | None = None) -> Step:
     """Enter the flow at its entry node, with `given` over that node's default_context."""
-    return Walk(flow, {}, None, locale).begin(given)
+    return Walk(flow, {}, None, locale, secrets).begin(given)
 
 
-def step(flow: Flow, position: Position, text: str, *, locale: str = "") -> Step:
+def restart(flow: Flow, position: Position, *, locale: str = "", secrets: Secrets | None = None) -> Step:
+    """Enter the entry node from where a flow stands, with what it has collected."""
+    return _walk(flow, position, locale, secrets).enter(flow.nodes[flow.entry])
+
+
+def step(
+    flow: Flow, position: Position, text: str, *, locale: str = "", secrets: Secrets | None = None
+) -> Step:
     """Give one input to the node that waits at `position`."""
     node = _node_at(flow, position)
     if position.status != "waiting_for_input":
@@ -26,10 +39,10 @@ def step(flow: Flow, position: Position, text: str, *, locale: str = "") -> Step
             f"The flow does not wait for input at {node.id!r}: it is {position.status}.",
             code="flow_not_waiting",
         )
-    return Walk(flow, position.context, position.ans, locale).take(node, text)
+    return _walk(flow, position, locale, secrets).take(node, text)
 
 
-def proceed(flow: Flow, position: Position, *, locale: str = "") -> Step:
+def proceed(flow: Flow, position: Position, *, locale: str = "", secrets: Secrets | None = None) -> Step:
     """Go on from a node that was entered and does not wait, as after a step that stopped at its bound."""
     node = _node_at(flow, position)
     if position.status != "active":
@@ -37,36 +50,50 @@ def proceed(flow: Flow, position: Position, *, locale: str = "") -> Step:
             f"The flow cannot go on by itself at {node.id!r}: it is {position.status}.",
             code="flow_not_active",
         )
-    return Walk(flow, position.context, position.ans, locale).leave(node)
+    return _walk(flow, position, locale, secrets).leave(node)
 
 
-def show(flow: Flow, position: Position, *, locale: str = "") -> tuple[str, Prompt | None]:
+def show(
+    flow: Flow, position: Position, *, locale: str = "", secrets: Secrets | None = None
+) -> tuple[str, Prompt | None]:
     """Return the current node's content and, when it waits, its prompt: what a resumed session shows again.
 
-    Raises NotFound when the flow has no such node any more, and TemplateError or ConditionError when what it
-    shows cannot be decided.
+    Raises NotFound when the flow has no such node any more, TemplateError or ConditionError when what it shows
+    cannot be decided.
     """
     node = _node_at(flow, position)
-    walk = Walk(flow, position.context, position.ans, locale)
+    walk = _walk(flow, position, locale, secrets)
+    walk.need(node)
     prompt = walk.prompt(node) if position.status == "waiting_for_input" else None
     return walk.content(node), prompt
 
 
-def signal(flow: Flow, position: Position, name: str, *, locale: str = "") -> Step | None:
+def signal(
+    flow: Flow, position: Position, name: str, *, locale: str = "", secrets: Secrets | None = None
+) -> Step | None:
     """Return the step that the signal `name` causes here; None when nothing handles it."""
+    target = handler(flow, position, name)
+    if target is None:
+        return None
+    return _walk(flow, position, locale, secrets).go(_node_at(flow, position), target)
+
+
+def handler(flow: Flow, position: Position, name: str) -> str | None:
+    """Return what the signal `name` leads to here: the node's own handler, else the entry node's default, else None.
+
+    An interrupt that would lead to the node it came at is not handled: whoever asks twice to leave, leaves.
+    """
     node = flow.nodes.get(position.node or "")
     if node is None or position.status == "finished":
         return None
     target = node.on_signal.get(name) or flow.nodes[flow.entry].on_signal_default.get(name)
-    if not target:
+    if not target or (name == INTERRUPT and flow.resolve(target) == node.id):
         return None
-    return Walk(flow, position.context, position.ans, locale).go(node, target)
+    return target
 
 
-def meets(flow: Flow, position: Position) -> str | None:
-    """Return, as a sentence, what the current node requires and the context does not meet; else None."""
-    node = flow.nodes.get(position.node or "")
-    return unmet(node, position.context) if node else None
+def _walk(flow: Flow, position: Position, locale: str, secrets: Secrets | None) -> Walk:
+    return Walk(flow, position.context, position.ans, locale, secrets)
 
 
 def _node_at(flow: Flow, position: Position) -> Node:

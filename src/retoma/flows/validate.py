@@ -48,8 +48,8 @@ def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
         yield from _targets(flow, node, broken)
         yield from _unsupported(node)
         yield from _conditions(node)
-        yield from _templates(node, known)
-        yield from _shape(node, flow.entry)
+        yield from _templates(node, known, flow)
+        yield from _shape(node, flow)
     if not broken and flow.entry:
         reached = _reached(flow)
         yield from _unreachable(flow, reached)
@@ -86,7 +86,7 @@ def _conditions(node: Node) -> Iterator[Problem]:
             yield from _tried(node, line, condition.check, text)
 
 
-def _templates(node: Node, known: set[str]) -> Iterator[Problem]:
+def _templates(node: Node, known: set[str], flow: Flow) -> Iterator[Problem]:
     texts = [(node.content, node.content_line)]
     texts += [(option.text, option.line) for option in node.options]
     texts += [(text, node.line("input_options")) for text in node.input_options]
@@ -94,7 +94,7 @@ def _templates(node: Node, known: set[str]) -> Iterator[Problem]:
     texts += [(one.text, one.line) for wordings in node.messages.values() for one in wordings]
     for text, line in texts:
         yield from _tried(node, line, template.check, text)
-        yield from _never_set(node, text, line, known)
+        yield from _never_set(node, text, line, known, flow.secrets)
 
 
 def _tried(node: Node, line: int, read: Callable[[str], None], text: str) -> Iterator[Problem]:
@@ -113,13 +113,18 @@ def _known_keys(flow: Flow) -> set[str]:
     return known
 
 
-def _never_set(node: Node, text: str, line: int, known: set[str]) -> Iterator[Problem]:
-    """Warn of keys that nothing in the flow sets or requires: they come from outside, or are misspelt."""
+def _never_set(
+    node: Node, text: str, line: int, known: set[str], secrets: Collection[str]
+) -> Iterator[Problem]:
+    """Warn of keys that nothing in the flow sets or requires (from outside, or misspelt), and of secrets."""
     try:
         used = template.paths(text)
     except template.TemplateError:
         return
     for key, at in used:
+        if key in secrets:
+            message = f"{key!r} is a secret: its value is never shown."
+            yield Problem(node.file, line + at - 1, "warning", message)
         if key not in known:
             near = get_close_matches(key, known - {""}, 1)
             hint = (
@@ -130,7 +135,7 @@ def _never_set(node: Node, text: str, line: int, known: set[str]) -> Iterator[Pr
             yield Problem(node.file, line + at - 1, "warning", f"Nothing in the flow sets {key!r}.", hint)
 
 
-def _shape(node: Node, entry: str) -> Iterator[Problem]:
+def _shape(node: Node, flow: Flow) -> Iterator[Problem]:
     if node.type == "tool" and not {"do", "tool_call"} & set(node.lines):
         yield Problem(
             node.file, node.line("type"), "error", "A node of type tool needs 'do'.", "Name the tool in 'do'."
@@ -149,13 +154,7 @@ def _shape(node: Node, entry: str) -> Iterator[Problem]:
             "Add 'options' or 'input_options'.",
         )
     yield from _default(node)
-    if node.on_signal_default and node.id != entry:
-        line = node.line("on_signal_default")
-        yield Problem(node.file, line, "warning", "'on_signal_default' does nothing outside the entry node.")
-    if node.timeout_s is not None and not node.waits:
-        yield Problem(
-            node.file, node.line("timeout"), "warning", "'timeout' does nothing: the node does not wait."
-        )
+    yield from _signals(node, flow)
     if (
         not node.waits
         and node.transitions
@@ -167,6 +166,20 @@ def _shape(node: Node, entry: str) -> Iterator[Problem]:
             "This node does not wait, and all its ways have conditions: when none holds, it asks for input.",
             "Add 'to', or 'wait: true'."
         )  # fmt: skip
+
+
+def _signals(node: Node, flow: Flow) -> Iterator[Problem]:
+    if node.on_signal_default and node.id != flow.entry:
+        line = node.line("on_signal_default")
+        yield Problem(node.file, line, "warning", "'on_signal_default' does nothing outside the entry node.")
+    if node.timeout_s is None:
+        return
+    entry = flow.nodes.get(flow.entry)
+    handled = "timeout" in node.on_signal or (entry is not None and "timeout" in entry.on_signal_default)
+    message = "the node does not wait." if not node.waits else "nothing handles the signal 'timeout'."
+    if not node.waits or not handled:
+        hint = "Add 'on_timeout'." if node.waits else ""
+        yield Problem(node.file, node.line("timeout"), "warning", f"'timeout' does nothing: {message}", hint)
 
 
 def _default(node: Node) -> Iterator[Problem]:

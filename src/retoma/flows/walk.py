@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from retoma.flows import answer, condition, template
+from retoma.flows import answer, condition, secret, template
 from retoma.flows.answer import Again, Answer, confirmation
 from retoma.flows.condition import ConditionError
 from retoma.flows.model import Flow, Message, Node, Option
@@ -28,11 +28,14 @@ class _Failed(Exception):
 class Walk:
     """One step under way: the context as it would be, and the nodes entered so far. Used once."""
 
-    def __init__(self, flow: Flow, context: JsonMap, ans: Json, locale: str) -> None:
+    def __init__(
+        self, flow: Flow, context: JsonMap, ans: Json, locale: str, known: Mapping[str, str] | None
+    ) -> None:
         self._flow = flow
         self._locale = locale
         self._context: dict[str, Json] = dict(context)
         self._ans = ans
+        self._known = dict(known or {})
         self._sets: dict[str, Json] = {}
         self._visits: list[Visit] = []
 
@@ -41,10 +44,15 @@ class Walk:
         if "sys" in given:
             return self._end("finished", failure="The context cannot set 'sys': it is the flow's own.")
         self._save(given)
-        return self._from(self._flow.nodes[self._flow.entry])
+        return self.enter(self._flow.nodes[self._flow.entry])
+
+    def need(self, node: Node) -> None:
+        """Raise SecretNeeded when `node` cannot be decided without a secret that is not in memory."""
+        secret.need(self._flow, node, self._context, self._known)
 
     def take(self, node: Node, text: str) -> Step:
         """Read an input at `node`, save it, and leave by the way that it opens."""
+        self.need(node)
         try:
             options, default = self._options(node), self._default(node)
             given = answer.understand(node, options, default, text)
@@ -52,13 +60,15 @@ class Walk:
                 self._ans = text.strip()
                 return self._ask_again(node, given.notice)
             self._ans = given.kept
+            if node.asks == "secret":
+                self._known[node.save_to] = str(given.value)
             saved: JsonMap = {node.save_to: given.kept} if node.save_to else {}
             target = self._way(node, given, {**self._context, **saved})
             if target is None and given.unmatched:
                 return self._ask_again(node, f"Please choose one of these: {answer.choices(options)}.")
             self._save(saved)
             if target is not None:
-                return self._from(self._target(node, target))
+                return self.enter(self._target(node, target))
             if node.has_way_out:
                 return self._ask_again(node, "That does not lead on from here. Please try again.")
         except (TemplateError, ConditionError, _Failed) as error:
@@ -67,18 +77,35 @@ class Walk:
 
     def leave(self, node: Node) -> Step:
         """Go on from a node that was entered and does not wait."""
+        self.need(node)
         try:
             following = self._following(node)
-            return self._from(following) if following else self._stop(node)
+            return self.enter(following) if following else self._stop(node)
         except (TemplateError, ConditionError, _Failed) as error:
             return self._end("finished", failure=_cause(node, error))
 
     def go(self, node: Node, target: str) -> Step:
         """Go where a signal at `node` leads."""
         try:
-            return self._from(self._target(node, target))
+            return self.enter(self._target(node, target))
         except _Failed as error:
             return self._end("finished", failure=_cause(node, error))
+
+    def enter(self, node: Node) -> Step:
+        """Enter `node` and those that follow it."""
+        for _ in range(STEP_NODES):
+            self.need(node)
+            try:
+                self._enter(node)
+                following = self._following(node)
+                if following is None:
+                    return self._stop(node)
+            except (TemplateError, ConditionError, _Failed) as error:
+                if not self._visits or self._visits[-1].node != node.id:
+                    self._visits.append(Visit(node=node.id, content=""))
+                return self._end("finished", failure=_cause(node, error))
+            node = following
+        return self._end("active")
 
     def content(self, node: Node) -> str:
         """Return the node's content as it reads here; a `format` node adds the wording for the locale."""
@@ -95,21 +122,6 @@ class Walk:
             default=self._default(node),
             timeout_s=node.timeout_s,
         )
-
-    def _from(self, node: Node) -> Step:
-        """Enter `node` and those that follow it."""
-        for _ in range(STEP_NODES):
-            try:
-                self._enter(node)
-                following = self._following(node)
-                if following is None:
-                    return self._stop(node)
-            except (TemplateError, ConditionError, _Failed) as error:
-                if not self._visits or self._visits[-1].node != node.id:
-                    self._visits.append(Visit(node=node.id, content=""))
-                return self._end("finished", failure=_cause(node, error))
-            node = following
-        return self._end("active")
 
     def _enter(self, node: Node) -> None:
         sets = {key: value for key, value in node.default_context.items() if key not in self._context}
@@ -182,7 +194,8 @@ class Walk:
 
     def _holds(self, text: str, line: int, given: Json, context: JsonMap) -> bool:
         try:
-            return condition.holds(text, input=given, context=context, ans=self._ans)
+            decided_with = secret.told(context, self._known) if self._known else context
+            return condition.holds(text, input=given, context=decided_with, ans=self._ans)
         except ConditionError as error:
             error.line = line
             raise

@@ -60,8 +60,12 @@ def _apply(folded: Folded, event: Event) -> None:
             _change(folded, data)
         case kinds.FLOW_END:
             folded.flow_status = "finished"
+        case kinds.FLOW_VERSION:
+            folded.flow_status = str(data.get("status", folded.flow_status))
+            if "node" in data and folded.history:
+                folded.history[-1] = str(data["node"])
         case _:
-            pass  # created, updated and types of a later version change none of these
+            pass  # created, updated, signals (their steps follow) and types of a later version change none of these
 
 
 def _change(folded: Folded, data: dict[str, Json]) -> None:

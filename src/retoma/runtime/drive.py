@@ -10,38 +10,41 @@ from typing import Self
 import msgspec
 
 from retoma import flows
-from retoma.errors import Conflict, Invalid, NotFound, Refused
-from retoma.flows import Flow
-from retoma.model.codec import Json, JsonMap
-from retoma.model.flow import Position, Prompt, Step, Visit
-from retoma.model.ids import Operation, SessionId, new_operation
+from retoma.errors import Conflict, Invalid, Limit, Refused
+from retoma.model.codec import JsonMap
+from retoma.model.flow import Position, Step, Visit
 from retoma.model.lease import Holder
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, NewSession, Status
-from retoma.model.utf8 import unreadable
+from retoma.runtime.course import Course
 from retoma.runtime.lease import Held
+from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
+from retoma.service.access import Limits
 from retoma.stores.api import Store, Transaction
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be driven. `session` None: a new one with a generated id."""
+    """What is to be driven. `session` None: a new one with a generated id.
+
+    `pinned`: the version that the session has, whatever the directory holds by now.
+    """
 
     directory: Path
     session: str | None = None
     context: JsonMap = {}
     fresh: bool = False
     resume: bool = False
+    pinned: bool = False
     locale: str = ""
 
 
-class Drive:
+class Drive(Course):
     """A flow that runs in a session, held by this process from `open` to `close`.
 
-    `shown` is what the last step (or the resume) puts before the person: nodes and their content. `prompt` is there
-    while the flow waits. `notices` are sentences about what was found on opening. `final` is the status of a session
-    that had ended before; then `shown` is where it stands, as it was said.
+    `notices` are sentences about what was found on opening. `final` is the status of a session that had ended before;
+    then `shown` is where it stands, as it was said.
     """
 
     def __init__(
@@ -53,49 +56,23 @@ class Drive:
         random: Callable[[int], bytes],
         request: Request,
         *,
-        limits: sessions.Limits | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        self._store = store
-        self._who = who
-        self._now = now
-        self._random = random
+        super().__init__(store, who, now, random, locale=request.locale, limits=limits or Limits())
         self._request = request
-        self._limits = limits
-        self._held: Held | None = None
-        self._seq = 0
-        self.session = SessionId("")
         self.named = request.session is not None
         self.resumed = False
-        self.over = False
         self.final: Status | None = None
-        self.prompt: Prompt | None = None
-        self.shown: tuple[Visit, ...] = ()
-        self.notices: list[str] = []
-        self.failure = ""
-        self.position = Position(node=None, status="active", context={})
-        self.history: list[str] = []
-        self._path = _absolute(request.directory)
-        self.flow = self._load()
+        self._ran: bytes | None = None
+        known = None if request.fresh else request.session
+        self._versions = Versions(store, who, request.directory, known)
+        self.flow, said = self._versions.choose(pinned=request.pinned)
+        self.notices: list[str] = list(said)
         try:
             self._open(holder)
         except BaseException:
             self.close()
             raise
-
-    def send(self, text: str) -> Step:
-        """Give the waiting node an input; return what it did once that is durable.
-
-        Raises Invalid when the input is too large, Busy when another took the session, Refused when it was paused or
-        ended meanwhile.
-        """
-        secret = self.prompt is not None and self.prompt.input_type == "secret"
-        step = flows.step(self.flow, self.position, text, locale=self._request.locale)
-        return self._take(step, step.ans if secret else text)
-
-    def signal(self, name: str) -> Step | None:
-        """Send the flow a signal; None when no node handles it and nothing changed."""
-        step = flows.signal(self.flow, self.position, name, locale=self._request.locale)
-        return None if step is None else self._take(step, None)
 
     def close(self) -> None:
         """Let go of the session; it stays where it is."""
@@ -113,69 +90,48 @@ class Drive:
 
     # Opening
 
-    def _load(self) -> Flow:
-        directory, session = self._request.directory, self._request.session
-        try:
-            flow = flows.load(directory)
-            flows.check(flow)
-            return flow
-        except (Invalid, NotFound) as error:
-            stored = None if session is None or self._request.fresh else self._stored(session, directory)
-            if stored is None:
-                raise
-            self.notices.append(f"{error.message} The session goes on with the version it has.")
-            return stored
-
-    def _stored(self, session: str, directory: Path) -> Flow | None:
-        """Return the version that the session runs, when it runs the flow of this directory."""
-
-        def find(tx: Transaction) -> tuple[str, dict[str, bytes]] | None:
-            found = sessions.get(tx, self._who, session)
-            if found is None or found.flow_version is None or found.flow_path != str(directory.resolve()):
-                return None
-            return positions.stored_version(tx, self._who, found.flow_version)
-
-        stored = self._store.read(find)
-        return flows.parse(*stored) if stored else None
-
     def _open(self, holder: Holder) -> None:
-        request = self._request
-        named = request.session
+        named = self._request.session
         found = self._store.read(lambda tx: sessions.get(tx, self._who, named)) if named else None
         if found is None:
-            if self._can_start():
-                self._start_new(holder)
+            self._start(holder, found)
             return
         self.session = found.id
         self._held = Held(self._store, self._who, self.session, holder)
-        if request.fresh:
-            if self._can_start():
-                self._begin(anew=True)
+        snapshot = self._look()
+        if self._request.fresh:
+            self._start(holder, snapshot)
             return
-        snapshot = self._store.read(lambda tx: positions.look(tx, self._who, self.session))
-        positions.refuse_other_flow(snapshot.session, self._path, self._version)
+        positions.refuse_other_flow(snapshot.session, self._versions.path, self._version)
         if snapshot.session.status == "suspended":
             snapshot = self._resume_suspended()
+        if snapshot.session.flow is None and snapshot.session.status not in FINAL:
+            self._start(holder, snapshot)
+            return
         self._adopt(snapshot)
         if snapshot.session.status in FINAL:
             self.over, self.final = True, snapshot.session.status
             self._show_last()
             return
-        if snapshot.session.flow is not None:
-            self._go_on()
-        elif self._can_start():
-            self._begin()
+        self.resumed = True
+        if self._request.context:
+            self.notices.append("--context is for a start: the session keeps what it has collected.")
+        self._attempt(self._go_on)
 
-    def _can_start(self) -> bool:
-        """Return whether the entry node can be entered; if not, nothing is written, and `failure` says why."""
-        first = flows.start(self.flow, self._request.context, locale=self._request.locale)
-        if not first.failure or len(first.visits) > 1:
-            return True
-        self.failure = first.failure
-        self.position = Position(node=self.flow.entry, status="finished", context=dict(self._request.context))
-        return False
+    def _start(self, holder: Holder, snapshot: positions.Snapshot | None) -> None:
+        """Begin the flow, if it can: a context that lacks a key changes nothing and leaves nothing behind."""
+        request = self._request
+        first = flows.start(self.flow, request.context, locale=request.locale)
+        if first.failure and len(first.visits) <= 1:
+            self.failure = first.failure
+            self.position = Position(node=self.flow.entry, status="finished", context=dict(request.context))
+            return
+        if snapshot is None:
+            self._start_new(holder, first)
+        else:
+            self._begin(first, anew=request.fresh)
 
-    def _start_new(self, holder: Holder) -> None:
+    def _start_new(self, holder: Holder, first: Step) -> None:
         """Make the session and begin in it; what is too large to begin with leaves no session behind."""
         new = NewSession(id=self._request.session, agent="")
         if self._request.session is None:
@@ -192,8 +148,8 @@ class Drive:
             return
         self._held = Held(self._store, self._who, self.session, holder)
         try:
-            self._begin()
-        except Invalid:
+            self._begin(first)
+        except (Invalid, Limit):
             self._store.write(
                 lambda tx: sessions.delete(tx, self._who, self.session, operation=self._operation())
             )
@@ -210,12 +166,11 @@ class Drive:
         self._store.write(
             lambda tx: sessions.change(tx, self._who, self.session, "active", operation=self._operation())
         )
-        return self._store.read(lambda tx: positions.look(tx, self._who, self.session))
+        return self._look()
 
-    def _begin(self, *, anew: bool = False) -> None:
-        """Enter the flow; `anew` in a new epoch, in the same transaction."""
+    def _begin(self, step: Step, *, anew: bool = False) -> None:
+        """Record the flow's first step; `anew` in a new epoch, in the same transaction."""
         token = self._require_held().token
-        step = flows.start(self.flow, self._request.context, locale=self._request.locale)
 
         def use_case(tx: Transaction) -> int:
             if anew:
@@ -225,28 +180,82 @@ class Drive:
                 self._who,
                 self.session,
                 flow=self.flow.name,
-                path=self._path,
+                path=self._versions.path,
                 version=self._version,
                 files=self.flow.files,
                 step=step,
                 operation=self._operation(),
                 token=token,
+                limits=self._limits,
             )
 
         self._seq = self._store.write(use_case)
         self._moved(step)
-        self._pass()
+        self._attempt(self._pass)
 
-    def _go_on(self) -> None:
+    def _go_on(self) -> Step:
         """Take up a flow where it stands: the same point, under the directory's version when it can carry on there."""
-        self.resumed = True
-        self._meet_version()
-        if self.position.status == "active":
-            self._pass()
+        self.shown = ()
+        if self._ran is not None and self._ran != self._version:
+            self._meet(self._ran)
+        if not self.shown:
+            content, self.prompt = flows.show(
+                self.flow, self.position, locale=self._locale, secrets=self._secrets
+            )
+            self.shown = (Visit(node=self.position.node or self.flow.entry, content=content),)
+        return self._attempt(self._pass)
+
+    def _meet(self, before: bytes) -> None:
+        """Go on with the version that was chosen instead of the one `before`, or with that one when it cannot be."""
+        edited = flows.take_up(self._versions.stored(before), self.flow, self.position, locale=self._locale)
+        self.flow, was = edited.flow, self.position.node
+        if self._version != before:
+            at = msgspec.structs.replace(self.position, node=edited.node or was)
+            moved = edited.node not in (None, was)
+            node = self.flow.nodes[edited.node] if edited.node is not None else None
+            if node is not None and node.waits:
+                at = msgspec.structs.replace(at, status="waiting_for_input")
+                self._change_version(at, moved=moved, step=None)
+            else:
+                self._change_and_step(at, moved=moved, gone=node is None)
+        self.notices.append(edited.sentence)
+
+    def _change_and_step(self, at: Position, *, moved: bool, gone: bool) -> None:
+        """Go on from a node that does not wait in the new version, or from the entry when the node is gone."""
+        if gone:
+            step = flows.restart(self.flow, at, locale=self._locale, secrets=self._secrets)
+            self._change_version(at, moved=False, step=step)
             return
-        node = self.position.node or self.flow.entry
-        content, self.prompt = flows.show(self.flow, self.position, locale=self._request.locale)
-        self.shown = (Visit(node=node, content=content),)
+        at = msgspec.structs.replace(at, status="active")
+        content, _ = flows.show(self.flow, at, locale=self._locale, secrets=self._secrets)
+        step = flows.proceed(self.flow, at, locale=self._locale, secrets=self._secrets)
+        self._change_version(at, moved=moved, step=step)
+        self.shown = (Visit(node=at.node or "", content=content), *self.shown)
+
+    def _change_version(self, at: Position, *, moved: bool, step: Step | None) -> None:
+        held = self._require_held()
+        self._seq = self._store.write(
+            lambda tx: positions.change_version(
+                tx,
+                self._who,
+                self.session,
+                flow=self.flow.name,
+                path=self._versions.path,
+                version=self._version,
+                files=self.flow.files,
+                at=at,
+                moved=moved,
+                step=step,
+                operation=self._operation(),
+                token=held.token,
+                limits=self._limits,
+            )
+        )
+        self.position, self._ran = at, self._version
+        if moved and at.node is not None:
+            self.history[-1:] = [at.node]
+        if step is not None:
+            self._moved(step)
 
     def _show_last(self) -> None:
         said = self._store.read(lambda tx: timeline.messages(tx, self._who, self.session, last=50))
@@ -255,122 +264,11 @@ class Drive:
         if node is not None and last is not None:
             self.shown = (Visit(node=node, content=last.text),)
 
-    def _meet_version(self) -> None:
-        snapshot = self._store.read(lambda tx: positions.look(tx, self._who, self.session))
-        before = snapshot.session.flow_version
-        if before == self._version or before is None:
-            return
-        node = self.position.node
-        unmet = flows.meets(self.flow, self.position) if node in self.flow.nodes else None
-        if unmet is not None:
-            stored = self._store.read(lambda tx: positions.stored_version(tx, self._who, before))
-            if stored is not None:
-                self.flow = flows.parse(*stored)
-                self.notices.append(
-                    f"The flow was edited, but {unmet} The session goes on with the version it has."
-                )
-                return
-        held = self._require_held()
-        self._seq = self._store.write(
-            lambda tx: positions.change_version(
-                tx,
-                self._who,
-                self.session,
-                flow=self.flow.name,
-                path=self._path,
-                version=self._version,
-                files=self.flow.files,
-                operation=self._operation(),
-                token=held.token,
-            )
-        )
-        self.notices.append("The flow was edited since; the session goes on with the new version.")
-        if node is not None and node not in self.flow.nodes:
-            self.notices.append(
-                f"Its node '{node}' is gone: back to '{self.flow.entry}', with what was collected."
-            )
-            self._take(flows.start(self.flow, self.position.context, locale=self._request.locale), None)
-
-    # Steps
-
-    def _take(self, step: Step, given: Json) -> Step:
-        """Journal `given` (None: no input; a secret: what stands for it) with its step, and go on."""
-        self._record(step, given)
-        self._moved(step)
-        self._pass()
-        return step
-
-    def _pass(self) -> None:
-        """Go on through nodes that do not wait; each stretch is recorded before the next."""
-        passed = len(self.shown)
-        while self.position.status == "active" and not self.failure:
-            step = flows.proceed(self.flow, self.position, locale=self._request.locale)
-            passed += len(step.visits)
-            if passed > flows.PASSING_NODES:
-                step = msgspec.structs.replace(
-                    step,
-                    status="finished",
-                    failure=f"The flow passed {flows.PASSING_NODES:,} nodes without waiting, "
-                    f"last '{self.position.node}': a loop that never asks.",
-                )
-            earlier = self.shown
-            self._record(step, None)
-            self._moved(step)
-            self.shown = earlier + self.shown
-
-    def _record(self, step: Step, given: Json) -> None:
-        held = self._require_held()
-        operation = self._operation()
-        self._seq = self._store.write(
-            lambda tx: positions.record(
-                tx,
-                self._who,
-                self.session,
-                given=given,
-                at=self.position,
-                step=step,
-                operation=operation,
-                token=held.token,
-                expect=self._seq,
-            )
-        )
-
-    def _moved(self, step: Step) -> None:
-        context = dict(self.position.context) | dict(step.sets)
-        for visit in step.visits:
-            context |= visit.sets
-        self.history += [visit.node for visit in step.visits]
-        node = step.visits[-1].node if step.visits else self.position.node
-        self.position = Position(
-            node=node, status=step.status, context=context, ans=step.ans, visits=len(self.history)
-        )
-        self.shown, self.prompt, self.failure = step.visits, step.prompt, step.failure
-        self.over = step.status == "finished"
+    def _look(self) -> positions.Snapshot:
+        return self._store.read(lambda tx: positions.look(tx, self._who, self.session))
 
     def _adopt(self, snapshot: positions.Snapshot) -> None:
         self.position, self.history = snapshot.position, snapshot.history
-        self._seq = snapshot.session.seq
+        self._seq, self._ran = snapshot.session.seq, snapshot.session.flow_version
         if snapshot.session.status == "failed":
             self.failure = snapshot.session.reason or "no reason was given."
-
-    def _operation(self) -> Operation:
-        return Operation(new_operation(self._now(), self._random))
-
-    def _require_held(self) -> Held:
-        assert self._held is not None, "a drive is used after it was closed"
-        return self._held
-
-    @property
-    def _version(self) -> bytes:
-        return bytes.fromhex(self.flow.version)
-
-
-def _absolute(directory: Path) -> str:
-    path = str(directory.resolve())
-    if bad := unreadable(path):
-        raise Invalid(
-            f"The flow's directory '{bad}' is not UTF-8.",
-            code="not_utf8",
-            hint="Rename it, or move the flow.",
-        )
-    return path

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from retoma.errors import Busy, Conflict, Invalid, NotFound
+import msgspec
+
+from retoma.errors import Busy, Conflict, Invalid, Limit, NotFound
 from retoma.model.event import NewEvent
 from retoma.model.ids import Operation, SessionId, SessionKey
 from retoma.model.lease import FencingToken
@@ -13,6 +15,17 @@ from retoma.model.session import Head
 from retoma.stores.api import Transaction
 
 LAST = "@last"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How many sessions a tenant may have, and how many events a session; None is no limit."""
+
+    sessions: int | None = None
+    sessions_active: int | None = None
+    events_per_session: int | None = None
+
+
+NO_LIMITS = Limits()
 
 
 def head_of(tx: Transaction, who: Principal, session: str) -> Head:
@@ -136,6 +149,19 @@ def expect_head(head: Head, expect: int | None) -> None:
             hint="Somebody wrote meanwhile: read again, then decide.",
             head=head.seq,
             expected=expect,
+        )
+
+
+def have_room(head: Head, count: int, limits: Limits) -> None:
+    """Raise Limit when the session may not have `count` events more. What ends or resets it is not asked."""
+    most = limits.events_per_session
+    if most is not None and head.seq + count > most:
+        raise Limit(
+            f"Session '{head.id}' has {head.seq:,} events, and [limits] allows {most:,}.",
+            code="too_many_events",
+            hint="Nothing of this was written. Begin another session, or raise events_per_session in retoma.toml.",
+            limit=most,
+            value=head.seq + count,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -15,7 +16,17 @@ from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, Session, accept_writes
-from retoma.service.access import append, expect_head, fence, head_of, missing, repeated
+from retoma.service.access import (
+    NO_LIMITS,
+    Limits,
+    append,
+    expect_head,
+    fence,
+    have_room,
+    head_of,
+    missing,
+    repeated,
+)
 from retoma.stores.api import Transaction
 
 SYS = "sys"
@@ -28,6 +39,21 @@ class Snapshot(msgspec.Struct, frozen=True):
     session: Session
     position: Position
     history: list[str]
+
+
+class Typed(msgspec.Struct, frozen=True):
+    """An input led to the step. For a secret, `kept` is what stands for it, never what was typed."""
+
+    kept: Json
+
+
+class Signalled(msgspec.Struct, frozen=True):
+    """A signal led to the step."""
+
+    name: str
+
+
+Led: TypeAlias = Typed | Signalled
 
 
 def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
@@ -59,6 +85,7 @@ def begin(
     step: Step,
     operation: Operation,
     token: FencingToken,
+    limits: Limits = NO_LIMITS,
 ) -> int:
     """Start a flow in the session and record its first step; return the journal's length."""
     head = _driven(tx, who, session, token)
@@ -68,7 +95,7 @@ def begin(
     if step.sets:
         data["set"] = dict(step.sets)
     started = new_event(kinds.FLOW_STARTED, encode(data))
-    return _record(tx, who, head, [started], step, visits=0, node=None, operation=operation)
+    return _record(tx, who, head, [started], step, visits=0, node=None, operation=operation, limits=limits)
 
 
 def record(
@@ -76,35 +103,24 @@ def record(
     who: Principal,
     session: str,
     *,
-    given: Json,
+    led: Led | None,
     at: Position,
     step: Step,
     operation: Operation,
     token: FencingToken,
     expect: int,
+    limits: Limits = NO_LIMITS,
 ) -> int:
-    """Record an input (None: the flow went on by itself) and the step it led to; return the journal's length.
-
-    What is `given` is kept: for a secret it is what stands for it, never what was typed.
-    """
+    """Record the step that was taken `at` a position, with what `led` to it; return the journal's length."""
     head = _driven(tx, who, session, token)
     before = repeated(tx, head.key, operation)
     if before is not None:
         return before[-1]
     expect_head(head, expect)
-    first: list[NewEvent] = []
-    if given is not None:
-        data: dict[str, Json] = {"node": at.node, "input": given}
-        if step.ans != given:
-            data["answer"] = step.ans
-        if step.sets:
-            data["set"] = dict(step.sets)
-        if step.notice:
-            data["notice"] = step.notice
-        if not step.visits:
-            data["status"] = step.status
-        first.append(new_event(kinds.FLOW_INPUT, encode(data)))
-    return _record(tx, who, head, first, step, visits=at.visits, node=at.node, operation=operation)
+    first = [] if led is None else [_led(led, at.node, step)]
+    return _record(
+        tx, who, head, first, step, visits=at.visits, node=at.node, operation=operation, limits=limits
+    )
 
 
 def change_version(
@@ -116,15 +132,32 @@ def change_version(
     path: str,
     version: bytes,
     files: Mapping[str, bytes],
+    at: Position,
+    moved: bool,
+    step: Step | None,
     operation: Operation,
     token: FencingToken,
+    limits: Limits = NO_LIMITS,
 ) -> int:
-    """Go on with another version of the flow; return the journal's length."""
+    """Go on with another version of the flow, `at` the position as it is there; return the journal's length.
+
+    `moved`: the node has another id there, which the history takes over. `step` is what the new version does at once,
+    None when it waits as before.
+    """
     head = _driven(tx, who, session, token)
     tx.flows.put_version(who.tenant, version, flow, files)
     tx.flows.set_version(who.tenant, head.key, version=version, path=path)
-    event = new_event(kinds.FLOW_VERSION, encode({"flow": flow, "version": version.hex()}))
-    return append(tx, who, head, [event], operation).seq
+    data: dict[str, Json] = {"flow": flow, "version": version.hex()}
+    if moved and at.node is not None:
+        tx.flows.rename(head.key, at.node, visits=at.visits)
+        data["node"] = at.node
+    taken = step or Step(status=at.status, ans=at.ans)
+    if not taken.visits:
+        data["status"] = taken.status
+    event = new_event(kinds.FLOW_VERSION, encode(data))
+    return _record(
+        tx, who, head, [event], taken, visits=at.visits, node=at.node, operation=operation, limits=limits
+    )
 
 
 def stored_version(tx: Transaction, who: Principal, version: bytes) -> tuple[str, dict[str, bytes]] | None:
@@ -145,6 +178,29 @@ def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
     )
 
 
+def _led(led: Led, node: str | None, step: Step) -> NewEvent:
+    data: dict[str, Json] = {"node": node}
+    match led:
+        case Typed():
+            data["input"] = led.kept
+            if step.ans != led.kept:
+                data["answer"] = step.ans
+            if step.sets:
+                data["set"] = dict(step.sets)
+            if step.notice:
+                data["notice"] = step.notice
+            if not step.visits:
+                data["status"] = step.status
+            return new_event(kinds.FLOW_INPUT, encode(data))
+        case Signalled():
+            data["name"] = led.name
+            if step.visits:
+                data["to"] = step.visits[0].node
+            return new_event(kinds.FLOW_SIGNAL, encode(data))
+        case _:
+            assert_never(led)
+
+
 def _driven(tx: Transaction, who: Principal, session: str, token: FencingToken) -> Head:
     who.may_write()
     head = head_of(tx, who, session)
@@ -163,8 +219,9 @@ def _record(
     visits: int,
     node: str | None,
     operation: Operation,
+    limits: Limits,
 ) -> int:
-    cause = head.seq + 1 if first and first[0].type == kinds.FLOW_INPUT else None
+    cause = head.seq + 1 if first and first[0].type != kinds.FLOW_STARTED else None
     events = list(first)
     changes: dict[str, Json] = dict(step.sets)
     for index, visit in enumerate(step.visits):
@@ -180,6 +237,7 @@ def _record(
     stands = nodes[-1] if nodes else node
     if step.status == "finished":
         events += _end(step, stands)
+    have_room(head, len(events), limits)
     seq = head.seq + len(events)
     _put_state(tx, head, changes, step.ans, seq, answered=bool(first) and first[0].type == kinds.FLOW_INPUT)
     tx.flows.visit(head.key, nodes, visits=visits, node=stands, status=step.status)

@@ -25,17 +25,10 @@ from retoma.model.session import (
     checked,
     in_trash,
 )
-from retoma.service.access import append, fence, head_of, missing, other_request, repeated
+from retoma.service.access import Limits, append, fence, head_of, missing, other_request, repeated
 from retoma.stores.api import Listing, Place, Transaction
 
 _EVERY = 1 << 62
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How many sessions a tenant may have; None is no limit."""
-
-    sessions: int | None = None
-    sessions_active: int | None = None
 
 
 class Whole(msgspec.Struct, frozen=True):

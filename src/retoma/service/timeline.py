@@ -13,8 +13,8 @@ from retoma.model.lease import FencingToken
 from retoma.model.message import Content, Message, Role, content, read_aloud
 from retoma.model.principal import Principal
 from retoma.model.session import Head, accept_writes
+from retoma.service.access import NO_LIMITS, Limits, expect_head, fence, have_room, head_of, repeated
 from retoma.service.access import append as append_events
-from retoma.service.access import expect_head, fence, head_of, repeated
 from retoma.stores.api import Transaction
 
 CHUNK = 1_000
@@ -31,11 +31,12 @@ def append(
     operation: Operation,
     token: FencingToken | None = None,
     expect: int | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> int:
     """Append a message and return its seq. Durable once the transaction commits.
 
     Raises Refused unless the session is active, Busy when another drives it, Conflict when `expect` is given and is not
-    the number of its events.
+    the number of its events, Limit when it is full.
     """
     who.may_write()
     head = head_of(tx, who, session)
@@ -45,6 +46,7 @@ def append(
     accept_writes(head, "messages")
     fence(tx, head, token)
     expect_head(head, expect)
+    have_room(head, 1, limits)
     data: dict[str, object] = {"role": role, "content": said}
     if sender:
         data["sender"] = sender

@@ -64,6 +64,9 @@ class SqlFlows:
         self._run(STATEMENTS["set_flow_version"], (version, path, key))
         self._run(STATEMENTS["add_flow_use"], (tenant, version, key))
 
+    def rename(self, key: SessionKey, node: str, *, visits: int) -> None:
+        self._run(STATEMENTS["rename_visit"], (node, key, visits))
+
     def put_version(self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]) -> None:
         codec, stored = pack(msgspec.msgpack.encode(dict(files)))
         self._run(STATEMENTS["add_flow_version"], (tenant, version, name, codec, stored, self._now()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from retoma.errors import NotFound, Refused
-from retoma.flows import PASSING_NODES, Flow, meets, parse, proceed, show, signal, start, step
+from retoma.flows import PASSING_NODES, Flow, parse, proceed, show, signal, start, step
 from retoma.flows.walk import STEP_NODES
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import Position, Step
@@ -431,13 +431,6 @@ messages:
 def test_a_format_node_speaks_the_locale(locale: str, n: int, said: str) -> None:
     assert start(made(start=f"{FORMAT}|"), {"n": n}, locale=locale).visits[0].content == said
     assert start(made(start=f"{FORMAT}|Head"), {"n": n}, locale=locale).visits[0].content == f"Head\n\n{said}"
-
-
-def test_what_an_edited_node_needs_is_told_before_it_is_entered() -> None:
-    flow = made(start="required_context: [a]\nwait: true|x")
-    assert meets(flow, Position(node="start", status="waiting_for_input", context={"a": 1})) is None
-    assert "'a'" in str(meets(flow, Position(node="start", status="waiting_for_input", context={})))
-    assert meets(flow, Position(node="gone", status="waiting_for_input", context={})) is None
 
 
 def test_a_step_changes_nothing_that_it_was_given() -> None:

@@ -1,8 +1,9 @@
-"""`retoma flow validate`."""
+"""`retoma flow validate` and `flow graph`."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,11 @@ from retoma.flows import validate as problems_of
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
 
-__all__ = ["validate"]
+if TYPE_CHECKING:
+    from retoma.flows import Flow
+    from retoma.service.flows import Snapshot
+
+__all__ = ["graph", "validate"]
 
 
 @verb("flow validate", example="retoma flow validate examples/tour")
@@ -44,3 +49,55 @@ def validate(ctx: Invocation, *, flow: Path) -> int:
             count = "1 node" if nodes == 1 else f"{nodes:,} nodes"
             ctx.out.line(f"{flow}: {count}, nothing to mend{looks}.")
     return 2 if errors else 0
+
+
+@verb("flow graph", example="retoma flow graph examples/tour --session my-experiment")
+@click.argument("flow", type=click.Path(path_type=Path))
+@click.option("--session", metavar="ID", help="Mark where it was, and where it is.")
+@click.option(
+    "--format", "shape", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True
+)
+def graph(ctx: Invocation, *, flow: Path, session: str | None, shape: str) -> None:
+    """Print a flow as Mermaid or DOT text: its nodes, the ways between them, and the nodes a session visited."""
+    from retoma.flows import graph as drawn
+
+    loaded = load(flow)
+    at = _position(ctx, flow, loaded, session) if session is not None else None
+    visited = at.history if at else []
+    current = at.position.node if at else None
+    if ctx.out.json:
+        ctx.out.print_json(_graph_view(loaded, visited, current))
+    else:
+        text = drawn(loaded, "dot" if shape == "dot" else "mermaid", visited=visited, current=current)
+        ctx.out.line(text.rstrip("\n"))
+
+
+def _position(ctx: Invocation, directory: Path, flow: Flow, session: str) -> Snapshot:
+    from retoma.service.flows import refuse_other_flow
+
+    snapshot = ctx.client.position(ctx.client.resolve(session))
+    refuse_other_flow(snapshot.session, str(directory.resolve()), bytes.fromhex(flow.version))
+    if snapshot.session.flow is None:
+        ctx.out.note(f"Session '{snapshot.session.id}' runs no flow yet: nothing is marked.")
+    return snapshot
+
+
+def _graph_view(flow: Flow, visited: list[str], current: str | None) -> dict[str, object]:
+    from retoma.flows import edges
+
+    return {
+        "flow": flow.name,
+        "version": flow.version,
+        "entry": flow.entry,
+        "nodes": [
+            {
+                "id": node.id,
+                "file": node.file,
+                "waits": node.waits,
+                "visited": node.id in visited,
+                "current": node.id == current,
+            }
+            for node in flow.nodes.values()
+        ],
+        "edges": [{"from": source, "to": to, "label": label} for source, to, label in edges(flow)],
+    }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
 from typing import NoReturn
 
 from retoma.interfaces.cli.lines import TimedOut, checked
 
-__all__ = ["Keyboard"]
+__all__ = ["Keyboard", "unseen"]
 
 
 class Keyboard:
@@ -30,10 +32,9 @@ class Keyboard:
 
         The line that `label` began is ended; Ctrl+C leaves it open.
         """
-        before = signal.signal(signal.SIGALRM, _timed_out)
         try:
-            signal.setitimer(signal.ITIMER_REAL, timeout_s or 0)
-            line = input(label)
+            with timed(timeout_s):
+                line = input(label)
         except EOFError:
             sys.stdout.write("\n")
             return None
@@ -43,11 +44,35 @@ class Keyboard:
         except KeyboardInterrupt:
             sys.stdout.write("^C")
             raise
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
         self.number += 1
         return checked(line.encode(errors="surrogateescape"), self.number)
+
+
+def unseen(label: str, timeout_s: float | None = None) -> str | None:
+    """Return a line that the terminal does not show, None at Ctrl+D. Raises TimedOut, and KeyboardInterrupt."""
+    from getpass import getpass
+
+    try:
+        with timed(timeout_s):
+            return getpass(label)
+    except EOFError:
+        sys.stdout.write("\n" if label else "")
+        return None
+    except KeyboardInterrupt:
+        sys.stdout.write("^C" if label else "")
+        raise
+
+
+@contextmanager
+def timed(seconds: float | None) -> Iterator[None]:
+    """Raise TimedOut in what runs inside once `seconds` have passed; None: never. For the main thread."""
+    before = signal.signal(signal.SIGALRM, _timed_out)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _timed_out(number: int, frame: FrameType | None) -> NoReturn:

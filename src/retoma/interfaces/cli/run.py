@@ -11,13 +11,15 @@ import msgspec
 
 from retoma.errors import Invalid, RetomaError
 from retoma.interfaces.cli.context import Invocation
-from retoma.interfaces.cli.keyboard import Keyboard
+from retoma.interfaces.cli.from_store import SESSION
+from retoma.interfaces.cli.keyboard import Keyboard, unseen
 from retoma.interfaces.cli.lines import Lines, TimedOut
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.cli.words import SESSION
+from retoma.interfaces.cli.words import Words
 from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
 from retoma.model.codec import JsonMap
+from retoma.model.flow import Prompt
 from retoma.runtime.drive import Drive, Request
 
 __all__ = ["run"]
@@ -30,6 +32,7 @@ _EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 @click.option("--session", metavar="ID", type=SESSION, help="Start or resume this session; else a new one.")
 @click.option("--fresh", is_flag=True, help="Begin again in the same session: a new epoch.")
 @click.option("--resume", is_flag=True, help="Resume the session if it is paused.")
+@click.option("--pinned", is_flag=True, help="Go on with the version it began with, however it was edited.")
 @click.option("--context", metavar="JSON|@FILE", help="What the flow knows from the start.")
 @click.option("--headless", is_flag=True, help="No prompt, no colour; a line of input is an answer.")
 @click.option("--plain", is_flag=True, help="Text as it is written, also on a terminal.")
@@ -40,37 +43,51 @@ def run(
     session: str | None,
     fresh: bool,
     resume: bool,
+    pinned: bool,
     context: str | None,
     headless: bool,
     plain: bool,
 ) -> int:
     """Start a flow in a session, or take it up where it stands. Stopped in any way, the same command goes on."""
+    if fresh and pinned:
+        raise Invalid(
+            "--fresh begins with the flow as it is now, --pinned goes on with the stored one.",
+            code="usage",
+            hint="Give one of the two.",
+        )
     request = Request(
         directory=flow,
         session=session,
         context=_context(context),
         fresh=fresh,
         resume=resume,
+        pinned=pinned,
         locale=ctx.environment.lang,
     )
-    screen = JsonScreen() if ctx.out.json else TextScreen(ctx.out, headless=headless, plain=plain or headless)
+    screen: Screen = JsonScreen()
+    if not ctx.out.json:
+        say = Words(ctx.environment.lang)
+        screen = TextScreen(ctx.out, say, headless=headless, plain=plain or headless)
     try:
         drive = ctx.client.drive(request)
     except RetomaError as error:
         screen.refused(error)
         raise
     with drive:
-        return _Run(ctx, drive, screen, asks=not headless and not ctx.out.json and sys.stdin.isatty()).go()
+        asks = not headless and not ctx.out.json and sys.stdin.isatty()
+        return _Run(ctx, drive, screen, asks=asks, headless=headless).go()
 
 
 class _Run:
     """One run from the opened drive to the exit status. `asks` says that a person types the answers."""
 
-    def __init__(self, ctx: Invocation, drive: Drive, screen: Screen, *, asks: bool) -> None:
+    def __init__(self, ctx: Invocation, drive: Drive, screen: Screen, *, asks: bool, headless: bool) -> None:
         self._ctx = ctx
         self._drive = drive
         self._screen = screen
         self._asks = asks
+        self._headless = headless
+        self._say = Words(ctx.environment.lang)
         self._lines = _keyboard() if asks and ctx.out.terminal else Lines()
 
     def go(self) -> int:
@@ -84,8 +101,8 @@ class _Run:
                 if drive.over or drive.failure:
                     status, cause = ("failed", drive.failure) if drive.failure else ("finished", "")
                     return FAILED if cause else 0
-                if not self._turn():
-                    status = drive.position.status
+                if not self._answered():
+                    status = "waiting_for_input"
                     return STOPPED
         except KeyboardInterrupt:
             return INTERRUPTED
@@ -100,49 +117,67 @@ class _Run:
                 screen.end(status, drive, cause)
 
     def _greet(self) -> None:
-        drive, note = self._drive, self._ctx.out.note
+        drive, note, say = self._drive, self._ctx.out.note, self._say
+        node = drive.position.node
         if not drive.history and not drive.final:
             return  # it could not begin
         if drive.final:
             ended = "failed" if drive.final == "failed" else "ended"
-            where = f"at '{drive.position.node}' node" if drive.position.node else "with no flow in it"
-            note(f">>> Session '{drive.session}' {ended} before, {where}. Begin anew with --fresh.")
+            where = "at '{node}' node" if node else "with no flow in it"
+            text = f">>> Session '{{session}}' {ended} before, {where}. Begin anew with --fresh."
+            note(say(text, session=drive.session, node=node))
             return
-        note(f">>> Session '{drive.session}' active.")
+        note(say(">>> Session '{session}' active.", session=drive.session))
         for line in drive.notices:
             note(f">>> {line}")
         if drive.resumed:
-            note(f">>> Resuming at '{drive.position.node}' node...")
+            note(say(">>> Resuming at '{node}' node...", node=node))
+
+    def _answered(self) -> bool:
+        try:
+            return self._turn()
+        except Invalid as error:
+            if not self._asks:
+                raise
+            self._ctx.out.problem(sentence(error))
+            self._drive.shown = ()
+            return True
 
     def _turn(self) -> bool:
         """Ask until the flow takes an input; False when the input ended."""
         drive, prompt = self._drive, self._drive.prompt
         assert prompt is not None, "a flow that is not over waits for input"
+        if drive.wanted is not None:
+            if self._headless:
+                return False
+            why = "The secret '{key}' is asked for again: it is kept nowhere."
+            self._screen.again(self._say(why, key=drive.wanted))
         self._screen.ask(prompt)
         try:
-            text = (
-                self._screen.secret(prompt)
-                if self._hidden(prompt.input_type)
-                else self._lines.next(self._screen.label(prompt), prompt.timeout_s)
-            )
-            if text is None:
-                return False
-            return self._send(self._screen.given(text))
+            text = self._read(prompt)
         except TimedOut:
-            if drive.signal("timeout") is None:
+            if not self._signalled("timeout"):
                 drive.prompt = msgspec.structs.replace(prompt, timeout_s=None)
                 drive.shown = ()
             return True
         except KeyboardInterrupt:
-            if drive.signal("interrupt") is None:
+            if not self._signalled("interrupt"):
                 raise
             return True
-        except Invalid as error:
-            if not self._asks:
-                raise
-            self._ctx.out.problem(sentence(error))
-            drive.shown = ()
-            return True
+        return text is not None and self._send(self._screen.given(text))
+
+    def _read(self, prompt: Prompt) -> str | None:
+        label = self._screen.label(prompt)
+        if prompt.input_type == "secret" and sys.stdin.isatty():
+            return unseen(label, prompt.timeout_s)
+        return self._lines.next(label, prompt.timeout_s)
+
+    def _signalled(self, name: str) -> bool:
+        """Send the flow a signal; False when nothing handles it."""
+        node, to = self._drive.position.node, self._drive.leads_to(name)
+        step = self._drive.signal(name)
+        self._screen.signal(name, node, to)
+        return step is not None
 
     def _send(self, text: str) -> bool:
         try:
@@ -157,9 +192,6 @@ class _Run:
         if step.notice:
             self._screen.again(step.notice)
         return True
-
-    def _hidden(self, input_type: str) -> bool:
-        return input_type == "secret" and sys.stdin.isatty() and not self._ctx.out.json
 
 
 def _keyboard() -> Keyboard | Lines:

@@ -9,6 +9,7 @@ from typing import Protocol
 from retoma.errors import RetomaError
 from retoma.interfaces.cli.output import Output
 from retoma.interfaces.cli.text import clean
+from retoma.interfaces.cli.words import Words
 from retoma.model.codec import decode, encode
 from retoma.model.flow import Prompt, Visit
 from retoma.runtime.drive import Drive
@@ -23,7 +24,7 @@ class Screen(Protocol):
     def ask(self, prompt: Prompt) -> None: ...
     def label(self, prompt: Prompt) -> str: ...
     def again(self, notice: str) -> None: ...
-    def secret(self, prompt: Prompt) -> str | None: ...
+    def signal(self, name: str, node: str | None, to: str | None) -> None: ...
     def given(self, text: str) -> str: ...
     def refused(self, error: RetomaError) -> None: ...
     def end(self, status: str, drive: Drive, cause: str) -> None: ...
@@ -32,8 +33,9 @@ class Screen(Protocol):
 class TextScreen:
     """Content and prompts on standard output, the program's own words on standard error."""
 
-    def __init__(self, out: Output, *, headless: bool, plain: bool) -> None:
+    def __init__(self, out: Output, say: Words, *, headless: bool, plain: bool) -> None:
         self._out = out
+        self._say = say
         self._headless = headless
         self._markdown = out.terminal and not plain
 
@@ -61,17 +63,10 @@ class TextScreen:
     def again(self, notice: str) -> None:
         self._out.note(notice)
 
-    def secret(self, prompt: Prompt) -> str | None:
-        from getpass import getpass
-
-        try:
-            return getpass(self.label(prompt))
-        except EOFError:
-            sys.stdout.write("\n")
-            return None
-        except KeyboardInterrupt:
-            sys.stdout.write("^C")
-            raise
+    def signal(self, name: str, node: str | None, to: str | None) -> None:
+        if to is not None:
+            text = ">>> Signal '{name}' at '{node}' node: on to '{to}'."
+            self._out.note(self._say(text, name=name, node=node, to=to))
 
     def given(self, text: str) -> str:
         return text
@@ -80,24 +75,30 @@ class TextScreen:
         pass
 
     def end(self, status: str, drive: Drive, cause: str) -> None:
-        node = drive.position.node
-        note = self._out.note
+        node, note, say = drive.position.node, self._out.note, self._say
+        named = "" if drive.named else say(" and --session {session}", session=drive.session)
         match status:
             case "finished" if drive.position.status != "finished":
                 pass  # the session was ended, not the flow: said when it was opened
             case "finished":
-                note(f">>> Finished at '{node}' node.")
+                note(say(">>> Finished at '{node}' node.", node=node))
             case "failed":
-                self._out.problem(f">>> Failed at '{node}' node: {cause}")
+                self._out.problem(say(">>> Failed at '{node}' node: {cause}", node=node, cause=cause))
             case "interrupted":
                 sys.stdout.write("" if self._headless else "\n")
-                note(f">>> Interrupted at '{node}' node. Go on with the same command{_named(drive)}.")
-            case "waiting_for_input":
-                note(
-                    f">>> Stopped at '{node}' node: the input ended. Go on with the same command{_named(drive)}."
+                text = ">>> Interrupted at '{node}' node. Go on with the same command{named}."
+                note(say(text, node=node, named=named))
+            case "waiting_for_input" if drive.wanted is not None:
+                text = (
+                    ">>> Stopped at '{node}' node: the secret '{key}' is needed again. "
+                    "Go on with the same command{named}, on a terminal."
                 )
+                self._out.problem(say(text, node=node, key=drive.wanted, named=named))
+            case "waiting_for_input":
+                text = ">>> Stopped at '{node}' node: the input ended. Go on with the same command{named}."
+                note(say(text, node=node, named=named))
             case _:
-                note(f">>> Stopped at '{node}' node.")
+                note(say(">>> Stopped at '{node}' node.", node=node))
 
     def _render(self, content: str) -> None:
         """Print Markdown, led by a blank line. The blanks that fill its lines would wrap in a window made narrower."""
@@ -109,10 +110,6 @@ class TextScreen:
             console.print(Markdown(clean(content), hyperlinks=False))
         lines = rendered.get().rstrip("\n").split("\n")
         sys.stdout.write("\n" + "".join(line.rstrip(" ") + "\n" for line in lines))
-
-
-def _named(drive: Drive) -> str:
-    return "" if drive.named else f" and --session {drive.session}"
 
 
 class JsonScreen:
@@ -135,8 +132,8 @@ class JsonScreen:
     def again(self, notice: str) -> None:
         self._line({"type": "notice", "text": notice})
 
-    def secret(self, prompt: Prompt) -> str | None:
-        return None  # never asked: a program's input is not echoed
+    def signal(self, name: str, node: str | None, to: str | None) -> None:
+        self._line({"type": "signal", "name": name, "node": node, "to": to})
 
     def given(self, text: str) -> str:
         """An input line is a JSON string or raw text."""
@@ -160,6 +157,8 @@ class JsonScreen:
     def end(self, status: str, drive: Drive, cause: str) -> None:
         from retoma.model.views import end_view
 
+        if drive.wanted is not None and not cause:
+            cause = f"The secret '{drive.wanted}' is needed again."
         shown = "waiting_for_input" if status == "interrupted" and drive.prompt else status
         self._line(end_view(shown, drive.position, drive.history, drive.session, cause))
 

@@ -8,8 +8,8 @@ import click
 
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.cli.words import SESSION, TAG
 from retoma.model.codec import Json
 from retoma.model.session import NewSession, Status
 

@@ -8,9 +8,9 @@ import click
 
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.several import agreed, each
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.cli.words import SESSION
 
 __all__ = ["redact", "reset", "rm"]
 

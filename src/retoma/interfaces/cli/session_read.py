@@ -9,9 +9,9 @@ import click
 
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.text import Styled
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.cli.words import SESSION
 from retoma.model.event import Event
 from retoma.model.message import Message
 

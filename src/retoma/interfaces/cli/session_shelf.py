@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.several import each
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.cli.words import SESSION
 from retoma.model.changes import Changes
 
 __all__ = ["archive", "pin", "restore", "trash", "unarchive", "unpin"]

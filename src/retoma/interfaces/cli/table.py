@@ -19,6 +19,7 @@ class Entry(NamedTuple):
 VERBS: dict[str, Entry] = {
     "run": Entry(f"{_CLI}.run:run", "start or resume a flow in a session"),
     "flow validate": Entry(f"{_CLI}.flow:validate", "say what is wrong in a flow, without running it"),
+    "flow graph": Entry(f"{_CLI}.flow:graph", "a flow drawn, with where a session stands"),
     "session create": Entry(f"{_CLI}.session:create", "make a session, print its id"),
     "session ls": Entry(f"{_CLI}.session_list:ls", "list sessions, newest first"),
     "session show": Entry(f"{_CLI}.session:show", "all of one session, for people"),
@@ -31,6 +32,7 @@ VERBS: dict[str, Entry] = {
     "session resume": Entry(f"{_CLI}.session:resume", "suspended → active"),
     "session end": Entry(f"{_CLI}.session:end", "→ completed, read-only"),
     "session fail": Entry(f"{_CLI}.session:fail", "→ failed, with the reason, read-only"),
+    "session signal": Entry(f"{_CLI}.session_signal:signal", "send its flow a signal"),
     "session rename": Entry(f"{_CLI}.session_change:rename", "another title"),
     "session describe": Entry(f"{_CLI}.session_change:describe", "say at length what it is"),
     "session set-id": Entry(f"{_CLI}.session_change:set_id", "another id; history stays"),
@@ -81,7 +83,7 @@ TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "session": (
         ("Find", ("ls", "show", "tree")),
         ("Converse", ("create", "read", "append", "log", "inspect")),
-        ("Its life", ("pause", "resume", "end", "fail", "reset")),
+        ("Its life", ("pause", "resume", "end", "fail", "signal", "reset")),
         ("Its name", ("rename", "describe", "set-id")),
         ("Labels", ("tag", "link", "unlink", "meta", "note")),
         ("Settings", ("set-agent", "set-model", "set-thinking", "set-channel")),

@@ -1,78 +1,52 @@
-"""Words that a shell completes from the store: ids of sessions, and tags."""
+"""What `run` itself says, in the language of the person: English, and Portuguese where LANG asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+__all__ = ["Words"]
 
-import click
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-    from retoma.stores.api import Transaction
-
-__all__ = ["SESSION", "SIGNED_TAG", "TAG"]
-
-_MOST = 100
-
-
-class _Session(click.ParamType[str]):
-    """The id of a session."""
-
-    name = "id"
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from retoma.model.principal import LOCAL_TENANT
-
-        return _found(ctx, "", lambda tx: tx.sessions.names(LOCAL_TENANT, incomplete, limit=_MOST))
-
-
-class _Tag(click.ParamType[str]):
-    """A tag; with `signed` one behind a + or -."""
-
-    name = "tag"
-
-    def __init__(self, *, signed: bool = False) -> None:
-        self._signed = signed
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[CompletionItem]:
-        from retoma.model.principal import LOCAL_TENANT
-
-        sign = incomplete[:1] if self._signed else ""
-        if self._signed and sign not in {"+", "-"}:
-            return []
-        begun = incomplete[len(sign) :]
-        return _found(ctx, sign, lambda tx: tx.sessions.tags(LOCAL_TENANT, begun, limit=_MOST))
+_PORTUGUESE = {
+    ">>> Session '{session}' active.": ">>> Sessão '{session}' ativa.",
+    ">>> Session '{session}' ended before, at '{node}' node. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já terminou, no nó '{node}'. Comece de novo com --fresh."
+    ),
+    ">>> Session '{session}' failed before, at '{node}' node. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já falhou, no nó '{node}'. Comece de novo com --fresh."
+    ),
+    ">>> Session '{session}' ended before, with no flow in it. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já terminou, sem fluxo. Comece de novo com --fresh."
+    ),
+    ">>> Session '{session}' failed before, with no flow in it. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já falhou, sem fluxo. Comece de novo com --fresh."
+    ),
+    ">>> Resuming at '{node}' node...": ">>> Retomando no nó '{node}'...",
+    ">>> Signal '{name}' at '{node}' node: on to '{to}'.": ">>> Sinal '{name}' no nó '{node}': adiante para '{to}'.",
+    ">>> Finished at '{node}' node.": ">>> Concluído no nó '{node}'.",
+    ">>> Failed at '{node}' node: {cause}": ">>> Falhou no nó '{node}': {cause}",
+    ">>> Interrupted at '{node}' node. Go on with the same command{named}.": (
+        ">>> Interrompido no nó '{node}'. Continue com o mesmo comando{named}."
+    ),
+    ">>> Stopped at '{node}' node.": ">>> Parado no nó '{node}'.",
+    ">>> Stopped at '{node}' node: the input ended. Go on with the same command{named}.": (
+        ">>> Parado no nó '{node}': a entrada acabou. Continue com o mesmo comando{named}."
+    ),
+    ">>> Stopped at '{node}' node: the secret '{key}' is needed again. Go on with the same command{named}, "
+    "on a terminal.": (
+        ">>> Parado no nó '{node}': o segredo '{key}' é preciso de novo. Continue com o mesmo comando{named}, "
+        "em um terminal."
+    ),
+    "The secret '{key}' is asked for again: it is kept nowhere.": (
+        "O segredo '{key}' é pedido de novo: não fica guardado em lugar nenhum."
+    ),
+    " and --session {session}": " e --session {session}",
+}
 
 
-SESSION = _Session()
-TAG = _Tag()
-SIGNED_TAG = _Tag(signed=True)
+class Words:
+    """Sentences in the language that `lang` (as in LANG) names; in English where there is no translation."""
 
+    def __init__(self, lang: str) -> None:
+        self._known = _PORTUGUESE if lang.lower().startswith("pt") else {}
 
-def _found(
-    ctx: click.Context, lead: str, ask: Callable[[Transaction], Sequence[str]]
-) -> list[CompletionItem]:
-    """Return what the store has. A shell that asks makes no store, and is told of no trouble."""
-    from click.shell_completion import CompletionItem
-
-    from retoma.config import find_store, load_settings
-    from retoma.errors import RetomaError
-    from retoma.wiring import open_store
-
-    try:
-        place = find_store(load_settings(overrides={"store": ctx.find_root().params.get("store")}))
-        if place.path is None or not place.path.exists():
-            return []
-        store = open_store(place)
-        try:
-            return [CompletionItem(lead + word) for word in store.read(ask)]
-        finally:
-            store.close()
-    except RetomaError:
-        return []
+    def __call__(self, text: str, **facts: object) -> str:
+        """Return `text`, an English sentence with `{places}`, with the facts put in."""
+        return self._known.get(text, text).format(**facts)

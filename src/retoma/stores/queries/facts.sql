@@ -25,6 +25,10 @@ DELETE FROM state WHERE session = ?
 -- A flow entered a node.
 INSERT INTO visit (session, position, node) VALUES (?, ?, ?)
 
+-- name: rename_visit
+-- The node that was entered at a place has another id since.
+UPDATE visit SET node = ? WHERE session = ? AND position = ?
+
 -- name: visits
 -- The nodes that a flow entered, in order.
 SELECT node FROM visit WHERE session = ? ORDER BY position

@@ -1,0 +1,24 @@
+"""`retoma session signal`."""
+
+from __future__ import annotations
+
+import click
+
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.verb import verb
+
+__all__ = ["signal"]
+
+
+@verb("session signal", example="retoma session signal night interrupt")
+@click.argument("id")
+@click.argument("name")
+def signal(ctx: Invocation, *, id: str, name: str) -> None:
+    """Send a flow its signal: `interrupt`, `timeout` or a name of its own. For a session that nobody drives now."""
+    sent = ctx.client.signal(ctx.client.resolve(id), name, locale=ctx.environment.lang)
+    if ctx.out.json:
+        ctx.out.print_json(sent)
+    elif sent.to is None:
+        ctx.out.note(f"Nothing handles '{name}' at '{sent.node}': {sent.id} stays where it is.")
+    else:
+        ctx.out.line(f"{sent.id}: {sent.node} → {sent.current_node} ({sent.flow_status})")

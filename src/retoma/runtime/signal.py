@@ -1,0 +1,61 @@
+"""A signal for a session that nobody drives: it is held for one step, under the version that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from retoma import flows
+from retoma.errors import Refused
+from retoma.runtime.drive import Drive, Request
+from retoma.service.flows import Snapshot
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signal did: `to` is the node that its handler names, None when an interrupt has no handler."""
+
+    id: str
+    signal: str
+    node: str | None
+    to: str | None
+    current_node: str | None
+    flow_status: str
+
+
+def send_signal(opened: Callable[[Request], Drive], at: Snapshot, name: str, *, locale: str = "") -> Sent:
+    """Send the flow of a session its signal, and return what it did.
+
+    Raises Refused when the session has no flow, has ended or is suspended, or nothing handles the signal; Busy when
+    another process drives it. An interrupt that nothing handles leaves the session where it is, which is no error.
+    """
+    session = at.session
+    if session.flow_path is None:
+        raise Refused(
+            f"Session '{session.id}' runs no flow.", code="no_flow", hint="Only a flow takes signals."
+        )
+    request = Request(directory=Path(session.flow_path), session=session.id, pinned=True, locale=locale)
+    with opened(request) as drive:
+        node, to = drive.position.node, drive.leads_to(name)
+        if drive.final is not None:
+            raise Refused(
+                f"Session '{session.id}' is {drive.final}: its flow takes no signals any more.",
+                code="final",
+                hint="Begin it anew with `retoma run --fresh`.",
+                status=drive.final,
+            )
+        if to is None and name != flows.INTERRUPT:
+            raise Refused(
+                f"Nothing handles the signal '{name}' at the node '{node}'.",
+                code="no_handler",
+                hint="Name it in the node's on_signal, or in on_signal_default of the entry node.",
+                node=node,
+            )
+        drive.signal(name)
+        if (key := drive.wanted) is not None:
+            raise flows.SecretNeeded(to or "", key)
+        return Sent(
+            id=drive.session, signal=name, node=node, to=to, current_node=drive.position.node,
+            flow_status=drive.position.status,
+        )  # fmt: skip
