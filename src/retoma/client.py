@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ from retoma.wiring import SYSTEM, Sources, open_store
 if TYPE_CHECKING:
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
+
+T = TypeVar("T")
 
 __all__ = ["Client", "client_at", "open_client"]
 
@@ -93,7 +95,9 @@ class Client:
     def set_id(self, session: str, new: str, *, key: str | None = None) -> SessionId:
         """Give the session another id; its history stays. Raises NotFound, Invalid, Conflict, Busy."""
         operation = self._operation(key, "set_id", [session, new])
-        return self._store.write(lambda tx: profiles.rename(tx, self._who, session, new, operation=operation))
+        return self._unless_driven(
+            session, lambda tx: profiles.rename(tx, self._who, session, new, operation=operation)
+        )
 
     def note(self, session: str, text: str, *, key: str | None = None) -> int:
         """Add a note; return its seq. Raises NotFound, Invalid."""
@@ -107,7 +111,7 @@ class Client:
     def trash(self, session: str, *, key: str | None = None) -> None:
         """Hide the session; seven days later it is deleted. Raises NotFound, Busy."""
         operation = self._operation(key, "trash", session)
-        self._store.write(lambda tx: profiles.trash(tx, self._who, session, operation=operation))
+        self._unless_driven(session, lambda tx: profiles.trash(tx, self._who, session, operation=operation))
         self.tidy()
 
     def restore(self, session: str, *, key: str | None = None) -> None:
@@ -133,12 +137,13 @@ class Client:
         With `dry_run` nothing is changed.
         """
         operation = None if dry_run else self._operation(key, "redact", session)
-        run = self._store.read if dry_run else self._store.write
         found = erasing.Redaction(after=0)
         end = self._store.read(lambda tx: access.head_of(tx, self._who, session)).seq
         selection = msgspec.structs.replace(selection, last=min(selection.last or end, end))
         while found.after is not None:
-            found = erasing.joined(found, run(self._stretch(session, selection, found.after, operation)))
+            stretch = self._stretch(session, selection, found.after, operation)
+            taken = self._store.read(stretch) if dry_run else self._unless_driven(session, stretch)
+            found = erasing.joined(found, taken)
         if not dry_run:
             self._store.forget()
         return found
@@ -196,16 +201,7 @@ class Client:
                 limits=self._limits,
             )
 
-        try:
-            return self._store.write(use_case)
-        except Busy as busy:
-            from retoma.runtime.lease import gone_token
-
-            gone = gone_token(busy)
-            if gone is None:
-                raise
-            self._store.write(lambda tx: leases.release(tx, self._who, session, gone))
-            return self._store.write(use_case)
+        return self._unless_driven(session, use_case)
 
     def messages(
         self,
@@ -283,6 +279,19 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _unless_driven(self, session: str, use_case: Callable[[Transaction], T]) -> T:
+        """Write; a holder on this machine whose process is gone stands in nobody's way."""
+        try:
+            return self._store.write(use_case)
+        except Busy as busy:
+            from retoma.runtime.lease import gone_token
+
+            gone = gone_token(busy)
+            if gone is None:
+                raise
+            self._store.write(lambda tx: leases.release(tx, self._who, session, gone))
+            return self._store.write(use_case)
 
     def _page(
         self, session: str, since: int, *, epochs: bool

@@ -12,6 +12,7 @@ from retoma.errors import Busy, Invalid
 from retoma.model.chain import digest, genesis, link
 from retoma.model.changes import Changes
 from retoma.model.event import ERASED, INLINE_BYTES, RESET
+from retoma.model.fold import fold
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.redaction import REDACTED, pattern
 from retoma.model.session import NewSession
@@ -210,3 +211,36 @@ def test_a_driven_session_is_not_redacted_and_a_reset_takes_it_from_its_driver(c
 def test_a_pattern_that_is_none_or_finds_everything_is_refused(text):
     with pytest.raises(Invalid):
         pattern(text)
+
+
+def test_a_redacted_journal_folds_to_the_rows_of_its_state(reopened, make_flow):
+    with reopened() as client:
+        with client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
+            drive.send("word")
+            drive.send(SECRET)
+        client.redact("s", Selection(wanted=pattern(SECRET)))
+        snapshot, folded = client.position("s"), fold(client.events("s"))
+        assert folded.partial
+        assert (folded.state, folded.ans) == (dict(snapshot.position.context), snapshot.position.ans)
+
+
+def test_a_short_pattern_is_not_found_in_hashes(reopened, make_flow):
+    with reopened() as client:
+        client.drive(Request(directory=make_flow(**FLOW), session="s")).close()
+        client.reset("s")
+        assert client.redact("s", Selection(wanted=pattern("^[0-9a-f]{32,}$"))).events == ()
+
+
+def test_a_holder_that_was_killed_stands_in_nobodys_way(client, make_flow, monkeypatch):
+    for name, act in (
+        ("s", lambda: client.redact("s", Selection(first=1, last=1))),
+        ("s", lambda: client.set_id("s", "t")),
+        ("t", lambda: client.trash("t")),
+    ):
+        drive = client.drive(Request(directory=make_flow(**FLOW), session=name))
+        with pytest.raises(Busy):
+            act()
+        with monkeypatch.context() as patch:
+            patch.setattr("retoma.runtime.lease.is_gone", lambda holder: True)
+            act()
+        drive.close()

@@ -12,10 +12,14 @@ import msgspec
 from retoma.model import event as kinds
 from retoma.model.codec import Json
 from retoma.model.event import Event
+from retoma.model.redaction import REDACTED
 
 
 class Folded(msgspec.Struct):
-    """What a journal says. `state` holds the keys of the running epoch, `history` the nodes its flow visited."""
+    """What a journal says. `state` holds the keys of the running epoch, `history` the nodes its flow visited.
+
+    `partial`: events were erased, and what they changed beside the state is not known from here.
+    """
 
     status: str = "active"
     reason: str = ""
@@ -26,6 +30,7 @@ class Folded(msgspec.Struct):
     flow_status: str | None = None
     history: list[str] = []
     ans: Json = None
+    partial: bool = False
 
 
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
@@ -41,12 +46,22 @@ def _apply(folded: Folded, event: Event) -> None:
     match event.type:
         case kinds.MESSAGE:
             folded.messages += 1
+        case kinds.ERASED:
+            _forget(folded, data)
+        case _ if event.erased:
+            folded.partial = True
         case kinds.STATUS:
             folded.status, folded.reason = str(data.get("to")), str(data.get("reason", ""))
         case kinds.RESET:
             _reset(folded, data)
         case kinds.STATE:
             _change(folded, data)
+        case _:
+            _apply_flow(folded, event.type, data)
+
+
+def _apply_flow(folded: Folded, kind: str, data: dict[str, Json]) -> None:
+    match kind:
         case kinds.FLOW_STARTED:
             folded.flow, folded.flow_status = str(data.get("flow")), "active"
             _change(folded, data)
@@ -66,6 +81,14 @@ def _apply(folded: Folded, event: Event) -> None:
                 folded.history[-1] = str(data["node"])
         case _:
             pass  # created, updated, signals (their steps follow) and types of a later version change none of these
+
+
+def _forget(folded: Folded, data: dict[str, Json]) -> None:
+    keys = data.get("keys")
+    for key in keys if isinstance(keys, list) else ():
+        folded.state[str(key)] = REDACTED
+    if data.get("ans"):
+        folded.ans = REDACTED
 
 
 def _change(folded: Folded, data: dict[str, Json]) -> None:

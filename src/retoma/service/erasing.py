@@ -58,7 +58,8 @@ def redact(
     head = head_of(tx, who, session)
     if head.trashed:
         raise in_trash(head.id)
-    fence(tx, head, None)
+    if operation is not None:
+        fence(tx, head, None)
     after = max(after, selection.first - 1, head.base)
     until = head.seq if selection.last is None else min(selection.last, head.seq)
     page = tx.journal.read(head.key, after=after, limit=CHUNK, until=until + 1)
@@ -130,9 +131,18 @@ def due(tx: Transaction, who: Principal) -> bool:
 
 
 def _takes(selection: Selection, event: Event) -> bool:
-    if event.type == kinds.ERASED:
-        return False  # it says what was forgotten, and nothing of it
-    return selection.wanted is None or holds(event.value(), selection.wanted)
+    if event.type in _OURS:
+        return False
+    if selection.wanted is None:
+        return True
+    data = {name: value for name, value in event.value().items() if name not in _HASHES}
+    return holds(data, selection.wanted)
+
+
+_OURS = (kinds.ERASED, kinds.RESET, kinds.FLOW_VERSION)
+"""Events that hold nothing of what was said: numbers, hashes and names of nodes."""
+_HASHES = ("version", "uid")
+"""What is hexadecimal in an event's data: a short pattern would be found in it by chance."""
 
 
 def _in_state(

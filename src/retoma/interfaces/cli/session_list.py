@@ -84,7 +84,8 @@ def ls(
         ctx.out.page(shown, next_cursor=_cursor(following), more=following is not None, total=count)
         return
     if not items:
-        ctx.out.line(f"No {status or 'active'} sessions found.")
+        which = "deleted" if deleted else "archived" if archived else status or "active"
+        ctx.out.line(f"No {which} sessions found.")
     _print(ctx, items)
     if total or following is not None:
         _print_count(ctx, listings, len(items), following, most=None if total else _MOST)
