@@ -22,10 +22,11 @@ COUNT_MOST = 10_000
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How many sessions a tenant may have; None is no limit."""
+    """How many sessions a tenant may have, and how many events a session; None is no limit."""
 
     sessions: int | None = None
     sessions_active: int | None = None
+    events: int | None = None
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -55,7 +56,7 @@ def create(
         if before[0] != operation.request:
             raise other_request()
         return SessionId(before[1].decode())
-    _within(tx, who, limits or Limits())
+    within(tx, who, limits or Limits())
     chosen = wanted or _free_id(tx, who, new)
     if wanted and tx.sessions.key(who.tenant, wanted) is not None:
         raise Conflict(
@@ -187,10 +188,11 @@ def purge(tx: Transaction, who: Principal) -> bool:
     return True
 
 
-def _within(tx: Transaction, who: Principal, limits: Limits) -> None:
+def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:
+    """Raise Limit unless there is room for one more session, an `active` one or not."""
     for most, listing, what in (
         (limits.sessions, Listing(), "sessions"),
-        (limits.sessions_active, Listing(status="active"), "active sessions"),
+        (limits.sessions_active if active else None, Listing(status="active"), "active sessions"),
     ):
         if most is not None and tx.sessions.count(who.tenant, listing, most=most) >= most:
             raise Limit(

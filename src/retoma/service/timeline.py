@@ -17,6 +17,8 @@ from retoma.service.access import expect_head, fence, head_of, repeated
 from retoma.stores.api import Transaction
 
 CHUNK = 1_000
+ERASED = "(erased)"
+"""What stands for a message whose content is gone."""
 
 
 def append(
@@ -83,13 +85,19 @@ def messages(
             break
         before = chunk[-1].seq
         for event in chunk:
-            found.extend(_spoken(event))
+            found.extend(spoken(event))
     found.reverse()
     return found if last is None else found[-last:] if last else []
 
 
-def _spoken(event: Event) -> Iterator[Message]:
-    if event.type not in kinds.CONVERSATION or event.erased:
+def spoken(event: Event, *, erased: bool = False) -> Iterator[Message]:
+    """Yield what an event says in the conversation; with `erased` also that something was said and erased."""
+    if event.type not in kinds.CONVERSATION:
+        return
+    if event.erased:
+        if erased:
+            role = {kinds.FLOW_INPUT: "user", kinds.FLOW_STEP: "assistant"}.get(event.type, "")
+            yield Message(seq=event.seq, at=event.at, role=role, text=ERASED)
         return
     data = event.value()
     match event.type:

@@ -79,7 +79,7 @@ class SqlSessions:
             run(STATEMENTS["add_tag"], (tenant, tag, 0, now, key))
         for kind, ref in new.contexts:
             run(STATEMENTS["add_context"], (tenant, kind, ref, 0, now, key))
-        reused = bool(run(STATEMENTS["name_used"], (tenant, self._name_digest(session))))
+        reused = self.name_used(tenant, session)
         run(STATEMENTS["add_epoch"], (key, 1, self._random(16), 1, now, int(reused)))
         return Head(key, session, "active", 1, 0, 0, first, 0, now, 0, labels)
 
@@ -134,6 +134,10 @@ class SqlSessions:
 
     def add_operation(self, tenant: TenantKey, operation: bytes, request: bytes, result: bytes) -> None:
         self._run(STATEMENTS["add_operation"], (tenant, operation, request, result, self._now()))
+
+    def name_used(self, tenant: TenantKey, name: str) -> bool:
+        """Return whether a session that is gone bore this name."""
+        return bool(self._run(STATEMENTS["name_used"], (tenant, self._name_digest(name))))
 
     def _name_digest(self, name: str) -> bytes:
         (store,) = self._run(STATEMENTS["store_id"], ())[0]

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from retoma.stores.facts import SqlFlows, SqlLeases, SqlState
 from retoma.stores.journal import SqlJournal
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import Run
+
+if TYPE_CHECKING:
+    from retoma.stores.transfers import SqlTransfers
 
 
 class SqlTransaction:
@@ -25,3 +30,11 @@ class SqlTransaction:
         self.state = SqlState(run)
         self.flows = SqlFlows(run, now)
         self.leases = SqlLeases(run, now)
+        self._run = run
+        self._now = now
+
+    @cached_property
+    def transfers(self) -> SqlTransfers:
+        from retoma.stores.transfers import SqlTransfers  # with its records, too much for every start
+
+        return SqlTransfers(self._run, self._now, self.sessions, self.journal)

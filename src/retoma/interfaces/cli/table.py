@@ -29,6 +29,8 @@ VERBS: dict[str, Entry] = {
     "session resume": Entry(f"{_CLI}.session:resume", "suspended → active"),
     "session end": Entry(f"{_CLI}.session:end", "→ completed, read-only"),
     "session fail": Entry(f"{_CLI}.session:fail", "→ failed, with the reason, read-only"),
+    "session export": Entry(f"{_CLI}.session_transfer:export", "as a file: json, jsonl, csv, md"),
+    "session import": Entry(f"{_CLI}.session_transfer:import_", "exported sessions, into this store"),
     "session rm": Entry(f"{_CLI}.session:rm", "delete sessions for good"),
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
