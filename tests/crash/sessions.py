@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from pathlib import Path
 
@@ -19,7 +20,18 @@ from retoma.stores.conformance import Clock
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FLOWS = ("tour", "cadastro", "oncall", "signup")
-WORDS = ["plain", "ç ã é", "日本語", "🧭🗺️", "=1+1", "# no heading", "```", '"quoted", and\r\nmore', "tab\there", "\u2028"]
+WORDS = [
+    "plain",
+    "ç ã é",
+    "日本語",
+    "🧭🗺️",
+    "=1+1",
+    "# no heading",
+    "```",
+    '"quoted", and\r\nmore',
+    "tab\there",
+    "\u2028",
+]
 
 
 class Maker:
@@ -38,18 +50,25 @@ class Maker:
         for _ in range(chance.randrange(12)):
             self._clock.now += chance.randrange(5_000)
             action = chance.choice(
-                (self._say, self._say, self._set, self._pause, self._reset, self._flow, self._flow, self._erase)
+                (
+                    self._say,
+                    self._say,
+                    self._set,
+                    self._pause,
+                    self._reset,
+                    self._flow,
+                    self._flow,
+                    self._erase,
+                )
             )
-            try:
+            with contextlib.suppress(RetomaError):  # refused by the state it is in: a user meets that too
                 action(name)
-            except RetomaError:
-                pass  # refused by the state it is in: a user meets that too
         if chance.random() < 0.2:
-            self._write(name, lambda tx, head: self._cut(tx, head))
+            self._write(name, self._cut)
         if chance.random() < 0.3:
-            self._client.change(name, chance.choice(("completed", "failed")), reason=self._text()) if self._open(
-                name
-            ) else None
+            self._client.change(
+                name, chance.choice(("completed", "failed")), reason=self._text()
+            ) if self._open(name) else None
         self.made.append(name)
         return name
 

@@ -117,7 +117,9 @@ def test_an_import_killed_at_any_moment_shows_nothing_and_is_taken_up(
             client.import_(io.BytesIO(whole))
             assert exported(client, SESSION) == whole
             assert hidden(client) == 0
-    tell(f"kill -9 while importing: {killed} kills, seed {SEED}, {begun} of them in the middle, {ended} had ended")
+    tell(
+        f"kill -9 while importing: {killed} kills, seed {SEED}, {begun} of them in the middle, {ended} had ended"
+    )
 
 
 def listed(client: Client) -> list[str]:

@@ -1,180 +1,207 @@
-"""One JSON document read as it streams: its arrays become the records that JSON lines have."""
+"""One JSON document read as it streams: its arrays become the records that JSON lines have.
+
+Only the document's own frame is read here; each record is cut out as it stands and decoded like a line. So its bytes
+stay what they are, whoever laid the document out anew.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from decimal import Decimal
-from typing import Any
+from typing import NoReturn
 
-import ijson
+import msgspec
 
-from retoma.errors import Invalid
-from retoma.model.codec import encode
 from retoma.service.transfer.json import SECTIONS
 from retoma.service.transfer.reading import (
     MOST_BYTES,
     Placed,
     Source,
+    cut_off,
     damaged,
     not_an_export,
     record_of,
     refuse_newer,
 )
 
-_DEEPEST = 500
-_ENDS = ("end_map", "end_array")
 _PASSED_OVER = ("messages", "artifacts")
+_PIECE = 64 << 10
+_SPACE = b" \t\r\n"
+# A whole string, a bracket, or the beginning of a string whose end is still to be read.
+_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{}]|"', re.DOTALL)
+_PLAIN = re.compile(rb"[^][{}\",:\s]*")
 
 
 def document(source: Source) -> Iterator[Placed]:
     """Yield the records of the document. Raises Invalid for one that is no export, Integrity with the line."""
-    reading = _Reading(source)
-    try:
-        yield from reading.records()
-    except ijson.JSONError as error:
-        if not reading.version:
-            raise not_an_export("It is not JSON.") from error
-        text = error.args[0] if error.args else ""
-        text = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-        if "premature EOF" in text:
-            raise damaged(source.line, "it is cut off: the file ends in the middle of it.") from None
-        reason = text.partition("\n")[0].rstrip(". ").rpartition(": ")[2]
-        raise damaged(source.line, f"it is not JSON: {reason}.") from None
+    reading = _Frame(_Pieces(source))
+    yield from reading.records()
 
 
-class _Bytes:
-    """The source as ijson reads it: line by line, so that an error knows its own, and never much for one record."""
+class _Pieces:
+    """The bytes that were read and not yet taken; `values` and `marks` are cut out of them."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self.given = 0
+        self._buffer = b""
+        self._at = 0
+        self.known = False  # that this is an export: until then, what is wrong is not damage
 
-    def read(self, size: int) -> bytes:
-        if self.given > 2 * MOST_BYTES:
-            raise damaged(
-                self._source.line, f"a record is longer than {2 * MOST_BYTES >> 20} MiB, which none is."
-            )
-        piece = self._source.next(size) if size else b""
-        self.given += len(piece)
-        return piece
+    @property
+    def line(self) -> int:
+        return self._source.line
+
+    def mark(self) -> bytes:
+        """Return the next byte that is no space, and leave it there; nothing at the end."""
+        while True:
+            rest = self._buffer[self._at :].lstrip(_SPACE)
+            if rest:
+                self._buffer, self._at = rest, 0
+                return rest[:1]
+            if not self._more():
+                return b""
+
+    def take(self, *marks: bytes) -> bytes:
+        """Take the next byte that is no space, which must be one of `marks`."""
+        found = self.mark()
+        if found not in marks:
+            self.fail()
+        self._at += 1
+        return found
+
+    def value(self) -> bytes:
+        """Take the next value, as it is written. That it is JSON inside is for its reader to see."""
+        first = self.mark()
+        if first and first in b'{["':
+            return self._between()
+        end = self._plain()
+        taken, self._at = self._buffer[self._at : end], end
+        return taken or self.fail()
+
+    def fail(self) -> NoReturn:
+        """Raise what is wrong here: the end, or something that does not belong here."""
+        if not self.known:
+            raise not_an_export("It is no JSON document of ours.")
+        if not self.mark():
+            raise cut_off(self.line)
+        raise damaged(self.line, "it is not JSON.")
+
+    def _plain(self) -> int:
+        while True:
+            match = _PLAIN.match(self._buffer, self._at)
+            assert match is not None
+            if match.end() < len(self._buffer) or not self._more():
+                return match.end()
+
+    def _between(self) -> bytes:
+        """Take an object, an array or a string, up to the mark that ends it."""
+        depth, at = 0, self._at
+        while True:
+            match = _MARK.search(self._buffer, at)
+            if match is None or match.group() == b'"':
+                at = match.start() if match else len(self._buffer)
+                if len(self._buffer) - self._at > 2 * MOST_BYTES:
+                    raise damaged(
+                        self.line, f"a record is longer than {2 * MOST_BYTES >> 20} MiB, which none is."
+                    )
+                at -= self._at
+                if not self._more():
+                    self._buffer, self._at = b"", 0
+                    self.fail()
+                at += self._at
+                continue
+            at, mark = match.end(), match.group()
+            depth += (mark in b"{[") - (mark in b"}]")
+            if depth <= 0:
+                taken, self._at = self._buffer[self._at : at], at
+                return taken
+
+    def _more(self) -> bool:
+        piece = self._source.next(_PIECE)
+        self._buffer, self._at = self._buffer[self._at :] + piece, 0
+        return bool(piece)
 
 
-class _Reading:
-    """One pass over the tokens: a section's name, then its elements, one after the other."""
+class _Frame:
+    """One pass over the document: a section's name, then its records, one after the other."""
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._bytes = _Bytes(source)
-        self._tokens = ijson.basic_parse(self._bytes, buf_size=1 << 16)
-        self._session: dict[str, Any] | None = None
-        self._contexts: Any = None
-        self.version: object = None
+    def __init__(self, pieces: _Pieces) -> None:
+        self._pieces = pieces
+        self._session = b""
+        self._contexts = b"null"
+        self._line = 0
 
     def records(self) -> Iterator[Placed]:
-        if next(self._tokens)[0] != "start_map":
-            raise not_an_export("It is JSON, but not one document of ours.")
-        for token, name in self._tokens:
-            if token == "end_map":  # noqa: S105
-                break
-            yield from self._section(name)
-        for _ in self._tokens:
-            pass  # what is left would be an error
+        pieces = self._pieces
+        pieces.take(b"{")
+        self._begin(self._name())
+        while pieces.take(b",", b"}") == b",":
+            yield from self._section(self._name())
+        if pieces.mark():
+            raise damaged(pieces.line, "something follows the end of the document; a file holds one session.")
+
+    def _name(self) -> str:
+        if self._pieces.mark() != b'"':
+            self._pieces.fail()
+        name = self._pieces.value()
+        self._pieces.take(b":")
+        return name[1:-1].decode("utf-8", "replace")
+
+    def _begin(self, name: str) -> None:
+        if name != "format_version":
+            raise not_an_export("It is JSON, but does not begin with its format_version.")
+        try:
+            version = msgspec.json.decode(self._pieces.value(), type=int)
+        except msgspec.DecodeError:
+            version = 0
+        refuse_newer(version)
+        if version < 1:
+            raise not_an_export("Its format_version is none.")
+        self._pieces.known = True
 
     def _section(self, name: str) -> Iterator[Placed]:
-        if not self.version:
-            self._begin(name)
-        elif name in SECTIONS:
+        if name in SECTIONS:
             yield from self._head()
-            for element in self._elements():
-                yield self._record(SECTIONS[name], element)
+            for record in self._elements():
+                yield self._record(b'"type":"%b"' % SECTIONS[name].encode(), record)
         elif name in _PASSED_OVER:
             for _ in self._elements():
                 pass
         elif name == "session":
-            self._session = self._mapping(self._value())
+            self._session = self._pieces.value()
+            self._line = self._pieces.line
         elif name == "contexts":
-            self._contexts = self._value()
+            self._contexts = self._pieces.value()
+            self._line = self._pieces.line
         elif name == "end":
             yield from self._head()
-            yield self._record("end", self._value())
+            yield self._record(b'"type":"end"', self._pieces.value())
         else:
-            raise damaged(self._source.line, f"an export has no {name[:40]!r}.")
-
-    def _begin(self, name: str) -> None:
-        self.version = self._value() if name == "format_version" else None
-        if type(self.version) is not int or self.version < 1:
-            self.version = None
-            raise not_an_export("It is JSON, but does not begin with its format_version.")
-        refuse_newer(self.version)
+            raise damaged(self._pieces.line, f"an export has no {name[:40]!r}.")
 
     def _head(self) -> Iterator[Placed]:
         """Yield the session, once all that it consists of was read."""
-        if self._session is not None:
-            facts = {"type": "session", "format_version": self.version} | self._session
-            self._session = None
-            yield self._record(None, facts | {"contexts": self._contexts})
+        if self._session:
+            begins = b'"type":"session","format_version":1,"contexts":' + self._contexts
+            yield self._record(begins, self._session, self._line)
+            self._session = b""
 
-    def _record(self, kind: str | None, element: Any) -> Placed:
-        line = self._source.line
-        named = {"type": kind} if kind else {}
-        try:
-            data = encode(named | self._mapping(element))
-        except Invalid as error:
-            raise damaged(line, error.message) from error
-        return record_of(data, line)
-
-    def _mapping(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise damaged(self._source.line, "a record is a JSON object, and this is none.")
-        return value
-
-    def _elements(self) -> Iterator[Any]:
+    def _elements(self) -> Iterator[bytes]:
         """Yield the elements of an array one by one; none of those before is kept."""
-        if next(self._tokens)[0] != "start_array":
-            raise damaged(self._source.line, "here an export has an array.")
-        for token, value in self._tokens:
-            if token == "end_array":  # noqa: S105 (a token of JSON)
+        pieces = self._pieces
+        if pieces.mark() != b"[":
+            raise damaged(pieces.line, "here an export has an array.")
+        pieces.take(b"[")
+        if pieces.mark() == b"]":
+            pieces.take(b"]")
+            return
+        while True:
+            yield pieces.value()
+            if pieces.take(b",", b"]") == b"]":
                 return
-            yield self._built(token, value)
 
-    def _value(self) -> Any:
-        return self._built(*next(self._tokens))
-
-    def _built(self, token: str, value: Any) -> Any:
-        """Return the value that begins with `token`, read to its end."""
-        built = _begun(token, value)
-        above: list[tuple[Any, str]] = []
-        here, key = built, ""
-        while isinstance(here, dict | list):
-            token, value = next(self._tokens)
-            if token == "map_key":  # noqa: S105
-                key = value
-            elif token in _ENDS:
-                if not above:
-                    break
-                here, key = above.pop()
-            else:
-                new = _begun(token, value)
-                if isinstance(here, dict):
-                    here[key] = new
-                else:
-                    here.append(new)
-                if isinstance(new, dict | list):
-                    above.append((here, key))
-                    here = new
-            if len(above) > _DEEPEST:
-                raise damaged(self._source.line, "it is nested too deep.")
-        self._bytes.given = 0
-        return built
-
-
-def _begun(token: str, value: Any) -> Any:
-    match token:
-        case "start_map":
-            return {}
-        case "start_array":
-            return []
-        case "number" if isinstance(value, Decimal):
-            return float(value)
-        case _:
-            return value
+    def _record(self, begins: bytes, record: bytes, line: int | None = None) -> Placed:
+        line = line or self._pieces.line
+        if not record.startswith(b"{"):
+            raise damaged(line, "a record is a JSON object, and this is none.")
+        return record_of(b"{" + begins + b"," + record[1:], line)

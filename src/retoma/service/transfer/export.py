@@ -29,11 +29,14 @@ def export(store: Store, who: Principal, session: str, format: Format) -> Genera
         )
     outgoing = Outgoing(store, who, session, whole=format in _WHOLE)
     writer: Callable[[Outgoing], Iterator[bytes]] = import_module(f"retoma.service.transfer.{format}").write
-    return _closing(outgoing, writer(outgoing))
+    pieces = _closing(outgoing, writer(outgoing))
+    next(pieces)  # begun, so that it closes what it holds also when nobody reads it
+    return pieces
 
 
 def _closing(outgoing: Outgoing, pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
     try:
+        yield b""
         yield from pieces
     finally:
         outgoing.close()

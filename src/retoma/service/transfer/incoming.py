@@ -14,10 +14,10 @@ from retoma.model.ids import SessionId, SessionKey, session_id
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession, checked
 from retoma.model.times import DAY
-from retoma.model.transfer import EndRecord, EventRecord, FlowRecord, SessionRecord, StateRecord, VisitsRecord
+from retoma.model.transfer import SessionRecord, StateRecord, VisitsRecord
 from retoma.service import sessions
 from retoma.service.access import fence, head_of
-from retoma.service.transfer.proof import Proof
+from retoma.service.transfer.proof import Aside, Proof
 from retoma.service.transfer.reading import Placed, damaged, records
 from retoma.stores.api import Known, Store, Transaction
 
@@ -85,10 +85,13 @@ class _Import:
         proof = Proof(first, line)
         self._sweep()
         plan = self._store.write(lambda tx: self._begin(tx, first, wanted))
+        proved = proof.rest(found)
         if isinstance(plan, Imported):
+            for _ in proved:
+                pass  # read to its end all the same: who imports a copy wants to know that it is whole
             return plan
         try:
-            batch = self._fill(plan, proof, found)
+            batch = self._fill(plan, proved)
             return self._store.write(lambda tx: self._show(tx, plan, proof, batch))
         except (Unavailable, Busy):
             raise  # what is there is sound: the same file goes on from it
@@ -167,33 +170,19 @@ class _Import:
 
     # What comes in
 
-    def _fill(self, plan: _Plan, proof: Proof, found: Iterator[Placed]) -> _Batch:
+    def _fill(self, plan: _Plan, proved: Iterator[Event | Aside]) -> _Batch:
         """Write what comes in, but for the last batch, which goes with the transaction that shows the session."""
         batch = _Batch()
-        ended = aside = False
-        line = 0
-        for record, line in found:
-            if ended or isinstance(record, SessionRecord):
-                raise damaged(line, "something follows the end of the session; a file holds one.")
-            if isinstance(record, EventRecord):
-                if aside:
-                    raise damaged(line, f"event {record.seq:,} is out of its place.", seq=record.seq)
-                event = proof.event(record, line)
-                _same_past(plan, event)
-                if event.seq > plan.written:
-                    batch.event(event)
-            elif isinstance(record, EndRecord):
-                proof.end(record, line)
-                ended = True
-            else:
-                aside = True
-                proof.aside(record, line)
-                batch.aside(record)
+        for one in proved:
+            if not isinstance(one, Event):
+                batch.aside(one)
+            elif plan.here is not None and one.seq == plan.here.seq and one.hash != plan.here.hash:
+                raise _diverged(plan.here.id, f"event {one.seq:,} is another one here")
+            elif one.seq > plan.written:
+                batch.event(one)
             if batch.full:
                 self._store.write(self._writing(plan, batch))
                 batch = _Batch()
-        if not ended:
-            raise damaged(line, "the file ends after it, before the session does: it was cut off.")
         return batch
 
     def _writing(self, plan: _Plan, batch: _Batch) -> Callable[[Transaction], None]:
@@ -282,7 +271,7 @@ class _Batch:
         self._rows += 1
         self._bytes += len(event.data or b"")
 
-    def aside(self, record: StateRecord | VisitsRecord | FlowRecord) -> None:
+    def aside(self, record: Aside) -> None:
         """Take a record of state or history; the flow's files are written when the session is shown."""
         if isinstance(record, StateRecord):
             value = encode(record.value)
@@ -318,11 +307,6 @@ def _plausible(session: SessionRecord, line: int) -> None:
     )
     if checked(new) != new:
         raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")
-
-
-def _same_past(plan: _Plan, event: Event) -> None:
-    if plan.here is not None and event.seq == plan.here.seq and event.hash != plan.here.hash:
-        raise _diverged(plan.here.id, f"event {event.seq:,} is another one here")
 
 
 def _diverged(session: str, how: str) -> Conflict:

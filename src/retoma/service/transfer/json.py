@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 import msgspec
-from msgspec import UNSET, Raw
 
-from retoma.errors import Invalid
-from retoma.model.codec import decode, encode
+from retoma.model.codec import encode
 from retoma.model.event import Event
 from retoma.model.message import Message
 from retoma.model.transfer import (
     FORMAT_VERSION,
-    EventRecord,
     encoded,
-    event_record,
 )
 from retoma.model.views import message_view
+from retoma.service.transfer.jsonl import record_of
 from retoma.service.transfer.outgoing import Outgoing
 
 SECTIONS = {"events": "event", "state": "state", "visits": "visits", "flow": "flow"}
@@ -58,24 +55,7 @@ def _message(message: Message) -> bytes:
 
 
 def _event(event: Event) -> bytes:
-    return _untyped(encoded(_record(event)), "event")
-
-
-def _record(event: Event) -> EventRecord:
-    data = event.data
-    if data is None:
-        return event_record(event, UNSET)
-    if _same_again(data):
-        return event_record(event, Raw(data))
-    return event_record(event, UNSET, data.decode())
-
-
-def _same_again(data: bytes) -> bool:
-    """Return whether a reader who parses `data` and writes it again has the same bytes; then the digest still holds."""
-    try:
-        return encode(decode(data)) == data
-    except Invalid:
-        return False
+    return _untyped(encoded(record_of(event)), "event")
 
 
 def _typed(kind: str) -> bytes:

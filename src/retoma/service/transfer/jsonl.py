@@ -15,13 +15,14 @@ def write(session: Outgoing) -> Iterator[bytes]:
     """Yield the lines, a page of them at a time."""
     yield encoded(session.record) + b"\n"
     for page in session.pages():
-        yield b"".join([encoded(_record(event)) + b"\n" for event in page])
+        yield b"".join([encoded(record_of(event)) + b"\n" for event in page])
     for line in session.aside():
         yield line + b"\n"
     yield encoded(session.end()) + b"\n"
 
 
-def _record(event: Event) -> EventRecord:
+def record_of(event: Event) -> EventRecord:
+    """Return the record of an event, its data as it was written."""
     data = event.data
     if data is None:
         return event_record(event, UNSET)

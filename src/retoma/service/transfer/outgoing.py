@@ -52,7 +52,11 @@ class Outgoing:
         self._records = blake3()
         self.record: SessionRecord
         self._key: SessionKey
-        store.read(lambda tx: self._look(tx, who, session, whole=whole))
+        try:
+            store.read(lambda tx: self._look(tx, who, session, whole=whole))
+        except BaseException:
+            self.close()
+            raise
         self._firsts = [epoch.first_seq for epoch in self.record.epochs]
 
     def pages(self) -> Iterator[list[Event]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import TypeAlias
 
 import msgspec
 from blake3 import blake3
@@ -21,7 +23,9 @@ from retoma.model.transfer import (
     VisitsRecord,
     encoded,
 )
-from retoma.service.transfer.reading import damaged
+from retoma.service.transfer.reading import Placed, damaged
+
+Aside: TypeAlias = StateRecord | VisitsRecord | FlowRecord
 
 MOST_FLOW_BYTES = 64 << 20
 
@@ -45,6 +49,27 @@ class Proof:
         if session.head.seq < self.seq or not _ascending(session):
             raise damaged(line, "its epochs or its journal end before they begin.")
 
+    def rest(self, found: Iterator[Placed]) -> Iterator[Event | Aside]:
+        """Yield what follows the session, each proved, up to the end, and that after it nothing comes."""
+        ended = aside = False
+        line = 0
+        for record, line in found:
+            if ended or isinstance(record, SessionRecord):
+                raise damaged(line, "something follows the end of the session; a file holds one.")
+            if isinstance(record, EventRecord):
+                if aside:
+                    raise damaged(line, f"event {record.seq:,} is out of its place.", seq=record.seq)
+                yield self.event(record, line)
+            elif isinstance(record, EndRecord):
+                self.end(record, line)
+                ended = True
+            else:
+                aside = True
+                self.aside(record, line)
+                yield record
+        if not ended:
+            raise damaged(line, "the file ends after it, before the session does: it was cut off.")
+
     def event(self, record: EventRecord, line: int) -> Event:
         """Return the event, proved to be the next one."""
         if record.seq != self.seq + 1:
@@ -66,7 +91,7 @@ class Proof:
             self._messages += 1
         return event
 
-    def aside(self, record: StateRecord | VisitsRecord | FlowRecord, line: int) -> None:
+    def aside(self, record: Aside, line: int) -> None:
         """Take a record of state, history or flow."""
         self.journal(line)
         self._records.update(encoded(record))

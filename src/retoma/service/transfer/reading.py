@@ -100,6 +100,11 @@ def damaged(line: int, what: str, **facts: object) -> Integrity:
     return Integrity(f"Line {line:,}: {what}", code="damaged_export", hint=_HINT, line=line, **facts)
 
 
+def cut_off(line: int) -> Integrity:
+    """Return the error for a file that ends too early."""
+    return damaged(line, "it is cut off: the file ends in the middle of it.")
+
+
 def record_of(data: bytes, line: int) -> Placed:
     """Return the record that `data` says. Raises Integrity."""
     try:
@@ -125,7 +130,7 @@ def _lines(source: Source) -> Iterator[Placed]:
         except RetomaError:
             if line.endswith(b"\n"):
                 raise
-            raise damaged(source.line, "it is cut off: the file ends in the middle of it.") from None
+            raise cut_off(source.line) from None
         yield placed
 
 
