@@ -12,19 +12,31 @@ __all__ = ["main"]
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run `args` (the process's own, if none is given) and return the exit status; nothing is raised."""
+    _open_closed_streams()
     if isinstance(sys.stdout, TextIOWrapper):
         # What a terminal's encoding lacks is written as its escape, rather than ending the command.
         sys.stdout.reconfigure(errors="backslashreplace")
+    status = 0
     try:
         status = _run(sys.argv[1:] if args is None else args)
         _flush()
     except BrokenPipeError:
         # Whoever read the output has read enough.
         _stop_output()
-        return 0
     except (Exception, KeyboardInterrupt) as error:
         return _reported(error)
     return status
+
+
+def _open_closed_streams() -> None:
+    """Lead a standard stream that the caller closed to nowhere: the next file opened would take its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
 def _run(args: Sequence[str]) -> int:

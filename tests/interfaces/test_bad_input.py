@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -138,6 +139,21 @@ def test_input_that_is_not_utf8(retoma):
     assert at(retoma) == "roads"
 
 
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ("{", "--context: This is not JSON: "),
+        ("[]", "--context is not a JSON object."),
+        ("@nosuch.json", "The context file 'nosuch.json' cannot be read: No such file or directory."),
+        ("@", "The context file '' cannot be read: Is a directory."),
+    ],
+)
+def test_a_context_that_cannot_be(retoma, context, said):
+    done = retoma("run", TOUR, "--headless", "--context", context)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr and "For example --context" in done.stderr
+
+
 def test_five_megabytes_on_a_line(retoma):
     line = b"x" * (5 << 20)
     for args in (("--headless",), ("--json",)):
@@ -157,3 +173,60 @@ def test_five_megabytes_on_a_line(retoma):
 
 def at(retoma) -> str:
     return msgspec.json.decode(retoma("session", "inspect", "s").stdout)["current_node"]
+
+
+@pytest.mark.parametrize(
+    ("closed", "status"), [("<&-", 3), (">&-", 3), ("2>&-", 3), ("<&- >&- 2>&-", 3), (">&- </dev/null", 3)]
+)
+def test_a_standard_stream_that_is_closed(store, closed, status):
+    command = f"{sys.executable} -m retoma --store {store} run {TOUR} --session s {closed}"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], input="Ana\n", capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "defect" in done.stderr) == (status, False), done.stderr
+
+
+def test_words_and_names_that_are_not_utf8(retoma, store, monkeypatch):
+    bad = os.fsdecode(b"a\xff")
+    for args in (
+        ("session", "show", bad),
+        ("session", "create", "--title", bad),
+        ("run", TOUR, "--context", f'{{"a": "{bad}"}}'),
+        ("--store", bad, "session", "ls"),
+    ):
+        done = retoma(*args)
+        assert done.returncode == 2
+        assert r"a\xff" in done.stderr and "not UTF-8" in done.stderr
+    monkeypatch.setenv("RETOMA_STORE", bad)
+    done = subprocess.run([sys.executable, "-m", "retoma", "session", "ls"], capture_output=True, check=False)
+    assert (done.returncode, b"not UTF-8" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_user_or_a_directory_whose_name_is_not_utf8(retoma, store, monkeypatch):
+    bad = os.fsdecode(b"a\xff")
+    monkeypatch.setenv("LOGNAME", bad)
+    assert retoma("session", "create", "s").returncode == 0
+    place = store.parent / bad
+    (place / ".retoma").mkdir(parents=True)
+    (place / "start.md").write_text("Hi\n")
+    monkeypatch.chdir(place)
+    assert "is not UTF-8" in retoma("run", ".", "--headless").stderr
+    done = subprocess.run([sys.executable, "-m", "retoma", "session", "ls"], capture_output=True, check=False)
+    assert (done.returncode, b"is not UTF-8" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_run_whose_output_is_no_longer_read_is_not_finished(store):
+    """`retoma run … | head -1` in a script under pipefail must not look like a flow that came to its end."""
+    for form in ("--headless", "--json"):
+        reader, writer = os.pipe()
+        os.close(reader)
+        run = ("run", TOUR, "--session", form[2:], form)
+        done = subprocess.run(
+            [sys.executable, "-m", "retoma", "--store", str(store), *run],
+            input=b"Ana\n",
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        os.close(writer)
+        assert (done.returncode, b"defect" in done.stderr) == (3, False), done.stderr

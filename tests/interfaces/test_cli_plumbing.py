@@ -211,6 +211,14 @@ def test_init_makes_a_private_directory_once(
     assert made == [str(directory)] * 2
 
 
+def test_init_says_which_store_holds_when_it_is_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RETOMA_STORE", "elsewhere")
+    assert main(["init"]) == 0
+    assert capsys.readouterr().err == "RETOMA_STORE names another store: verbs use that one while it does.\n"
+
+
 def test_init_hides_nothing_of_a_directory_that_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

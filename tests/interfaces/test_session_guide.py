@@ -23,7 +23,37 @@ def test_a_session_is_made_and_taken_up_where_it_stopped(retoma):
     assert "That is the tour, Ana." in second.stdout
     third = retoma("run", TOUR, "--session", "my-experiment", "--headless")
     assert third.returncode == 0
-    assert "ended before" in third.stderr
+    assert "ended before, at 'end' node. Begin anew with --fresh." in third.stderr
+    assert third.stdout == second.stdout[second.stdout.index("That is the tour") :]
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "said"),
+    [
+        (("end", "s"), 0, ">>> Session 's' ended before, at 'roads' node. Begin anew with --fresh.\n"),
+        (
+            ("fail", "s", "--reason", "broke"),
+            1,
+            """>>> Session 's' failed before, at 'roads' node. Begin anew with --fresh.
+>>> Failed at 'roads' node: broke
+""",
+        ),
+    ],
+)
+def test_a_session_ended_in_the_middle_shows_where_it_stood(retoma, args, status, said):
+    retoma("run", TOUR, "--session", "s", "--headless", input="Ana\n")
+    retoma("session", *args)
+    again = retoma("run", TOUR, "--session", "s", "--headless", input="1\n")
+    assert (again.returncode, again.stderr) == (status, said)
+    assert again.stdout.startswith("Hello Ana!")
+
+
+def test_a_session_that_ended_without_a_flow_says_so(retoma):
+    retoma("session", "create", "s")
+    retoma("session", "end", "s")
+    again = retoma("run", TOUR, "--session", "s", "--headless")
+    assert (again.returncode, again.stdout) == (0, "")
+    assert again.stderr == ">>> Session 's' ended before, with no flow in it. Begin anew with --fresh.\n"
 
 
 def test_ls_names_the_active_sessions(retoma):
@@ -33,6 +63,27 @@ def test_ls_names_the_active_sessions(retoma):
     lines = retoma("session", "ls").stdout.splitlines()
     assert lines[0] == "Active Sessions:"
     assert [line.split()[:2] for line in lines[1:]] == [["-", "my-experiment"], ["-", "dev-test-01"]]
+
+
+def test_ls_counts(retoma):
+    retoma("session", "create", "a")
+    retoma("session", "create", "b")
+    assert retoma("session", "ls", "--total").stderr == "2 of 2.\n"
+    assert retoma("session", "ls", "--limit", "1").stderr.startswith("1 of 2. More: --all, or --cursor ")
+
+
+def test_nothing_to_read_says_of_what(retoma):
+    retoma("run", TOUR, "--session", "s", "--headless")
+    assert (
+        retoma("session", "read", "s", "--since", "99").stderr == "Nothing was said in 's' after event 99.\n"
+    )
+    assert retoma("session", "log", "s", "--type", "messag").stderr == "No event of type messag in 's'.\n"
+
+
+def test_a_session_does_not_fail_without_a_reason(retoma):
+    retoma("session", "create", "s")
+    assert retoma("session", "fail", "s", "--reason", " ").returncode == 2
+    assert '"status": "active"' in retoma("session", "inspect", "s").stdout
 
 
 def test_a_session_past_its_time_is_shown_as_expired(retoma):

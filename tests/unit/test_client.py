@@ -81,6 +81,8 @@ def test_generated_ids_are_readable_and_differ(client):
     ids = {client.create(NewSession(title="Broken pager in the importer!")) for _ in range(20)}
     assert len(ids) == 20
     assert all(id.startswith("broken-pager-in-the-importer-") for id in ids)
+    assert client.create(NewSession(title="Ações da sessão")).startswith("acoes-da-sessao-")
+    assert client.create(NewSession(title="世界")).startswith("session-")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from retoma.model.lease import LEASE_TTL_MS, Holder
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
+from retoma.service import sessions
 from retoma.service.sessions import Limits
 from retoma.stores.conformance import Clock
 
@@ -61,7 +62,8 @@ def test_a_finished_session_says_so_and_fresh_begins_an_epoch(client, flow):
         drive.send("green")
     with client.drive(request) as over:
         assert over.over
-        assert over.position.node == "end"
+        assert (over.final, over.position.node) == ("completed", "end")
+        assert [visit.content for visit in over.shown] == ["Bye Ana, green."]
     with client.drive(msgspec.structs.replace(request, fresh=True)) as fresh:
         assert fresh.history == ["start"]
         assert fresh.position.context == {}
@@ -70,6 +72,48 @@ def test_a_finished_session_says_so_and_fresh_begins_an_epoch(client, flow):
     said = [message.text for message in client.messages("s", epochs=True)]
     assert said[:5] == ["Who?", "Ana", "Hello Ana, which colour?", "green", "Bye Ana, green."]
     assert [message.text for message in client.messages("s")] == ["Who?"]
+
+
+NEEDS = "---\nrequired_context: [user]\nwait: true\n---\nHello {{ .user }}\n"
+
+
+def test_a_flow_that_cannot_begin_changes_no_session(client, flow, make_flow):
+    needs = make_flow(name="needs", start=NEEDS)
+    request = Request(directory=flow, session="s")
+    with client.drive(request) as drive:
+        drive.send("Ana")
+        drive.send("green")
+    client.create(NewSession(id="empty"))
+    before = client.get("s"), client.get("empty")
+    for session, fresh in (("s", True), ("empty", False), ("new", False)):
+        with client.drive(Request(directory=needs, session=session, fresh=fresh)) as drive:
+            assert "needs 'user'" in drive.failure
+    assert (client.get("s"), client.get("empty"), client.get("new")) == (*before, None)
+
+
+def test_a_context_that_is_too_large_changes_no_session(client, flow):
+    large = {"a": "x" * (1 << 20)}
+    with client.drive(Request(directory=flow, session="s")):
+        pass
+    before = client.get("s")
+    for session, fresh in (("s", True), ("new", False)):
+        with pytest.raises(Invalid, match="one step of a flow may have"):
+            client.drive(Request(directory=flow, session=session, fresh=fresh, context=large))
+    assert (client.get("s"), client.get("new")) == (before, None)
+
+
+def test_two_that_begin_one_new_session_at_once_are_told_of_each_other(client, flow, monkeypatch):
+    request = Request(directory=flow, session="s")
+    with elsewhere(client, request, pid=42):
+        look, seen = sessions.get, []
+
+        def first_nothing(tx, who, session):
+            seen.append(session)
+            return look(tx, who, session) if len(seen) > 1 else None
+
+        monkeypatch.setattr(sessions, "get", first_nothing)
+        with pytest.raises(Busy, match="process 42"):
+            client.drive(request)
 
 
 def test_a_second_driver_is_told_who_holds_it(client, flow):
@@ -194,7 +238,8 @@ def test_an_edited_text_is_shown_and_a_node_that_is_gone_leads_back(client, flow
 
 
 def test_a_loop_that_never_asks_fails_and_says_where(client, make_flow):
-    flow = make_flow(start="---\nto: other\n---\nA\n", other="---\nto: start\n---\nB\n")
+    always = "---\ntransitions: [{to: other, condition: input == ''}]\n---\nA\n"
+    flow = make_flow(start=always, other="---\nto: start\n---\nB\n")
     with client.drive(Request(directory=flow, session="s")) as drive:
         assert "without waiting" in drive.failure
     assert client.get("s").status == "failed"

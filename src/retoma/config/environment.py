@@ -59,7 +59,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     columns = read.get("COLUMNS", "")
     return Environment(
         home=Path(read.get("HOME") or Path.home()),
-        user=read.get("LOGNAME") or read.get("USER") or _account(),
+        user=_text(read.get("LOGNAME") or read.get("USER") or _account()),
         debug=read.get("RETOMA_DEBUG", "") not in ("", "0"),
         no_color=bool(read.get("NO_COLOR")) or read.get("TERM") == "dumb",
         session=read.get("RETOMA_SESSION") or None,
@@ -89,6 +89,10 @@ def _account() -> str:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         return str(os.geteuid())
+
+
+def _text(value: str) -> str:
+    return value.encode(errors="replace").decode()
 
 
 def _absolute(value: str | None) -> Path | None:

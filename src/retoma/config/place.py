@@ -9,6 +9,7 @@ import msgspec
 
 from retoma.config.trust import check_trust
 from retoma.errors import Invalid
+from retoma.model.utf8 import unreadable
 
 __all__ = ["DATABASE", "DIRECTORY", "StorePlace", "found_place", "named_place"]
 
@@ -78,6 +79,12 @@ def found_place(*, cwd: Path, data_directory: Path) -> StorePlace:
 
 
 def _sqlite(path: Path, *, source: str, given: bool) -> StorePlace:
+    if bad := unreadable(str(path)):
+        raise Invalid(
+            f"The store's place '{bad}' is not UTF-8.",
+            code="bad_store",
+            hint="Name another one: --store PATH.",
+        )
     return StorePlace(kind="sqlite", path=path, url=f"sqlite:///{path}", given=given, source=source)
 
 

@@ -92,7 +92,12 @@ class _Walk:
                 self._entry(entry, below / entry.name)
 
     def _entry(self, entry: os.DirEntry[str], below: PurePosixPath) -> None:
-        is_directory = entry.is_dir()
+        try:
+            is_directory = entry.is_dir()
+        except OSError as error:
+            if _defines(below):
+                self._problem(str(below), f"This link cannot be followed: {error.strerror}.", "Remove it.")
+            return
         if not is_directory and not _defines(below):
             return
         if entry.is_symlink() and not self._inside(entry, str(below), is_directory):
@@ -127,6 +132,9 @@ class _Walk:
         return True
 
     def _file(self, entry: os.DirEntry[str], below: str) -> None:
+        if any(letter < " " for letter in below):
+            self._problem(ascii(below), "The name of this file holds a control character.", "Rename it.")
+            return
         try:
             below.encode()
             with Path(entry.path).open("rb") as file:
@@ -162,12 +170,7 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
     aliases = _aliases(nodes, found)
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
     if not entry:
-        tried = ", ".join((*ENTRY_NAMES, name))
-        found.append(
-            Problem(
-                ".", 1, "error", "There is no entry node.", f"Add one of: {tried} (for example start.md)."
-            )
-        )
+        found.append(Problem(".", 1, "error", "There is no entry node.", _entry_hint(name, nodes)))
     flow = Flow(
         name=name,
         entry=entry,
@@ -181,6 +184,14 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
     if any(one.level == "error" for one in found):
         raise refusal(name, [*(one for one in found if one.level == "error"), *examine(flow, broken=broken)])
     return flow
+
+
+def _entry_hint(name: str, nodes: Mapping[str, Node]) -> str:
+    tried = (*ENTRY_NAMES, name)
+    meant = next((node for node in nodes.values() if node.id.lower() in tried), None)
+    if meant is not None:
+        return f"Rename {meant.file} to {meant.file.lower()}."
+    return f"Add one of: {', '.join(tried)} (for example start.md)."
 
 
 def _add(nodes: dict[str, Node], broken: set[str], path: str, data: bytes, found: list[Problem]) -> None:
@@ -234,7 +245,11 @@ def _text(data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise TreeError("This file is not UTF-8.", line, "Save it as UTF-8.") from error
-    return text.replace("\r\n", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise TreeError("This file holds a NUL, so it is no text.", line, "Give it another extension.")
+    return text
 
 
 def _front_matter(text: str) -> tuple[str, str, int]:

@@ -72,13 +72,23 @@ def read(text: str, *, first_line: int = 1) -> Tree | None:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = first_line + (mark.line if mark else 0)
-        raise TreeError(f"This does not read as YAML: {error.problem or error.context}.", line) from error
+        at = mark.line if mark else 0
+        problem = error.problem or error.context or ""
+        hint = _hint(problem, text.split("\n")[at : at + 1])
+        raise TreeError(f"This does not read as YAML: {problem}.", first_line + at, hint) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise TreeError(
             "This does not read as YAML: it holds a character that YAML refuses.", first_line
         ) from error
     return builder.root
+
+
+def _hint(problem: str, lines: list[str]) -> str:
+    if any("\t" in line[: len(line) - len(line.lstrip())] for line in lines):
+        return "Indent with spaces, not with tabs."
+    if problem.startswith("mapping values"):
+        return "Put a text that holds ': ' in quotes."
+    return "Look at the quotes, brackets and indentation here and just above."
 
 
 def plain(tree: Tree) -> Json:

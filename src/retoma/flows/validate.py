@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 from retoma.errors import Invalid
 from retoma.flows import answer, condition, template
-from retoma.flows.model import Flow, Node, Option, Problem
+from retoma.flows.model import Flow, Level, Node, Option, Problem
 
 _REASONS = {
     "do": "calls a tool",
@@ -51,8 +51,9 @@ def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
         yield from _templates(node, known)
         yield from _shape(node, flow.entry)
     if not broken and flow.entry:
-        yield from _unreachable(flow)
-        yield from _endless(flow)
+        reached = _reached(flow)
+        yield from _unreachable(flow, reached)
+        yield from _endless(flow, reached)
 
 
 def _targets(flow: Flow, node: Node, broken: Collection[str]) -> Iterator[Problem]:
@@ -69,7 +70,8 @@ def _targets(flow: Flow, node: Node, broken: Collection[str]) -> Iterator[Proble
 
 def _unsupported(node: Node) -> Iterator[Problem]:
     for key in node.unsupported:
-        message = f"The node {node.id!r} {_REASONS[key]}: this version does not run tools yet."
+        what = "agents" if key == "agent" else "tools"
+        message = f"The node {node.id!r} {_REASONS[key]}: this version does not run {what} yet."
         yield Problem(
             node.file, node.line(key), "error", message, f"Take {key!r} out, or wait for a later version."
         )
@@ -88,6 +90,7 @@ def _templates(node: Node, known: set[str]) -> Iterator[Problem]:
     texts = [(node.content, node.content_line)]
     texts += [(option.text, option.line) for option in node.options]
     texts += [(text, node.line("input_options")) for text in node.input_options]
+    texts.append((node.input_default or "", node.line("input_default")))
     texts += [(one.text, one.line) for wordings in node.messages.values() for one in wordings]
     for text, line in texts:
         yield from _tried(node, line, template.check, text)
@@ -178,7 +181,7 @@ def _default(node: Node) -> Iterator[Problem]:
         )
 
 
-def _unreachable(flow: Flow) -> Iterator[Problem]:
+def _reached(flow: Flow) -> set[str]:
     seen: set[str] = set()
     todo = [flow.entry, flow.default_error]
     while todo:
@@ -186,15 +189,22 @@ def _unreachable(flow: Flow) -> Iterator[Problem]:
         if node_id and node_id not in seen:
             seen.add(node_id)
             todo += [flow.resolve(target) or "" for _, target, _ in flow.nodes[node_id].targets()]
+    return seen
+
+
+def _unreachable(flow: Flow, reached: Collection[str]) -> Iterator[Problem]:
     for node in flow.nodes.values():
-        if node.id not in seen:
+        if node.id not in reached:
             yield Problem(
                 node.file, 1, "warning", f"Nothing leads to {node.id!r}.", "Link it from another node."
             )
 
 
-def _endless(flow: Flow) -> Iterator[Problem]:
-    """Warn of a circle of nodes that neither wait nor choose: once in it, a flow never comes out."""
+def _endless(flow: Flow, reached: Collection[str]) -> Iterator[Problem]:
+    """Refuse a circle of nodes that neither wait nor choose: once in it, a flow never comes out.
+
+    Warn where a condition may still break it, or nothing leads to it.
+    """
     done: set[str] = set()
     for start in flow.nodes.values():
         path: dict[str, None] = {}
@@ -205,9 +215,15 @@ def _endless(flow: Flow) -> Iterator[Problem]:
         done |= path.keys()
         if node is not None and node.id in path:
             names = list(path)
-            round_trip = " → ".join([*names[names.index(node.id) :], node.id])
-            message = f"This circle never waits: {round_trip}."
-            yield Problem(node.file, node.line("to"), "warning", message, "Let one of its nodes wait.")
+            circle = names[names.index(node.id) :]
+            certain = node.id in reached and all(_always_leads_on(flow.nodes[name]) for name in circle)
+            message = f"This circle never waits: {' → '.join([*circle, node.id])}."
+            level: Level = "error" if certain else "warning"
+            yield Problem(node.file, node.line("to"), level, message, "Let one of its nodes wait.")
+
+
+def _always_leads_on(node: Node) -> bool:
+    return bool(node.to) or any(not way.condition and not way.text for way in node.transitions)
 
 
 def _only_way(flow: Flow, node: Node) -> Node | None:

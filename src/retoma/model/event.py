@@ -79,8 +79,10 @@ class Event(msgspec.Struct, frozen=True):
 def new_event(kind: str, data: bytes, cause: int | None = None) -> NewEvent:
     """Return an event of `kind`. Raises Invalid when its data is larger than an event may be."""
     if len(data) > MAX_DATA_BYTES:
+        noun = kind.partition(".")[0]
+        what = {"flow": "step of a flow", "session": "change of a session"}.get(noun, noun)
         raise Invalid(
-            f"That is {len(data):,} bytes; one {kind.partition('.')[0]} may have {MAX_DATA_BYTES:,} (1 MiB).",
+            f"That is {len(data):,} bytes; one {what} may have {MAX_DATA_BYTES:,} (1 MiB).",
             code="too_large",
             hint="Nothing of it was kept. Send it in smaller parts.",
             size_bytes=len(data),

@@ -52,7 +52,10 @@ def _shown(text: str) -> str:
 
 def generated_id(base: str, random: Callable[[int], bytes]) -> SessionId:
     """Return a readable id: a slug of `base` (a title, flow or agent) and six random characters."""
-    slug = _NOT_SLUG.sub("-", base.lower()).strip("-")[:40].strip("-") or "session"
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKD", base).encode("ascii", "ignore").decode()
+    slug = _NOT_SLUG.sub("-", plain.lower()).strip("-")[:40].strip("-") or "session"
     return SessionId(f"{slug}-{''.join(_ALPHABET[b % len(_ALPHABET)] for b in random(6))}")
 
 

@@ -10,17 +10,18 @@ from typing import Self
 import msgspec
 
 from retoma import flows
-from retoma.errors import Invalid, NotFound, Refused
+from retoma.errors import Conflict, Invalid, NotFound, Refused
 from retoma.flows import Flow
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import Position, Prompt, Step, Visit
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.lease import Holder
 from retoma.model.principal import Principal
-from retoma.model.session import FINAL, NewSession
+from retoma.model.session import FINAL, NewSession, Status
+from retoma.model.utf8 import unreadable
 from retoma.runtime.lease import Held
 from retoma.service import flows as positions
-from retoma.service import sessions
+from retoma.service import sessions, timeline
 from retoma.stores.api import Store, Transaction
 
 
@@ -39,7 +40,8 @@ class Drive:
     """A flow that runs in a session, held by this process from `open` to `close`.
 
     `shown` is what the last step (or the resume) puts before the person: nodes and their content. `prompt` is there
-    while the flow waits. `notices` are sentences about what was found on opening.
+    while the flow waits. `notices` are sentences about what was found on opening. `final` is the status of a session
+    that had ended before; then `shown` is where it stands, as it was said.
     """
 
     def __init__(
@@ -65,12 +67,14 @@ class Drive:
         self.named = request.session is not None
         self.resumed = False
         self.over = False
+        self.final: Status | None = None
         self.prompt: Prompt | None = None
         self.shown: tuple[Visit, ...] = ()
         self.notices: list[str] = []
         self.failure = ""
         self.position = Position(node=None, status="active", context={})
         self.history: list[str] = []
+        self._path = _absolute(request.directory)
         self.flow = self._load()
         try:
             self._open(holder)
@@ -139,13 +143,14 @@ class Drive:
         named = request.session
         found = self._store.read(lambda tx: sessions.get(tx, self._who, named)) if named else None
         if found is None:
-            self._start_new(holder)
+            if self._can_start():
+                self._start_new(holder)
             return
         self.session = found.id
         self._held = Held(self._store, self._who, self.session, holder)
         if request.fresh:
-            self._reset()
-            self._begin()
+            if self._can_start():
+                self._begin(anew=True)
             return
         snapshot = self._store.read(lambda tx: positions.look(tx, self._who, self.session))
         positions.refuse_other_flow(snapshot.session, self._path, self._version)
@@ -153,30 +158,46 @@ class Drive:
             snapshot = self._resume_suspended()
         self._adopt(snapshot)
         if snapshot.session.status in FINAL:
-            self.over = True
+            self.over, self.final = True, snapshot.session.status
+            self._show_last()
             return
-        if snapshot.session.flow is None:
-            self._begin()
-        else:
+        if snapshot.session.flow is not None:
             self._go_on()
+        elif self._can_start():
+            self._begin()
+
+    def _can_start(self) -> bool:
+        """Return whether the entry node can be entered; if not, nothing is written, and `failure` says why."""
+        first = flows.start(self.flow, self._request.context, locale=self._request.locale)
+        if not first.failure or len(first.visits) > 1:
+            return True
+        self.failure = first.failure
+        self.position = Position(node=self.flow.entry, status="finished", context=dict(self._request.context))
+        return False
 
     def _start_new(self, holder: Holder) -> None:
-        """Make the session only when the flow can start: a context that lacks a key leaves nothing behind."""
-        first = flows.start(self.flow, self._request.context, locale=self._request.locale)
-        if first.failure and len(first.visits) <= 1:
-            self.failure = first.failure
-            self.position = Position(
-                node=self.flow.entry, status="finished", context=dict(self._request.context)
-            )
-            return
+        """Make the session and begin in it; what is too large to begin with leaves no session behind."""
         new = NewSession(id=self._request.session, agent="")
         if self._request.session is None:
             new = msgspec.structs.replace(new, title=self.flow.name)
-        self.session = self._store.write(
-            lambda tx: sessions.create(tx, self._who, new, operation=self._operation(), limits=self._limits)
-        )
+        operation = self._operation()
+        try:
+            self.session = self._store.write(
+                lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
+            )
+        except Conflict as error:
+            if error.code != "id_taken":
+                raise
+            self._open(holder)  # another process made it since we looked
+            return
         self._held = Held(self._store, self._who, self.session, holder)
-        self._begin()
+        try:
+            self._begin()
+        except Invalid:
+            self._store.write(
+                lambda tx: sessions.delete(tx, self._who, self.session, operation=self._operation())
+            )
+            raise
 
     def _resume_suspended(self) -> positions.Snapshot:
         if not self._request.resume:
@@ -191,20 +212,15 @@ class Drive:
         )
         return self._store.read(lambda tx: positions.look(tx, self._who, self.session))
 
-    def _reset(self) -> None:
-        held = self._require_held()
-        head = self._store.write(
-            lambda tx: sessions.reset(
-                tx, self._who, self.session, operation=self._operation(), token=held.token
-            )
-        )
-        self._seq = head.seq
-
-    def _begin(self) -> None:
-        held = self._require_held()
+    def _begin(self, *, anew: bool = False) -> None:
+        """Enter the flow; `anew` in a new epoch, in the same transaction."""
+        token = self._require_held().token
         step = flows.start(self.flow, self._request.context, locale=self._request.locale)
-        self._seq = self._store.write(
-            lambda tx: positions.begin(
+
+        def use_case(tx: Transaction) -> int:
+            if anew:
+                sessions.reset(tx, self._who, self.session, operation=self._operation(), token=token)
+            return positions.begin(
                 tx,
                 self._who,
                 self.session,
@@ -214,9 +230,10 @@ class Drive:
                 files=self.flow.files,
                 step=step,
                 operation=self._operation(),
-                token=held.token,
+                token=token,
             )
-        )
+
+        self._seq = self._store.write(use_case)
         self._moved(step)
         self._pass()
 
@@ -230,6 +247,13 @@ class Drive:
         node = self.position.node or self.flow.entry
         content, self.prompt = flows.show(self.flow, self.position, locale=self._request.locale)
         self.shown = (Visit(node=node, content=content),)
+
+    def _show_last(self) -> None:
+        said = self._store.read(lambda tx: timeline.messages(tx, self._who, self.session, last=50))
+        node = self.position.node
+        last = next((one for one in reversed(said) if one.role == "assistant" and one.sender == node), None)
+        if node is not None and last is not None:
+            self.shown = (Visit(node=node, content=last.text),)
 
     def _meet_version(self) -> None:
         snapshot = self._store.read(lambda tx: positions.look(tx, self._who, self.session))
@@ -326,7 +350,8 @@ class Drive:
     def _adopt(self, snapshot: positions.Snapshot) -> None:
         self.position, self.history = snapshot.position, snapshot.history
         self._seq = snapshot.session.seq
-        self.failure = snapshot.session.reason if snapshot.session.status == "failed" else ""
+        if snapshot.session.status == "failed":
+            self.failure = snapshot.session.reason or "no reason was given."
 
     def _operation(self) -> Operation:
         return Operation(new_operation(self._now(), self._random))
@@ -336,9 +361,16 @@ class Drive:
         return self._held
 
     @property
-    def _path(self) -> str:
-        return str(self._request.directory.resolve())
-
-    @property
     def _version(self) -> bytes:
         return bytes.fromhex(self.flow.version)
+
+
+def _absolute(directory: Path) -> str:
+    path = str(directory.resolve())
+    if bad := unreadable(path):
+        raise Invalid(
+            f"The flow's directory '{bad}' is not UTF-8.",
+            code="not_utf8",
+            hint="Rename it, or move the flow.",
+        )
+    return path

@@ -104,6 +104,10 @@ def test_front_matter_is_optional_and_windows_line_ends_and_byte_order_marks_are
     assert made(start="---\n# nothing but a comment\n---\n").nodes["start"].content == ""
 
 
+def test_old_line_ends_are_read() -> None:
+    assert made(start="---\rto: end\r---\rHi\rthere", end="x").nodes["start"].content == "Hi\nthere"
+
+
 def test_ids_are_paths_and_aliases_lead_to_them() -> None:
     flow = parse("made", {"start.md": b"a", "Deep/Er/Node.yml": b"id: short.md\ncontent: x"})
     assert list(flow.nodes) == ["Deep/Er/Node", "start"]
@@ -209,7 +213,10 @@ def test_all_problems_of_all_files_are_told_at_once() -> None:
         ("a: [1", 2, "YAML"),
         ("- a", 2, "must be a mapping"),
         ("? [a]\n: b", 2, "key must be text"),
-        ("a: b\nc: d: e", 3, "YAML"),
+        ("a: b\nc: d: e", 3, "Put a text that holds ': ' in quotes."),
+        ("options:\n\t- a", 3, "Indent with spaces"),
+        ("a: 'b", 2, "Look at the quotes"),
+        ("to: b\0", 2, "NUL"),
     ],
 )
 def test_what_is_wrong_is_told_with_file_and_line(head: str, line: int, says: str) -> None:
@@ -232,6 +239,7 @@ def test_no_entry_names_what_was_tried() -> None:
     for files in ({}, {"other.md": b"x"}):
         (problem, *_) = [one for one in problems(files, "shop") if "entry" in one.message]
         assert all(name in problem.hint for name in ("start", "main", "index", "shop"))
+    assert problems({"Start.md": b""})[0].hint == "Rename Start.md to start.md."
 
 
 def test_limits_of_yaml() -> None:
@@ -378,6 +386,18 @@ class TestDirectory:
     def test_a_link_in_a_circle_is_refused(self, root: Path) -> None:
         (root / "sub" / "up").symlink_to(root)
         with pytest.raises(Invalid, match="sub/up:1: This link leads back"):
+            load(root)
+
+    def test_a_link_to_itself_is_refused(self, root: Path) -> None:
+        (root / "self.md").symlink_to("self.md")
+        (root / "elsewhere").symlink_to("elsewhere")
+        with pytest.raises(Invalid, match=r"self\.md:1: This link cannot be followed") as raised:
+            load(root)
+        assert "elsewhere" not in str(raised.value)
+
+    def test_a_name_that_would_break_the_report_is_refused(self, root: Path) -> None:
+        (root / "a\nb.md").write_text("x")
+        with pytest.raises(Invalid, match=r"'a\\nb\.md':1: .* control character"):
             load(root)
 
     def test_a_directory_that_is_no_flow_is_not_read_to_its_end(

@@ -37,7 +37,7 @@ def told(**files: str) -> list[Problem]:
         ("---\nundo: {name: t}\n---\n", 2, "error", "does not run tools yet"),
         ("---\ntype: tool\n---\n", 2, "error", "needs 'do'"),
         ("---\nto: rollback\n---\n", 2, "error", "does not run tools yet"),
-        ("---\nagent: x\n---\n", 2, "error", "does not run"),
+        ("---\nagent: x\n---\n", 2, "error", "does not run agents yet"),
         ("---\ninput_type: choice\n---\n", 2, "error", "no options"),
         ("---\ninput_type: int\ninput_default: many\n---\n", 3, "error", "not an input that this node takes"),
         ("\n---\nto: end\n---\n", 1, "warning", "read as content"),
@@ -45,7 +45,9 @@ def told(**files: str) -> list[Problem]:
         ("---\ntimeout: 5s\n---\n", 2, "warning", "does not wait"),
         ("---\ntransitions: [{to: end, condition: context.x}]\n---\n", 2, "warning", "asks for input"),
         ("---\nwait: true\nsave_to: name\n---\nx\n{{ .nmae }}", 6, "warning", "Did you mean 'name'?"),
-        ("---\nto: start\n---\n", 2, "warning", "never waits: start → start"),
+        ("---\nto: start\n---\n", 2, "error", "never waits: start → start"),
+        ("---\ntransitions: [{to: start, condition: context.x}]\n---\n", 1, "warning", "never waits"),
+        ('---\nwait: true\ninput_default: "{{ .x"\n---\n', 3, "error", "not closed"),
     ],
 )
 def test_a_problem_has_its_place_and_a_hint(text: str, line: int, level: str, says: str) -> None:
@@ -63,6 +65,8 @@ def test_what_nothing_leads_to_is_a_warning() -> None:
 def test_a_circle_that_never_waits_is_told_once_and_one_that_waits_never() -> None:
     assert len(told(start="---\nto: a\n---\n", a="---\nto: b\n---\n", b="---\nto: a\n---\n")) == 1
     assert told(start="---\nto: a\n---\n", a="---\nto: start\nwait: true\n---\n") == []
+    unreached = told(start="x", a="---\nto: a\n---\n")
+    assert [one.level for one in unreached] == ["warning", "warning"]
 
 
 def test_keys_that_are_required_defaulted_or_saved_are_known_to_templates() -> None:

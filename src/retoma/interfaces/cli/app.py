@@ -13,6 +13,7 @@ from retoma.interfaces.cli import table
 from retoma.interfaces.cli.verb import EVERYWHERE, global_options
 from retoma.interfaces.problems import DONE, INTERRUPTED, USAGE
 from retoma.model.nearest import nearest, nearest_sentence
+from retoma.model.utf8 import unreadable
 
 __all__ = ["App", "complete", "run"]
 
@@ -102,6 +103,7 @@ class App(click.Group):
 
 def run(args: Sequence[str]) -> int:
     """Run one command line; return its exit status. What a verb raises comes out, but for click's own."""
+    _check_encoding(args)
     app = App()
     try:
         with app.make_context("retoma", list(args)) as ctx:
@@ -122,6 +124,17 @@ def complete(instruction: str) -> int:
     return shell_complete(App(), {}, "retoma", "_RETOMA_COMPLETE", instruction)
 
 
+def _check_encoding(args: Sequence[str]) -> None:
+    """Raise Invalid for a word whose bytes are no text: nothing could be stored under it, or found again."""
+    for word in args:
+        if bad := unreadable(word):
+            raise Invalid(
+                f"'{bad}' is not UTF-8.",
+                code="not_utf8",
+                hint="Type it anew, in a terminal that uses UTF-8.",
+            )
+
+
 def _version_option() -> click.Option:
     def asked(ctx: click.Context, option: click.Parameter, value: object) -> None:
         ctx.meta[_VERSION] = value
@@ -133,6 +146,6 @@ def _misused(error: click.ClickException) -> int:
     said = error.format_message().rstrip()
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context is not None else "retoma"
-    stop = "" if said.endswith((".", "?", "!")) else "."
+    stop = "" if said.endswith((".", "?", "!", "?)")) else "."
     sys.stderr.write(f"{said}{stop}\n`{where} --help` shows how it is used.\n")
     return USAGE

@@ -16,7 +16,7 @@ __all__ = ["validate"]
 
 
 @verb("flow validate", example="retoma flow validate examples/tour")
-@click.argument("flow", type=click.Path(path_type=Path))
+@click.argument("flow", type=click.Path(path_type=Path, readable=False))
 def validate(ctx: Invocation, *, flow: Path) -> int:
     """Say everything that is wrong in a flow's directory, with file and line, without running it."""
     nodes = 0
@@ -37,10 +37,10 @@ def validate(ctx: Invocation, *, flow: Path) -> int:
             hint = f" {problem.hint}" if problem.hint else ""
             ctx.out.line(f"{problem.file}:{problem.line}: {problem.level}: {problem.message}{hint}")
         warnings = len(problems) - errors
+        looks = f", {warnings} to look at" if warnings else ""
         if errors:
-            ctx.out.note(f"{errors} to mend, {warnings} to look at.")
+            ctx.out.note(f"{errors} to mend{looks}.")
         else:
-            ctx.out.line(
-                f"{flow}: {nodes} nodes, nothing to mend" + (f", {warnings} to look at." if warnings else ".")
-            )
+            count = "1 node" if nodes == 1 else f"{nodes:,} nodes"
+            ctx.out.line(f"{flow}: {count}, nothing to mend{looks}.")
     return 2 if errors else 0

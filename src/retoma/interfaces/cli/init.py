@@ -17,6 +17,7 @@ def init(ctx: Invocation) -> None:
     """Make a .retoma/ store in this directory, which every verb run below it then finds. Again, it changes nothing."""
     settings = ctx.settings
     given = settings.sources["store"] == "--store"
+    named = ctx.place if settings.store is not None else None
     place = (
         ctx.place
         if given
@@ -29,6 +30,8 @@ def init(ctx: Invocation) -> None:
     if directory is not None:
         make_directory(directory)
     create_store(place)
+    if named is not None and named.path != place.path:
+        ctx.out.note(f"{named.source} names another store: verbs use that one while it does.")
     if ctx.out.json:
         ctx.out.print_json({"store": place.shown, "created": created})
     else:

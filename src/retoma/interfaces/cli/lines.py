@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 import time
 
 from retoma.errors import Invalid
 from retoma.model.event import MAX_DATA_BYTES
 
-__all__ = ["Lines", "TimedOut"]
+__all__ = ["Lines", "TimedOut", "checked"]
 
 _READ_BYTES = 64 << 10
 
@@ -27,11 +28,25 @@ class Lines:
         self._ended = False
         self.number = 0
 
-    def next(self, timeout_s: float | None = None) -> str | None:
-        """Return the next line without its end, or None at the end of the input.
+    def next(self, label: str = "", timeout_s: float | None = None) -> str | None:
+        """Print `label`; return the next line without its end, or None at the end of the input.
 
         Raises TimedOut, and Invalid for a line that is too long or not UTF-8; the line after it can be read then.
+        Without an answer the line that `label` began is ended; Ctrl+C leaves it open.
         """
+        sys.stdout.write(label)
+        sys.stdout.flush()
+        line = None
+        try:
+            line = self._next(timeout_s)
+        except (Invalid, TimedOut):
+            _end_line(label)
+            raise
+        if line is None:
+            _end_line(label)
+        return line
+
+    def _next(self, timeout_s: float | None) -> str | None:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         dropped = 0
         while (end := self._buffer.find(b"\n")) < 0 and not self._ended:
@@ -46,7 +61,7 @@ class Lines:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         self.number += 1
-        return self._checked(line, dropped)
+        return checked(line, self.number, dropped)
 
     def _fill(self, deadline: float | None) -> None:
         if deadline is not None:
@@ -57,21 +72,28 @@ class Lines:
         self._ended = not chunk
         self._buffer += chunk
 
-    def _checked(self, line: bytes, dropped: int) -> str:
-        size = len(line) + dropped
-        if size > MAX_DATA_BYTES:
-            raise Invalid(
-                f"Line {self.number} of the input has {size:,} bytes; one input may have {MAX_DATA_BYTES:,} (1 MiB).",
-                code="too_large",
-                hint="Nothing of it was kept; the session is where it was.",
-                size_bytes=size,
-            )
-        try:
-            return line.decode().removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise Invalid(
-                f"Line {self.number} of the input is not UTF-8: "
-                f"byte 0x{line[error.start]:02x} at place {error.start + 1}.",
-                code="not_utf8",
-                hint="Nothing of it was kept; the session is where it was.",
-            ) from error
+
+def _end_line(label: str) -> None:
+    if label:
+        sys.stdout.write("\n")
+
+
+def checked(line: bytes, number: int, dropped: int = 0) -> str:
+    """Return the input's line `number` as text; `dropped` bytes of it were too many. Raises Invalid."""
+    size = len(line) + dropped
+    if size > MAX_DATA_BYTES:
+        raise Invalid(
+            f"Line {number} of the input has {size:,} bytes; one input may have {MAX_DATA_BYTES:,} (1 MiB).",
+            code="too_large",
+            hint="Nothing of it was kept; the session is where it was.",
+            size_bytes=size,
+        )
+    try:
+        return line.decode().removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise Invalid(
+            f"Line {number} of the input is not UTF-8: "
+            f"byte 0x{line[error.start]:02x} at place {error.start + 1}.",
+            code="not_utf8",
+            hint="Nothing of it was kept; the session is where it was.",
+        ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import msgspec
 
 from retoma.errors import Invalid, RetomaError
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.keyboard import Keyboard
 from retoma.interfaces.cli.lines import Lines, TimedOut
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
 from retoma.interfaces.cli.verb import verb
@@ -19,9 +21,11 @@ from retoma.runtime.drive import Drive, Request
 
 __all__ = ["run"]
 
+_EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
+
 
 @verb("run", example="retoma run examples/tour --session my-experiment")
-@click.argument("flow", type=click.Path(path_type=Path))
+@click.argument("flow", type=click.Path(path_type=Path, readable=False))
 @click.option("--session", metavar="ID", help="Start or resume this session; else a new one.")
 @click.option("--fresh", is_flag=True, help="Begin again in the same session: a new epoch.")
 @click.option("--resume", is_flag=True, help="Resume the session if it is paused.")
@@ -55,20 +59,18 @@ def run(
         screen.refused(error)
         raise
     with drive:
-        return _Run(
-            ctx, drive, screen, asks_again=not headless and not ctx.out.json and sys.stdin.isatty()
-        ).go()
+        return _Run(ctx, drive, screen, asks=not headless and not ctx.out.json and sys.stdin.isatty()).go()
 
 
 class _Run:
-    """One run from the opened drive to the exit status."""
+    """One run from the opened drive to the exit status. `asks` says that a person types the answers."""
 
-    def __init__(self, ctx: Invocation, drive: Drive, screen: Screen, *, asks_again: bool) -> None:
+    def __init__(self, ctx: Invocation, drive: Drive, screen: Screen, *, asks: bool) -> None:
         self._ctx = ctx
         self._drive = drive
         self._screen = screen
-        self._asks_again = asks_again
-        self._lines = Lines()
+        self._asks = asks
+        self._lines = _keyboard() if asks and ctx.out.terminal else Lines()
 
     def go(self) -> int:
         drive, screen = self._drive, self._screen
@@ -86,20 +88,24 @@ class _Run:
                     return STOPPED
         except KeyboardInterrupt:
             return INTERRUPTED
+        except BrokenPipeError:
+            # Whoever read the output has read enough; that is no end of the flow.
+            return 0 if drive.over else STOPPED
         except RetomaError as error:
             status, cause = "stopped", error.message
             raise
         finally:
-            screen.end(status, drive, cause)
+            with suppress(BrokenPipeError):
+                screen.end(status, drive, cause)
 
     def _greet(self) -> None:
         drive, note = self._drive, self._ctx.out.note
-        if not drive.session:
-            return
-        if drive.over and not drive.shown:
-            note(
-                f">>> Session '{drive.session}' ended before, at '{drive.position.node}' node. Begin anew with --fresh."
-            )
+        if not drive.history and not drive.final:
+            return  # it could not begin
+        if drive.final:
+            ended = "failed" if drive.final == "failed" else "ended"
+            where = f"at '{drive.position.node}' node" if drive.position.node else "with no flow in it"
+            note(f">>> Session '{drive.session}' {ended} before, {where}. Begin anew with --fresh.")
             return
         note(f">>> Session '{drive.session}' active.")
         for line in drive.notices:
@@ -114,9 +120,9 @@ class _Run:
         self._screen.ask(prompt)
         try:
             text = (
-                self._screen.secret()
+                self._screen.secret(prompt)
                 if self._hidden(prompt.input_type)
-                else self._lines.next(prompt.timeout_s)
+                else self._lines.next(self._screen.label(prompt), prompt.timeout_s)
             )
             if text is None:
                 return False
@@ -131,7 +137,7 @@ class _Run:
                 raise
             return True
         except Invalid as error:
-            if not self._asks_again:
+            if not self._asks:
                 raise
             self._ctx.out.problem(sentence(error))
             drive.shown = ()
@@ -155,6 +161,13 @@ class _Run:
         return input_type == "secret" and sys.stdin.isatty() and not self._ctx.out.json
 
 
+def _keyboard() -> Keyboard | Lines:
+    try:
+        return Keyboard()
+    except ImportError:
+        return Lines()  # a Python built without readline
+
+
 def _context(text: str | None) -> JsonMap:
     from retoma.model.codec import decode
 
@@ -163,20 +176,15 @@ def _context(text: str | None) -> JsonMap:
     if text.startswith("@"):
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise Invalid(
-                f"The context file {text[1:]} cannot be read: {error}.", code="bad_context"
+                f"The context file '{text[1:]}' cannot be read: {why}.", code="bad_context", hint=_EXAMPLE
             ) from error
     try:
         value = decode(text)
     except Invalid as error:
-        raise Invalid(
-            f"--context is not JSON: {error.message}",
-            code="bad_context",
-            hint='For example --context \'{"name": "Ana"}\'',
-        ) from error
+        raise Invalid(f"--context: {error.message}", code="bad_context", hint=_EXAMPLE) from error
     if not isinstance(value, dict):
-        raise Invalid(
-            "--context is not a JSON object.", code="bad_context", hint='For example \'{"name": "Ana"}\'.'
-        )
+        raise Invalid("--context is not a JSON object.", code="bad_context", hint=_EXAMPLE)
     return value

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from retoma.errors import RetomaError
 from retoma.interfaces.cli.output import Output
+from retoma.interfaces.cli.text import clean
 from retoma.model.codec import decode, encode
 from retoma.model.flow import Prompt, Visit
 from retoma.runtime.drive import Drive
@@ -20,8 +21,9 @@ class Screen(Protocol):
 
     def show(self, visits: Sequence[Visit]) -> None: ...
     def ask(self, prompt: Prompt) -> None: ...
+    def label(self, prompt: Prompt) -> str: ...
     def again(self, notice: str) -> None: ...
-    def secret(self) -> str | None: ...
+    def secret(self, prompt: Prompt) -> str | None: ...
     def given(self, text: str) -> str: ...
     def refused(self, error: RetomaError) -> None: ...
     def end(self, status: str, drive: Drive, cause: str) -> None: ...
@@ -48,21 +50,28 @@ class TextScreen:
     def ask(self, prompt: Prompt) -> None:
         for number, option in enumerate(prompt.options, 1):
             self._out.line(f"  {number}  {option}")
-        if not self._headless:
-            default = f"[{prompt.default}] " if prompt.default else ""
-            sys.stdout.write(f"{default}> ")
         sys.stdout.flush()
+
+    def label(self, prompt: Prompt) -> str:
+        """Return what stands before the place to type, on its line."""
+        if self._headless:
+            return ""
+        return clean(f"[{prompt.default}] > " if prompt.default else "> ", lines=False)
 
     def again(self, notice: str) -> None:
         self._out.note(notice)
 
-    def secret(self) -> str | None:
+    def secret(self, prompt: Prompt) -> str | None:
         from getpass import getpass
 
         try:
-            return getpass("")
+            return getpass(self.label(prompt))
         except EOFError:
+            sys.stdout.write("\n")
             return None
+        except KeyboardInterrupt:
+            sys.stdout.write("^C")
+            raise
 
     def given(self, text: str) -> str:
         return text
@@ -73,15 +82,15 @@ class TextScreen:
     def end(self, status: str, drive: Drive, cause: str) -> None:
         node = drive.position.node
         note = self._out.note
-        if not self._headless and status in {"waiting_for_input", "interrupted", "stopped"} and drive.prompt:
-            sys.stdout.write("\n")  # the prompt's line is left open
-            sys.stdout.flush()
         match status:
+            case "finished" if drive.position.status != "finished":
+                pass  # the session was ended, not the flow: said when it was opened
             case "finished":
                 note(f">>> Finished at '{node}' node.")
             case "failed":
                 self._out.problem(f">>> Failed at '{node}' node: {cause}")
             case "interrupted":
+                sys.stdout.write("" if self._headless else "\n")
                 note(f">>> Interrupted at '{node}' node. Go on with the same command{_named(drive)}.")
             case "waiting_for_input":
                 note(
@@ -91,13 +100,15 @@ class TextScreen:
                 note(f">>> Stopped at '{node}' node.")
 
     def _render(self, content: str) -> None:
+        """Print Markdown, led by a blank line. The blanks that fill its lines would wrap in a window made narrower."""
         from rich.console import Console
         from rich.markdown import Markdown
 
-        from retoma.interfaces.cli.text import clean
-
-        console = Console(width=self._out.width, no_color=not self._out.color, highlight=False)
-        console.print(Markdown(clean(content), hyperlinks=False))
+        console = Console(no_color=not self._out.color, highlight=False)
+        with console.capture() as rendered:
+            console.print(Markdown(clean(content), hyperlinks=False))
+        lines = rendered.get().rstrip("\n").split("\n")
+        sys.stdout.write("\n" + "".join(line.rstrip(" ") + "\n" for line in lines))
 
 
 def _named(drive: Drive) -> str:
@@ -118,10 +129,13 @@ class JsonScreen:
 
         self._line(prompt_view(prompt))
 
+    def label(self, prompt: Prompt) -> str:
+        return ""
+
     def again(self, notice: str) -> None:
         self._line({"type": "notice", "text": notice})
 
-    def secret(self) -> str | None:
+    def secret(self, prompt: Prompt) -> str | None:
         return None  # never asked: a program's input is not echoed
 
     def given(self, text: str) -> str:

@@ -187,6 +187,8 @@ def end(ctx: Invocation, *, id: str, reason: str) -> None:
 @click.option("--reason", required=True, metavar="R", help="Why; it stays with the session.")
 def fail(ctx: Invocation, *, id: str, reason: str) -> None:
     """End a session as failed, with the reason; it is read-only from now on."""
+    if not reason.strip():
+        raise Invalid("The reason is empty.", code="no_reason", hint='Say why: --reason "the import broke"')
     _change(ctx, id, "failed", reason)
 
 

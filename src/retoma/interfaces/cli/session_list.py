@@ -74,10 +74,13 @@ def ls(
         more = following is not None
         ctx.out.page(shown, next_cursor=_cursor(following), more=more, total=count if total else None)
         return
-    _print(ctx, items, status)
-    if following is not None and count is not None:
+    if not items:
+        ctx.out.line(f"No {status or 'active'} sessions found.")
+    _print(ctx, items)
+    if count is not None and (total or following is not None):
         of = "more than 10,000" if count > 10_000 and not total else f"{count:,}"
-        ctx.out.note(f"{len(items)} of {of}. More: --all, or --cursor {_cursor(following)}")
+        rest = f" More: --all, or --cursor {_cursor(following)}" if following is not None else ""
+        ctx.out.note(f"{len(items):,} of {of}.{rest}")
 
 
 def _with_status(listing: Listing, status: str) -> Listing:
@@ -86,10 +89,7 @@ def _with_status(listing: Listing, status: str) -> Listing:
     return msgspec.structs.replace(listing, status=status)
 
 
-def _print(ctx: Invocation, items: list[Session], status: str | None) -> None:
-    if not items:
-        ctx.out.line(f"No {status or 'active'} sessions found.")
-        return
+def _print(ctx: Invocation, items: list[Session]) -> None:
     for one in STATUSES:
         group = [session for session in items if session.status == one]
         if group:

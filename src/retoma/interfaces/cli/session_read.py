@@ -61,7 +61,7 @@ def read(ctx: Invocation, *, id: str, count: int, everything: bool, since: int, 
         for line in lines[1:]:
             ctx.out.line(f"{' ' * len(who)}  {line}".rstrip())
     if not found:
-        ctx.out.note(f"Nothing was said in '{session}' yet.")
+        ctx.out.note(f"Nothing was said in '{session}' " + (f"after event {since}." if since else "yet."))
 
 
 @verb("session log", example="retoma session log my-experiment --type flow.input")
@@ -79,6 +79,11 @@ def log(ctx: Invocation, *, id: str, kinds: tuple[str, ...], since: int) -> None
     if ctx.out.json:
         ctx.out.page([event_view(event) for event in events], next_cursor=None, more=False)
         return
+    found = False
     for event in events:
+        found = True
         data = "(erased)" if event.erased else encode(event.value()).decode()
         ctx.out.line(f"{event.seq:>6}  {rfc3339(event.at)}  {event.type:<15} {event.actor}  {data}")
+    if not found:
+        which = f" of type {' or '.join(kinds)}" if kinds else ""
+        ctx.out.note(f"No event{which} in '{session}'" + (f" after event {since}." if since else "."))
