@@ -19,23 +19,24 @@ def write_file(path: Path, pieces: Iterator[bytes], *, force: bool) -> int:
     Raises Conflict when there is such a file and `force` is not given, Unavailable when it cannot be written. A file
     that is replaced is there, old or new, at every moment; what is no regular file (a pipe, /dev/null) is written into.
     """
-    path = path.resolve()
+    named, path = path, path.resolve()
     if path.exists() and not path.is_file() and not path.is_dir():
         with path.open("wb") as special:
             return _write(special.fileno(), pieces)
     if path.exists() and not force:
-        raise _taken(path)
+        raise _taken(named)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(named, error) from error
     beside = Path(name)
     try:
         written = _write(handle, pieces)
         os.fsync(handle)
-        _put(beside, path, force=force)
+        if not _put(beside, path, force=force):
+            raise _taken(named)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise _unwritable(named, error) from error
     finally:
         os.close(handle)
         beside.unlink(missing_ok=True)
@@ -54,17 +55,19 @@ def _write(handle: int, pieces: Iterator[bytes]) -> int:
     return written
 
 
-def _put(beside: Path, path: Path, *, force: bool) -> None:
+def _put(beside: Path, path: Path, *, force: bool) -> bool:
+    """Give the file its name; return whether it has it now."""
     if not force:
         try:
             path.hardlink_to(beside)
         except FileExistsError:
-            raise _taken(path) from None
+            return False
         except OSError:
             pass  # a file system without hard links: the look from before has to do
         else:
-            return
+            return True
     beside.replace(path)
+    return True
 
 
 def _sync(directory: Path) -> None:

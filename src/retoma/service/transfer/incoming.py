@@ -8,21 +8,19 @@ from typing import BinaryIO, Final, Literal, TypeVar
 import msgspec
 
 from retoma.errors import Busy, Conflict, Limit, RetomaError, Unavailable
-from retoma.model.codec import encode
 from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession, checked
 from retoma.model.times import DAY
-from retoma.model.transfer import SessionRecord, StateRecord, VisitsRecord
+from retoma.model.transfer import SessionRecord
 from retoma.service import sessions
 from retoma.service.access import fence, head_of
+from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.proof import Aside, Proof
 from retoma.service.transfer.reading import Placed, damaged, records
 from retoma.stores.api import Known, Store, Transaction
 
-BATCH: Final = 500
-BATCH_BYTES: Final = 4 << 20
 STALE_MS: Final = DAY
 _HIDDEN = 3
 
@@ -170,9 +168,9 @@ class _Import:
 
     # What comes in
 
-    def _fill(self, plan: _Plan, proved: Iterator[Event | Aside]) -> _Batch:
+    def _fill(self, plan: _Plan, proved: Iterator[Event | Aside]) -> Batch:
         """Write what comes in, but for the last batch, which goes with the transaction that shows the session."""
-        batch = _Batch()
+        batch = Batch()
         for one in proved:
             if not isinstance(one, Event):
                 batch.aside(one)
@@ -182,13 +180,13 @@ class _Import:
                 batch.event(one)
             if batch.full:
                 self._store.write(self._writing(plan, batch))
-                batch = _Batch()
+                batch = Batch()
         return batch
 
-    def _writing(self, plan: _Plan, batch: _Batch) -> Callable[[Transaction], None]:
+    def _writing(self, plan: _Plan, batch: Batch) -> Callable[[Transaction], None]:
         return lambda tx: self._write(tx, plan, batch)
 
-    def _write(self, tx: Transaction, plan: _Plan, batch: _Batch) -> None:
+    def _write(self, tx: Transaction, plan: _Plan, batch: Batch) -> None:
         if tx.transfers.token(self._who.tenant, plan.key) != plan.token:
             raise Busy(
                 f"Another import of session '{plan.name}' began meanwhile.",
@@ -200,7 +198,7 @@ class _Import:
 
     # Shown
 
-    def _show(self, tx: Transaction, plan: _Plan, proof: Proof, batch: _Batch) -> Imported:
+    def _show(self, tx: Transaction, plan: _Plan, proof: Proof, batch: Batch) -> Imported:
         session, tenant = proof.session, self._who.tenant
         self._write(tx, plan, batch)
         known = tx.transfers.of_uid(tenant, bytes.fromhex(session.uid), session.created_at)
@@ -250,46 +248,6 @@ class _Import:
     def _purge(self) -> None:
         while self._store.write(lambda tx: sessions.purge(tx, self._who)):
             pass
-
-
-class _Batch:
-    """What the next transaction writes."""
-
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-        self._state: list[tuple[str, bytes, int]] = []
-        self._visits: list[VisitsRecord] = []
-        self._rows = 0
-        self._bytes = 0
-
-    @property
-    def full(self) -> bool:
-        return self._rows >= BATCH or self._bytes >= BATCH_BYTES
-
-    def event(self, event: Event) -> None:
-        self._events.append(event)
-        self._rows += 1
-        self._bytes += len(event.data or b"")
-
-    def aside(self, record: Aside) -> None:
-        """Take a record of state or history; the flow's files are written when the session is shown."""
-        if isinstance(record, StateRecord):
-            value = encode(record.value)
-            self._state.append((record.key, value, record.seq))
-            self._rows += 1
-            self._bytes += len(value)
-        elif isinstance(record, VisitsRecord):
-            self._visits.append(record)
-            self._rows += len(record.nodes)
-
-    def write(self, tx: Transaction, key: SessionKey) -> None:
-        """Write it all. May run twice: nothing is forgotten here."""
-        if self._events:
-            tx.transfers.add_events(key, self._events)
-        if self._state:
-            tx.transfers.add_state(key, self._state)
-        for visits in self._visits:
-            tx.transfers.add_visits(key, visits.nodes, first=visits.first)
 
 
 def _plausible(session: SessionRecord, line: int) -> None:

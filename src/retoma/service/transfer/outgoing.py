@@ -16,19 +16,15 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.message import Message
 from retoma.model.principal import Principal
-from retoma.model.session import About, Session
+from retoma.model.session import Session
 from retoma.model.transfer import (
-    ContextPart,
     EndRecord,
-    EpochPart,
-    FlowPart,
     FlowRecord,
-    Link,
     SessionRecord,
     StateRecord,
-    UsagePart,
     VisitsRecord,
     encoded,
+    session_record,
 )
 from retoma.service.access import missing
 from retoma.service.timeline import spoken
@@ -118,7 +114,7 @@ class Outgoing:
         if found is None:
             raise missing(tx, who, session)
         self._key = found.key
-        self.record = _session_record(
+        self.record = session_record(
             found,
             tx.sessions.about(found.key),
             tx.transfers.base(who.tenant, found.key, found.uid),
@@ -170,51 +166,3 @@ def _flow(tx: Transaction, who: Principal, session: Session) -> Iterator[FlowRec
     name, files = stored
     for path in sorted(files):
         yield FlowRecord(version=version.hex(), name=name, path=path, content=files[path])
-
-
-def _session_record(session: Session, about: About, base: Link, epochs: list[EpochPart]) -> SessionRecord:
-    return SessionRecord(
-        id=session.id,
-        uid=session.uid.hex(),
-        title=session.title,
-        description=about.description,
-        status=session.status,
-        reason=session.reason,
-        archived=session.archived,
-        pinned=session.pinned,
-        agent=session.agent,
-        model=session.model,
-        thinking=session.thinking,
-        channel=session.channel,
-        parent=session.parent,
-        tags=about.tags,
-        contexts=tuple(ContextPart(kind=kind, ref=ref) for kind, ref in about.contexts),
-        metadata=dict(about.metadata),
-        created_at=session.created_at,
-        updated_at=session.updated_at,
-        expires_at=session.expires_at,
-        epochs=tuple(epochs),
-        base=base,
-        head=Link(seq=session.seq, hash=session.hash.hex()),
-        messages=session.messages,
-        usage=UsagePart(
-            tokens_in=session.tokens_in,
-            tokens_out=session.tokens_out,
-            tokens_cached=session.tokens_cached,
-            cost_micros=session.cost_micros,
-        ),
-        flow=_flow_part(session),
-    )
-
-
-def _flow_part(session: Session) -> FlowPart | None:
-    if session.flow is None:
-        return None
-    return FlowPart(
-        name=session.flow,
-        path=session.flow_path,
-        version=session.flow_version.hex() if session.flow_version else None,
-        node=session.flow_node,
-        status=session.flow_status,
-        visits=session.flow_visits,
-    )

@@ -52,7 +52,7 @@ class Proof:
     def rest(self, found: Iterator[Placed]) -> Iterator[Event | Aside]:
         """Yield what follows the session, each proved, up to the end, and that after it nothing comes."""
         ended = aside = False
-        line = 0
+        line = 1
         for record, line in found:
             if ended or isinstance(record, SessionRecord):
                 raise damaged(line, "something follows the end of the session; a file holds one.")
