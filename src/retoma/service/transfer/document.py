@@ -117,8 +117,10 @@ class _Pieces:
                 return taken
 
     def _more(self) -> bool:
-        piece = self._source.next(_PIECE)
-        self._buffer, self._at = self._buffer[self._at :] + piece, 0
+        rest = self._buffer[self._at :]
+        # As much again as is there: what is long is looked through a few times, not once for each piece.
+        piece = self._source.next(max(_PIECE, len(rest)))
+        self._buffer, self._at = rest + piece, 0
         return bool(piece)
 
 
