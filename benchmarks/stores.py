@@ -58,6 +58,15 @@ def fill_list(place: StorePlace, count: int) -> None:
             store.write(partial(_made, first=first, last=min(first + _BATCH, count)))
 
 
+def fill_labelled(place: StorePlace, count: int) -> None:
+    """Make `count` sessions: one in ten suspended, one in three with common labels, 20 with rare ones."""
+    with closing(open_store(place)) as store:
+        for first in range(0, count, _BATCH):
+            store.write(
+                partial(_labelled, first=first, last=min(first + _BATCH, count), every=max(1, count // 20))
+            )
+
+
 def operation() -> Operation:
     """Return an operation as the client makes it: the time, then chance."""
     return Operation(new_operation(time.time_ns() // 1_000_000, _seeded.randbytes))
@@ -81,3 +90,15 @@ def _made(tx: Transaction, *, first: int, last: int) -> None:
     for n in range(first, last):
         new = NewSession(id=f"session-{n:05}", title=f"The session of number {n}", agent="reviewer")
         sessions.create(tx, WHO, new, operation=operation())
+
+
+def _labelled(tx: Transaction, *, first: int, last: int, every: int) -> None:
+    for n in range(first, last):
+        words = [word for word, there in (("common", n % 3 == 0), ("rare", n % every == 0)) if there]
+        contexts = tuple(("repository", word) for word in words)
+        new = NewSession(
+            id=f"session-{n:07}", title=f"The session of number {n}", tags=tuple(words), contexts=contexts
+        )
+        sessions.create(tx, WHO, new, operation=operation())
+        if n % 10 == 0:
+            sessions.change(tx, WHO, f"session-{n:07}", "suspended", operation=operation())

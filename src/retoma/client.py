@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+import msgspec
+
 from retoma.config import Settings, StorePlace, find_store
 from retoma.errors import Busy
-from retoma.model.codec import encode
+from retoma.model.changes import Changes
+from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, new_operation
-from retoma.model.message import Message, role
+from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
-from retoma.service import access, leases, sessions, timeline
+from retoma.service import access, erasing, leases, profiles, sessions, timeline
 from retoma.service import flows as positions
 from retoma.stores.api import Facts, Listing, Place, Store, Transaction
 from retoma.wiring import SYSTEM, Sources, open_store
@@ -63,12 +66,14 @@ class Client:
         return self._store.read(lambda tx: sessions.show(tx, self._who, session))
 
     def list(
-        self, listings: Sequence[Listing], *, after: Place | None = None, limit: int = 50, total: bool = False
+        self, listings: Sequence[Listing], *, after: Place | None = None, limit: int = 50
     ) -> sessions.Page:
         """Return a page of sessions, newest first."""
-        return self._store.read(
-            lambda tx: sessions.ls(tx, self._who, listings, after=after, limit=limit, total=total)
-        )
+        return self._store.read(lambda tx: sessions.ls(tx, self._who, listings, after=after, limit=limit))
+
+    def count(self, listings: Sequence[Listing], *, most: int | None = None) -> int:
+        """Return how many sessions `listings` mean, counting no further than `most`."""
+        return self._store.read(lambda tx: sessions.count(tx, self._who, listings, most=most))
 
     def change(
         self, session: str, to: Status, *, reason: str = "", key: str | None = None
@@ -79,30 +84,109 @@ class Client:
             lambda tx: sessions.change(tx, self._who, session, to, reason=reason, operation=operation)
         )
 
+    def update(self, session: str, changes: Changes, *, key: str | None = None) -> sessions.Whole:
+        """Change what is said of the session. Raises NotFound, Invalid, Refused."""
+        operation = self._operation(key, "update", [session, changes])
+        return self._store.write(
+            lambda tx: profiles.update(tx, self._who, session, changes, operation=operation)
+        )
+
+    def set_id(self, session: str, new: str, *, key: str | None = None) -> SessionId:
+        """Give the session another id; its history stays. Raises NotFound, Invalid, Conflict, Busy."""
+        operation = self._operation(key, "set_id", [session, new])
+        return self._store.write(lambda tx: profiles.rename(tx, self._who, session, new, operation=operation))
+
+    def note(self, session: str, text: str, *, key: str | None = None) -> int:
+        """Add a note; return its seq. Raises NotFound, Invalid."""
+        operation = self._operation(key, "note", [session, text])
+        return self._store.write(lambda tx: profiles.note(tx, self._who, session, text, operation=operation))
+
+    def notes(self, session: str) -> Sequence[Event]:
+        """Return the session's notes, oldest first. Raises NotFound."""
+        return self._store.read(lambda tx: profiles.notes(tx, self._who, session))
+
+    def trash(self, session: str, *, key: str | None = None) -> None:
+        """Hide the session; seven days later it is deleted. Raises NotFound, Busy."""
+        operation = self._operation(key, "trash", session)
+        self._store.write(lambda tx: profiles.trash(tx, self._who, session, operation=operation))
+        self.tidy()
+
+    def restore(self, session: str, *, key: str | None = None) -> None:
+        """Take the session out of the trash. Raises NotFound, Refused."""
+        operation = self._operation(key, "restore", session)
+        self._store.write(lambda tx: profiles.restore(tx, self._who, session, operation=operation))
+
+    def reset(self, session: str, *, erase: bool = False, key: str | None = None) -> int:
+        """Begin a new epoch and return its number; with `erase` the earlier ones are deleted. Raises NotFound."""
+        operation = self._operation(key, "reset", [session, erase])
+        head = self._store.write(
+            lambda tx: sessions.reset(tx, self._who, session, erase=erase, operation=operation)
+        )
+        if erase:
+            self.tidy()
+        return head.epoch
+
+    def redact(
+        self, session: str, selection: erasing.Selection, *, key: str | None = None, dry_run: bool = False
+    ) -> erasing.Redaction:
+        """Forget the content of events, and what they left in the state; return what was taken. Raises NotFound, Busy.
+
+        With `dry_run` nothing is changed.
+        """
+        operation = None if dry_run else self._operation(key, "redact", session)
+        run = self._store.read if dry_run else self._store.write
+        found = erasing.Redaction(after=0)
+        end = self._store.read(lambda tx: access.head_of(tx, self._who, session)).seq
+        selection = msgspec.structs.replace(selection, last=min(selection.last or end, end))
+        while found.after is not None:
+            found = erasing.joined(found, run(self._stretch(session, selection, found.after, operation)))
+        if not dry_run:
+            self._store.forget()
+        return found
+
+    def _stretch(
+        self, session: str, selection: erasing.Selection, after: int, operation: Operation | None
+    ) -> Callable[[Transaction], erasing.Redaction]:
+        return lambda tx: erasing.redact(tx, self._who, session, selection, after=after, operation=operation)
+
+    def tree(self, session: str, *, most: int = 1_000) -> Sequence[tuple[int, Session]]:
+        """Return the session and all below it as (depth, session), parents first. Raises NotFound."""
+        return self._store.read(lambda tx: sessions.tree(tx, self._who, session, most=most))
+
     def delete(self, session: str, *, key: str | None = None) -> None:
         """Delete the session for good: rows, state and journal, in no file of the store any more. Raises NotFound."""
         operation = self._operation(key, "delete", session)
         self._store.write(lambda tx: sessions.delete(tx, self._who, session, operation=operation))
-        self.purge()
+        self.tidy()
 
-    def purge(self) -> None:
-        """Remove what is left of deleted sessions, in short transactions."""
-        removed = False
-        while self._store.write(lambda tx: sessions.purge(tx, self._who)):
-            removed = True
-        if removed:
-            self._store.forget()
+    def tidy(self) -> None:
+        """Do what is due: remove what was deleted, cut off, or in the trash too long, in short transactions."""
+        if not self._store.read(lambda tx: erasing.due(tx, self._who)):
+            return
+        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
+            pass
+        self._store.forget()
 
     def append(
-        self, session: str, said_by: str, content: str, *, key: str | None = None, expect: int | None = None
+        self,
+        session: str,
+        said_by: str,
+        said: Json,
+        *,
+        sender: str = "",
+        key: str | None = None,
+        expect: int | None = None,
     ) -> int:
-        """Append a message; return its seq once it is durable. Raises NotFound, Refused, Busy, Invalid, Conflict."""
-        operation = self._operation(key, "append", [session, said_by, content])
-        checked = role(said_by)
+        """Append a message, a text or parts; return its seq once it is durable.
+
+        Raises NotFound, Refused, Busy, Invalid, Conflict.
+        """
+        operation = self._operation(key, "append", [session, said_by, said, *([sender] if sender else [])])
+        checked, whole = role(said_by), said if isinstance(said, str) else content(said)
 
         def use_case(tx: Transaction) -> int:
             return timeline.append(
-                tx, self._who, session, checked, content, operation=operation, expect=expect
+                tx, self._who, session, checked, whole, sender=sender, operation=operation, expect=expect
             )
 
         try:
@@ -117,18 +201,46 @@ class Client:
             return self._store.write(use_case)
 
     def messages(
-        self, session: str, *, last: int | None = None, since: int = 0, epochs: bool = False
+        self,
+        session: str,
+        *,
+        last: int | None = None,
+        since: int = 0,
+        before: int | None = None,
+        epochs: bool = False,
     ) -> Sequence[Message]:
-        """Return the conversation, oldest first. Raises NotFound."""
+        """Return the conversation, oldest first; the `last` ones of it, if so. Raises NotFound."""
+        if last is None:
+            return [*self.conversation(session, since=since, epochs=epochs)]
         return self._store.read(
-            lambda tx: timeline.messages(tx, self._who, session, last=last, since=since, epochs=epochs)
+            lambda tx: timeline.messages(
+                tx, self._who, session, last=last, since=since, before=before, epochs=epochs
+            )
         )
+
+    def conversation(self, session: str, *, since: int = 0, epochs: bool = False) -> Iterator[Message]:
+        """Yield the conversation from behind `since`, oldest first, read in pages of 1,000 events. Raises NotFound."""
+        following: int | None = since
+        while following is not None:
+            page, following = self._store.read(self._page(session, following, epochs=epochs))
+            yield from page
 
     def events(self, session: str, *, since: int = 0) -> Iterator[Event]:
         """Yield the journal from after `since`, oldest first, read in pages of 1,000. Raises NotFound."""
         while page := self._events(session, since):
             yield from page
             since = page[-1].seq
+
+    def follow(
+        self, session: str, *, since: int = 0, wait: Callable[[], None] | None = None
+    ) -> Iterator[Event]:
+        """Yield the journal from after `since` and what comes, until the session is over. Raises NotFound."""
+        from retoma.runtime.follow import follow, pause
+
+        def status() -> Status:
+            return self._store.read(lambda tx: access.head_of(tx, self._who, session)).status
+
+        return follow(lambda seq: self._events(session, seq), status, since=since, wait=wait or pause)
 
     def drive(self, request: Request) -> Drive:
         """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit."""
@@ -179,6 +291,11 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _page(
+        self, session: str, since: int, *, epochs: bool
+    ) -> Callable[[Transaction], tuple[Sequence[Message], int | None]]:
+        return lambda tx: timeline.conversation(tx, self._who, session, since=since, epochs=epochs)
 
     def _events(self, session: str, since: int) -> Sequence[Event]:
         return self._store.read(lambda tx: timeline.events(tx, self._who, session, after=since))

@@ -9,12 +9,15 @@ from pathlib import Path
 from retoma.client import Client
 from retoma.errors import Invalid, RetomaError
 from retoma.model import event as kinds
+from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import INLINE_BYTES, new_event
 from retoma.model.ids import Operation, SessionId
+from retoma.model.redaction import pattern
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import access, sessions
+from retoma.service.erasing import Selection
 from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock
 
@@ -63,8 +66,6 @@ class Maker:
             )
             with contextlib.suppress(RetomaError):  # refused by the state it is in: a user meets that too
                 action(name)
-        if chance.random() < 0.2:
-            self._write(name, self._cut)
         if chance.random() < 0.3:
             self._client.change(
                 name, chance.choice(("completed", "failed")), reason=self._text()
@@ -100,7 +101,15 @@ class Maker:
         text = " ".join(self._chance.choices(WORDS, k=self._chance.randrange(1, 9)))
         if self._chance.random() < 0.1:
             text += "\n" + "long " * (INLINE_BYTES // 4)
-        self._client.append(name, self._chance.choice(("user", "assistant", "system", "tool")), text)
+        said: Json = text
+        if self._chance.random() < 0.2:
+            said = [
+                {"type": "reasoning", "text": text},
+                {"type": "tool_call", "id": "1", "name": "=look", "arguments": {"ß": [1.5, None]}},
+                {"type": "image", "artifact": "a"},
+            ][: self._chance.randrange(1, 4)]
+        role = self._chance.choice(("user", "assistant", "system", "tool"))
+        self._client.append(name, role, said, sender=self._chance.choice(("", "main")))
 
     def _set(self, name: SessionId) -> None:
         values: dict[str, Json] = {
@@ -122,9 +131,26 @@ class Maker:
             self._client.change(name, "active")
 
     def _reset(self, name: SessionId) -> None:
-        self._client._store.write(
-            lambda tx: sessions.reset(tx, self._client._who, name, operation=self._operation())
-        )
+        self._client.reset(name, erase=self._chance.random() < 0.3)
+
+    def _change(self, name: SessionId) -> None:
+        chance, client = self._chance, self._client
+        match chance.randrange(6):
+            case 0:
+                client.note(name, self._text() or "x")
+            case 1:
+                client.update(name, Changes(pinned=chance.random() < 0.5, tag=("new ß",)))
+            case 2:
+                client.update(
+                    name, Changes(archived=chance.random() < 0.5, title="another", untag=("tag 0",))
+                )
+            case 3:
+                client.update(name, Changes(link=(("task", "8"),), metadata={"more": [1]}, forget=("a",)))
+            case 4:
+                client.trash(name)
+                client.restore(name)
+            case _:
+                client.redact(name, Selection(wanted=pattern("long|Ana")))
 
     def _flow(self, name: SessionId) -> None:
         session = self._client.get(name)
@@ -142,19 +168,8 @@ class Maker:
     def _erase(self, name: SessionId) -> None:
         session = self._client.get(name)
         assert session is not None
-        k = session.key << 32 | self._chance.randint(1, session.seq)
-        sql = "UPDATE event SET data = NULL, salt = NULL, blob = NULL WHERE k = ?"
-        self._client._store._writer.run(sql, (k,))
-
-    def _cut(self, tx: Transaction, head: sessions.Head) -> None:
-        """Cut off what is ahead of the running epoch, as erasing it does."""
-        first = head.epoch_seq
-        if first < 2:
-            return
-        (before,) = tx.journal.read(head.key, after=first - 2, limit=1)
-        run = self._client._store._writer.run
-        run("UPDATE session SET base_seq = ?, base_hash = ? WHERE pk = ?", (first - 1, before.hash, head.key))
-        run("DELETE FROM event WHERE k > ? AND k < ?", (head.key << 32, head.key << 32 | first))
+        seq = self._chance.randint(1, session.seq)
+        self._client.redact(name, Selection(first=seq, last=seq + self._chance.randrange(3)))
 
     def _write(self, name, change) -> None:
         self._client._store.write(lambda tx: change(tx, access.head_of(tx, self._client._who, name)))

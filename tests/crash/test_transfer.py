@@ -21,6 +21,7 @@ from tests.crash.sessions import Maker
 from retoma.client import Client
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
+from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
@@ -55,6 +56,7 @@ def test_what_is_exported_comes_back_to_the_byte(tell: Callable[[str], None]) ->
                 assert done.outcome == "imported"
                 assert exported(target, name) == lines, f"seed {SEED}, session {name}"
                 assert exported(target, name, "json") == document
+                assert target.notes(name) == source.notes(name)
                 again = target.import_(io.BytesIO(data))
                 assert (again.outcome, again.added) == ("unchanged", 0)
             events += done.added
@@ -123,10 +125,7 @@ def test_an_import_killed_at_any_moment_shows_nothing_and_is_taken_up(
 
 
 def listed(client: Client) -> list[str]:
-    from retoma.stores.api import Listing
-
-    found = [Listing(), Listing(archived=True)]
-    return [session.id for one in found for session in client.list([one], total=True).items]
+    return [session.id for shelf in range(3) for session in client.list([Listing(shelf=shelf)]).items]
 
 
 def hidden(client: Client) -> int:

@@ -108,7 +108,7 @@ def test_a_traceback_is_shown_only_when_asked_for(
         (["session", "lst"], "'session' has no verb 'lst'. Nearest: ls."),
         (["ls"], "Did you mean `retoma session ls`?"),
         (["xyzzy"], "Nearest: none."),
-        (["session"], "`retoma session` needs a verb: create, ls,"),
+        (["session"], "`retoma session` needs a verb. `retoma session --help` lists"),
         (["version", "--jsn"], "No such option '--jsn'. Did you mean '--json'?\n`retoma version --help`"),
         (["version", "more"], "unexpected extra argument (more).\n`retoma version --help`"),
         (["completion"], "Missing argument"),
@@ -137,6 +137,12 @@ def test_help_fits_a_screen(args: list[str], capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert screen(out)
     assert "Everywhere: --store" in out
+
+
+def test_the_topics_of_a_noun_have_each_of_its_verbs_once() -> None:
+    for noun, topics in table.TOPICS.items():
+        words = [word for _, topic in topics for word in topic]
+        assert sorted(words) == sorted(table.verbs_of(noun))
 
 
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
@@ -235,9 +241,9 @@ def test_completion_scripts(shell: str, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_completion_imports_no_verb() -> None:
     code = "import sys; from retoma.__main__ import main; main([]); print(*sys.modules)"
-    words = {"_RETOMA_COMPLETE": "bash_complete", "COMP_WORDS": "retoma session re", "COMP_CWORD": "2"}
+    words = {"_RETOMA_COMPLETE": "bash_complete", "COMP_WORDS": "retoma session rea", "COMP_CWORD": "2"}
     lines = python("-c", code, **words).stdout.splitlines()
-    assert lines[:-1] == ["plain,read", "plain,resume"]
+    assert lines[:-1] == ["plain,read"]
     assert {"apsw", "tomllib", "retoma.wiring"}.isdisjoint(lines[-1].split())
 
 

@@ -11,7 +11,17 @@ from collections.abc import Iterator
 import pytest
 
 from retoma.client import Client
-from retoma.errors import Busy, Conflict, Integrity, Invalid, Limit, NotFound, RetomaError, Unavailable
+from retoma.errors import (
+    Busy,
+    Conflict,
+    Integrity,
+    Invalid,
+    Limit,
+    NotFound,
+    Refused,
+    RetomaError,
+    Unavailable,
+)
 from retoma.model.chain import SALT_BYTES, digest, genesis, link
 from retoma.model.ids import TenantKey
 from retoma.model.lease import Holder
@@ -54,11 +64,6 @@ def take(client: Client, data: bytes, name: str | None = None) -> incoming.Impor
     return client.import_(io.BytesIO(data), name=name)
 
 
-def reset(client: Client, name: str = "s") -> None:
-    operation = client._operation(None, "reset", None)
-    client._store.write(lambda tx: sessions.reset(tx, client._who, name, operation=operation))
-
-
 def erase(client: Client, seq: int) -> None:
     key = client.get("s").key
     sql = "UPDATE event SET data = NULL, salt = NULL WHERE k = ?"
@@ -69,16 +74,9 @@ def left(client: Client) -> list[tuple[object, ...]]:
     """Return every row that an import could leave behind."""
     run = client._store._writer.run
     tables = (
-        "session",
-        "session_name",
-        "event",
-        "state",
-        "visit",
-        "epoch",
-        "session_tag",
-        "flow_version",
-        "blob",
-    )
+        "session", "session_name", "session_note", "session_tag", "event", "state", "visit", "epoch", "blob",
+        "flow_version", "flow_use",
+    )  # fmt: skip
     return [row for table in tables for row in run(f"SELECT * FROM {table}")]
 
 
@@ -87,7 +85,7 @@ def left(client: Client) -> list[tuple[object, ...]]:
 
 def test_csv_is_the_conversation(client, make_flow):
     make(client, *TEXTS)
-    reset(client)
+    client.reset("s")
     client.append("s", "assistant", "second epoch")
     erase(client, 2)
     rows = list(csv.reader(io.StringIO(out(client, "csv").decode(), newline="")))
@@ -208,7 +206,7 @@ def test_the_same_again_adds_nothing_and_a_longer_one_the_rest(client, other, fo
     first = out(client, format)
     assert take(other, first).added == 2
     client.append("s", "user", "b")
-    reset(client)
+    client.reset("s")
     client.append("s", "user", "c")
     longer = out(client, format)
     done = take(other, longer)
@@ -358,6 +356,43 @@ def test_a_later_import_of_the_same_fences_an_earlier_one(client, other, monkeyp
     with pytest.raises(Busy, match="Another import"):
         take(other, data)
     assert out(other) == data
+
+
+def test_a_session_in_the_trash_is_not_imported_over(client, other):
+    make(client, "a")
+    take(other, out(client))
+    other.trash("s")
+    with pytest.raises(Refused, match="in the trash"):
+        take(other, out(client))
+    other.restore("s")
+    with pytest.raises(Conflict, match="another way"):
+        client.append("s", "user", "b")
+        client.append("s", "user", "c")
+        client.append("s", "user", "d")
+        take(other, out(client))
+
+
+def test_a_deleted_session_comes_back_with_a_mark_on_its_name(client, other, make_flow):
+    flow = make_flow(start="---\ntype: question\nto: start\n---\nName?\n")
+    client.drive(Request(directory=flow, session="s")).close()
+    client.note("s", "remember")
+    empty = left(other)
+    take(other, out(client))
+    assert [event.value()["text"] for event in other.notes("s")] == ["remember"]
+    other.delete("s")
+    assert left(other) == empty
+    take(other, out(client))
+    record = json.loads(lines_of(out(other))[0])
+    assert [epoch["reused"] for epoch in record["epochs"]] == [True]
+
+
+def test_tools_are_named_in_csv_and_left_out_of_the_transcript(client):
+    make(client)
+    call = {"type": "tool_call", "id": "1", "name": "=look", "arguments": {}}
+    client.append("s", "assistant", [call])
+    (row,) = list(csv.reader(io.StringIO(out(client, "csv").decode(), newline="")))[1:]
+    assert (row[4], row[6], row[7]) == ("assistant", "", "'=look")
+    assert "##" not in out(client, "md").decode()
 
 
 # What is damaged

@@ -13,6 +13,8 @@ import msgspec
 from retoma.errors import Invalid
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+JsonField: TypeAlias = Any
+"""Json as the field of a struct: msgspec resolves no recursive alias."""
 JsonMap: TypeAlias = Mapping[str, Json]
 
 T = TypeVar("T")

@@ -1,19 +1,72 @@
-"""What was said: a role and text."""
+"""What was said: a role, and text or parts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
 from retoma.errors import Invalid
+from retoma.model.codec import Json, JsonField
 
 Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
+class Text(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
+    """Said aloud."""
+
+    text: str
+
+
+class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", forbid_unknown_fields=True):
+    """Thought, not said: kept, and left out of the conversation as it is read."""
+
+    text: str
+
+
+class Image(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True, omit_defaults=True):
+    """A picture, by the reference of an artifact."""
+
+    artifact: str
+    mime: str = ""
+
+
+class File(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True, omit_defaults=True):
+    """A file, by the reference of an artifact."""
+
+    artifact: str
+    mime: str = ""
+
+
+class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fields=True):
+    """A tool is to be called. `id` pairs it with its result."""
+
+    id: str
+    name: str
+    arguments: dict[str, JsonField] = {}
+
+
+class ToolResult(
+    msgspec.Struct, frozen=True, tag="tool_result", forbid_unknown_fields=True, omit_defaults=True
+):
+    """What a tool returned, or why it failed."""
+
+    id: str
+    result: JsonField = None
+    error: str = ""
+
+
+Part: TypeAlias = Text | Reasoning | Image | File | ToolCall | ToolResult
+Content: TypeAlias = "str | Sequence[Part]"
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of a conversation. `sender` is a name within the role: the flow's node, an agent, a session."""
+    """One message of a conversation. `sender` is a name within the role: the flow's node, an agent, a session.
+
+    `text` is what is read; `parts` all of it, empty when it is that text alone. `tools` names what was called.
+    """
 
     seq: int
     at: int
@@ -21,6 +74,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     sender: str = ""
     epoch: int = 1
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        return tuple(part.name for part in self.parts if isinstance(part, ToolCall))
+
+    @property
+    def spoken(self) -> bool:
+        """Whether there is something to read: tool calls and thoughts alone are not."""
+        return (
+            bool(self.text) or not self.parts or any(isinstance(part, (Image, File)) for part in self.parts)
+        )
 
 
 def role(text: str) -> Role:
@@ -28,3 +93,26 @@ def role(text: str) -> Role:
     if text not in ROLES:
         raise Invalid(f"{text!r} is not a role.", code="bad_role", hint=f"Roles: {', '.join(ROLES)}.")
     return text
+
+
+def content(value: Json) -> Content:
+    """Return a message's content from JSON, a text or parts. Raises Invalid naming what is wrong."""
+    if isinstance(value, str):
+        return value
+    try:
+        parts = msgspec.convert(value, tuple[Part, ...])
+    except msgspec.ValidationError as error:
+        raise Invalid(
+            f"This is not the content of a message: {error}.",
+            code="bad_content",
+            hint='A text, or parts: [{"type": "text", "text": "…"}, …]. '
+            "Types: text, image, file, tool_call, tool_result, reasoning.",
+        ) from error
+    if not parts:
+        raise Invalid("A message has a text or at least one part.", code="bad_content")
+    return parts
+
+
+def read_aloud(said: Content) -> str:
+    """Return the text of a content."""
+    return said if isinstance(said, str) else "\n".join(part.text for part in said if isinstance(part, Text))

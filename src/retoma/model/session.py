@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
@@ -34,6 +35,11 @@ _VERBS: Final[dict[Status, str]] = {
     "failed": "fail",
 }
 
+SHOWN: Final = 0
+ARCHIVED: Final = 1
+TRASHED: Final = 2
+"""The shelves that a person can put a session on; lists show one at a time."""
+
 TITLE_LENGTH: Final = 200
 DESCRIPTION_LENGTH: Final = 4_000
 Thinking: TypeAlias = Literal["off", "low", "medium", "high"]
@@ -51,7 +57,8 @@ class Head(msgspec.Struct, frozen=True):
     """What a write needs to know of a session; read and checked in the transaction that writes.
 
     `seq` and `hash` are the journal's end; `epoch_seq` the first event of the running epoch; `fence` the last fencing
-    token given out; `listed_at` when lists last moved this session.
+    token given out; `listed_at` when lists last moved this session; `base` the last event that was cut off
+    the journal's beginning, 0 when it is whole.
     """
 
     key: SessionKey
@@ -65,6 +72,12 @@ class Head(msgspec.Struct, frozen=True):
     listed_at: int
     messages: int
     labels: int
+    shelf: int = SHOWN
+    base: int = 0
+
+    @property
+    def trashed(self) -> bool:
+        return self.shelf == TRASHED
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +107,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: int | None = None
     pinned: bool = False
     archived: bool = False
+    trashed_at: int | None = None
     flow: str | None = None
     flow_path: str | None = None
     flow_version: bytes | None = None
@@ -148,6 +162,8 @@ def change_status(head: Head, to: Status) -> None:
 
 def accept_writes(head: Head, what: str) -> None:
     """Raise Refused unless the session takes messages, steps and state: only an active one does."""
+    if head.trashed:
+        raise in_trash(head.id)
     if head.status == "active":
         return
     hint = (
@@ -160,6 +176,16 @@ def accept_writes(head: Head, what: str) -> None:
         code="not_active",
         hint=hint,
         status=head.status,
+    )
+
+
+def in_trash(session: str) -> Refused:
+    """Return the error for a write to a session that was put in the trash."""
+    return Refused(
+        f"Session '{session}' is in the trash.",
+        code="trashed",
+        hint=f"Take it out first: retoma session restore {session}",
+        session=session,
     )
 
 
@@ -184,15 +210,8 @@ def statuses(word: str) -> tuple[Status, ...]:
 
 def checked(new: NewSession) -> NewSession:
     """Return `new` with its words normalised. Raises Invalid for the first field that cannot be."""
-    _at_most("A title", new.title, TITLE_LENGTH)
-    _at_most("A description", new.description, DESCRIPTION_LENGTH)
-    for name in ("agent", "model", "channel"):
-        _at_most(f"The {name}", getattr(new, name), 500)
-    for tag in new.tags:
-        _label("tag", tag)
-    for kind, ref in new.contexts:
-        _label("context's kind", kind)
-        _label("context's reference", ref, 1_000)
+    check_texts({name: getattr(new, name) for name in TEXTS})
+    check_labels(new.tags, new.contexts)
     if new.ttl_ms is not None and new.ttl_ms <= 0:
         raise Invalid(
             "A time to live is more than nothing.", code="bad_ttl", hint="For example 30m, 5h or 1d."
@@ -203,6 +222,31 @@ def checked(new: NewSession) -> NewSession:
         tags=tuple(sorted(set(new.tags))),
         contexts=tuple(sorted(set(new.contexts))),
     )
+
+
+TEXTS: Final[dict[str, int]] = {
+    "title": TITLE_LENGTH,
+    "description": DESCRIPTION_LENGTH,
+    "agent": 500,
+    "model": 500,
+    "channel": 500,
+}
+"""How many characters a session's texts may have."""
+
+
+def check_texts(texts: Mapping[str, str]) -> None:
+    """Raise Invalid for the first of a session's texts that is too long."""
+    for name, text in texts.items():
+        _at_most(f"A session's {name}", text, TEXTS[name])
+
+
+def check_labels(tags: Iterable[str], contexts: Iterable[tuple[str, str]]) -> None:
+    """Raise Invalid for the first tag or context that cannot be one."""
+    for tag in tags:
+        _label("tag", tag)
+    for kind, ref in contexts:
+        _label("context's kind", kind)
+        _label("context's reference", ref, 1_000)
 
 
 def thinking(word: str) -> Thinking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from retoma.model.codec import JsonMap
 from retoma.model.event import Event
@@ -31,6 +32,7 @@ def session_view(session: Session, now_ms: int) -> dict[str, object]:
         "messages": session.messages,
         "pinned": session.pinned,
         "archived": session.archived,
+        "trashed_at": rfc3339(session.trashed_at) if session.trashed_at is not None else None,
         "ephemeral": expires is not None,
         "expired": expires is not None and expires <= now_ms,
         "expires_at": rfc3339(expires) if expires is not None else None,
@@ -69,6 +71,23 @@ def whole_view(session: Session, about: About, lease: Lease | None, now_ms: int)
         "metadata": about.metadata,
         "lease": lease_view(lease, now_ms),
     }
+
+
+def note_view(note: Event) -> dict[str, object]:
+    """Return a note; `text` is null once erased."""
+    return {"seq": note.seq, "at": rfc3339(note.at), "actor": note.actor, "text": note.value().get("text")}
+
+
+def tree_view(found: Sequence[tuple[int, Session]], now_ms: int) -> dict[str, object]:
+    """Return sessions with their `children` inside, from (depth, session), parents first."""
+    path: list[dict[str, Any]] = []
+    for depth, session in found:
+        shown: dict[str, Any] = session_view(session, now_ms) | {"children": []}
+        del path[depth:]
+        if path:
+            path[-1]["children"].append(shown)
+        path.append(shown)
+    return path[0]
 
 
 def lease_view(lease: Lease | None, now_ms: int) -> dict[str, object] | None:
@@ -122,6 +141,8 @@ def message_view(message: Message) -> dict[str, object]:
         "role": message.role,
         "sender": message.sender or None,
         "text": message.text,
+        "parts": list(message.parts) or None,
+        "epoch": message.epoch,
     }
 
 

@@ -63,7 +63,7 @@ def begin(
     """Start a flow in the session and record its first step; return the journal's length."""
     head = _driven(tx, who, session, token)
     tx.flows.put_version(who.tenant, version, flow, files)
-    tx.flows.begin(head.key, flow=flow, path=path, version=version)
+    tx.flows.begin(who.tenant, head.key, flow=flow, path=path, version=version)
     data: dict[str, Json] = {"flow": flow, "version": version.hex()}
     if step.sets:
         data["set"] = dict(step.sets)
@@ -122,7 +122,7 @@ def change_version(
     """Go on with another version of the flow; return the journal's length."""
     head = _driven(tx, who, session, token)
     tx.flows.put_version(who.tenant, version, flow, files)
-    tx.flows.set_version(head.key, version=version, path=path)
+    tx.flows.set_version(who.tenant, head.key, version=version, path=path)
     event = new_event(kinds.FLOW_VERSION, encode({"flow": flow, "version": version.hex()}))
     return append(tx, who, head, [event], operation).seq
 

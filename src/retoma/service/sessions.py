@@ -6,19 +6,29 @@ from collections.abc import Sequence
 
 import msgspec
 
-from retoma.errors import Conflict, Limit
+from retoma.errors import Conflict, Limit, NotFound
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import new_event
-from retoma.model.ids import Operation, SessionId, generated_id, session_id
+from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
 from retoma.model.lease import FencingToken, Lease
 from retoma.model.principal import Principal
-from retoma.model.session import About, Head, NewSession, Session, Status, change_status, checked
+from retoma.model.session import (
+    ARCHIVED,
+    SHOWN,
+    About,
+    Head,
+    NewSession,
+    Session,
+    Status,
+    change_status,
+    checked,
+    in_trash,
+)
 from retoma.service.access import append, fence, head_of, missing, other_request, repeated
 from retoma.stores.api import Listing, Place, Transaction
 
-PURGE_ROWS = 500
-COUNT_MOST = 10_000
+_EVERY = 1 << 62
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -38,11 +48,10 @@ class Whole(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """A page of sessions. `next` is where it ended, None on the last; `total` is counted only when asked for."""
+    """A page of sessions. `next` is where it ended, None on the last."""
 
     items: list[Session]
     next: Place | None
-    total: int | None
 
 
 def create(
@@ -55,24 +64,29 @@ def create(
     if operation.request is not None and (before := tx.sessions.operation(who.tenant, operation.id)):
         if before[0] != operation.request:
             raise other_request()
-        return SessionId(before[1].decode())
+        return _made_before(tx, before[1])
     within(tx, who, limits or Limits())
     chosen = wanted or _free_id(tx, who, new)
     if wanted and tx.sessions.key(who.tenant, wanted) is not None:
-        raise Conflict(
-            f"There is a session '{wanted}' already.",
-            code="id_taken",
-            hint=f"Look at it with `retoma session show {wanted}`, or choose another id.",
-            session=wanted,
-        )
+        raise id_taken(wanted)
     parent = tx.sessions.key(who.tenant, new.parent) if new.parent else None
     if new.parent and parent is None:
         raise missing(tx, who, new.parent)
     head = tx.sessions.add(who.tenant, chosen, new, parent=parent)
     append(tx, who, head, [new_event(kinds.CREATED, encode(_said(chosen, new)))], operation)
     if operation.request is not None:
-        tx.sessions.add_operation(who.tenant, operation.id, operation.request, chosen.encode())
+        tx.sessions.add_operation(who.tenant, operation.id, operation.request, head.key.to_bytes(8))
     return chosen
+
+
+def id_taken(wanted: SessionId) -> Conflict:
+    """Return the error for an id that another session bears."""
+    return Conflict(
+        f"There is a session '{wanted}' already.",
+        code="id_taken",
+        hint=f"Look at it with `retoma session show {wanted}`, or choose another id.",
+        session=wanted,
+    )
 
 
 def get(tx: Transaction, who: Principal, session: str) -> Session | None:
@@ -95,7 +109,6 @@ def ls(
     *,
     after: Place | None,
     limit: int,
-    total: bool = False,
 ) -> Page:
     """Return a page of the sessions that any of `listings` means (they must not overlap), newest first."""
     rows = [
@@ -103,15 +116,19 @@ def ls(
         for listing in listings
         for row in tx.sessions.list(who.tenant, listing, after=after, limit=limit + 1)
     ]
-    rows.sort(key=lambda row: (row[1].pinned, row[1].listed_at, row[1].key), reverse=True)
+    if listings[0].sort == "id":
+        rows.sort(key=lambda row: row[1].id)
+    else:
+        rows.sort(key=lambda row: (row[1].pinned, row[1].at, row[1].key), reverse=True)
     page, more = rows[:limit], len(rows) > limit
-    most = (1 << 62) if total else COUNT_MOST + 1
-    count = (
-        sum(tx.sessions.count(who.tenant, listing, most=most) for listing in listings)
-        if more or total
-        else None
+    return Page([session for session, _ in page], page[-1][1] if more else None)
+
+
+def count(tx: Transaction, who: Principal, listings: Sequence[Listing], *, most: int | None = None) -> int:
+    """Return how many sessions any of `listings` means, counting no further than `most` of each."""
+    return sum(
+        tx.sessions.count(who.tenant, listing, most=_EVERY if most is None else most) for listing in listings
     )
-    return Page([session for session, _ in page], page[-1][1] if more else None, count)
 
 
 def change(
@@ -132,6 +149,8 @@ def change(
     head = head_of(tx, who, session)
     if repeated(tx, head.key, operation) is not None:
         return head.status, head.status
+    if head.trashed:
+        raise in_trash(head.id)
     if token is not None:
         fence(tx, head, token)
     change_status(head, to)
@@ -144,23 +163,43 @@ def change(
 
 
 def reset(
-    tx: Transaction, who: Principal, session: str, *, operation: Operation, token: FencingToken | None = None
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    *,
+    erase: bool = False,
+    operation: Operation,
+    token: FencingToken | None = None,
 ) -> Head:
-    """Begin a new epoch: conversation, state and flow start empty, what was is kept.
+    """Begin a new epoch: conversation, state and flow start empty, what was is kept. A final session is active again.
 
-    A final session is active again.
+    Without a token whoever drives the session is fenced off. With `erase` the earlier epochs are cut off the journal;
+    `purge` removes their rows.
     """
     who.may_write()
     head = head_of(tx, who, session)
     if repeated(tx, head.key, operation) is not None:
         return head
-    fence(tx, head, token)
+    if head.trashed:
+        raise in_trash(head.id)
+    if token is None:
+        tx.leases.drop(head.key)
+    else:
+        fence(tx, head, token)
     uid = tx.sessions.new_epoch(head)
-    data = encode({"epoch": head.epoch + 1, "uid": uid.hex()})
+    data: dict[str, Json] = {"epoch": head.epoch + 1, "uid": uid.hex()}
+    if erase:
+        data["erased"] = head.seq
+        tx.erasing.cut(who.tenant, head)
     begun = msgspec.structs.replace(
-        head, status="active", epoch=head.epoch + 1, epoch_seq=head.seq + 1, messages=0
+        head,
+        status="active",
+        epoch=head.epoch + 1,
+        epoch_seq=head.seq + 1,
+        messages=0,
+        base=head.seq if erase else head.base,
     )
-    return append(tx, who, begun, [new_event(kinds.RESET, data)], operation)
+    return append(tx, who, begun, [new_event(kinds.RESET, encode(data))], operation)
 
 
 def delete(tx: Transaction, who: Principal, session: str, *, operation: Operation) -> SessionId:
@@ -172,20 +211,32 @@ def delete(tx: Transaction, who: Principal, session: str, *, operation: Operatio
             raise other_request()
         return SessionId(session)
     head = head_of(tx, who, session)
-    tx.sessions.hide(who.tenant, head)
+    hide(tx, who, head)
     if operation.request is not None:
         tx.sessions.add_operation(who.tenant, operation.id, operation.request, b"")
     return head.id
 
 
-def purge(tx: Transaction, who: Principal) -> bool:
-    """Remove one more piece of what was deleted; return whether there may be more."""
-    doomed = tx.sessions.doomed(who.tenant)
-    if doomed is None:
-        return False
-    if not tx.journal.drop(doomed, limit=PURGE_ROWS):
-        tx.sessions.drop(doomed)
-    return True
+def hide(tx: Transaction, who: Principal, head: Head) -> None:
+    """Begin a deletion: nothing finds the session any more, and whoever drives it is fenced off."""
+    tx.sessions.hide(who.tenant, head)
+
+
+def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tuple[int, Session]]:
+    """Return the session and all below it as (depth, session), parents before children, at most `most`.
+
+    Raises NotFound.
+    """
+    found: list[tuple[int, Session]] = []
+    waiting = [(0, show(tx, who, session).session)]
+    while waiting and len(found) < most:
+        depth, one = waiting.pop()
+        found.append((depth, one))
+        for shelf in (ARCHIVED, SHOWN):
+            listing = Listing(parent=one.key, shelf=shelf)
+            children = tx.sessions.list(who.tenant, listing, after=None, limit=most)
+            waiting += [(depth + 1, child) for child, _ in reversed(children)]
+    return found
 
 
 def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:
@@ -201,6 +252,17 @@ def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = Tr
                 hint="End or delete some, or raise the limit in retoma.toml.",
                 limit=most,
             )
+
+
+def _made_before(tx: Transaction, result: bytes) -> SessionId:
+    name = tx.sessions.name(SessionKey(int.from_bytes(result)))
+    if name is None:
+        raise NotFound(
+            "The session that was made under this key has been deleted.",
+            code="deleted",
+            hint="Choose a new key to make another one.",
+        )
+    return name
 
 
 def _free_id(tx: Transaction, who: Principal, new: NewSession) -> SessionId:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
-from retoma.model.message import Message, Role
+from retoma.model.message import Content, Message, Role, content, read_aloud
 from retoma.model.principal import Principal
-from retoma.model.session import accept_writes
+from retoma.model.session import Head, accept_writes
 from retoma.service.access import append as append_events
 from retoma.service.access import expect_head, fence, head_of, repeated
 from retoma.stores.api import Transaction
@@ -26,8 +27,9 @@ def append(
     who: Principal,
     session: str,
     role: Role,
-    content: str,
+    said: Content,
     *,
+    sender: str = "",
     operation: Operation,
     token: FencingToken | None = None,
     expect: int | None = None,
@@ -45,8 +47,10 @@ def append(
     accept_writes(head, "messages")
     fence(tx, head, token)
     expect_head(head, expect)
-    event = new_event(kinds.MESSAGE, encode({"role": role, "content": content}))
-    return append_events(tx, who, head, [event], operation).seq
+    data: dict[str, object] = {"role": role, "content": said}
+    if sender:
+        data["sender"] = sender
+    return append_events(tx, who, head, [new_event(kinds.MESSAGE, encode(data))], operation).seq
 
 
 def events(
@@ -59,7 +63,8 @@ def events(
     until: int | None = None,
 ) -> list[Event]:
     """Return at most `limit` events after seq `after`, oldest first. Raises NotFound."""
-    return tx.journal.read(head_of(tx, who, session).key, after=after, limit=limit, until=until)
+    head = head_of(tx, who, session)
+    return tx.journal.read(head.key, after=max(after, head.base), limit=limit, until=until)
 
 
 def messages(
@@ -67,48 +72,74 @@ def messages(
     who: Principal,
     session: str,
     *,
-    last: int | None = None,
+    last: int,
     since: int = 0,
+    before: int | None = None,
     epochs: bool = False,
 ) -> list[Message]:
-    """Return the conversation, oldest first: the `last` messages of the running epoch, or all of them.
+    """Return the `last` messages of the running epoch behind `since` and ahead of `before`, oldest first.
 
-    Flows speak in it too: a node's content is said by the assistant, an input by the user.
+    With `epochs` those of earlier epochs too. Flows speak in it: a node's content is said by the assistant, an input by
+    the user. Tool calls and thoughts alone are left out. Raises NotFound.
     """
     head = head_of(tx, who, session)
-    after = max(since, 0 if epochs else head.epoch_seq - 1)
+    after = _after(head, since, epochs=epochs)
     found: list[Message] = []
-    before: int | None = None
-    while last is None or len(found) < last:
-        chunk = tx.journal.tail(head.key, before=before, after=after, limit=min(CHUNK, (last or CHUNK) + 16))
+    begun = _begun(tx, head, epochs=epochs)
+    while len(found) < last:
+        chunk = tx.journal.tail(head.key, before=before, after=after, limit=min(CHUNK, last + 16))
         if not chunk:
             break
         before = chunk[-1].seq
-        for event in chunk:
-            found.extend(spoken(event))
-    found.reverse()
-    return found if last is None else found[-last:] if last else []
+        found += (said for event in chunk for said in spoken(event, begun) if said.spoken)
+    return found[last - 1 :: -1] if found else []
 
 
-def spoken(event: Event, *, erased: bool = False) -> Iterator[Message]:
-    """Yield what an event says in the conversation; with `erased` also that something was said and erased."""
-    if event.type not in kinds.CONVERSATION:
+def conversation(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    *,
+    since: int = 0,
+    epochs: bool = False,
+    limit: int = CHUNK,
+) -> tuple[list[Message], int | None]:
+    """Return the messages of the next `limit` events behind `since`, oldest first, and where the next page begins.
+
+    None: it was the last. Raises NotFound.
+    """
+    head = head_of(tx, who, session)
+    page = tx.journal.read(head.key, after=_after(head, since, epochs=epochs), limit=limit)
+    begun = _begun(tx, head, epochs=epochs)
+    found = [said for event in page for said in spoken(event, begun) if said.spoken]
+    return found, page[-1].seq if len(page) == limit else None
+
+
+def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = False) -> Iterator[Message]:
+    """Yield the message that an event is, if it is one. `epochs` are (first seq, number), in order.
+
+    With `erased`, of one that was erased remains that something was said.
+    """
+    if event.type not in kinds.CONVERSATION or (event.erased and not erased):
         return
+    epoch = next((number for first, number in reversed(epochs) if first <= event.seq), 1)
     if event.erased:
-        if erased:
-            role = {kinds.FLOW_INPUT: "user", kinds.FLOW_STEP: "assistant"}.get(event.type, "")
-            yield Message(seq=event.seq, at=event.at, role=role, text=ERASED)
+        role = {kinds.FLOW_INPUT: "user", kinds.FLOW_STEP: "assistant"}.get(event.type, "")
+        yield Message(seq=event.seq, at=event.at, role=role, text=ERASED, epoch=epoch)
         return
     data = event.value()
     match event.type:
         case kinds.MESSAGE:
             sender = data.get("sender", "")
+            said = _content(data.get("content", ""))
             yield Message(
                 seq=event.seq,
                 at=event.at,
                 role=str(data.get("role", "")),
-                text=_text(data.get("content", "")),
+                text=read_aloud(said),
                 sender=sender if isinstance(sender, str) else "",
+                epoch=epoch,
+                parts=() if isinstance(said, str) else tuple(said),
             )
         case kinds.FLOW_INPUT:
             yield Message(
@@ -117,6 +148,7 @@ def spoken(event: Event, *, erased: bool = False) -> Iterator[Message]:
                 role="user",
                 text=_text(data.get("input", "")),
                 sender=str(data.get("node")),
+                epoch=epoch,
             )
         case kinds.FLOW_STEP if data.get("content"):
             yield Message(
@@ -125,10 +157,28 @@ def spoken(event: Event, *, erased: bool = False) -> Iterator[Message]:
                 role="assistant",
                 text=str(data["content"]),
                 sender=str(data.get("node")),
+                epoch=epoch,
             )
         case _:
             pass
 
 
-def _text(content: Json) -> str:
-    return content if isinstance(content, str) else encode(content).decode()
+def _after(head: Head, since: int, *, epochs: bool) -> int:
+    return max(since, head.base, 0 if epochs else head.epoch_seq - 1)
+
+
+def _begun(tx: Transaction, head: Head, *, epochs: bool) -> list[tuple[int, int]]:
+    """Return where each epoch begins; the running one alone, unless all are read."""
+    return tx.sessions.epochs(head.key) if epochs else [(head.epoch_seq, head.epoch)]
+
+
+def _content(value: Json) -> Content:
+    """Return a content as it was kept. One that a later version wrote is shown as its JSON."""
+    try:
+        return content(value)
+    except Invalid:
+        return _text(value)
+
+
+def _text(value: Json) -> str:
+    return value if isinstance(value, str) else encode(value).decode()

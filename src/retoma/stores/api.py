@@ -9,7 +9,7 @@ what is not there, or is another tenant's, is None or an empty list here; use ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -17,24 +17,29 @@ from retoma.model.codec import Json, JsonMap
 from retoma.model.event import Event, NewEvent
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.lease import FencingToken, Holder, Lease
-from retoma.model.session import About, Head, NewSession, Session, Status
+from retoma.model.session import SHOWN, About, Head, NewSession, Session, Status
 
 if TYPE_CHECKING:
     from retoma.model.transfer import EpochPart, Link, SessionRecord
 
 T = TypeVar("T")
+Sort: TypeAlias = Literal["updated", "created", "id"]
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a page of a list ended: the sort key of its last row."""
+    """Where a page of a list ended: what its last row is sorted by."""
 
     pinned: int
-    listed_at: int
+    at: int
     key: int
+    id: str = ""
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """What a list is asked for. `tags` and `contexts` must all be there; instants are milliseconds UTC."""
+    """What a list is asked for. `tags` and `contexts` must all be there; instants are milliseconds UTC.
+
+    Pinned sessions come first, then the newest by `sort`; by `id` they stand in its order alone.
+    """
 
     status: Status | None = None
     agent: str | None = None
@@ -45,7 +50,8 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: bool = False
     since: int | None = None
     before: int | None = None
-    archived: bool = False
+    shelf: int = SHOWN
+    sort: Sort = "updated"
 
 
 class Journal(Protocol):
@@ -91,15 +97,12 @@ class Journal(Protocol):
         """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran."""
         ...
 
-    def drop(self, key: SessionKey, *, limit: int) -> bool:
-        """Delete the oldest `limit` events and content only they refer to; return whether any are left."""
-        ...
-
 
 class Sessions(Protocol):
     """Session rows, their names and labels."""
 
     def key(self, tenant: TenantKey, session: str) -> SessionKey | None: ...
+    def name(self, key: SessionKey) -> SessionId | None: ...
     def head(self, tenant: TenantKey, session: str) -> Head | None: ...
     def get(self, tenant: TenantKey, session: str) -> Session | None: ...
     def about(self, key: SessionKey) -> About: ...
@@ -108,6 +111,10 @@ class Sessions(Protocol):
         ...
 
     def last_written(self, tenant: TenantKey, actor: str) -> SessionId | None: ...
+    def tags(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[str]:
+        """Return tags that begin with `prefix`, in order, out of the next `limit` from it on."""
+        ...
+
     def add(
         self, tenant: TenantKey, session: SessionId, new: NewSession, *, parent: SessionKey | None
     ) -> Head:
@@ -117,6 +124,10 @@ class Sessions(Protocol):
     def set_status(self, key: SessionKey, status: Status, reason: str) -> None: ...
     def new_epoch(self, head: Head) -> bytes:
         """Begin the next epoch at the journal's next event: state, flow and totals empty. Return the epoch's uid."""
+        ...
+
+    def epochs(self, key: SessionKey) -> list[tuple[int, int]]:
+        """Return (first seq, number) of each epoch that is kept, in order."""
         ...
 
     def hide(self, tenant: TenantKey, head: Head) -> None:
@@ -142,6 +153,52 @@ class Sessions(Protocol):
     def add_operation(self, tenant: TenantKey, operation: bytes, request: bytes, result: bytes) -> None: ...
 
 
+class Profiles(Protocol):
+    """What is said of a session: texts, labels, shelf, name, notes."""
+
+    def put(self, tenant: TenantKey, head: Head, session: Session, before: About, about: About) -> None:
+        """Write what differs; `head` is the one behind the event that says so."""
+        ...
+
+    def shelve(self, key: SessionKey, shelf: int) -> None: ...
+    def rename(self, tenant: TenantKey, head: Head, session: SessionId) -> None:
+        """Give the session another name, which must be free."""
+        ...
+
+    def add_note(self, key: SessionKey, seq: int) -> None: ...
+    def notes(self, key: SessionKey) -> list[int]:
+        """Return the seqs of its notes, in order."""
+        ...
+
+    def trash_due(self, tenant: TenantKey, before: int) -> SessionId | None:
+        """Return a session that was put in the trash before that instant."""
+        ...
+
+
+class Erasing(Protocol):
+    """Forgetting. The chain stays whole: what is erased keeps its digest, a cut journal the hash it begins with."""
+
+    def erase(self, key: SessionKey, seqs: Iterable[int]) -> None:
+        """Forget the data of these events, and content only they refer to."""
+        ...
+
+    def cut(self, tenant: TenantKey, head: Head) -> None:
+        """Let the journal begin behind `head`. Its events are due to be deleted."""
+        ...
+
+    def due(self, tenant: TenantKey) -> tuple[SessionKey, int] | None:
+        """Return a session and the last of its events that are still to be deleted."""
+        ...
+
+    def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
+        """Delete the oldest `limit` events (to `until`) and content only they refer to; False when none were left."""
+        ...
+
+    def drop_flows(self, key: SessionKey) -> None:
+        """Forget which flows the session ran, and versions that no other session did."""
+        ...
+
+
 class State(Protocol):
     """A session's state, one row a key, and the position of its flow."""
 
@@ -155,14 +212,14 @@ class State(Protocol):
 class Flows(Protocol):
     """Versions of flows, and where one stands."""
 
-    def begin(self, key: SessionKey, *, flow: str, path: str, version: bytes) -> None: ...
+    def begin(self, tenant: TenantKey, key: SessionKey, *, flow: str, path: str, version: bytes) -> None: ...
     def visit(
         self, key: SessionKey, nodes: Sequence[str], *, visits: int, node: str | None, status: str
     ) -> None:
         """Add `nodes` behind the `visits` that are there, and move the position."""
         ...
 
-    def set_version(self, key: SessionKey, *, version: bytes, path: str) -> None: ...
+    def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None: ...
     def put_version(
         self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]
     ) -> None: ...
@@ -260,6 +317,10 @@ class Transaction(Protocol):
     def sessions(self) -> Sessions: ...
     @property
     def journal(self) -> Journal: ...
+    @property
+    def profiles(self) -> Profiles: ...
+    @property
+    def erasing(self) -> Erasing: ...
     @property
     def state(self) -> State: ...
     @property

@@ -23,7 +23,7 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.lease import FencingToken, Holder
-from retoma.model.session import Head, NewSession, Session
+from retoma.model.session import ARCHIVED, Head, NewSession, Session
 from retoma.stores.api import Listing, Place, Store, Transaction
 
 OURS, THEIRS = TenantKey(1), TenantKey(2)
@@ -245,7 +245,7 @@ class StoreContract:
             (Listing(ephemeral=True), ["b"]),
             (Listing(since=start + 50), ["b"]),
             (Listing(before=start + 50), ["a"]),
-            (Listing(archived=True), []),
+            (Listing(shelf=ARCHIVED), []),
             (Listing(flow="none"), []),
         ):
             assert _listed(store, listing) == expected, listing
@@ -277,7 +277,7 @@ class StoreContract:
     def test_a_flow_stands_where_it_was_put(self, store: Store) -> None:
         def begins(tx: Transaction) -> None:
             head = add(tx)
-            tx.flows.begin(head.key, flow="tour", path="/tour", version=b"v1")
+            tx.flows.begin(OURS, head.key, flow="tour", path="/tour", version=b"v1")
             tx.flows.visit(head.key, ["a", "b"], visits=0, node="b", status="waiting_for_input")
             tx.flows.visit(head.key, ["a"], visits=2, node="a", status="finished")
 
@@ -298,7 +298,7 @@ class StoreContract:
         def lives(tx: Transaction) -> None:
             head = append(tx, add(tx), "a")
             tx.state.put(head.key, {"k": 1}, seq=1)
-            tx.flows.begin(head.key, flow="tour", path="/tour", version=b"v")
+            tx.flows.begin(OURS, head.key, flow="tour", path="/tour", version=b"v")
             tx.flows.visit(head.key, ["a"], visits=0, node="a", status="finished")
             tx.sessions.set_status(head.key, "failed", "why")
 
@@ -359,7 +359,7 @@ class StoreContract:
         assert _listed(store, Listing(tags=("t",))) == ["other"]
         assert store.read(lambda tx: tx.sessions.doomed(OURS)) == key
         chunks = itertools.takewhile(
-            bool, iter(lambda: store.write(lambda tx: tx.journal.drop(key, limit=10)), None)
+            bool, iter(lambda: store.write(lambda tx: tx.erasing.drop_events(key, limit=10)), None)
         )
         assert len(list(chunks)) == 4
         store.write(lambda tx: tx.sessions.drop(key))
@@ -370,7 +370,7 @@ class StoreContract:
         large = "z" * (INLINE_BYTES + 1)
         for name in ("one", "two"):
             store.write(partial(_add_with, name=name, text=large))
-        store.write(lambda tx: tx.journal.drop(_key_in(tx, "one"), limit=10))
+        store.write(lambda tx: tx.erasing.drop_events(_key_in(tx, "one"), limit=10))
         (event,) = store.read(lambda tx: tx.journal.read(_key_in(tx, "two"), limit=ALL))
         assert event.value()["content"] == large
 

@@ -49,8 +49,9 @@ class SqlFlows:
         self._run = run
         self._now = now
 
-    def begin(self, key: SessionKey, *, flow: str, path: str, version: bytes) -> None:
+    def begin(self, tenant: TenantKey, key: SessionKey, *, flow: str, path: str, version: bytes) -> None:
         self._run(STATEMENTS["begin_flow"], (flow, path, version, key))
+        self._run(STATEMENTS["add_flow_use"], (tenant, version, key))
 
     def visit(
         self, key: SessionKey, nodes: Sequence[str], *, visits: int, node: str | None, status: str
@@ -59,8 +60,9 @@ class SqlFlows:
             self._run(STATEMENTS["add_visit"], (key, position, name))
         self._run(STATEMENTS["move_flow"], (node, status, visits + len(nodes), key))
 
-    def set_version(self, key: SessionKey, *, version: bytes, path: str) -> None:
+    def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None:
         self._run(STATEMENTS["set_flow_version"], (version, path, key))
+        self._run(STATEMENTS["add_flow_use"], (tenant, version, key))
 
     def put_version(self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]) -> None:
         codec, stored = pack(msgspec.msgpack.encode(dict(files)))

@@ -82,6 +82,8 @@ class SqlJournal:
             listed,
             messages,
             head.labels,
+            head.shelf,
+            head.base,
         )
 
     def restore(self, key: SessionKey, events: Sequence[Event]) -> None:
@@ -124,17 +126,6 @@ class SqlJournal:
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         rows = self._run(STATEMENTS["operation_of_session"], (operation, key << 32, (key + 1) << 32))
         return ([row[0] for row in rows], rows[0][1]) if rows else None
-
-    def drop(self, key: SessionKey, *, limit: int) -> bool:
-        low, high = key << 32, (key + 1) << 32
-        (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
-        if end is None:
-            return False
-        blobs = self._run(STATEMENTS["blobs_of"], (low, end))
-        self._run(STATEMENTS["drop_events"], (low, end))
-        for (content,) in blobs:
-            self._run(STATEMENTS["drop_blob"], (content,))
-        return True
 
     def _events(
         self, statement: str, key: SessionKey, after: int, until: int | None, limit: int

@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from blake3 import blake3
-
 from retoma.model.chain import genesis
 from retoma.model.codec import decode, encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.session import About, Head, NewSession, Session, Status
+from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status
+from retoma.stores import listing as listing_of
 from retoma.stores.api import Listing, Place
-from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
+from retoma.stores.names import Names
+from retoma.stores.sql import STATEMENTS, Row, Run
 
 _KEY = STATEMENTS["session_key"]
 _HEAD = STATEMENTS["session_head"]
-_ARCHIVED = 1
 
 
 class SqlSessions:
     """Sessions over `run`."""
 
-    def __init__(self, run: Run, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, run: Run, now: Callable[[], int], random: Callable[[int], bytes], names: Names
+    ) -> None:
         self._run = run
         self._now = now
         self._random = random
+        self._names = names
 
     def key(self, tenant: TenantKey, session: str) -> SessionKey | None:
-        rows = self._run(_KEY, (tenant, session))
-        return SessionKey(rows[0][0]) if rows else None
+        return self._names.key(tenant, session)
 
     def head(self, tenant: TenantKey, session: str) -> Head | None:
         rows = self._run(_KEY, (tenant, session))
@@ -38,7 +39,7 @@ class SqlSessions:
     def get(self, tenant: TenantKey, session: str) -> Session | None:
         key = self.key(tenant, session)
         rows = self._run(STATEMENTS["session"], (key, tenant)) if key else []
-        return _session(rows[0])[0] if rows else None
+        return _session(rows[0]) if rows else None
 
     def about(self, key: SessionKey) -> About:
         rows = self._run(STATEMENTS["about"], (key,))
@@ -52,13 +53,19 @@ class SqlSessions:
         )
 
     def names(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[SessionId]:
-        # Names are ASCII, so everything that begins with the prefix sorts before the prefix and a DEL.
-        rows = self._run(STATEMENTS["names_from"], (tenant, prefix, prefix + "\x7f", limit))
-        return [SessionId(name) for (name,) in rows]
+        return self._names.beginning(tenant, prefix, limit=limit)
 
     def last_written(self, tenant: TenantKey, actor: str) -> SessionId | None:
-        rows = self._run(STATEMENTS["last_written"], (tenant, actor))
-        return SessionId(rows[0][0]) if rows else None
+        rows = [
+            row
+            for shelf, pinned in ((SHOWN, 0), (SHOWN, 1), (ARCHIVED, 0), (ARCHIVED, 1))
+            for row in self._run(STATEMENTS["last_written"], (tenant, shelf, pinned, actor))
+        ]
+        return SessionId(max(rows)[1]) if rows else None
+
+    def tags(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[str]:
+        rows = self._run(STATEMENTS["tags_from"], (tenant, prefix, limit))
+        return [tag for (tag,) in rows if tag.startswith(prefix)]
 
     def add(
         self, tenant: TenantKey, session: SessionId, new: NewSession, *, parent: SessionKey | None
@@ -72,14 +79,13 @@ class SqlSessions:
             new.title, new.agent, new.model, new.thinking, new.channel, parent, labels,
         )  # fmt: skip
         key = SessionKey(run(STATEMENTS["add_session"], row)[0][0])
-        run(STATEMENTS["add_name"], (tenant, session, key))
+        reused = self._names.give(tenant, session, key)
         if new.description or new.metadata:
             run(STATEMENTS["add_about"], (key, new.description, encode(new.metadata)))
         for tag in new.tags:
             run(STATEMENTS["add_tag"], (tenant, tag, 0, now, key))
         for kind, ref in new.contexts:
             run(STATEMENTS["add_context"], (tenant, kind, ref, 0, now, key))
-        reused = self.name_used(tenant, session)
         run(STATEMENTS["add_epoch"], (key, 1, self._random(16), 1, now, int(reused)))
         return Head(key, session, "active", 1, 0, 0, first, 0, now, 0, labels)
 
@@ -94,11 +100,12 @@ class SqlSessions:
         self._run(STATEMENTS["drop_visits"], (head.key,))
         return uid
 
+    def epochs(self, key: SessionKey) -> list[tuple[int, int]]:
+        return [(first, epoch) for first, epoch in self._run(STATEMENTS["epochs"], (key,))]
+
     def hide(self, tenant: TenantKey, head: Head) -> None:
         run = self._run
-        run(STATEMENTS["drop_name"], (tenant, head.id))
-        run(STATEMENTS["mark_name_used"], (tenant, self._name_digest(head.id)))
-        run(STATEMENTS["orphan_children"], (head.key,))
+        self._names.drop(tenant, head.id)
         run(STATEMENTS["hide_session"], (head.key,))
         for statement in ("drop_tags", "drop_contexts", "drop_about", "drop_lease"):
             run(STATEMENTS[statement], (head.key,))
@@ -108,25 +115,26 @@ class SqlSessions:
         return SessionKey(rows[0][0]) if rows else None
 
     def drop(self, key: SessionKey) -> None:
-        for statement in ("drop_state", "drop_visits", "drop_epochs", "drop_snapshots", "drop_session"):
+        for statement in (
+            "drop_state", "drop_visits", "drop_notes", "drop_epochs", "drop_snapshots", "drop_session",
+        ):  # fmt: skip
             self._run(STATEMENTS[statement], (key,))
 
     def list(
         self, tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
     ) -> list[tuple[Session, Place]]:
-        source, values, by_label = _source(tenant, listing)
-        names = {"o": "o" if by_label else "s", "key": "o.session" if by_label else "s.pk"}
-        text = FRAGMENTS["page"].format(columns=FRAGMENTS["columns"], source=source)
-        if after is not None:
-            text += " " + FRAGMENTS["after"].format_map(names)
-            values |= {"pinned": after.pinned, "listed_at": after.listed_at, "pk": after.key}
-        text += " " + FRAGMENTS["order"].format_map(names)
-        return [_session(row) for row in self._run(text, values | {"limit": limit})]
+        asked = listing_of.page(tenant, listing, after=after, limit=limit)
+        return [
+            (_session(row), Place(row[_PINNED], row[-1], row[0], row[1]))
+            for row in self._run(asked.text, asked.values)
+        ]
 
     def count(self, tenant: TenantKey, listing: Listing, *, most: int) -> int:
-        source, values, _ = _source(tenant, listing)
-        rows = self._run(FRAGMENTS["count"].format(source=source), values | {"limit": most})
-        return int(rows[0][0])
+        asked = listing_of.count(tenant, listing, most=most)
+        return int(self._run(asked.text, asked.values)[0][0])
+
+    def name(self, key: SessionKey) -> SessionId | None:
+        return self._names.of(key)
 
     def operation(self, tenant: TenantKey, operation: bytes) -> tuple[bytes, bytes] | None:
         rows = self._run(STATEMENTS["operation"], (tenant, operation))
@@ -135,61 +143,18 @@ class SqlSessions:
     def add_operation(self, tenant: TenantKey, operation: bytes, request: bytes, result: bytes) -> None:
         self._run(STATEMENTS["add_operation"], (tenant, operation, request, result, self._now()))
 
-    def name_used(self, tenant: TenantKey, name: str) -> bool:
-        """Return whether a session that is gone bore this name."""
-        return bool(self._run(STATEMENTS["name_used"], (tenant, self._name_digest(name))))
 
-    def _name_digest(self, name: str) -> bytes:
-        (store,) = self._run(STATEMENTS["store_id"], ())[0]
-        return blake3(store + name.encode()).digest(16)
-
-
-def _source(tenant: TenantKey, listing: Listing) -> tuple[str, dict[str, Value], bool]:
-    """Return FROM and WHERE, the values they bind, and whether a label's index drives the order."""
-    values: dict[str, Value] = {"tenant": tenant, "shelf": _ARCHIVED if listing.archived else 0}
-    tags, contexts = list(listing.tags), list(listing.contexts)
-    if tags:
-        text = FRAGMENTS["from_tag"]
-        values["tag"] = tags.pop(0)
-    elif contexts:
-        text = FRAGMENTS["from_context"]
-        values["kind"], values["ref"] = contexts.pop(0)
-    else:
-        text = FRAGMENTS["from_recent"]
-    simple: dict[str, Value] = {
-        "status": listing.status,
-        "agent": listing.agent,
-        "flow": listing.flow,
-        "parent": listing.parent,
-        "since": listing.since,
-        "before": listing.before,
-    }
-    for name, value in simple.items():
-        if value is not None:
-            text += " " + FRAGMENTS[f"with_{name}"]
-            values[name] = value
-    if listing.ephemeral:
-        text += " " + FRAGMENTS["with_expiry"]
-    for n, tag in enumerate(tags):
-        text += " " + FRAGMENTS["with_tag"].format(n=n)
-        values[f"tag{n}"] = tag
-    for n, (kind, ref) in enumerate(contexts):
-        text += " " + FRAGMENTS["with_context"].format(n=n)
-        values |= {f"kind{n}": kind, f"ref{n}": ref}
-    return text, values, "FROM session s" not in text
-
-
-def _session(row: Row) -> tuple[Session, Place]:
-    facts: dict[str, Any] = dict(zip(_COLUMNS, row, strict=True))
-    place = Place(facts["pinned"], facts.pop("listed_at"), facts["key"])
-    facts["archived"] = facts.pop("shelf") == _ARCHIVED
+def _session(row: Row) -> Session:
+    facts: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
+    facts["archived"] = facts.pop("shelf") == ARCHIVED
     facts["pinned"] = bool(facts["pinned"])
-    return Session(**facts), place
+    return Session(**facts)
 
 
 _COLUMNS = (
     "key", "id", "uid", "status", "reason", "title", "agent", "model", "thinking", "channel", "parent",
     "epoch", "seq", "hash", "messages", "tokens_in", "tokens_out", "tokens_cached", "cost_micros",
-    "created_at", "updated_at", "expires_at", "pinned", "shelf", "flow", "flow_path", "flow_version", "flow_node",
-    "flow_status", "flow_visits", "listed_at",
+    "created_at", "updated_at", "expires_at", "pinned", "shelf", "trashed_at", "flow", "flow_path", "flow_version",
+    "flow_node", "flow_status", "flow_visits",
 )  # fmt: skip
+_PINNED = _COLUMNS.index("pinned")

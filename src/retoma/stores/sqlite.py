@@ -106,7 +106,15 @@ class SqliteStore:
     def forget(self) -> None:
         if self._path is not None:
             with self._lock, self._translated():
-                (self._writer or self._open_writer()).run("PRAGMA wal_checkpoint(TRUNCATE)")
+                writer = self._writer or self._open_writer()
+                ((busy, _, _),) = writer.run("PRAGMA wal_checkpoint(TRUNCATE)")
+                if busy:
+                    raise Unavailable(
+                        f"It is deleted, but another process has been reading {self._shown} for {_LOCK_WAIT_S:.0f} "
+                        "seconds: until it ends, traces stay in the write-ahead log.",
+                        code="still_read",
+                        hint="The next deletion clears them, too.",
+                    )
 
     def facts(self) -> Facts:
         with self._lock, self._translated():

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from retoma.stores.erasing import SqlErasing
 from retoma.stores.facts import SqlFlows, SqlLeases, SqlState
 from retoma.stores.journal import SqlJournal
+from retoma.stores.names import Names
+from retoma.stores.profiles import SqlProfiles
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import Run
 
@@ -25,7 +28,10 @@ class SqlTransaction:
         def now() -> int:
             return self.now
 
-        self.sessions = SqlSessions(run, now, random)
+        self._names = names = Names(run)
+        self.sessions = SqlSessions(run, now, random, names)
+        self.profiles = SqlProfiles(run, now, names)
+        self.erasing = SqlErasing(run)
         self.journal = SqlJournal(run, now, random)
         self.state = SqlState(run)
         self.flows = SqlFlows(run, now)
@@ -37,4 +43,4 @@ class SqlTransaction:
     def transfers(self) -> SqlTransfers:
         from retoma.stores.transfers import SqlTransfers  # with its records, too much for every start
 
-        return SqlTransfers(self._run, self._now, self.sessions, self.journal)
+        return SqlTransfers(self._run, self._now, self._names, self.journal)

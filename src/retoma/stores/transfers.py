@@ -6,24 +6,23 @@ from collections.abc import Callable, Sequence
 
 from retoma.model.chain import genesis
 from retoma.model.codec import encode
-from retoma.model.event import Event
-from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.event import NOTE, Event
+from retoma.model.ids import SessionId, SessionKey, TenantKey
+from retoma.model.session import ARCHIVED, SHOWN
 from retoma.model.transfer import ContextPart, EpochPart, Link, SessionRecord
 from retoma.stores.api import Known
 from retoma.stores.journal import SqlJournal
-from retoma.stores.sessions import SqlSessions
+from retoma.stores.names import Names
 from retoma.stores.sql import STATEMENTS, Run, Value
-
-_SHOWN, _ARCHIVED = 0, 1
 
 
 class SqlTransfers:
     """What only export and import need, over `run`."""
 
-    def __init__(self, run: Run, now: Callable[[], int], sessions: SqlSessions, journal: SqlJournal) -> None:
+    def __init__(self, run: Run, now: Callable[[], int], names: Names, journal: SqlJournal) -> None:
         self._run = run
         self._now = now
-        self._sessions = sessions
+        self._names = names
         self._journal = journal
 
     # Out
@@ -35,7 +34,7 @@ class SqlTransfers:
     def epochs(self, key: SessionKey) -> list[EpochPart]:
         return [
             EpochPart(epoch=epoch, uid=uid.hex(), first_seq=first, began_at=at, reused=bool(reused))
-            for epoch, uid, first, at, reused in self._run(STATEMENTS["epochs"], (key,))
+            for epoch, uid, first, at, reused in self._run(STATEMENTS["epoch_rows"], (key,))
         ]
 
     def state(self, key: SessionKey, *, after: str | None, limit: int) -> list[tuple[str, bytes, int]]:
@@ -79,6 +78,9 @@ class SqlTransfers:
 
     def add_events(self, key: SessionKey, events: Sequence[Event]) -> None:
         self._journal.restore(key, events)
+        for event in events:
+            if event.type == NOTE:
+                self._run(STATEMENTS["add_note"], (key, event.seq))
         last = events[-1]
         self._run(STATEMENTS["move_incoming"], (last.seq, last.hash, self._now(), key))
 
@@ -102,8 +104,7 @@ class SqlTransfers:
         *,
         parent: SessionKey | None,
     ) -> None:
-        used = self._sessions.name_used(tenant, name)
-        self._run(STATEMENTS["add_name"], (tenant, name, key))
+        used = self._names.give(tenant, SessionId(name), key)
         self._become(tenant, key, name, record, used=used)
         self._run(STATEMENTS["set_parent"], (parent, key, tenant))
 
@@ -123,6 +124,7 @@ class SqlTransfers:
             self._run(STATEMENTS[statement], (into,))
         self._run(STATEMENTS["hand_over_state"], (into, key))
         self._run(STATEMENTS["hand_over_visits"], (into, key))
+        self._run(STATEMENTS["hand_over_notes"], (into, key))
         self._run(STATEMENTS["drop_session"], (key,))
         self._become(tenant, into, name, record, used=False)
 
@@ -136,7 +138,7 @@ class SqlTransfers:
             version = bytes.fromhex(flow.version) if flow.version else None
             position = (flow.name, flow.path, version, flow.node, flow.status, flow.visits)
         row = (
-            name, _ARCHIVED if record.archived else _SHOWN, pinned, record.status, record.reason, epoch.epoch,
+            name, ARCHIVED if record.archived else SHOWN, pinned, record.status, record.reason, epoch.epoch,
             epoch.first_seq, record.head.seq, bytes.fromhex(record.head.hash), record.messages,
             len(record.tags) + len(record.contexts), record.updated_at, listed, record.expires_at, record.title,
             record.agent, record.model, record.thinking, record.channel, usage.tokens_in, usage.tokens_out,
@@ -149,6 +151,8 @@ class SqlTransfers:
             run(STATEMENTS["add_tag"], (tenant, tag, pinned, listed, key))
         for kind, ref in map(_pair, record.contexts):
             run(STATEMENTS["add_context"], (tenant, kind, ref, pinned, listed, key))
+        if flow is not None and flow.version:
+            run(STATEMENTS["add_flow_use"], (tenant, bytes.fromhex(flow.version), key))
         for one in record.epochs:
             values = (
                 key,

@@ -80,8 +80,11 @@ class App(click.Group):
             ctx.invoke(version)
             return DONE
         if self.noun:
-            verbs = ", ".join(table.verbs_of(self.noun))
-            raise Invalid(f"`{ctx.command_path}` needs a verb: {verbs}.", code="usage")
+            raise Invalid(
+                f"`{ctx.command_path}` needs a verb.",
+                code="usage",
+                hint=f"`{ctx.command_path} --help` lists them.",
+            )
         sys.stdout.write(self.get_help(ctx) + "\n")
         return DONE
 

@@ -70,6 +70,20 @@ class Invocation:
             self._client = open_client(self.settings)
         return self._client
 
+    @property
+    def reader(self) -> Client:
+        """The client of a command that only reads: a store that is not there is an empty one, and is not made."""
+        place = self.place
+        if self._client is not None or place.path is None or place.path.exists():
+            return self.client
+        if place.given:
+            self.out.note(f"There is no store at {place.shown} yet.")
+        from retoma.client import client_at
+        from retoma.config import StorePlace
+
+        self._client = client_at(StorePlace(kind="memory", url=":memory:", given=False, source="none"))
+        return self._client
+
     def __enter__(self) -> Self:
         return self
 

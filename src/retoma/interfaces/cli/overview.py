@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from retoma.interfaces.cli.table import GROUPS, VERBS, aliases_of, nouns, verbs_of
+from retoma.interfaces.cli.table import GROUPS, TOPICS, VERBS, aliases_of, nouns, verbs_of
 from retoma.interfaces.cli.verb import EVERYWHERE
 
 __all__ = ["noun_help", "program_help"]
@@ -30,9 +30,11 @@ def program_help() -> str:
 
 
 def noun_help(noun: str) -> str:
-    """Return the verbs of a noun, a line each, with their other names."""
+    """Return the verbs of a noun with their other names: a line each, or under what people come for."""
     lines = [f"Usage: retoma {noun} VERB [OPTIONS]", ""]
-    for word in verbs_of(noun):
+    for heading, words in TOPICS.get(noun, ()):
+        lines.extend(_wrapped(heading, [_with_aliases(noun, word) for word in words]))
+    for word in () if noun in TOPICS else verbs_of(noun):
         others = aliases_of(f"{noun} {word}")
         lines.append(_row(", ".join((word, *others)), VERBS[f"{noun} {word}"].summary, indent=20))
     lines += ["", f"Everywhere: {EVERYWHERE}", f"How one is used: retoma {noun} VERB --help"]
@@ -40,8 +42,17 @@ def noun_help(noun: str) -> str:
 
 
 def _noun_lines(noun: str) -> Iterator[str]:
-    line, lead = "", noun
-    for word in verbs_of(noun):
+    yield from _wrapped(noun, verbs_of(noun))
+
+
+def _with_aliases(noun: str, word: str) -> str:
+    others = aliases_of(f"{noun} {word}")
+    return f"{word} ({', '.join(others)})" if others else word
+
+
+def _wrapped(lead: str, words: Sequence[str]) -> Iterator[str]:
+    line = ""
+    for word in words:
         if line and _INDENT + len(line) + len(word) + 2 > _WIDTH:
             yield _row(lead, line)
             line, lead = "", ""

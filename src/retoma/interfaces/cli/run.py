@@ -15,6 +15,7 @@ from retoma.interfaces.cli.keyboard import Keyboard
 from retoma.interfaces.cli.lines import Lines, TimedOut
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION
 from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
 from retoma.model.codec import JsonMap
 from retoma.runtime.drive import Drive, Request
@@ -26,7 +27,7 @@ _EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 
 @verb("run", example="retoma run examples/tour --session my-experiment")
 @click.argument("flow", type=click.Path(path_type=Path, readable=False))
-@click.option("--session", metavar="ID", help="Start or resume this session; else a new one.")
+@click.option("--session", metavar="ID", type=SESSION, help="Start or resume this session; else a new one.")
 @click.option("--fresh", is_flag=True, help="Begin again in the same session: a new epoch.")
 @click.option("--resume", is_flag=True, help="Resume the session if it is paused.")
 @click.option("--context", metavar="JSON|@FILE", help="What the flow knows from the start.")

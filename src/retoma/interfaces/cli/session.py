@@ -1,20 +1,19 @@
-"""`retoma session create`, `show`, `rm` and the verbs of its life."""
+"""`retoma session create`, `show` and the verbs of its life."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
 
-from retoma.errors import Invalid, NotFound, RetomaError
+from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.problems import exit_status, sentence
+from retoma.interfaces.cli.words import SESSION, TAG
 from retoma.model.codec import Json
 from retoma.model.session import NewSession, Status
 
-__all__ = ["create", "end", "fail", "pause", "resume", "rm", "show"]
+__all__ = ["create", "end", "fail", "pairs", "pause", "resume", "show", "value"]
 
 
 def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
@@ -37,8 +36,8 @@ def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
 @click.option("--agent", default="", metavar="A")
 @click.option("--model", default="", metavar="M")
 @click.option("--thinking", default="", metavar="L", help="off, low, medium or high.")
-@click.option("--parent", metavar="ID", help="The session this one belongs to.")
-@click.option("--tag", "tags", multiple=True, metavar="T", help="As often as you like.")
+@click.option("--parent", metavar="ID", type=SESSION, help="The session this one belongs to.")
+@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="As often as you like.")
 @click.option("--meta", multiple=True, metavar="K=V", help="A value that is JSON is kept as such.")
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF", help="repository=…, task=…")
 @click.option("--ttl", metavar="D", help="Ephemeral: 30m, 5h, 1d.")
@@ -73,7 +72,7 @@ def create(
         parent=ctx.client.resolve(parent) if parent else None,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")),
-        metadata={name: _value(text) for name, text in pairs(meta, "K=V")},
+        metadata={name: value(text) for name, text in pairs(meta, "K=V")},
         ttl_ms=duration(ttl) if ttl else None,
     )
     made = ctx.client.create(new, key=key)
@@ -84,7 +83,8 @@ def create(
         ctx.out.line(made)
 
 
-def _value(text: str) -> Json:
+def value(text: str) -> Json:
+    """Return what a metadata value says: JSON where it is that, else the text."""
     from retoma.model.codec import decode
 
     try:
@@ -94,16 +94,17 @@ def _value(text: str) -> Json:
 
 
 @verb("session show", example="retoma session show my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 def show(ctx: Invocation, *, id: str) -> None:
     """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
     from retoma.interfaces.cli.session_list import expiry
-    from retoma.model.views import whole_view
+    from retoma.model.views import note_view, whole_view
 
-    whole = ctx.client.show(ctx.client.resolve(id))
+    whole = ctx.reader.show(ctx.reader.resolve(id))
     view = whole_view(whole.session, whole.about, whole.lease, ctx.now_ms)
+    notes = ctx.reader.notes(whole.session.id)
     if ctx.out.json:
-        ctx.out.print_json(view)
+        ctx.out.print_json(view | {"notes": [note_view(note) for note in notes]})
         return
     session, about = whole.session, whole.about
     when = ctx.out.when
@@ -130,7 +131,15 @@ def show(ctx: Invocation, *, id: str) -> None:
             expiry(session.expires_at or 0, ctx.now_ms),
             when(session.expires_at, ctx.now_ms) if session.expires_at else "",
         ),
+        ("trashed", when(session.trashed_at, ctx.now_ms) if session.trashed_at else ""),
+        (
+            "shown",
+            " ".join(w for w, on in (("pinned", session.pinned), ("archived", session.archived)) if on),
+        ),
         ("driven by", _driver(ctx, whole.lease)),
+    ]
+    rows += [
+        ("note", f"{note.value().get('text', '(erased)')} ({when(note.at, ctx.now_ms)})") for note in notes
     ]
     ctx.out.table([row for row in rows if row[1]])
 
@@ -160,7 +169,7 @@ def _change(ctx: Invocation, id: str, to: Status, reason: str = "", key: str | N
 
 
 @verb("session pause", example="retoma session pause my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--reason", default="", metavar="R")
 def pause(ctx: Invocation, *, id: str, reason: str) -> None:
     """Pause an active session: it takes no messages and no steps until it is resumed."""
@@ -168,14 +177,14 @@ def pause(ctx: Invocation, *, id: str, reason: str) -> None:
 
 
 @verb("session resume", example="retoma session resume my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 def resume(ctx: Invocation, *, id: str) -> None:
     """Make a paused session active again."""
     _change(ctx, id, "active")
 
 
 @verb("session end", example="retoma session end my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--reason", default="", metavar="R")
 def end(ctx: Invocation, *, id: str, reason: str) -> None:
     """End a session: it is completed and read-only from now on."""
@@ -183,49 +192,10 @@ def end(ctx: Invocation, *, id: str, reason: str) -> None:
 
 
 @verb("session fail", example='retoma session fail my-experiment --reason "the import broke"')
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--reason", required=True, metavar="R", help="Why; it stays with the session.")
 def fail(ctx: Invocation, *, id: str, reason: str) -> None:
     """End a session as failed, with the reason; it is read-only from now on."""
     if not reason.strip():
         raise Invalid("The reason is empty.", code="no_reason", hint='Say why: --reason "the import broke"')
     _change(ctx, id, "failed", reason)
-
-
-@verb("session rm", example="retoma session rm s1 s2 s3")
-@click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
-def rm(ctx: Invocation, *, ids: tuple[str, ...], yes: bool, dry_run: bool) -> int:
-    """Delete sessions for good, by their whole ids. Each is tried, whatever becomes of the others."""
-    if not (yes or dry_run) and not _confirmed(ctx, ids):
-        ctx.out.note("Nothing was deleted.")
-        return 1
-    outcomes: list[dict[str, object]] = []
-    worst = 0
-    for id in ids:
-        try:
-            if dry_run:
-                ctx.client.show(id)
-            else:
-                ctx.client.delete(id)
-        except RetomaError as error:
-            worst = max(worst, exit_status(error)) if not isinstance(error, NotFound) else (worst or 4)
-            outcomes.append({"id": id, "deleted": False, "code": error.code})
-            ctx.out.problem(sentence(error))
-        else:
-            outcomes.append({"id": id, "deleted": not dry_run})
-            if not ctx.out.json:
-                ctx.out.line(f"Would delete {id}" if dry_run else f"Deleted {id}")
-    if ctx.out.json:
-        ctx.out.print_json({"items": outcomes, "next": None, "more": False, "total": None})
-    return worst
-
-
-def _confirmed(ctx: Invocation, ids: Sequence[str]) -> bool:
-    if not sys.stdin.isatty() or ctx.out.json:
-        return True  # whole ids were written down; that is the decision
-    what = f"session '{ids[0]}'" if len(ids) == 1 else f"{len(ids)} sessions"
-    sys.stderr.write(f"Delete {what} for good? [y/N] ")
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes", "s", "sim"}

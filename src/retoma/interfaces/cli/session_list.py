@@ -7,24 +7,30 @@ import click
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
-from retoma.model.session import STATUSES, Session, statuses
-from retoma.stores.api import Listing, Place
+from retoma.interfaces.cli.words import SESSION, TAG
+from retoma.model.session import ARCHIVED, SHOWN, STATUSES, TRASHED, Session, statuses
+from retoma.stores.api import Listing, Place, Sort
 
 __all__ = ["expiry", "ls"]
 
+_MOST = 10_000
+"""How far sessions are counted unasked."""
+
 
 @verb("session ls", example="retoma session ls --status active")
-@click.option("--status", metavar="S", help="active, suspended, completed, failed; paused, ended …")
+@click.option("--status", metavar="S", help="active, suspended, completed, failed.")
 @click.option("--agent", metavar="A")
-@click.option("--tag", "tags", multiple=True, metavar="T", help="Has this tag; all of several.")
+@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="Has this tag; all of several.")
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
-@click.option("--parent", metavar="ID", help="Children of this one.")
+@click.option("--parent", metavar="ID", type=SESSION, help="Children of this one.")
 @click.option("--flow", metavar="F", help="Runs the flow of this name.")
 @click.option("--ephemeral", is_flag=True, help="Only those that expire.")
 @click.option("--archived", is_flag=True, help="Archived ones instead.")
+@click.option("--deleted", is_flag=True, help="Those in the trash instead.")
+@click.option("--sort", type=click.Choice(["updated", "created", "id"]), default="updated")
 @click.option("--since", metavar="D", help="Changed since: 2h, 2026-11-01.")
 @click.option("--before", metavar="D", help="Changed before.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--limit", default=50, metavar="N", type=click.IntRange(1, 1000), help="50, if not said.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @click.option("--cursor", metavar="C", help="Where the page before ended.")
 @click.option("--total", is_flag=True, help="Count them too.")
@@ -39,6 +45,8 @@ def ls(
     flow: str | None,
     ephemeral: bool,
     archived: bool,
+    deleted: bool,
+    sort: Sort,
     since: str | None,
     before: str | None,
     limit: int,
@@ -53,34 +61,42 @@ def ls(
         agent=agent,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")) if contexts else (),
-        parent=ctx.client.show(ctx.client.resolve(parent)).session.key if parent else None,
+        parent=ctx.reader.show(ctx.reader.resolve(parent)).session.key if parent else None,
         flow=flow,
         ephemeral=ephemeral,
-        archived=archived,
+        shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
+        sort=sort,
         since=_instant(since, ctx.now_ms),
         before=_instant(before, ctx.now_ms),
     )
     listings = [_with_status(common, one) for one in statuses(status)] if status else [common]
-    page = ctx.client.list(listings, after=_place(cursor), limit=limit, total=total)
-    items, following, count = list(page.items), page.next, page.total
+    page = ctx.reader.list(listings, after=_place(cursor), limit=limit)
+    items, following = list(page.items), page.next
     while everything and following is not None:
-        page = ctx.client.list(listings, after=following, limit=1000)
+        page = ctx.reader.list(listings, after=following, limit=1000)
         items += page.items
         following = page.next
     if ctx.out.json:
         from retoma.model.views import session_view
 
         shown = [session_view(session, ctx.now_ms) for session in items]
-        more = following is not None
-        ctx.out.page(shown, next_cursor=_cursor(following), more=more, total=count if total else None)
+        count = ctx.reader.count(listings) if total else None
+        ctx.out.page(shown, next_cursor=_cursor(following), more=following is not None, total=count)
         return
     if not items:
         ctx.out.line(f"No {status or 'active'} sessions found.")
     _print(ctx, items)
-    if count is not None and (total or following is not None):
-        of = "more than 10,000" if count > 10_000 and not total else f"{count:,}"
-        rest = f" More: --all, or --cursor {_cursor(following)}" if following is not None else ""
-        ctx.out.note(f"{len(items):,} of {of}.{rest}")
+    if total or following is not None:
+        _print_count(ctx, listings, len(items), following, most=None if total else _MOST)
+
+
+def _print_count(
+    ctx: Invocation, listings: list[Listing], shown: int, following: Place | None, *, most: int | None
+) -> None:
+    count = ctx.reader.count(listings, most=None if most is None else most + 1)
+    of = f"more than {most:,}" if most is not None and count > most else f"{count:,}"
+    rest = f" More: --all, or --cursor {_cursor(following)}" if following is not None else ""
+    ctx.out.note(f"{shown:,} of {of}.{rest}")
 
 
 def _with_status(listing: Listing, status: str) -> Listing:
@@ -127,15 +143,17 @@ def _instant(text: str | None, now_ms: int) -> int | None:
 
 
 def _cursor(place: Place | None) -> str | None:
-    return f"{place.pinned}.{place.listed_at}.{place.key}" if place else None
+    return f"{place.pinned}.{place.at}.{place.key}.{place.id}" if place else None
 
 
 def _place(cursor: str | None) -> Place | None:
     if cursor is None:
         return None
-    parts = cursor.split(".")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts):
+    *numbers, name = cursor.split(".")
+    whole = [part.isascii() and part.isdigit() and len(part) < 19 for part in numbers]
+    if len(whole) != 3 or not all(whole):
         raise Invalid(
             f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
         )
-    return Place(*map(int, parts))
+    pinned, at, key = map(int, numbers)
+    return Place(pinned, at, key, name)

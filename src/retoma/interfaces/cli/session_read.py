@@ -1,32 +1,37 @@
-"""`retoma session inspect`, `read` and `log`."""
+"""`retoma session inspect`, `read`, `log`, `append` and `tree`."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
+
 import click
 
+from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import Styled
 from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION
+from retoma.model.event import Event
+from retoma.model.message import Message
 
-__all__ = ["inspect", "log", "read"]
+__all__ = ["append", "inspect", "log", "read", "tree"]
 
 
 @verb("session inspect", example="retoma session inspect my-experiment")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option(
     "--format", "shape", type=click.Choice(["retoma", "trellis"]), default="retoma", show_default=True
 )
 def inspect(ctx: Invocation, *, id: str, shape: str) -> None:
     """Print the state of a session as JSON: where it stands, its context and its history."""
-    import sys
-
     import msgspec
 
     from retoma.interfaces.cli.text import clean
     from retoma.model.codec import encode
     from retoma.model.views import state_view, trellis_view
 
-    snapshot = ctx.client.position(ctx.client.resolve(id))
+    snapshot = ctx.reader.position(ctx.reader.resolve(id))
     view = trellis_view if shape == "trellis" else state_view
     value = view(snapshot.session, snapshot.position, snapshot.history)
     if ctx.out.json:
@@ -36,54 +41,189 @@ def inspect(ctx: Invocation, *, id: str, shape: str) -> None:
         sys.stdout.write((clean(text) if ctx.out.terminal else text) + "\n")
 
 
+@verb("session append", example='retoma session append my-experiment user "And then?"')
+@click.argument("id", type=SESSION)
+@click.argument("role", metavar="ROLE")
+@click.argument("text", metavar="TEXT|-")
+@click.option("--parts", is_flag=True, help="TEXT is a JSON list of parts.")
+@click.option("--sender", default="", metavar="NAME", help="Who said it, within the role.")
+@click.option("--key", metavar="KEY", help="Idempotency: the same key appends it once.")
+@click.option("--expect", metavar="N", type=click.IntRange(min=0), help="Only if it has so many events.")
+def append(
+    ctx: Invocation,
+    *,
+    id: str,
+    role: str,
+    text: str,
+    parts: bool,
+    sender: str,
+    key: str | None,
+    expect: int | None,
+) -> None:
+    """Add a message to the conversation: ROLE is user, assistant, system or tool; - reads standard input."""
+    from retoma.model.codec import decode
+
+    said = _standard_input() if text == "-" else text
+    content = decode(said) if parts else said
+    session = ctx.client.resolve(id)
+    seq = ctx.client.append(session, role, content, sender=sender, key=key, expect=expect)
+    if ctx.out.json:
+        ctx.out.print_json({"id": session, "seq": seq})
+    else:
+        ctx.out.line(f"{session}: event {seq:,}")
+
+
+def _standard_input() -> str:
+    from retoma.model.event import MAX_DATA_BYTES
+
+    data = sys.stdin.buffer.read(4 * MAX_DATA_BYTES) if sys.stdin else b""
+    try:
+        return data.decode().removesuffix("\n")
+    except UnicodeDecodeError as error:
+        raise Invalid(
+            f"Standard input is not UTF-8: byte {error.start + 1:,} is {data[error.start]:#04x}.",
+            code="not_utf8",
+            hint="Nothing was kept. Convert it to UTF-8 first.",
+        ) from error
+
+
 @verb("session read", example="retoma session read my-experiment -n 5")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option(
-    "-n", "count", default=20, show_default=True, type=click.IntRange(min=1), help="The last so many."
+    "-n", "count", default=20, show_default=True, type=click.IntRange(1, 100_000), help="The last so many."
 )
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="After this event.")
+@click.option("--before", metavar="SEQ", type=click.IntRange(min=1), help="The last so many before it.")
+@click.option("--follow", is_flag=True, help="And what is said from now on, until the session is over.")
 @click.option("--epochs", is_flag=True, help="Earlier epochs too.")
-def read(ctx: Invocation, *, id: str, count: int, everything: bool, since: int, epochs: bool) -> None:
+def read(
+    ctx: Invocation,
+    *,
+    id: str,
+    count: int,
+    everything: bool,
+    since: int,
+    before: int | None,
+    follow: bool,
+    epochs: bool,
+) -> None:
     """Read the conversation: what was said, by whom, oldest first."""
-    session = ctx.client.resolve(id)
-    last = None if everything or since else count
-    found = ctx.client.messages(session, last=last, since=since, epochs=epochs)
+    session = ctx.reader.resolve(id)
+    if follow and (ctx.out.json or before):
+        raise Invalid(
+            "--follow prints for people, from now on.", code="bad_usage", hint="Leave the other option out."
+        )
+    if everything or (since and before is None):
+        found: Iterable[Message] = ctx.reader.conversation(session, since=since, epochs=epochs)
+        more = False
+    else:
+        page = ctx.reader.messages(session, last=count + 1, since=since, before=before, epochs=epochs)
+        found, more = page[-count:], len(page) > count
     if ctx.out.json:
         from retoma.model.views import message_view
 
-        ctx.out.page([message_view(message) for message in found], next_cursor=None, more=False)
+        shown = list(found)
+        earlier = str(shown[0].seq) if more else None
+        ctx.out.page([message_view(message) for message in shown], next_cursor=earlier, more=more)
         return
+    last = _print(ctx, found)
+    if follow:
+        _follow(ctx, session, max(last, since))
+    elif not last:
+        ctx.out.note(f"Nothing was said in '{session}' " + (f"after event {since}." if since else "yet."))
+
+
+def _print(ctx: Invocation, found: Iterable[Message]) -> int:
+    """Print messages; return the seq of the last, 0 when there was none."""
+    last = 0
     for message in found:
         who = message.role if message.role != "assistant" or not message.sender else message.sender
         lines = message.text.split("\n")
         ctx.out.line(Styled(f"{who}", "bold"), f"  {lines[0]}")
         for line in lines[1:]:
             ctx.out.line(f"{' ' * len(who)}  {line}".rstrip())
-    if not found:
-        ctx.out.note(f"Nothing was said in '{session}' " + (f"after event {since}." if since else "yet."))
+        last = message.seq
+    sys.stdout.flush()
+    return last
+
+
+def _follow(ctx: Invocation, session: str, since: int) -> None:
+    from retoma.service.timeline import spoken
+
+    since = since or ctx.reader.show(session).session.seq
+    for event in ctx.reader.follow(session, since=since):
+        _print(ctx, (said for said in spoken(event, ()) if said.spoken))
+    ctx.out.note(f">>> '{session}' is over.")
 
 
 @verb("session log", example="retoma session log my-experiment --type flow.input")
-@click.argument("id")
+@click.argument("id", type=SESSION)
 @click.option("--type", "kinds", multiple=True, metavar="T", help="Only events of this type.")
 @click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="After this event.")
-def log(ctx: Invocation, *, id: str, kinds: tuple[str, ...], since: int) -> None:
-    """Print the journal, one event a line."""
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most so many.")
+@click.option("--follow", is_flag=True, help="And what comes, until the session is over.")
+def log(
+    ctx: Invocation, *, id: str, kinds: tuple[str, ...], since: int, limit: int | None, follow: bool
+) -> None:
+    """Print the journal, one event a line; with --follow --json one JSON object a line."""
+    session = ctx.reader.resolve(id)
+    events = ctx.reader.follow(session, since=since) if follow else ctx.reader.events(session, since=since)
+    wanted = (event for event in events if not kinds or event.type in kinds)
+    if ctx.out.json and not follow:
+        _log_page(ctx, wanted, limit)
+        return
+    number = 0
+    for number, event in enumerate(wanted, 1):
+        _log_line(ctx, event)
+        if follow:
+            sys.stdout.flush()
+        if number == limit:
+            return
+    if follow:
+        ctx.out.note(f">>> '{session}' is over.")
+    elif not number:
+        which = f" of type {' or '.join(kinds)}" if kinds else ""
+        ctx.out.note(f"No event{which} in '{session}'" + (f" after event {since}." if since else "."))
+
+
+def _log_page(ctx: Invocation, events: Iterable[Event], limit: int | None) -> None:
+    from itertools import islice
+
+    from retoma.model.views import event_view
+
+    found = list(islice(events, None if limit is None else limit + 1))
+    more = limit is not None and len(found) > limit
+    page = found[:limit]
+    ctx.out.page(
+        [event_view(event) for event in page], next_cursor=str(page[-1].seq) if more else None, more=more
+    )
+
+
+def _log_line(ctx: Invocation, event: Event) -> None:
     from retoma.model.codec import encode
     from retoma.model.times import rfc3339
     from retoma.model.views import event_view
 
-    session = ctx.client.resolve(id)
-    events = (event for event in ctx.client.events(session, since=since) if not kinds or event.type in kinds)
     if ctx.out.json:
-        ctx.out.page([event_view(event) for event in events], next_cursor=None, more=False)
+        sys.stdout.write(encode(event_view(event)).decode() + "\n")
         return
-    found = False
-    for event in events:
-        found = True
-        data = "(erased)" if event.erased else encode(event.value()).decode()
-        ctx.out.line(f"{event.seq:>6}  {rfc3339(event.at)}  {event.type:<15} {event.actor}  {data}")
-    if not found:
-        which = f" of type {' or '.join(kinds)}" if kinds else ""
-        ctx.out.note(f"No event{which} in '{session}'" + (f" after event {since}." if since else "."))
+    data = "(erased)" if event.erased else encode(event.value()).decode()
+    ctx.out.line(f"{event.seq:>6}  {rfc3339(event.at)}  {event.type:<15} {event.actor}  {data}")
+
+
+@verb("session tree", example="retoma session tree my-experiment")
+@click.argument("id", type=SESSION)
+def tree(ctx: Invocation, *, id: str) -> None:
+    """Show a session and all that belong to it, as a tree."""
+    from retoma.model.views import tree_view
+
+    found = ctx.reader.tree(ctx.reader.resolve(id))
+    if ctx.out.json:
+        ctx.out.print_json(tree_view(found, ctx.now_ms))
+        return
+    if parent := found[0][1].parent:
+        ctx.out.note(f"'{found[0][1].id}' belongs to '{parent}'.")
+    ctx.out.table(
+        [(f"{'  ' * depth}{'- ' if depth else ''}{one.id}", one.status, one.title) for depth, one in found]
+    )

@@ -36,9 +36,9 @@ def export(ctx: Invocation, *, id: str, format_: str | None, output: str | None,
         raise Invalid(
             f"--json prints JSON, --format {format_} does not.", code="usage", hint="Leave one out."
         )
-    session = ctx.client.resolve(id)
+    session = ctx.reader.resolve(id)
     chosen = cast("Format", format_ or "json")
-    with closing(ctx.client.export(session, chosen)) as pieces:
+    with closing(ctx.reader.export(session, chosen)) as pieces:
         if not to_file:
             _print(pieces)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["ALIASES", "GROUPS", "VERBS", "Entry", "aliases_of", "nouns", "resolve", "verbs_of"]
+__all__ = ["ALIASES", "GROUPS", "TOPICS", "VERBS", "Entry", "aliases_of", "nouns", "resolve", "verbs_of"]
 
 _CLI = "retoma.interfaces.cli"
 
@@ -25,13 +25,35 @@ VERBS: dict[str, Entry] = {
     "session inspect": Entry(f"{_CLI}.session_read:inspect", "its state as JSON"),
     "session read": Entry(f"{_CLI}.session_read:read", "the conversation"),
     "session log": Entry(f"{_CLI}.session_read:log", "the journal, one event a line"),
+    "session append": Entry(f"{_CLI}.session_read:append", "a message, no turn"),
+    "session tree": Entry(f"{_CLI}.session_read:tree", "a session and all below it"),
     "session pause": Entry(f"{_CLI}.session:pause", "active → suspended"),
     "session resume": Entry(f"{_CLI}.session:resume", "suspended → active"),
     "session end": Entry(f"{_CLI}.session:end", "→ completed, read-only"),
     "session fail": Entry(f"{_CLI}.session:fail", "→ failed, with the reason, read-only"),
+    "session rename": Entry(f"{_CLI}.session_change:rename", "another title"),
+    "session describe": Entry(f"{_CLI}.session_change:describe", "say at length what it is"),
+    "session set-id": Entry(f"{_CLI}.session_change:set_id", "another id; history stays"),
+    "session tag": Entry(f"{_CLI}.session_change:tag", "add and take away tags"),
+    "session link": Entry(f"{_CLI}.session_change:link", "what it is about: repository=…, task=…"),
+    "session unlink": Entry(f"{_CLI}.session_change:unlink", "take a context away"),
+    "session meta": Entry(f"{_CLI}.session_change:meta", "set metadata"),
+    "session note": Entry(f"{_CLI}.session_change:note", "add a note"),
+    "session set-agent": Entry(f"{_CLI}.session_change:set_agent", "who answers from the next turn on"),
+    "session set-model": Entry(f"{_CLI}.session_change:set_model", "which model is asked"),
+    "session set-thinking": Entry(f"{_CLI}.session_change:set_thinking", "how hard it thinks"),
+    "session set-channel": Entry(f"{_CLI}.session_change:set_channel", "where replies go"),
+    "session pin": Entry(f"{_CLI}.session_shelf:pin", "show first"),
+    "session unpin": Entry(f"{_CLI}.session_shelf:unpin", "show in its turn"),
+    "session archive": Entry(f"{_CLI}.session_shelf:archive", "hide from lists, keep whole"),
+    "session unarchive": Entry(f"{_CLI}.session_shelf:unarchive", "show in lists again"),
+    "session reset": Entry(f"{_CLI}.session_forget:reset", "a new epoch, empty; --erase deletes the earlier"),
+    "session redact": Entry(f"{_CLI}.session_forget:redact", "take content out, in place"),
     "session export": Entry(f"{_CLI}.session_transfer:export", "as a file: json, jsonl, csv, md"),
     "session import": Entry(f"{_CLI}.session_transfer:import_", "exported sessions, into this store"),
-    "session rm": Entry(f"{_CLI}.session:rm", "delete sessions for good"),
+    "session trash": Entry(f"{_CLI}.session_shelf:trash", "hide for seven days, then delete"),
+    "session restore": Entry(f"{_CLI}.session_shelf:restore", "out of the trash"),
+    "session rm": Entry(f"{_CLI}.session_forget:rm", "delete sessions for good"),
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
     "config": Entry(f"{_CLI}.config:config", "what holds, and where each value came from"),
@@ -55,6 +77,21 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Store", ("init", "doctor", "config")),
     ("This program", ("version", "completion")),
 )
+
+# What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
+TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "session": (
+        ("Find", ("ls", "show", "tree")),
+        ("Converse", ("create", "read", "append", "log", "inspect")),
+        ("Its life", ("pause", "resume", "end", "fail", "reset")),
+        ("Its name", ("rename", "describe", "set-id")),
+        ("Labels", ("tag", "link", "unlink", "meta", "note")),
+        ("Settings", ("set-agent", "set-model", "set-thinking", "set-channel")),
+        ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore")),
+        ("Carry", ("export", "import")),
+        ("Forget", ("redact", "rm")),
+    ),
+}
 
 
 def resolve(path: str) -> str:

@@ -27,9 +27,12 @@ EVERYWHERE = "--store PATH|URL --json --quiet --no-color --utc"
 
 
 def verb(
-    path: str, *, example: str
+    path: str, *, example: str, dashed: bool = False
 ) -> Callable[[Callable[Concatenate[Invocation, P], int | None]], click.Command]:
-    """Make a function the verb at `path` of the table; `example` is the line its help shows."""
+    """Make a function the verb at `path` of the table; `example` is the line its help shows.
+
+    With `dashed` an argument may begin with a dash, such as the -draft of `session tag`.
+    """
 
     def made(function: Callable[Concatenate[Invocation, P], int | None]) -> click.Command:
         def call(*args: P.args, **kwargs: P.kwargs) -> int | None:
@@ -40,6 +43,7 @@ def verb(
         wrapped = update_wrapper(call, function)
         command = click.command(path.rpartition(" ")[2], cls=Verb)(wrapped)
         command.example = example
+        command.context_settings["ignore_unknown_options"] = dashed
         command.params.extend(global_options())
         return command
 

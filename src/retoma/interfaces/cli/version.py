@@ -12,15 +12,18 @@ __all__ = ["version"]
 
 @verb("version", example="retoma version --json")
 def version(ctx: Invocation) -> None:
-    """Print the versions of Retoma, Python and SQLite."""
+    """Print the versions of Retoma, Python and SQLite, and of the store's format that this Retoma writes."""
     from importlib.metadata import version as installed
 
     import apsw
+
+    from retoma.stores.migrate import FORMAT
 
     versions = {
         "retoma": installed("retoma"),
         "python": ".".join(map(str, sys.version_info[:3])),
         "sqlite": apsw.sqlite_lib_version(),
+        "format": str(FORMAT),
     }
     if ctx.out.json:
         ctx.out.print_json(versions)

@@ -30,8 +30,9 @@ def guarded(text: str) -> str:
 
 def _row(session: str, message: Message) -> tuple[object, ...]:
     role, sender, text = guarded(message.role), guarded(message.sender), guarded(message.text)
-    # Tools and tokens of single messages come with agents: until then these cells are empty.
-    return (session, message.seq, message.epoch, rfc3339(message.at), role, sender, text, "", "", "")
+    tools = guarded(", ".join(message.tools))
+    # Tokens of single messages come with agents: until then these cells are empty.
+    return (session, message.seq, message.epoch, rfc3339(message.at), role, sender, text, tools, "", "")
 
 
 def _rows(rows: Iterable[Iterable[object]]) -> bytes:

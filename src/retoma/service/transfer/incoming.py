@@ -11,10 +11,10 @@ from retoma.errors import Busy, Conflict, Limit, RetomaError, Unavailable
 from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
 from retoma.model.principal import Principal
-from retoma.model.session import NewSession, checked
+from retoma.model.session import TRASHED, NewSession, checked, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
-from retoma.service import sessions
+from retoma.service import erasing, sessions
 from retoma.service.access import fence, head_of
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.proof import Aside, Proof
@@ -106,6 +106,8 @@ class _Import:
         known = tx.transfers.of_uid(self._who.tenant, uid, session.created_at)
         here = next((one for one in known if one.shelf != _HIDDEN), None)
         if here is not None:
+            if here.shelf == TRASHED:
+                raise in_trash(here.id)
             done = self._nothing_new(tx, session, here)
             if done is not None:
                 return done
@@ -246,7 +248,7 @@ class _Import:
         self._purge()
 
     def _purge(self) -> None:
-        while self._store.write(lambda tx: sessions.purge(tx, self._who)):
+        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
             pass
 
 

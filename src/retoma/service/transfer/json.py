@@ -29,7 +29,9 @@ def write(session: Outgoing) -> Iterator[bytes]:
     yield b'{"format_version":%d,\n"session":%b,\n"contexts":%b' % (
         FORMAT_VERSION, encode(facts), encode(contexts),
     )  # fmt: skip
-    yield from _array("messages", ([_message(one) for one in page] for page in session.messages()))
+    yield from _array(
+        "messages", ([_message(one) for one in page if one.spoken] for page in session.messages())
+    )
     yield from _array("events", ([_event(one) for one in page] for page in session.pages()))
     for name in ("state", "visits", "flow"):
         yield from _array(name, _aside(session, SECTIONS[name]))
@@ -51,7 +53,7 @@ def _aside(session: Outgoing, kind: str) -> Iterator[list[bytes]]:
 
 
 def _message(message: Message) -> bytes:
-    return encode(message_view(message) | {"epoch": message.epoch})
+    return encode(message_view(message))
 
 
 def _event(event: Event) -> bytes:

@@ -22,7 +22,7 @@ def write(session: Outgoing) -> Iterator[bytes]:
     epoch = record.epochs[0].epoch
     for page in session.messages():
         text = ""
-        for message in page:
+        for message in filter(lambda one: one.spoken, page):
             if message.epoch != epoch:
                 epoch = message.epoch
                 text += f"\n---\n\nEpoch {epoch}: begun anew.\n"

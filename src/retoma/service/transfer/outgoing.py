@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -53,7 +52,6 @@ class Outgoing:
         except BaseException:
             self.close()
             raise
-        self._firsts = [epoch.first_seq for epoch in self.record.epochs]
 
     def pages(self) -> Iterator[list[Event]]:
         """Yield the journal up to the head, oldest first.
@@ -77,13 +75,13 @@ class Outgoing:
             yield page
 
     def messages(self) -> Iterator[list[Message]]:
-        """Yield the conversation of all epochs, oldest first; what was erased says so."""
+        """Yield the conversation of all epochs, oldest first; what was erased says so.
+
+        Tool calls and thoughts alone are in it, too: see `Message.spoken`.
+        """
+        epochs = [(epoch.first_seq, epoch.epoch) for epoch in self.record.epochs]
         for page in self.pages():
-            yield [
-                msgspec.structs.replace(message, epoch=self._epoch(message.seq))
-                for event in page
-                for message in spoken(event, erased=True)
-            ]
+            yield [message for event in page for message in spoken(event, epochs, erased=True)]
 
     def aside(self) -> Iterator[bytes]:
         """Yield the records of state, history and flow, encoded, in this order."""
@@ -99,9 +97,6 @@ class Outgoing:
     def close(self) -> None:
         """Let go of what was set aside."""
         self._aside.close()
-
-    def _epoch(self, seq: int) -> int:
-        return self.record.epochs[max(bisect_right(self._firsts, seq) - 1, 0)].epoch
 
     def _reader(self, after: int, limit: int) -> Callable[[Transaction], list[Event]]:
         until = self.record.head.seq + 1

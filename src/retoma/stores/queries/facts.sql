@@ -88,6 +88,9 @@ DELETE FROM session_tag WHERE session = ?
 -- name: drop_contexts
 DELETE FROM session_context WHERE session = ?
 
+-- name: drop_notes
+DELETE FROM session_note WHERE session = ?
+
 -- name: drop_epochs
 DELETE FROM epoch WHERE session = ?
 

@@ -1,7 +1,7 @@
 -- Lists of sessions, page by page: one driving index each, and filters that are put behind it.
 
 -- fragment: page
-SELECT {columns} {source}
+SELECT {columns}, {at} {source}
 
 -- fragment: count
 SELECT count(*) FROM (SELECT 1 {source} LIMIT :limit)
@@ -9,12 +9,16 @@ SELECT count(*) FROM (SELECT 1 {source} LIMIT :limit)
 -- fragment: from_recent
 FROM session s WHERE s.tenant = :tenant AND s.shelf = :shelf
 
+-- fragment: from_name
+FROM session_name n CROSS JOIN session s ON s.pk = n.session
+WHERE n.tenant = :tenant AND s.tenant = :tenant AND s.shelf = :shelf
+
 -- fragment: from_tag
-FROM session_tag o JOIN session s ON s.pk = o.session
+FROM session_tag o CROSS JOIN session s ON s.pk = o.session
 WHERE o.tenant = :tenant AND o.tag = :tag AND s.tenant = :tenant AND s.shelf = :shelf
 
 -- fragment: from_context
-FROM session_context o JOIN session s ON s.pk = o.session
+FROM session_context o CROSS JOIN session s ON s.pk = o.session
 WHERE o.tenant = :tenant AND o.kind = :kind AND o.ref = :ref AND s.tenant = :tenant AND s.shelf = :shelf
 
 -- fragment: with_status
@@ -45,7 +49,13 @@ AND EXISTS (SELECT 1 FROM session_tag x WHERE x.session = s.pk AND x.tag = :tag{
 AND EXISTS (SELECT 1 FROM session_context x WHERE x.session = s.pk AND x.kind = :kind{n} AND x.ref = :ref{n})
 
 -- fragment: after
-AND ({o}.pinned, {o}.listed_at, {key}) < (:pinned, :listed_at, :pk)
+AND ({o}.pinned, {at}, {key}) < (:pinned, :at, :pk)
 
 -- fragment: order
-ORDER BY {o}.pinned DESC, {o}.listed_at DESC, {key} DESC LIMIT :limit
+ORDER BY {o}.pinned DESC, {at} DESC, {key} DESC LIMIT :limit
+
+-- fragment: after_name
+AND n.id > :name
+
+-- fragment: order_name
+ORDER BY n.id LIMIT :limit

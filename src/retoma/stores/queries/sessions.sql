@@ -2,9 +2,9 @@
 
 -- fragment: columns
 s.pk, s.id, s.uid, s.status, s.reason, s.title, s.agent, s.model, s.thinking, s.channel,
-(SELECT p.id FROM session p WHERE p.pk = s.parent AND p.tenant = s.tenant), s.epoch, s.head_seq, s.head_hash,
+(SELECT p.id FROM session p WHERE p.pk = s.parent AND p.tenant = s.tenant AND p.shelf < 4), s.epoch, s.head_seq, s.head_hash,
 s.messages, s.tokens_in, s.tokens_out, s.tokens_cached, s.cost_micros, s.created_at, s.updated_at, s.expires_at,
-s.pinned, s.shelf, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits, s.listed_at
+s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits
 
 -- name: session_key
 -- The session that bears a name.
@@ -12,7 +12,8 @@ SELECT session FROM session_name WHERE tenant = ? AND id = ?
 
 -- name: session_head
 -- What a write needs to know, by key.
-SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels
+SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels,
+  shelf, base_seq
 FROM session WHERE pk = ? AND tenant = ?
 
 -- name: session
@@ -24,10 +25,24 @@ SELECT {columns} FROM session s WHERE s.pk = ? AND s.tenant = ?
 SELECT id FROM session_name WHERE tenant = ? AND id >= ? AND id < ? ORDER BY id LIMIT ?
 
 -- name: last_written
--- The session that an actor wrote in last: newest first, by the end of each journal.
-SELECT s.id FROM session s WHERE s.tenant = ? AND s.shelf < 2
+-- Sessions of one shelf that an actor wrote in last, by the end of each journal. Lists move once a second, so the newest
+-- of them is among the first.
+SELECT s.updated_at, s.id FROM session s WHERE s.tenant = ? AND s.shelf = ? AND s.pinned = ?
 AND (SELECT e.actor FROM event e WHERE e.k = (s.pk << 32) + s.head_seq) = ?
-ORDER BY s.updated_at DESC, s.pk DESC LIMIT 1
+ORDER BY s.listed_at DESC, s.pk DESC LIMIT 64
+
+-- name: tags_from
+-- Tags in order, from one on: each is sought in the index behind the one before.
+WITH RECURSIVE found (tag) AS (
+  SELECT min(tag) FROM session_tag WHERE tenant = ?1 AND tag >= ?2
+  UNION ALL
+  SELECT (SELECT min(tag) FROM session_tag WHERE tenant = ?1 AND tag > found.tag) FROM found WHERE tag IS NOT NULL
+)
+SELECT tag FROM found WHERE tag IS NOT NULL LIMIT ?3
+
+-- name: name_of
+-- The name that a session bears.
+SELECT id FROM session_name WHERE session = ?
 
 -- name: add_session
 -- A new session; its journal begins with the event that makes it.
@@ -84,6 +99,10 @@ SELECT kind, ref FROM session_context WHERE session = ? ORDER BY kind, ref
 -- An epoch begins.
 INSERT INTO epoch (session, epoch, uid, first_seq, began_at, reused) VALUES (?, ?, ?, ?, ?, ?)
 
+-- name: epochs
+-- Where each epoch of a session begins.
+SELECT first_seq, epoch FROM epoch WHERE session = ? ORDER BY epoch
+
 -- name: move_head
 -- The journal grew; lists stay as they are.
 UPDATE session SET head_seq = ?, head_hash = ?, messages = ?, updated_at = ? WHERE pk = ?
@@ -117,11 +136,9 @@ UPDATE session SET fence = ? WHERE pk = ?
 
 -- name: hide_session
 -- Deleting begins: nothing finds the session any more.
-UPDATE session SET shelf = 4, parent = NULL, id = '', title = '', reason = '' WHERE pk = ?
-
--- name: orphan_children
--- A deleted parent keeps its children.
-UPDATE session SET parent = NULL WHERE parent = ?
+UPDATE session SET shelf = 4, parent = NULL, id = '', title = '', agent = '', model = '', channel = '', reason = '',
+  trashed_at = NULL
+WHERE pk = ?
 
 -- name: doomed
 -- Sessions whose rows are still to go.

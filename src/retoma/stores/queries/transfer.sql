@@ -4,7 +4,7 @@
 -- What a journal's first event is chained to, once its beginning was cut off.
 SELECT base_seq, base_hash FROM session WHERE pk = ? AND tenant = ?
 
--- name: epochs
+-- name: epoch_rows
 -- A session's epochs.
 SELECT epoch, uid, first_seq, began_at, reused FROM epoch WHERE session = ? ORDER BY epoch
 
@@ -75,3 +75,7 @@ UPDATE state SET session = ? WHERE session = ?
 -- name: hand_over_visits
 -- And the flow's history.
 UPDATE visit SET session = ? WHERE session = ?
+
+-- name: hand_over_notes
+-- And its notes.
+UPDATE session_note SET session = ? WHERE session = ?

@@ -1,0 +1,161 @@
+"""`retoma session rename`, `tag`, `link`, `meta`, `note` …: what is said of a session, said anew."""
+
+from __future__ import annotations
+
+import click
+
+from retoma.errors import Invalid
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.session import pairs, value
+from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION, SIGNED_TAG
+from retoma.model.changes import Changes
+
+__all__ = [
+    "describe", "link", "meta", "note", "rename", "set_agent", "set_channel", "set_id", "set_model", "set_thinking",
+    "tag", "unlink",
+]  # fmt: skip
+
+CLEAR = "clear"
+
+
+def _change(ctx: Invocation, id: str, changes: Changes, said: str) -> None:
+    """Make the changes; print the session as JSON, or what it says now."""
+    whole = ctx.client.update(ctx.client.resolve(id), changes)
+    if ctx.out.json:
+        from retoma.model.views import whole_view
+
+        ctx.out.print_json(whole_view(whole.session, whole.about, whole.lease, ctx.now_ms))
+        return
+    session, about = whole.session, whole.about
+    shown = {
+        "tags": ", ".join(about.tags),
+        "contexts": ", ".join(f"{kind}={ref}" for kind, ref in about.contexts),
+        "metadata": ", ".join(about.metadata),
+        "description": about.description,
+    }
+    ctx.out.line(f"{session.id}: {said} {shown.get(said) or getattr(session, said, '') or 'none'}")
+
+
+@verb("session rename", example='retoma session rename my-experiment "The long way"')
+@click.argument("id", type=SESSION)
+@click.argument("title")
+def rename(ctx: Invocation, *, id: str, title: str) -> None:
+    """Give a session another title, the name that people read; the id stays."""
+    _change(ctx, id, Changes(title=title), "title")
+
+
+@verb("session describe", example='retoma session describe my-experiment "First try with the new importer"')
+@click.argument("id", type=SESSION)
+@click.argument("text")
+def describe(ctx: Invocation, *, id: str, text: str) -> None:
+    """Say at length what a session is; an empty text takes it away."""
+    _change(ctx, id, Changes(description=text), "description")
+
+
+@verb("session set-id", example="retoma session set-id my-experiment first-try")
+@click.argument("id", type=SESSION)
+@click.argument("new")
+def set_id(ctx: Invocation, *, id: str, new: str) -> None:
+    """Give a session another id; its history stays. ID is the whole one."""
+    ctx.client.show(id)
+    made = ctx.client.set_id(id, new)
+    if ctx.out.json:
+        ctx.out.print_json({"id": made, "from": id})
+    else:
+        ctx.out.line(f"{id} → {made}")
+
+
+@verb("session tag", example="retoma session tag my-experiment +docs -draft", dashed=True)
+@click.argument("id", type=SESSION)
+@click.argument("tags", nargs=-1, required=True, metavar="+TAG|-TAG...", type=SIGNED_TAG)
+def tag(ctx: Invocation, *, id: str, tags: tuple[str, ...]) -> None:
+    """Add tags with +, take them away with -."""
+    for text in tags:
+        if text[:1] not in {"+", "-"} or len(text) < 2:
+            raise Invalid(
+                f"{text!r} is neither +TAG nor -TAG.", code="bad_tag", hint="For example +docs -draft."
+            )
+    changes = Changes(
+        tag=tuple(text[1:] for text in tags if text[0] == "+"),
+        untag=tuple(text[1:] for text in tags if text[0] == "-"),
+    )
+    _change(ctx, id, changes, "tags")
+
+
+@verb("session link", example="retoma session link my-experiment repository=acme/importer task=7")
+@click.argument("id", type=SESSION)
+@click.argument("contexts", nargs=-1, required=True, metavar="KIND=REF...")
+def link(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
+    """Say what a session is about: a repository, a task, a branch … as many as there are."""
+    _change(ctx, id, Changes(link=tuple(pairs(contexts, "KIND=REF"))), "contexts")
+
+
+@verb("session unlink", example="retoma session unlink my-experiment task=7")
+@click.argument("id", type=SESSION)
+@click.argument("contexts", nargs=-1, required=True, metavar="KIND=REF...")
+def unlink(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
+    """Take contexts away again."""
+    _change(ctx, id, Changes(unlink=tuple(pairs(contexts, "KIND=REF"))), "contexts")
+
+
+@verb("session meta", example="retoma session meta my-experiment priority=2 draft=")
+@click.argument("id", type=SESSION)
+@click.argument("values", nargs=-1, required=True, metavar="K=V...")
+def meta(ctx: Invocation, *, id: str, values: tuple[str, ...]) -> None:
+    """Set metadata, JSON where a value is that; nothing behind the = takes a key away."""
+    given = pairs(values, "K=V")
+    changes = Changes(
+        metadata={name: value(text) for name, text in given if text},
+        forget=tuple(name for name, text in given if not text),
+    )
+    _change(ctx, id, changes, "metadata")
+
+
+@verb("session note", example='retoma session note my-experiment "Waits for the new data"')
+@click.argument("id", type=SESSION)
+@click.argument("text")
+def note(ctx: Invocation, *, id: str, text: str) -> None:
+    """Add a note to a session, in whatever state it is; `show` lists them."""
+    session = ctx.client.resolve(id)
+    seq = ctx.client.note(session, text)
+    if ctx.out.json:
+        ctx.out.print_json({"id": session, "seq": seq})
+    else:
+        ctx.out.line(f"{session}: noted as event {seq:,}")
+
+
+def _cleared(text: str) -> str:
+    return "" if text == CLEAR else text
+
+
+@verb("session set-agent", example="retoma session set-agent my-experiment reviewer")
+@click.argument("id", type=SESSION)
+@click.argument("agent", metavar="AGENT|clear")
+def set_agent(ctx: Invocation, *, id: str, agent: str) -> None:
+    """Name the agent that answers from the next turn on."""
+    _change(ctx, id, Changes(agent=_cleared(agent)), "agent")
+
+
+@verb("session set-model", example="retoma session set-model my-experiment local:small")
+@click.argument("id", type=SESSION)
+@click.argument("model", metavar="MODEL|clear")
+def set_model(ctx: Invocation, *, id: str, model: str) -> None:
+    """Name the model that is asked from the next turn on."""
+    _change(ctx, id, Changes(model=_cleared(model)), "model")
+
+
+@verb("session set-thinking", example="retoma session set-thinking my-experiment high")
+@click.argument("id", type=SESSION)
+@click.argument("level", metavar="off|low|medium|high|clear")
+def set_thinking(ctx: Invocation, *, id: str, level: str) -> None:
+    """Say how hard the model thinks from the next turn on."""
+    _change(ctx, id, Changes(thinking=_cleared(level)), "thinking")
+
+
+@verb("session set-channel", example="retoma session set-channel my-experiment slack:C042")
+@click.argument("id", type=SESSION)
+@click.argument("channel", metavar="URL|clear")
+def set_channel(ctx: Invocation, *, id: str, channel: str) -> None:
+    """Name the channel that replies go to."""
+    _change(ctx, id, Changes(channel=_cleared(channel)), "channel")

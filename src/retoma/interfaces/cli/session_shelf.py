@@ -1,0 +1,59 @@
+"""`retoma session pin`, `archive`, `trash` and their ways back: what lists show, and where."""
+
+from __future__ import annotations
+
+import click
+
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.several import each
+from retoma.interfaces.cli.verb import verb
+from retoma.interfaces.cli.words import SESSION
+from retoma.model.changes import Changes
+
+__all__ = ["archive", "pin", "restore", "trash", "unarchive", "unpin"]
+
+
+def _change(ctx: Invocation, ids: tuple[str, ...], changes: Changes, done: str) -> int:
+    return each(ctx, ids, lambda id: ctx.client.update(ctx.client.resolve(id), changes), done=done)
+
+
+@verb("session pin", example="retoma session pin my-experiment")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
+def pin(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
+    """Show sessions first in every list."""
+    return _change(ctx, ids, Changes(pinned=True), "Pinned")
+
+
+@verb("session unpin", example="retoma session unpin my-experiment")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
+def unpin(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
+    """Show sessions in their turn again."""
+    return _change(ctx, ids, Changes(pinned=False), "Unpinned")
+
+
+@verb("session archive", example="retoma session archive my-experiment")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
+def archive(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
+    """Hide sessions from lists; they are kept whole, and `ls --archived` shows them."""
+    return _change(ctx, ids, Changes(archived=True), "Archived")
+
+
+@verb("session unarchive", example="retoma session unarchive my-experiment")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
+def unarchive(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
+    """Show archived sessions in lists again."""
+    return _change(ctx, ids, Changes(archived=False), "Unarchived")
+
+
+@verb("session trash", example="retoma session trash my-experiment")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
+def trash(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
+    """Hide sessions for seven days, then delete them; `restore` brings them back, `ls --deleted` lists them."""
+    return each(ctx, ids, lambda id: ctx.client.trash(ctx.client.resolve(id)), done="Trashed")
+
+
+@verb("session restore", example="retoma session restore my-experiment")
+@click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
+def restore(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
+    """Take sessions out of the trash, as they were."""
+    return each(ctx, ids, lambda id: ctx.client.restore(ctx.client.resolve(id)), done="Restored")

@@ -1,0 +1,50 @@
+"""Verbs that take several ids: each is tried, and its outcome printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from retoma.errors import NotFound, RetomaError
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.problems import exit_status, sentence
+
+__all__ = ["agreed", "each"]
+
+
+def each(
+    ctx: Invocation,
+    ids: Sequence[str],
+    act: Callable[[str], object],
+    *,
+    done: str,
+    word: str = "",
+    dry: bool = False,
+) -> int:
+    """Do `act` to each id, print `done` and the id, and return the worst exit status. `word` is the JSON key for it."""
+    outcomes: list[dict[str, object]] = []
+    key = word or done.lower()
+    worst = 0
+    for id in ids:
+        try:
+            act(id)
+        except RetomaError as error:
+            worst = max(worst, exit_status(error)) if not isinstance(error, NotFound) else (worst or 4)
+            outcomes.append({"id": id, key: False, "code": error.code})
+            ctx.out.problem(sentence(error))
+        else:
+            outcomes.append({"id": id, key: not dry})
+            if not ctx.out.json:
+                ctx.out.line(f"{done} {id}")
+    if ctx.out.json:
+        ctx.out.page(outcomes, next_cursor=None, more=False)
+    return worst
+
+
+def agreed(ctx: Invocation, question: str, *, unasked: bool) -> bool:
+    """Ask on a terminal; elsewhere the answer is `unasked`."""
+    if not sys.stdin.isatty() or ctx.out.json:
+        return unasked
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes", "s", "sim"}

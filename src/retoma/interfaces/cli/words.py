@@ -1,0 +1,78 @@
+"""Words that a shell completes from the store: ids of sessions, and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from retoma.stores.api import Transaction
+
+__all__ = ["SESSION", "SIGNED_TAG", "TAG"]
+
+_MOST = 100
+
+
+class _Session(click.ParamType[str]):
+    """The id of a session."""
+
+    name = "id"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from retoma.model.principal import LOCAL_TENANT
+
+        return _found(ctx, "", lambda tx: tx.sessions.names(LOCAL_TENANT, incomplete, limit=_MOST))
+
+
+class _Tag(click.ParamType[str]):
+    """A tag; with `signed` one behind a + or -."""
+
+    name = "tag"
+
+    def __init__(self, *, signed: bool = False) -> None:
+        self._signed = signed
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from retoma.model.principal import LOCAL_TENANT
+
+        sign = incomplete[:1] if self._signed else ""
+        if self._signed and sign not in {"+", "-"}:
+            return []
+        begun = incomplete[len(sign) :]
+        return _found(ctx, sign, lambda tx: tx.sessions.tags(LOCAL_TENANT, begun, limit=_MOST))
+
+
+SESSION = _Session()
+TAG = _Tag()
+SIGNED_TAG = _Tag(signed=True)
+
+
+def _found(
+    ctx: click.Context, lead: str, ask: Callable[[Transaction], Sequence[str]]
+) -> list[CompletionItem]:
+    """Return what the store has. A shell that asks makes no store, and is told of no trouble."""
+    from click.shell_completion import CompletionItem
+
+    from retoma.config import find_store, load_settings
+    from retoma.errors import RetomaError
+    from retoma.wiring import open_store
+
+    try:
+        place = find_store(load_settings(overrides={"store": ctx.find_root().params.get("store")}))
+        if place.path is None or not place.path.exists():
+            return []
+        store = open_store(place)
+        try:
+            return [CompletionItem(lead + word) for word in store.read(ask)]
+        finally:
+            store.close()
+    except RetomaError:
+        return []

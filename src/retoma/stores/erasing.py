@@ -1,0 +1,58 @@
+"""Forgetting, in SQL: the data of events, the beginnings of journals, versions of flows that nobody runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.session import Head
+from retoma.stores.sql import STATEMENTS, Run
+
+
+class SqlErasing:
+    """Erasing over `run`. What is erased here is overwritten in the file; `Store.forget` takes it out of the log."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def erase(self, key: SessionKey, seqs: Iterable[int]) -> None:
+        for seq in seqs:
+            k = key << 32 | seq
+            blobs = self._run(STATEMENTS["blob_of_event"], (k,))
+            self._run(STATEMENTS["erase_event"], (k,))
+            self._drop_blobs(content for (content,) in blobs)
+
+    def cut(self, tenant: TenantKey, head: Head) -> None:
+        run, key = self._run, head.key
+        run(STATEMENTS["cut_journal"], (head.seq, head.hash, key))
+        run(STATEMENTS["drop_notes_until"], (key, head.seq))
+        run(STATEMENTS["drop_epochs_until"], (key, head.epoch))
+        run(STATEMENTS["add_erasing"], (tenant, key, head.seq))
+        self.drop_flows(key)
+
+    def due(self, tenant: TenantKey) -> tuple[SessionKey, int] | None:
+        rows = self._run(STATEMENTS["erasing"], (tenant,))
+        return (SessionKey(rows[0][0]), rows[0][1]) if rows else None
+
+    def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
+        low = key << 32
+        high = (key + 1) << 32 if until is None else low + until + 1
+        (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
+        if end is None:
+            self._run(STATEMENTS["drop_erasing"], (key,))
+            return False
+        blobs = self._run(STATEMENTS["blobs_of"], (low, end))
+        self._run(STATEMENTS["drop_events"], (low, end))
+        self._drop_blobs(content for (content,) in blobs)
+        return True
+
+    def drop_flows(self, key: SessionKey) -> None:
+        """Forget which versions a session ran, and those that no other session did."""
+        used = self._run(STATEMENTS["flow_uses"], (key,))
+        self._run(STATEMENTS["drop_flow_uses"], (key,))
+        for tenant, version in used:
+            self._run(STATEMENTS["drop_flow_version"], (tenant, version))
+
+    def _drop_blobs(self, contents: Iterable[bytes]) -> None:
+        for content in contents:
+            self._run(STATEMENTS["drop_blob"], (content,))

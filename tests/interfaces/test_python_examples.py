@@ -1,0 +1,43 @@
+"""The examples for Python do what their first lines say, killed in the middle and taken up again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def started(store: Path, script: str, *args: str) -> subprocess.Popen[str]:
+    environ = os.environ | {"RETOMA_STORE": str(store)}
+    command = [sys.executable, str(EXAMPLES / "python" / script), *args]
+    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_long_job_that_is_killed_does_each_step_once(retoma, store):
+    first = started(store, "long_job.py", "job", "1000000")
+    for _ in range(3):
+        first.stdout.readline()
+    first.kill()
+    first.communicate()
+    done = len(retoma("session", "read", "job", "--all").stdout.splitlines())
+    said, _ = started(store, "long_job.py", "job", str(done + 2)).communicate()
+    assert said.splitlines() == [
+        "job goes on.",
+        f"step {done + 1} of {done + 2} is done",
+        f"step {done + 2} of {done + 2} is done",
+    ]
+    lines = retoma("session", "read", "job", "--all").stdout.splitlines()
+    assert [line.split()[2] for line in lines] == [f"{n}:" for n in range(1, done + 3)]
+    assert "completed" in retoma("session", "show", "job").stdout
+
+
+def test_a_flow_is_answered_by_a_program_and_taken_up_again(store):
+    tour = str(EXAMPLES / "tour")
+    said, _ = started(store, "answer_a_flow.py", tour, "s", "Ana", "2").communicate()
+    assert said.splitlines()[-2:] == ["waits at 'scenic'", "history: start → roads → scenic"]
+    said, _ = started(store, "answer_a_flow.py", tour, "s", "", "blue", "yes").communicate()
+    assert "That is the tour, Ana." in said
+    assert said.splitlines()[-1].endswith("keep → end")

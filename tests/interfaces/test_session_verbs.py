@@ -1,0 +1,239 @@
+"""The verbs that say something new of a session, put it away, or make it forget."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+
+@pytest.fixture
+def s(retoma):
+    retoma("session", "create", "s", "--title", "First")
+
+    def shown():
+        return msgspec.json.decode(retoma("session", "show", "s", "--json").stdout)
+
+    return shown
+
+
+def test_what_is_said_of_a_session(retoma, s):
+    for args, line in (
+        (("rename", "s", "Another"), "s: title Another"),
+        (("describe", "s", "At length"), "s: description At length"),
+        (("tag", "s", "+docs", "+draft"), "s: tags docs, draft"),
+        (("tag", "s", "-draft", "+x"), "s: tags docs, x"),
+        (("meta", "s", "n=2", 'deep={"a": [1]}', "word=plain"), "s: metadata n, deep, word"),
+        (("meta", "s", "word="), "s: metadata n, deep"),
+        (("set-agent", "s", "reviewer"), "s: agent reviewer"),
+        (("set-model", "s", "local:small"), "s: model local:small"),
+        (("set-model", "s", "clear"), "s: model none"),
+        (("set-thinking", "s", "verbose"), "s: thinking high"),
+        (("set-channel", "s", "slack:C1"), "s: channel slack:C1"),
+        (("note", "s", "Remember"), "s: noted as event 13"),
+    ):
+        done = retoma("session", *args)
+        assert (done.stdout, done.stderr, done.returncode) == (line + "\n", "", 0)
+    now = s()
+    assert (now["title"], now["description"], now["tags"]) == ("Another", "At length", ["docs", "x"])
+    assert now["metadata"] == {"n": 2, "deep": {"a": [1]}}
+    assert (now["agent"], now["model"], now["thinking"], now["channel"]) == (
+        "reviewer",
+        None,
+        "high",
+        "slack:C1",
+    )
+    assert [note["text"] for note in now["notes"]] == ["Remember"]
+    assert "Remember" in retoma("session", "show", "s").stdout
+
+
+def test_wrong_words_are_refused(retoma, s):
+    for args, said in (
+        (("tag", "s", "docs"), "neither +TAG nor -TAG"),
+        (("link", "s", "task"), "is not KIND=REF"),
+        (("set-thinking", "s", "much"), "is not a thinking level"),
+        (("rename", "s", "x" * 201), "at most 200"),
+        (("set-id", "s", "a/b"), "it has a slash"),
+        (("append", "s", "robot", "x"), "Roles: user, assistant"),
+        (("append", "s", "user", "[1]", "--parts"), "not the content of a message"),
+        (("redact", "s"), "--seq N[-M] or --pattern P"),
+        (("redact", "s", "--seq", "5-2"), "no range"),
+        (("redact", "s", "--pattern", "("), "not a regular expression"),
+    ):
+        done = retoma("session", *args)
+        assert (done.returncode, done.stdout) == (2, ""), args
+        assert said in done.stderr
+    assert retoma("session", "set-id", "nosuch", "t").returncode == 4
+
+
+def test_another_id(retoma, s):
+    assert retoma("session", "set-id", "s", "t").stdout == "s → t\n"
+    assert retoma("session", "show", "t").returncode == 0
+    retoma("session", "create", "u")
+    taken = retoma("session", "set-id", "t", "u")
+    assert taken.returncode == 5
+    assert "There is a session 'u' already" in taken.stderr
+
+
+def test_put_away_and_brought_back(retoma, s):
+    retoma("session", "create", "t")
+    assert retoma("session", "pin", "s").stdout == "Pinned s\n"
+    assert retoma("session", "ls").stdout.splitlines()[1].startswith("- s")
+    retoma("session", "unpin", "s")
+    assert retoma("session", "archive", "s", "nosuch", "t").returncode == 4
+    assert retoma("session", "ls").stdout == "No active sessions found.\n"
+    assert "- s" in retoma("session", "ls", "--archived").stdout
+    assert retoma("session", "unarchive", "s", "t").stdout == "Unarchived s\nUnarchived t\n"
+    assert retoma("session", "trash", "s").stdout == "Trashed s\n"
+    assert "- s" not in retoma("session", "ls").stdout
+    assert "- s" in retoma("session", "ls", "--deleted").stdout
+    refused = retoma("session", "append", "s", "user", "x")
+    assert refused.returncode == 5
+    assert "retoma session restore s" in refused.stderr
+    assert retoma("session", "restore", "s").stdout == "Restored s\n"
+
+
+def test_sorting(retoma):
+    for name in ("b", "c", "a"):
+        retoma("session", "create", name)
+    retoma("session", "append", "b", "user", "x")
+
+    def order(*args):
+        page = msgspec.json.decode(retoma("session", "ls", "--limit", "2", "--json", *args).stdout)
+        rest = msgspec.json.decode(
+            retoma("session", "ls", "--limit", "2", "--json", "--cursor", page["next"], *args).stdout
+        )
+        return [one["id"] for one in page["items"] + rest["items"]]
+
+    assert order("--sort", "id") == ["a", "b", "c"]
+    assert order("--sort", "created") == ["a", "c", "b"]
+
+
+def test_a_reset_begins_anew_and_erases_only_when_asked(retoma, s, store):
+    retoma("session", "append", "s", "user", "first epoch")
+    retoma("session", "end", "s")
+    assert retoma("session", "reset", "s").stdout == "s: epoch 2\n"
+    assert s()["status"] == "active"
+    assert retoma("session", "read", "s").stdout == ""
+    assert "first epoch" in retoma("session", "read", "s", "--epochs").stdout
+    assert retoma("session", "reset", "s", "--erase").stdout == "s: epoch 3, the earlier ones are gone\n"
+    assert retoma("session", "read", "s", "--epochs").stdout == ""
+    assert [f.name for f in store.iterdir() if b"first epoch" in f.read_bytes()] == []
+
+
+def test_redacting(retoma, s, store):
+    for text in ("the card is 4111", "nothing", "again 4111"):
+        retoma("session", "append", "s", "user", text)
+    unasked = retoma("session", "redact", "s", "--pattern", "4111")
+    assert unasked.returncode == 1
+    assert "add --yes" in unasked.stderr
+    assert retoma("session", "redact", "s", "--pattern", "4111", "--dry-run").stdout == (
+        "s: would take out 2 events\n"
+    )
+    assert retoma("session", "redact", "s", "--seq", "2").stdout == "s: took out 1 event\n"
+    assert retoma("session", "redact", "s", "--pattern", "4111", "--yes").stdout == "s: took out 1 event\n"
+    assert retoma("session", "read", "s").stdout == "user  nothing\n"
+    assert "(erased)" in retoma("session", "log", "s").stdout
+    assert [f.name for f in store.iterdir() if b"4111" in f.read_bytes()] == []
+
+
+def test_parts(retoma, s):
+    parts = [
+        {"type": "reasoning", "text": "hm"},
+        {"type": "text", "text": "I look it up."},
+        {"type": "tool_call", "id": "1", "name": "look", "arguments": {"q": "x"}},
+    ]
+    done = retoma("session", "append", "s", "assistant", "-", "--parts", input=msgspec.json.encode(parts))
+    assert done.returncode == 0, done.stderr
+    result = [{"type": "tool_result", "id": "1", "result": {"found": True}}]
+    retoma("session", "append", "s", "tool", msgspec.json.encode(result).decode(), "--parts")
+    (message,) = msgspec.json.decode(retoma("session", "read", "s", "--json").stdout)["items"]
+    assert (message["text"], message["parts"]) == ("I look it up.", parts)
+
+
+def test_a_message_once_under_its_key_and_only_on_the_head_it_expects(retoma, s):
+    for _ in range(2):
+        assert retoma("session", "append", "s", "user", "x", "--key", "k").stdout == "s: event 2\n"
+    moved = retoma("session", "append", "s", "user", "y", "--expect", "1")
+    assert moved.returncode == 5
+    assert "has 2 events, not 1" in moved.stderr
+
+
+def test_a_tree(retoma, s):
+    retoma("session", "create", "child", "--parent", "s", "--title", "Below")
+    retoma("session", "create", "grandchild", "--parent", "child")
+    lines = retoma("session", "tree", "s").stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["s", "active"], ["-", "child"], ["-", "grandchild"]]
+    tree = msgspec.json.decode(retoma("session", "tree", "s", "--json").stdout)
+    assert tree["children"][0]["children"][0]["id"] == "grandchild"
+    assert "'child' belongs to 's'" in retoma("session", "tree", "child").stderr
+
+
+def completions(store, words, number):
+    import os
+    import subprocess
+    import sys
+
+    environ = os.environ | {
+        "_RETOMA_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(number),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "retoma"],
+        env=environ | {"RETOMA_STORE": str(store)},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stderr == b""
+    return [line.partition(",")[2] for line in done.stdout.decode().split()]
+
+
+def test_ids_and_tags_are_completed_from_the_store(retoma, store):
+    assert completions(store, "retoma session show re", 3) == []
+    assert not store.exists()
+    for name in ("review-1", "review-2", "other"):
+        retoma("session", "create", name, "--tag", f"about-{name}", "--tag", "common")
+    assert completions(store, "retoma session show re", 3) == ["review-1", "review-2"]
+    assert completions(store, "retoma run examples/tour --session o", 4) == ["other"]
+    assert completions(store, "retoma session ls --tag about-r", 4) == ["about-review-1", "about-review-2"]
+    assert completions(store, "retoma session tag other +c", 4) == ["+common"]
+
+
+def test_what_only_reads_makes_no_store(retoma, store):
+    listed = retoma("session", "ls")
+    assert (listed.returncode, listed.stdout) == (0, "No active sessions found.\n")
+    assert f"There is no store at {store} yet." in listed.stderr
+    for verb in ("show", "read", "log", "inspect", "tree"):
+        assert retoma("session", verb, "s").returncode == 4
+    assert not store.exists()
+
+
+def test_what_deletes_wants_the_whole_id(retoma, s):
+    retoma("session", "create", "session-one")
+    for name, args in (("session-o", ["rm"]), ("@last", ["rm"]), ("session-o", ["reset", "--erase"])):
+        refused = retoma("session", args[0], name, *args[1:])
+        assert refused.returncode == 2
+        assert "'session-one'; what deletes wants the whole id" in refused.stderr
+    assert retoma("session", "show", "session-one").returncode == 0
+
+
+def test_a_journal_and_a_conversation_are_followed_to_their_end(retoma, s, store):
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "retoma", "--store", str(store), "session"]
+    retoma("session", "append", "s", "user", "before")
+    log = subprocess.Popen([*command, "log", "s", "--follow", "--json"], stdout=subprocess.PIPE)
+    read = subprocess.Popen([*command, "read", "s", "--follow"], stdout=subprocess.PIPE)
+    assert [msgspec.json.decode(log.stdout.readline())["type"] for _ in range(2)] == [
+        "session.created",
+        "message",
+    ]
+    assert read.stdout.readline() == b"user  before\n"
+    retoma("session", "append", "s", "assistant", "after")
+    assert msgspec.json.decode(log.stdout.readline())["data"]["content"] == "after"
+    assert read.stdout.readline() == b"assistant  after\n"
+    retoma("session", "end", "s")
+    assert msgspec.json.decode(log.stdout.readline())["type"] == "session.status"
+    assert (log.communicate()[0], log.returncode) == (b"", 0)
+    assert (read.communicate()[0], read.returncode) == (b"", 0)

@@ -1,0 +1,212 @@
+"""What is erased is in no file of the store, and what is left still holds together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from retoma.client import Client
+from retoma.errors import Busy, Invalid
+from retoma.model.chain import digest, genesis, link
+from retoma.model.changes import Changes
+from retoma.model.event import ERASED, INLINE_BYTES, RESET
+from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.model.redaction import REDACTED, pattern
+from retoma.model.session import NewSession
+from retoma.runtime.drive import Request
+from retoma.service import erasing
+from retoma.service.erasing import Selection
+from retoma.stores.conformance import Clock
+from retoma.stores.sqlite import SqliteStore
+from retoma.wiring import Sources
+
+SECRET = "planted-7f3a9c"
+FLOW = {
+    "start": "---\ntype: question\nsave_to: word\nto: said\n---\nWhat is the word?\n",
+    "said": "---\ntype: question\nsave_to: other\nto: start\n---\nYou said {{ .word }}.\n",
+}
+
+
+@pytest.fixture
+def reopened(tmp_path: Path, clock: Clock) -> Callable[[], Client]:
+    def opened() -> Client:
+        store = SqliteStore(tmp_path / "store" / "retoma.db", now=clock, random=clock.bytes)
+        return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+
+    return opened
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Callable[[], list[str]]:
+    """Return the names of the store's files that hold the secret."""
+    return lambda: [
+        file.name for file in (tmp_path / "store").iterdir() if SECRET.encode() in file.read_bytes()
+    ]
+
+
+def whole(client: Client, session: str) -> None:
+    """Assert that the chain holds from where the journal begins to its head."""
+    row = client.get(session)
+    events = list(client.events(session))
+    assert [event.seq for event in events] == list(range(events[0].seq, row.seq + 1))
+    last = genesis(row.uid) if events[0].seq == 1 else None
+    for event in events:
+        if event.salt is not None:
+            assert event.digest == digest(event.salt, event.data)
+        header = (event.seq, event.type, event.at, event.actor, event.cause, event.operation, event.request)
+        if last is not None:
+            assert event.hash == link(last, *header, event.digest)
+        last = event.hash
+    assert last == row.hash
+
+
+def plant(client: Client, make_flow: Callable[..., Path], session: str) -> None:
+    """Put the secret wherever a session keeps what it is given."""
+    client.create(
+        NewSession(
+            id=session,
+            title=f"T {SECRET}",
+            description=SECRET,
+            tags=("plain", SECRET),
+            contexts=(("task", SECRET),),
+            metadata={"k": [SECRET], "ok": 1, SECRET: 2},
+        )
+    )
+    client.append(session, "user", f"the word is {SECRET}")
+    client.append(session, "user", SECRET + " " + "large " * INLINE_BYTES)
+    client.append(
+        session, "assistant", [{"type": "tool_call", "id": "1", "name": "t", "arguments": {"a": SECRET}}]
+    )
+    client.note(session, f"remember {SECRET}")
+    with client.drive(Request(directory=make_flow(**FLOW), session=session)) as drive:
+        drive.send(SECRET)
+    client.update(session, Changes(agent=SECRET))
+
+
+def test_redacting_a_pattern_leaves_it_in_no_file(reopened, files, make_flow):
+    with reopened() as client:
+        plant(client, make_flow, "s")
+        client.append("s", "user", "kept")
+        before = client.get("s").seq
+        assert files() != []
+        seen = client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+")), dry_run=True)
+        assert client.get("s").seq == before
+        taken = client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+")))
+        assert (taken.events, taken.keys) == (seen.events, seen.keys)
+        assert taken.keys == ("word",)
+        assert files() == []
+        assert "kept" in [m.text for m in client.messages("s")]
+        assert client.position("s").position.context == {"word": REDACTED}
+        said = client.show("s")
+        assert (said.session.title, said.about.description) == (REDACTED, REDACTED)
+        assert (said.about.tags, said.about.contexts) == (("plain",), ())
+        assert said.about.metadata == {"k": REDACTED, "ok": 1}
+        *_, last = client.events("s")
+        assert last.type == ERASED
+        assert last.value()["events"] == list(taken.events)
+        whole(client, "s")
+        assert client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+"))).events == ()
+        with client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
+            assert drive.shown[0].content == f"You said {REDACTED}."
+
+
+def test_redacting_a_range_takes_what_it_set(reopened, files, make_flow):
+    with reopened() as client, client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
+        drive.send("word")
+        drive.send("other")
+        drive.close()
+        (first, _) = [event.seq for event in client.events("s") if event.type == "flow.input"]
+        taken = client.redact("s", Selection(first=first, last=first))
+        assert (taken.events, taken.keys) == ((first,), ("word",))
+        assert client.position("s").position.context == {"word": REDACTED, "other": "other"}
+        erased = [event.seq for event in client.events("s") if event.erased]
+        assert erased == [first]
+        whole(client, "s")
+
+
+def test_a_long_journal_is_redacted_in_stretches(reopened):
+    with reopened() as client:
+        client.create(NewSession(id="s"))
+        for n in range(erasing.CHUNK + 20):
+            client.append("s", "user", SECRET if n % 100 == 0 else f"message {n}")
+        taken = client.redact("s", Selection(wanted=pattern(SECRET)))
+        assert len(taken.events) == 6
+        whole(client, "s")
+
+
+def test_a_reset_that_erases_leaves_nothing_of_the_epochs_before(reopened, files, make_flow):
+    with reopened() as client:
+        client.create(NewSession(id="s", title="stays", tags=("t",)))
+        client.append("s", "user", SECRET)
+        client.note("s", SECRET)
+        with client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
+            drive.send(SECRET)
+        assert files() != []
+        assert client.reset("s", erase=True) == 2
+        assert files() == []
+        events = list(client.events("s"))
+        assert [event.type for event in events] == [RESET]
+        assert client.messages("s", epochs=True) == []
+        assert client.notes("s") == []
+        assert client.show("s").about.tags == ("t",)
+        client.append("s", "user", "anew")
+        assert [(m.text, m.epoch) for m in client.messages("s", epochs=True)] == [("anew", 2)]
+        whole(client, "s")
+        assert client.reset("s") == 3
+        assert [m.text for m in client.messages("s", epochs=True)] == ["anew"]
+
+
+def test_what_a_killed_reset_left_goes_with_the_next_command(reopened, files, clock):
+    with reopened() as client:
+        client.create(NewSession(id="s"))
+        for _ in range(3):
+            client.append("s", "user", SECRET)
+        client.tidy = lambda: None
+        client.reset("s", erase=True)
+        assert [event.type for event in client.events("s")] == [RESET]
+    assert files() != []
+    with reopened() as client:
+        client.tidy()
+        assert files() == []
+        client.append("s", "user", "goes on")
+        whole(client, "s")
+
+
+def test_deleting_leaves_nothing(reopened, files, make_flow):
+    with reopened() as client:
+        plant(client, make_flow, "s")
+        client.create(NewSession(id=f"also-{SECRET}"), key="k")
+        client.set_id("s", f"s-{SECRET}")
+        assert files() != []
+        client.delete(f"s-{SECRET}")
+        client.delete(f"also-{SECRET}")
+        assert files() == []
+
+
+def test_a_version_of_a_flow_goes_with_the_last_session_that_ran_it(reopened, files, make_flow):
+    flow = make_flow(start=f"---\ntype: question\n---\nIs it {SECRET}?\n")
+    with reopened() as client:
+        for name in ("a", "b"):
+            client.drive(Request(directory=flow, session=name)).close()
+        client.delete("a")
+        assert files() != []
+        client.delete("b")
+        assert files() == []
+
+
+def test_a_driven_session_is_not_redacted_and_a_reset_takes_it_from_its_driver(client, make_flow):
+    with client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
+        with pytest.raises(Busy):
+            client.redact("s", Selection(first=1, last=1))
+        client.reset("s")
+        with pytest.raises(Busy, match="no longer driven from here"):
+            drive.send("late")
+    assert client.messages("s") == []
+
+
+@pytest.mark.parametrize("text", ["(", "x*", "", "a|"])
+def test_a_pattern_that_is_none_or_finds_everything_is_refused(text):
+    with pytest.raises(Invalid):
+        pattern(text)
