@@ -26,13 +26,21 @@ class Scale:
     growth: tuple[int, ...] = (100, 10_000, 1_000_000)
     grown_by: int = 1_000
     resumed: tuple[int, int] = (10_000, 1_000_000)
+    exported: tuple[int, int] = (10_000, 1_000_000)
     resumes: int = 100
     sessions: int = 10_000
     listed: int = 1_000_000
 
 
 QUICK = Scale(
-    appends=20, growth=(5, 20, 40), grown_by=10, resumed=(60, 120), resumes=2, sessions=20, listed=60
+    appends=20,
+    growth=(5, 20, 40),
+    grown_by=10,
+    resumed=(60, 120),
+    exported=(60, 120),
+    resumes=2,
+    sessions=20,
+    listed=60,
 )
 
 

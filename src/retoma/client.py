@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
 import msgspec
 
@@ -23,10 +23,13 @@ from retoma.stores.api import Facts, Listing, Place, Store, Transaction
 from retoma.wiring import SYSTEM, Sources, open_store
 
 if TYPE_CHECKING:
+    from retoma.model.transfer import Format
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
+    from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
+
 
 __all__ = ["Client", "client_at", "open_client"]
 
@@ -263,6 +266,27 @@ class Client:
     def position(self, session: str) -> positions.Snapshot:
         """Return the session with its state, and its flow's position and history. Raises NotFound."""
         return self._store.read(lambda tx: positions.look(tx, self._who, session))
+
+    def export(self, session: str, format: Format = "json") -> Generator[bytes, None, None]:
+        """Return the pieces of a file with the session as it stands now. Raises NotFound, Invalid (the format).
+
+        json and jsonl can be imported again; csv and md have the conversation alone. While it is read it raises
+        Integrity for a damaged event, and Conflict when the session was cut or deleted meanwhile.
+        """
+        from retoma.service.transfer.export import export
+
+        return export(self._store, self._who, session, format)
+
+    def import_(self, stream: BinaryIO, *, name: str | None = None) -> Imported:
+        """Read an exported session (json or jsonl) from `stream` and keep it, as `name` if given.
+
+        Nothing is shown before all of it is proved; what was here already is not added again. Raises Invalid for what
+        is no export, Integrity with the line for a damaged one, Conflict for a taken id or a session that went another
+        way here, Busy, Limit, Unavailable.
+        """
+        from retoma.service.transfer.incoming import import_
+
+        return import_(self._store, self._who, stream, name=name, limits=self._limits)
 
     def facts(self) -> Facts:
         """Return what the store says of itself."""

@@ -10,10 +10,11 @@ from pathlib import Path, PurePosixPath
 from retoma.errors import Invalid, NotFound
 from retoma.flows import json_tree, tree
 from retoma.flows.fields import Fields
-from retoma.flows.model import ENTRY_NAMES, EXTENSIONS, Flow, Node, Problem, version_of, without_extension
+from retoma.flows.model import ENTRY_NAMES, EXTENSIONS, Flow, Node, Problem, without_extension
 from retoma.flows.tree import TreeError
 from retoma.flows.validate import examine, refusal
 from retoma.flows.written import trimmed
+from retoma.model.flow import version_of
 
 MAX_FILE = 1 << 20
 MAX_FILES = 10_000

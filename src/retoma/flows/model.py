@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
-from blake3 import blake3
 
 from retoma.model.codec import JsonMap
 from retoma.model.flow import InputType
@@ -162,13 +161,3 @@ def without_extension(name: str) -> str:
         if name.endswith(extension):
             return name.removesuffix(extension)
     return name
-
-
-def version_of(files: Mapping[str, bytes]) -> str:
-    """Return the hex BLAKE3 that stands for exactly these paths with exactly these contents."""
-    digest = blake3()
-    for path in sorted(files):
-        for part in (path.encode("utf-8", "surrogateescape"), files[path]):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-    return digest.hexdigest()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
+from blake3 import blake3
 
 from retoma.model.codec import Json, JsonMap
 
@@ -60,3 +62,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Prompt | None = None
     notice: str = ""
     failure: str = ""
+
+
+def version_of(files: Mapping[str, bytes]) -> str:
+    """Return the hex BLAKE3 that stands for exactly these paths with exactly these contents."""
+    digest = blake3()
+    for path in sorted(files):
+        for part in (path.encode("utf-8", "surrogateescape"), files[path]):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.hexdigest()

@@ -57,7 +57,7 @@ def create(
         if before[0] != operation.request:
             raise other_request()
         return _made_before(tx, who, before[1])
-    _within(tx, who, limits or Limits())
+    within(tx, who, limits or Limits())
     chosen = wanted or _free_id(tx, who, new)
     if wanted and tx.sessions.key(who.tenant, wanted) is not None:
         raise id_taken(wanted)
@@ -231,10 +231,11 @@ def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tu
     return found
 
 
-def _within(tx: Transaction, who: Principal, limits: Limits) -> None:
+def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:
+    """Raise Limit unless there is room for one more session, an `active` one or not."""
     for most, listing, what in (
         (limits.sessions, Listing(), "sessions"),
-        (limits.sessions_active, Listing(status="active"), "active sessions"),
+        (limits.sessions_active if active else None, Listing(status="active"), "active sessions"),
     ):
         if most is not None and tx.sessions.count(who.tenant, listing, most=most) >= most:
             raise Limit(

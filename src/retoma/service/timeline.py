@@ -18,6 +18,8 @@ from retoma.service.access import append as append_events
 from retoma.stores.api import Transaction
 
 CHUNK = 1_000
+ERASED = "(erased)"
+"""What stands for a message whose content is gone."""
 
 
 def append(
@@ -115,12 +117,19 @@ def conversation(
     return found, page[-1].seq if len(page) == limit else None
 
 
-def spoken(event: Event, epochs: Sequence[tuple[int, int]]) -> Iterator[Message]:
-    """Yield the message that an event is, if it is one. `epochs` are (first seq, number), in order."""
-    if event.type not in kinds.CONVERSATION or event.erased:
+def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = False) -> Iterator[Message]:
+    """Yield the message that an event is, if it is one. `epochs` are (first seq, number), in order.
+
+    With `erased`, of one that was erased remains that something was said.
+    """
+    if event.type not in kinds.CONVERSATION or (event.erased and not erased):
+        return
+    epoch = next((number for first, number in reversed(epochs) if first <= event.seq), 1)
+    if event.erased:
+        role = {kinds.FLOW_INPUT: "user", kinds.FLOW_STEP: "assistant"}.get(event.type, "")
+        yield Message(seq=event.seq, at=event.at, role=role, text=ERASED, epoch=epoch)
         return
     data = event.value()
-    epoch = next((number for first, number in reversed(epochs) if first <= event.seq), 1)
     match event.type:
         case kinds.MESSAGE:
             sender = data.get("sender", "")

@@ -9,7 +9,7 @@ what is not there, or is another tenant's, is None or an empty list here; use ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -18,6 +18,9 @@ from retoma.model.event import Event, NewEvent
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.lease import FencingToken, Holder, Lease
 from retoma.model.session import SHOWN, About, Head, NewSession, Session, Status
+
+if TYPE_CHECKING:
+    from retoma.model.transfer import EpochPart, Link, SessionRecord
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["updated", "created", "id"]
@@ -67,8 +70,23 @@ class Journal(Protocol):
         """Append all or none after `head`, which must be the one read in this transaction; return the new head."""
         ...
 
-    def read(self, key: SessionKey, *, after: int = 0, limit: int, until: int | None = None) -> list[Event]:
-        """Return at most `limit` events with seq > `after` (and < `until`), oldest first."""
+    def read(
+        self,
+        key: SessionKey,
+        *,
+        after: int = 0,
+        limit: int,
+        until: int | None = None,
+        most_bytes: int | None = None,
+    ) -> list[Event]:
+        """Return at most `limit` events with seq > `after` (and < `until`), oldest first.
+
+        With `most_bytes` it stops behind the event whose data reaches that many.
+        """
+        ...
+
+    def restore(self, key: SessionKey, events: Sequence[Event]) -> None:
+        """Write events as another store had them. The caller has proved their chain, and moves the head."""
         ...
 
     def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
@@ -229,6 +247,70 @@ class Leases(Protocol):
     def drop(self, key: SessionKey) -> None: ...
 
 
+class Known(NamedTuple):
+    """A session that an import may belong to. `shelf` 3 is one that comes in itself, and `reason` what it becomes."""
+
+    key: SessionKey
+    id: str
+    shelf: int
+    seq: int
+    hash: bytes
+    base_seq: int
+    reason: str
+
+
+class Transfers(Protocol):
+    """Sessions on their way out and in. What comes in is hidden, without a name, until it is published."""
+
+    def base(self, tenant: TenantKey, key: SessionKey, uid: bytes) -> Link: ...
+    def epochs(self, key: SessionKey) -> list[EpochPart]: ...
+    def state(self, key: SessionKey, *, after: str | None, limit: int) -> list[tuple[str, bytes, int]]:
+        """Return at most `limit` keys behind `after` in order: key, JSON, and the event that set it."""
+        ...
+
+    def visits(self, key: SessionKey, *, after: int, limit: int) -> list[str]: ...
+    def of_uid(self, tenant: TenantKey, uid: bytes, created_at: int) -> list[Known]: ...
+    def stale(self, tenant: TenantKey, *, before: int) -> SessionKey | None:
+        """Return a session that comes in, and in which nobody wrote since `before`."""
+        ...
+
+    def begin(
+        self, tenant: TenantKey, uid: bytes, created_at: int, *, base: tuple[int, bytes], becomes: str
+    ) -> SessionKey:
+        """Make a hidden session whose journal begins after `base`. `becomes` says what is to come of it."""
+        ...
+
+    def take(self, tenant: TenantKey, key: SessionKey) -> int:
+        """Return the token under which to write there from now on; state and visits begin anew."""
+        ...
+
+    def token(self, tenant: TenantKey, key: SessionKey) -> int | None: ...
+    def add_events(self, key: SessionKey, events: Sequence[Event]) -> None: ...
+    def add_state(self, key: SessionKey, rows: Sequence[tuple[str, bytes, int]]) -> None: ...
+    def add_visits(self, key: SessionKey, nodes: Sequence[str], *, first: int) -> None: ...
+    def doom(self, tenant: TenantKey, key: SessionKey) -> None:
+        """Begin the deletion of a hidden session; nothing happens to one that is shown."""
+        ...
+
+    def publish(
+        self,
+        tenant: TenantKey,
+        key: SessionKey,
+        name: str,
+        record: SessionRecord,
+        *,
+        parent: SessionKey | None,
+    ) -> None:
+        """Show a hidden session under a free name, as `record` describes it."""
+        ...
+
+    def extend(
+        self, tenant: TenantKey, into: SessionKey, name: str, key: SessionKey, record: SessionRecord
+    ) -> None:
+        """Put the hidden session `key` behind the head of `into`, which becomes what `record` describes."""
+        ...
+
+
 class Transaction(Protocol):
     """All a use case can see and change. `now` is one instant (ms UTC) for the whole of it."""
 
@@ -249,6 +331,8 @@ class Transaction(Protocol):
     def flows(self) -> Flows: ...
     @property
     def leases(self) -> Leases: ...
+    @property
+    def transfers(self) -> Transfers: ...
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,8 +86,39 @@ class SqlJournal:
             head.base,
         )
 
-    def read(self, key: SessionKey, *, after: int = 0, limit: int, until: int | None = None) -> list[Event]:
-        return self._events("events_up", key, after, until, limit)
+    def restore(self, key: SessionKey, events: Sequence[Event]) -> None:
+        for event in events:
+            data = event.data
+            blob = None if data is None or len(data) <= INLINE_BYTES else self._keep(data)
+            self._run(
+                _ADD,
+                (
+                    key << 32 | event.seq, event.type, event.at, event.actor, event.cause, event.operation,
+                    event.request, event.salt, data if blob is None else None, blob, event.digest, event.hash,
+                ),
+            )  # fmt: skip
+
+    def read(
+        self,
+        key: SessionKey,
+        *,
+        after: int = 0,
+        limit: int,
+        until: int | None = None,
+        most_bytes: int | None = None,
+    ) -> list[Event]:
+        if most_bytes is None:
+            return self._events("events_up", key, after, until, limit)
+        low = key << 32
+        high = (key + 1) << 32 if until is None else low + until
+        found: list[Event] = []
+        for row in self._run(STATEMENTS["events_up"], (low + after, high, limit)):
+            # Content that is kept apart is read here, one by one: a page of the largest events would be a gigabyte.
+            found.append(self._event(row))
+            most_bytes -= len(found[-1].data or b"")
+            if most_bytes <= 0:
+                break
+        return found
 
     def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
         return self._events("events_down", key, after, before, limit)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from retoma.stores.erasing import SqlErasing
 from retoma.stores.facts import SqlFlows, SqlLeases, SqlState
@@ -11,6 +13,9 @@ from retoma.stores.names import Names
 from retoma.stores.profiles import SqlProfiles
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import Run
+
+if TYPE_CHECKING:
+    from retoma.stores.transfers import SqlTransfers
 
 
 class SqlTransaction:
@@ -23,7 +28,7 @@ class SqlTransaction:
         def now() -> int:
             return self.now
 
-        names = Names(run)
+        self._names = names = Names(run)
         self.sessions = SqlSessions(run, now, random, names)
         self.profiles = SqlProfiles(run, now, names)
         self.erasing = SqlErasing(run)
@@ -31,3 +36,11 @@ class SqlTransaction:
         self.state = SqlState(run)
         self.flows = SqlFlows(run, now)
         self.leases = SqlLeases(run, now)
+        self._run = run
+        self._now = now
+
+    @cached_property
+    def transfers(self) -> SqlTransfers:
+        from retoma.stores.transfers import SqlTransfers  # with its records, too much for every start
+
+        return SqlTransfers(self._run, self._now, self._names, self.journal)

@@ -51,6 +51,8 @@ VERBS: dict[str, Entry] = {
     "session unarchive": Entry(f"{_CLI}.session_shelf:unarchive", "show in lists again"),
     "session reset": Entry(f"{_CLI}.session_forget:reset", "a new epoch, empty; --erase deletes the earlier"),
     "session redact": Entry(f"{_CLI}.session_forget:redact", "take content out, in place"),
+    "session export": Entry(f"{_CLI}.session_transfer:export", "as a file: json, jsonl, csv, md"),
+    "session import": Entry(f"{_CLI}.session_transfer:import_", "exported sessions, into this store"),
     "session trash": Entry(f"{_CLI}.session_shelf:trash", "hide for seven days, then delete"),
     "session restore": Entry(f"{_CLI}.session_shelf:restore", "out of the trash"),
     "session rm": Entry(f"{_CLI}.session_forget:rm", "delete sessions for good"),
@@ -88,6 +90,7 @@ TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("Labels", ("tag", "link", "unlink", "meta", "note")),
         ("Settings", ("set-agent", "set-model", "set-thinking", "set-channel")),
         ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore")),
+        ("Carry", ("export", "import")),
         ("Forget", ("redact", "rm")),
     ),
 }

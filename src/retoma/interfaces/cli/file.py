@@ -1,0 +1,92 @@
+"""A file written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from retoma.errors import Conflict, Unavailable
+
+__all__ = ["write_file"]
+
+
+def write_file(path: Path, pieces: Iterator[bytes], *, force: bool) -> int:
+    """Write the pieces to `path` and return how many bytes they had. Durable when it returns.
+
+    Raises Conflict when there is such a file and `force` is not given, Unavailable when it cannot be written. A file
+    that is replaced is there, old or new, at every moment; what is no regular file (a pipe, /dev/null) is written into.
+    """
+    named, path = path, path.resolve()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as special:
+            return _write(special.fileno(), pieces)
+    if path.exists() and not force:
+        raise _taken(named)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    except OSError as error:
+        raise _unwritable(named, error) from error
+    beside = Path(name)
+    try:
+        written = _write(handle, pieces)
+        os.fsync(handle)
+        if not _put(beside, path, force=force):
+            raise _taken(named)
+    except OSError as error:
+        raise _unwritable(named, error) from error
+    finally:
+        os.close(handle)
+        beside.unlink(missing_ok=True)
+    _sync(path.parent)
+    return written
+
+
+def _write(handle: int, pieces: Iterator[bytes]) -> int:
+    written = 0
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            count = os.write(handle, rest)
+            rest = rest[count:]
+            written += count
+    return written
+
+
+def _put(beside: Path, path: Path, *, force: bool) -> bool:
+    """Give the file its name; return whether it has it now."""
+    if not force:
+        try:
+            path.hardlink_to(beside)
+        except FileExistsError:
+            return False
+        except OSError:
+            pass  # a file system without hard links: the look from before has to do
+        else:
+            return True
+    beside.replace(path)
+    return True
+
+
+def _sync(directory: Path) -> None:
+    # Without this the new name can vanish in a power cut. Some systems cannot, and do not need it.
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _taken(path: Path) -> Conflict:
+    return Conflict(f"There is a file {path} already.", code="file_exists", hint="Replace it with --force.")
+
+
+def _unwritable(path: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{path} cannot be written: {error.strerror}.",
+        code="unwritable_file",
+        hint="Nothing was written. Name another place with -o.",
+    )

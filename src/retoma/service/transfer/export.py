@@ -1,0 +1,42 @@
+"""Export: a session in one of four formats, streamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from importlib import import_module
+
+from retoma.errors import Invalid
+from retoma.model.principal import Principal
+from retoma.model.transfer import Format
+from retoma.service.transfer.outgoing import Outgoing
+from retoma.stores.api import Store
+
+FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "md")
+_WHOLE = ("json", "jsonl")
+
+
+def export(store: Store, who: Principal, session: str, format: Format) -> Generator[bytes, None, None]:
+    """Return the pieces of a file that holds the session as it stands now. Raises NotFound, Invalid (the format).
+
+    Nothing is kept open between pieces. While they are read, it raises Integrity for a damaged event, and Conflict
+    when the session was cut or deleted meanwhile.
+    """
+    if format not in FORMATS:
+        raise Invalid(
+            f"{format!r} is no format of an export.",
+            code="bad_format",
+            hint=f"Formats: {', '.join(FORMATS)}.",
+        )
+    outgoing = Outgoing(store, who, session, whole=format in _WHOLE)
+    writer: Callable[[Outgoing], Iterator[bytes]] = import_module(f"retoma.service.transfer.{format}").write
+    pieces = _closing(outgoing, writer(outgoing))
+    next(pieces)  # begun, so that it closes what it holds also when nobody reads it
+    return pieces
+
+
+def _closing(outgoing: Outgoing, pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
+    try:
+        yield b""
+        yield from pieces
+    finally:
+        outgoing.close()

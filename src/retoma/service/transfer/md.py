@@ -1,0 +1,69 @@
+"""Markdown for people: what the session is, then who said what. It cannot be read in again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from retoma.model.message import Message
+from retoma.model.times import rfc3339
+from retoma.model.transfer import SessionRecord
+from retoma.service.transfer.outgoing import Outgoing
+
+_LINES = re.compile(r"\r\n|\n|\r")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
+
+
+def write(session: Outgoing) -> Iterator[bytes]:
+    """Yield the transcript, a page of messages at a time."""
+    record = session.record
+    yield _head(record).encode()
+    epoch = record.epochs[0].epoch
+    for page in session.messages():
+        text = ""
+        for message in filter(lambda one: one.spoken, page):
+            if message.epoch != epoch:
+                epoch = message.epoch
+                text += f"\n---\n\nEpoch {epoch}: begun anew.\n"
+            text += _message(message)
+        yield text.encode()
+
+
+def _head(record: SessionRecord) -> str:
+    flow = record.flow
+    facts = [
+        ("Session", record.id),
+        ("Description", record.description),
+        ("Status", f"{record.status}: {record.reason}" if record.reason else record.status),
+        ("Flow", f"{flow.name} at {flow.node}" if flow else ""),
+        ("Agent", record.agent),
+        ("Model", record.model),
+        ("Parent", record.parent or ""),
+        ("Tags", ", ".join(record.tags)),
+        ("Contexts", ", ".join(f"{context.kind}={context.ref}" for context in record.contexts)),
+        ("Created", rfc3339(record.created_at)),
+        ("Updated", rfc3339(record.updated_at)),
+    ]
+    lines = [f"- {name}: {_inline(text)}" for name, text in facts if text]
+    return f"# {_inline(record.title or record.id)}\n\n" + "\n".join(lines) + "\n"
+
+
+def _message(message: Message) -> str:
+    who = message.role or "message"
+    if message.sender:
+        who += f", {message.sender}"
+    return f"\n## {_inline(who)}\n\n{rfc3339(message.at)} · event {message.seq}\n\n{_quoted(message.text)}\n"
+
+
+def _quoted(text: str) -> str:
+    """Return `text` as a quotation: whatever it begins, a heading, a fence or a list, ends with it.
+
+    HTML could reach beyond: the `<` of what looks like a tag is escaped.
+    """
+    return "\n".join(f"> {line}".rstrip() for line in _LINES.split(_TAG.sub(r"\\<", text)))
+
+
+def _inline(text: str) -> str:
+    """Return `text` as one line that means nothing to Markdown."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))

@@ -1,0 +1,133 @@
+"""Out of a store and into another: the same to the byte, once, also when the import is killed.
+
+The full count is 500 sessions (`make crash`); a plain run does a seeded twentieth and prints the seed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.stores import SESSION, fill, opened, place_in
+from tests.crash.sessions import Maker
+
+from retoma.client import Client
+from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.runtime.drive import Request
+from retoma.stores.api import Listing
+from retoma.stores.conformance import Clock
+from retoma.stores.sqlite import SqliteStore
+from retoma.wiring import Sources
+
+SESSIONS = 500
+KILLS = 100
+FULL = bool(os.environ.get("RETOMA_CRASH_FULL"))
+SEED = int(os.environ.get("RETOMA_CRASH_SEED", "0")) or random.randrange(1 << 30)
+
+
+def client(clock: Clock) -> Client:
+    store = SqliteStore(None, now=clock, random=clock.bytes)
+    return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+
+
+def exported(source: Client, name: str, format: str = "jsonl") -> bytes:
+    return b"".join(source.export(name, format))
+
+
+def test_what_is_exported_comes_back_to_the_byte(tell: Callable[[str], None]) -> None:
+    clock = Clock()
+    count = SESSIONS if FULL else SESSIONS // 20
+    with client(clock) as source, client(clock) as by_lines, client(clock) as by_document:
+        maker = Maker(source, clock, SEED)
+        events = went_on = 0
+        for _ in range(count):
+            name = maker.make()
+            lines = exported(source, name)
+            document = exported(source, name, "json")
+            for target, data in ((by_lines, lines), (by_document, document)):
+                done = target.import_(io.BytesIO(data))
+                assert done.outcome == "imported"
+                assert exported(target, name) == lines, f"seed {SEED}, session {name}"
+                assert exported(target, name, "json") == document
+                assert target.notes(name) == source.notes(name)
+                again = target.import_(io.BytesIO(data))
+                assert (again.outcome, again.added) == ("unchanged", 0)
+            events += done.added
+        for name in maker.made:
+            went_on += goes_on(source, by_lines, name)
+        tell(
+            f"export and import: {count} sessions, seed {SEED}, {events} events, all equal to the byte, "
+            f"{went_on} flows went on at their node"
+        )
+        assert went_on
+
+
+def goes_on(source: Client, target: Client, name: str) -> bool:
+    """Return whether the session's flow waits; then it asks in `target` what it asks in `source`, and is answered."""
+    before = source.position(name)
+    if before.session.flow_path is None or before.session.status != "active":
+        return False
+    request = Request(directory=Path(before.session.flow_path), session=name)
+    with source.drive(request) as there, target.drive(request) as here:
+        assert (here.prompt, here.position, here.history) == (there.prompt, there.position, there.history)
+        assert here.resumed
+        here.send("1")
+    assert target.position(name).session.seq > before.session.seq
+    return True
+
+
+def command(store: Path, *args: str) -> list[str]:
+    return [sys.executable, "-m", "retoma", "--store", str(store), *args]
+
+
+def test_an_import_killed_at_any_moment_shows_nothing_and_is_taken_up(
+    tmp_path: Path, tell: Callable[[str], None]
+) -> None:
+    chance = random.Random(SEED)
+    kills = KILLS if FULL else KILLS // 20
+    fill(place_in(tmp_path / "source"), 20_000)
+    file = tmp_path / "file.jsonl"
+    with opened(place_in(tmp_path / "source")) as source:
+        whole = exported(source, SESSION)
+    file.write_bytes(whole)
+    begun = killed = ended = 0
+    for trial in range(kills):
+        store = tmp_path / f"store{trial}"
+        for _ in range(3):
+            process = subprocess.Popen(
+                command(store, "session", "import", str(file)), stdout=subprocess.DEVNULL
+            )
+            timer = threading.Timer(chance.uniform(0.1, 0.4), process.send_signal, [signal.SIGKILL])
+            timer.start()
+            if process.wait() == 0:
+                ended += 1
+                timer.cancel()
+                break
+            killed += 1
+            if (store / "retoma.db").exists():
+                with opened(place_in(store)) as client:
+                    assert listed(client) == ([SESSION] if client.get(SESSION) else [])
+                    begun += bool(hidden(client))
+        with opened(place_in(store)) as client:
+            client.import_(io.BytesIO(whole))
+            assert exported(client, SESSION) == whole
+            assert hidden(client) == 0
+    tell(
+        f"kill -9 while importing: {killed} kills, seed {SEED}, {begun} of them in the middle, {ended} had ended"
+    )
+
+
+def listed(client: Client) -> list[str]:
+    return [session.id for shelf in range(3) for session in client.list([Listing(shelf=shelf)]).items]
+
+
+def hidden(client: Client) -> int:
+    run = client._store._open_reader().run
+    return run("SELECT count(*) FROM session WHERE shelf > 2")[0][0]
