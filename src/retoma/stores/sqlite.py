@@ -14,8 +14,8 @@ from typing import TypeVar
 import apsw
 
 from retoma.errors import Integrity, RetomaError, Unavailable
-from retoma.stores import migrate
-from retoma.stores.api import Facts, Transaction
+from retoma.stores import migrate, sqlite_upkeep
+from retoma.stores.api import Facts, Transaction, Witness
 from retoma.stores.sql import Row, Values
 from retoma.stores.transaction import SqlTransaction
 
@@ -132,6 +132,36 @@ class SqliteStore:
                 size_bytes=self._size(),
                 free_bytes=usage.f_bavail * usage.f_frsize if usage else None,
             )
+
+    def engine_check(self) -> list[str]:
+        with self._lock, self._translated():
+            return sqlite_upkeep.engine_check((self._writer or self._open_reader()).run)
+
+    def witness(self) -> Witness:
+        counter, _ = self.read(lambda tx: tx.audit.witnessed())
+        return Witness(counter=counter)
+
+    def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        with self._translated():
+            if self._path is None:
+                with self._lock:
+                    source = self._writer or self._open_writer()
+                    sqlite_upkeep.backup(source.handle, target, progress)
+                return
+            reader = self._open_reader()
+            try:
+                sqlite_upkeep.backup(reader.handle, target, progress)
+            finally:
+                reader.handle.close()
+
+    def compact(self) -> None:
+        with self._lock, self._translated():
+            writer = self._writer or self._open_writer()
+            self._acquire()
+            try:
+                writer.run("VACUUM")
+            finally:
+                self._release()
 
     def close(self) -> None:
         with self._lock:
@@ -326,7 +356,7 @@ def translate(error: apsw.Error | OSError, shown: str) -> RetomaError:
             code="disk_full",
             hint="What was acknowledged is safe; this was not written. Free some space, then do it again.",
         )
-    if isinstance(error, (apsw.NotADBError, apsw.CorruptError, apsw.FormatError)):
+    if isinstance(error, (apsw.NotADBError, apsw.CorruptError, apsw.FormatError, apsw.SQLError)):
         return Integrity(
             f"The store file {shown} is damaged: {error}.",
             code="damaged_store",

@@ -1,0 +1,123 @@
+"""A SQLite file looked after: its own check, a copy of one moment, a copy made the store."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+
+from retoma.stores import migrate
+from retoma.stores.sql import Row, Run
+
+STEP_PAGES = 1_000
+_MOST = 100
+
+Progress = Callable[[int, int], None]
+
+
+def engine_check(run: Run) -> list[str]:
+    """Return what is wrong with the file: pages, indexes against their tables, the schema, the format's number."""
+    found: list[str] = []
+    try:
+        rows = run(f"PRAGMA integrity_check({_MOST})")
+        found += [str(said).replace("\n", "; ") for (said,) in rows if said != "ok"]
+    except UnicodeDecodeError:
+        found.append("what SQLite says of it cannot be read")
+    if _schema(run) != _expected():
+        found.append("its tables are not those of its format")
+    (version,), (applied,) = run("PRAGMA user_version")[0], run("SELECT max(version) FROM migration")[0]
+    if version != applied:
+        found.append(f"it says that it is of format {version}, and steps up to {applied} were applied")
+    ((given,),) = run("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'")
+    ((highest,),) = run("SELECT coalesce(max(pk), 0) FROM session")
+    if highest > given:
+        found.append("the number of the next session is one that was given out before")
+    return found
+
+
+def backup(source: apsw.Connection, target: Path, progress: Progress | None) -> None:
+    """Copy the moment that `source` reads into the empty file `target`; on the disk when it returns."""
+    # A read that is held shows one moment: writers beside it do not make the copy begin anew.
+    source.execute("BEGIN").fetchall()
+    try:
+        source.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        with _opened(target, apsw.SQLITE_OPEN_READWRITE) as copy:
+            with copy.backup("main", source, "main") as made:
+                while not made.done:
+                    made.step(STEP_PAGES)
+                    if progress is not None:
+                        progress(made.page_count - made.remaining, made.page_count)
+            # One file, complete in itself.
+            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+    finally:
+        source.execute("ROLLBACK").fetchall()
+    sync(target)
+
+
+def copy_of(file: Path, target: Path) -> None:
+    """Copy the database at `file`, with its write-ahead log if there is one, into the empty file `target`."""
+    beside = file.with_name(file.name + "-wal")
+    alone = not beside.exists() or beside.stat().st_size == 0
+    with _opened(file, apsw.SQLITE_OPEN_READONLY, immutable=alone) as source:
+        backup(source, target, None)
+
+
+def applied(file: Path) -> list[tuple[int, int]]:
+    """Return the steps that were applied to the store at `file`, (version, when), without applying any."""
+    with _opened(file, apsw.SQLITE_OPEN_READWRITE) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchall():
+            return []
+        rows: list[Row] = connection.execute(
+            "SELECT version, applied_at FROM migration ORDER BY version"
+        ).fetchall()
+    return [(version, at) for version, at in rows]
+
+
+def begin_anew(file: Path, store_id: bytes) -> None:
+    """Make the copy at `file` a store of its own: another id, and its commits counted from none."""
+    with _opened(file, apsw.SQLITE_OPEN_READWRITE) as connection:
+        values = (store_id, b"\0" * 32)
+        connection.execute("UPDATE store SET id = ?, counter = 0, rolling = ?", values).fetchall()
+    sync(file)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a directory, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _opened(file: Path, flags: int, *, immutable: bool = False) -> Iterator[apsw.Connection]:
+    name = str(file)
+    if immutable:
+        name = f"{file.resolve().as_uri()}?immutable=1"
+        flags |= apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(name, flags=flags)
+    try:
+        connection.set_busy_timeout(10_000)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _schema(run: Run) -> list[tuple[str, str]]:
+    rows = run("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+    return [(name, " ".join(str(sql).split())) for name, sql in rows]
+
+
+def _expected() -> list[tuple[str, str]]:
+    """Return the schema as the migrations make it."""
+    connection = apsw.Connection(":memory:")
+    try:
+        for step in migrate.migrations("sqlite"):
+            connection.execute(step.text).fetchall()
+        return _schema(lambda statement, values=(): connection.execute(statement, values).fetchall())
+    finally:
+        connection.close()
