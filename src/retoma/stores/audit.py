@@ -58,6 +58,12 @@ class SqlAudit:
     def flow_versions(self, *, after: tuple[int, bytes], limit: int) -> list[Row]:
         return self._run(STATEMENTS["flow_versions"], (*after, limit))
 
+    def due(self, *, trashed_before: int, imports_before: int) -> tuple[int, ...]:
+        rows = self._run(
+            STATEMENTS["whole_due"], {"trashed": trashed_before, "imports": imports_before}
+        )
+        return rows[0]
+
     def drop_content(self, content: bytes) -> None:
         self._run(STATEMENTS["drop_blob"], (content,))
 

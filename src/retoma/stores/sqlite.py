@@ -141,6 +141,9 @@ class SqliteStore:
         counter, _ = self.read(lambda tx: tx.audit.witnessed())
         return Witness(counter=counter)
 
+    def accept_loss(self) -> None:
+        pass
+
     def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
         with self._translated():
             if self._path is None:

@@ -125,3 +125,12 @@ SELECT count(*), coalesce(sum(length(value) + length(key)), 0) FROM state
 -- name: whole_kinds
 -- How many events there are, by type.
 SELECT type, count(*), coalesce(sum(length(data)), 0) FROM event GROUP BY type ORDER BY 3 DESC, 1
+
+-- name: whole_due
+-- What is due to go: in the trash too long, deletions, imports, cut journals, content.
+SELECT (SELECT count(*) FROM session WHERE shelf = 2 AND trashed_at < :trashed),
+  (SELECT count(*) FROM session WHERE shelf = 4),
+  (SELECT count(*) FROM session WHERE shelf = 3 AND listed_at < :imports),
+  (SELECT count(*) FROM erasing),
+  (SELECT count(*) FROM blob b WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.blob = b.hash)),
+  (SELECT coalesce(sum(stored), 0) FROM blob b WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.blob = b.hash))
