@@ -25,7 +25,7 @@ from retoma.stores.names import Names
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import STATEMENTS
 
-ONE_ROW = {"name_salt", "witnessed"}
+ONE_ROW = {"name_salt", "commits", "count_commit"}
 """Statements over a table that has one row."""
 WHOLE = {name for name in STATEMENTS if name.startswith("whole_")}
 """Statements of `store check` and `store info`, which are to see everything."""

@@ -362,8 +362,8 @@ class Audit(Protocol):
         """Delete content, unless an event refers to it."""
         ...
 
-    def witnessed(self) -> tuple[int, bytes]:
-        """Return how many commits the store says there were, and the hash over them."""
+    def commits(self) -> tuple[bytes, int, bytes]:
+        """Return the store's id, how many commits it says there were, and the hash over them."""
         ...
 
     def quarantined(self, *, after: int = 0, limit: int) -> list[Quarantined]: ...
@@ -414,7 +414,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     free_bytes: int | None
 
 
-class Witness(msgspec.Struct, frozen=True, kw_only=True):
+class Witnessed(msgspec.Struct, frozen=True, kw_only=True):
     """The commits that a store knows of, and those that the file outside of it has seen.
 
     `seen` is None where no such file is kept. `lost`: the file has seen a commit that the store does not know.
@@ -448,7 +448,7 @@ class Store(Protocol):
         """Return what the database's own check finds wrong, a sentence each: nothing when all is well."""
         ...
 
-    def witness(self) -> Witness:
+    def witness(self) -> Witnessed:
         """Hold what the store says of its commits against what is kept outside of it."""
         ...
 

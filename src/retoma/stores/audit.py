@@ -67,9 +67,9 @@ class SqlAudit:
     def drop_content(self, content: bytes) -> None:
         self._run(STATEMENTS["drop_blob"], (content,))
 
-    def witnessed(self) -> tuple[int, bytes]:
-        counter, rolling = self._run(STATEMENTS["witnessed"])[0]
-        return counter, rolling
+    def commits(self) -> tuple[bytes, int, bytes]:
+        store, counter, rolling = self._run(STATEMENTS["commits"])[0]
+        return store, counter, rolling
 
     def quarantined(self, *, after: int = 0, limit: int) -> list[Quarantined]:
         return [Quarantined(*row) for row in self._run(STATEMENTS["quarantined"], (after, limit))]

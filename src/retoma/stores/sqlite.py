@@ -15,7 +15,8 @@ import apsw
 
 from retoma.errors import Integrity, RetomaError, Unavailable
 from retoma.stores import migrate, sqlite_upkeep
-from retoma.stores.api import Facts, Transaction, Witness
+from retoma.stores.api import Facts, Transaction, Witnessed
+from retoma.stores.commits import Commits, held_against
 from retoma.stores.sql import Row, Values
 from retoma.stores.transaction import SqlTransaction
 
@@ -31,6 +32,8 @@ class _Connection:
     def __init__(self, place: str, flags: int, random: Callable[[int], bytes]) -> None:
         self.handle = apsw.Connection(place, flags=flags)
         self.handle.set_busy_timeout(10_000)
+        # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
+        self.handle.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.execute = execute = self.handle.cursor().execute
 
         def run(statement: str, values: Values = ()) -> list[Row]:
@@ -61,6 +64,7 @@ class SqliteStore:
         self._write_lock: int | None = None
         self._writer: _Connection | None = None
         self._readers: list[_Connection] = []
+        self._commits = Commits(path)
         self._closed = False
         with self._translated():
             self._prepare()
@@ -76,8 +80,13 @@ class SqliteStore:
                 writer.run("BEGIN IMMEDIATE")
                 transaction = writer.transaction
                 transaction.now = self._now()
+                transaction.moved.clear()
+                changes = writer.handle.total_changes()
                 result = use_case(transaction)
+                if writer.handle.total_changes() != changes:
+                    self._commits.count(writer.run, writer.handle.changes, transaction.moved)
                 writer.run("COMMIT")
+                self._commits.witness()
             except BaseException as error:
                 self._abandon(writer, error)
                 raise
@@ -137,12 +146,18 @@ class SqliteStore:
         with self._lock, self._translated():
             return sqlite_upkeep.engine_check((self._writer or self._open_reader()).run)
 
-    def witness(self) -> Witness:
-        counter, _ = self.read(lambda tx: tx.audit.witnessed())
-        return Witness(counter=counter)
+    def witness(self) -> Witnessed:
+        return held_against(self._path, lambda: self.read(lambda tx: tx.audit.commits()))
 
     def accept_loss(self) -> None:
-        pass
+        with self._lock, self._translated():
+            if self._writer is None:
+                self._open_writer()
+            self._acquire()
+            try:
+                self._commits.forget()
+            finally:
+                self._release()
 
     def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
         with self._translated():
@@ -173,6 +188,7 @@ class SqliteStore:
             for connection in [*readers, *([self._writer] if self._writer else [])]:
                 connection.handle.close()
             self._writer = None
+            self._commits.close()
             if self._write_lock is not None:
                 os.close(self._write_lock)
                 self._write_lock = None
@@ -295,6 +311,7 @@ class SqliteStore:
         if isinstance(error, (apsw.IOError, apsw.CorruptError)):
             # What this connection believes about the file can be wrong now: the next write opens it anew.
             self._writer = None
+            self._commits.close()
             writer.handle.close(True)
 
     def _acquire(self) -> None:

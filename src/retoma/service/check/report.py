@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from retoma.stores.api import Quarantined, Witness
+from retoma.stores.api import Quarantined, Witnessed
 
 RESTORE: Final = "Restore a backup, or put the session aside with `retoma store check --repair`."
 MOST: Final = 1_000
@@ -37,7 +37,7 @@ class Report(msgspec.Struct, kw_only=True):
     damage: list[Damage] = []
     unlisted: int = 0
     quarantined: list[Quarantined] = []
-    witness: Witness | None = None
+    witness: Witnessed | None = None
 
     @property
     def whole(self) -> bool:

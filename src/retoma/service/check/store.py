@@ -15,7 +15,7 @@ from retoma.service.check.journal import UNREADABLE, Journal
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.report import Damage, Report
 from retoma.service.check.rows import Row, differences
-from retoma.stores.api import Store, Transaction, Witness
+from retoma.stores.api import Store, Transaction, Witnessed
 from retoma.stores.pack import unpack
 
 PAGE: Final = 1_000
@@ -72,7 +72,7 @@ class _Check:
 
     # The store
 
-    def _witnessed(self, witness: Witness) -> None:
+    def _witnessed(self, witness: Witnessed) -> None:
         if witness.lost:
             self._report.add(
                 Damage(

@@ -78,10 +78,6 @@ ORDER BY hash LIMIT ?
 -- Versions of flows, from one on.
 SELECT tenant, hash, name, codec, files FROM flow_version WHERE (tenant, hash) > (?, ?) ORDER BY tenant, hash LIMIT ?
 
--- name: witnessed
--- How many commits there were, and the hash over them.
-SELECT counter, rolling FROM store
-
 -- name: quarantined
 -- Sessions that were put aside, from one on.
 SELECT session, id, at, why FROM quarantine WHERE session > ? ORDER BY session LIMIT ?
