@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +33,7 @@ class Files(Protocol):
     def copy_of(self, file: Path, target: Path) -> None: ...
     def begin_anew(self, file: Path, store_id: bytes) -> None: ...
     def companions(self, file: Path) -> tuple[Path, ...]: ...
+    def held(self, file: Path) -> AbstractContextManager[None]: ...
 
 
 Progress = Callable[[int, int], None]
@@ -82,7 +83,7 @@ def restore(
             hint="Name another place with --store, or put the one that is there aside with --force.",
         )
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _partial(place) as partial:
+    with files.held(place), _partial(place) as partial:
         files.copy_of(file, partial)
         report = _checked(partial, opened, random, "Nothing was changed. Take another backup.")
         files.begin_anew(partial, random(16))
@@ -122,7 +123,10 @@ def _partial(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise _unwritable(target, error) from error
     finally:
-        for left in (partial, *(partial.with_name(partial.name + end) for end in ("-wal", "-shm", "-journal"))):
+        for left in (
+            partial,
+            *(partial.with_name(partial.name + end) for end in ("-wal", "-shm", "-journal")),
+        ):
             left.unlink(missing_ok=True)
 
 
@@ -152,9 +156,7 @@ def _put_aside(place: Path, files: Files, name: str) -> Path:
 
 
 def _done(file: Path, report: Report) -> Done:
-    return Done(
-        file=file, size_bytes=file.stat().st_size, sessions=report.sessions, events=report.events
-    )
+    return Done(file=file, size_bytes=file.stat().st_size, sessions=report.sessions, events=report.events)
 
 
 def _free(target: Path) -> None:

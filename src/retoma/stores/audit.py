@@ -59,9 +59,7 @@ class SqlAudit:
         return self._run(STATEMENTS["flow_versions"], (*after, limit))
 
     def due(self, *, trashed_before: int, imports_before: int) -> tuple[int, ...]:
-        rows = self._run(
-            STATEMENTS["whole_due"], {"trashed": trashed_before, "imports": imports_before}
-        )
+        rows = self._run(STATEMENTS["whole_due"], {"trashed": trashed_before, "imports": imports_before})
         return rows[0]
 
     def drop_content(self, content: bytes) -> None:
@@ -95,7 +93,7 @@ _OF_SESSION = {
     "epochs": "epoch_rows",
     "notes": "notes",
     "lease": "lease",
-    "erasing": "erasing_of",
+    "erasing": "whole_erasing",
 }
 _COUNTS = {
     "sessions": "whole_shelves",

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retoma.errors import Integrity
-from retoma.stores.sql import STATEMENTS, Run
 from retoma.stores import witness as files
 from retoma.stores.api import Witnessed
+from retoma.stores.sql import STATEMENTS, Run
 from retoma.stores.witness import Witness, Writer, beside, rolled
 
 _COUNT = STATEMENTS["count_commit"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
 
-from retoma.stores import migrate
+from retoma.errors import Unavailable
+from retoma.stores import migrate, witness
 from retoma.stores.sql import Row, Run
 
 STEP_PAGES = 1_000
@@ -121,3 +123,49 @@ def _expected() -> list[tuple[str, str]]:
         return _schema(lambda statement, values=(): connection.execute(statement, values).fetchall())
     finally:
         connection.close()
+
+
+class SqliteFiles:
+    """Files of stores that nobody has open. What goes wrong is raised as a store raises it."""
+
+    def copy_of(self, file: Path, target: Path) -> None:
+        with _translated(file):
+            copy_of(file, target)
+
+    def begin_anew(self, file: Path, store_id: bytes) -> None:
+        with _translated(file):
+            begin_anew(file, store_id)
+
+    def applied(self, file: Path) -> list[tuple[int, int]]:
+        with _translated(file):
+            return applied(file)
+
+    def companions(self, file: Path) -> tuple[Path, ...]:
+        """Return what belongs to the database at `file`: its log, the log's index, its witness."""
+        return tuple(file.with_name(file.name + end) for end in ("-wal", "-shm", witness.SUFFIX))
+
+    @contextlib.contextmanager
+    def held(self, file: Path) -> Iterator[None]:
+        """Hold the write lock of the store at `file`. Raises Unavailable when somebody writes to it."""
+        handle = os.open(file.with_name("write.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise Unavailable(
+                f"Another process is writing to {file}.",
+                code="write_lock",
+                hint="Nothing was changed. End what uses the store first.",
+            ) from None
+        finally:
+            os.close(handle)
+
+
+@contextlib.contextmanager
+def _translated(file: Path) -> Iterator[None]:
+    from retoma.stores.sqlite import translate
+
+    try:
+        yield
+    except apsw.Error as error:
+        raise translate(error, str(file)) from error

@@ -36,7 +36,9 @@ def repair(store: Store, report: Report) -> Repaired:
 
     def put(tx: Transaction) -> None:
         for key, found in aside.items():
-            tx.audit.quarantine(SessionKey(key), found[0].session or "", " ".join(one.detail for one in found))
+            tx.audit.quarantine(
+                SessionKey(key), found[0].session or "", " ".join(one.detail for one in found)
+            )
         if lost is not None and report.witness is not None:
             tx.audit.quarantine(SessionKey(-report.witness.counter - 1), "", f"{_TAIL} {lost.detail}")
 

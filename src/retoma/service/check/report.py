@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from retoma.model.times import rfc3339
 from retoma.stores.api import Quarantined, Witnessed
 
 RESTORE: Final = "Restore a backup, or put the session aside with `retoma store check --repair`."
@@ -49,3 +50,27 @@ class Report(msgspec.Struct, kw_only=True):
             self.damage.append(damage)
         else:
             self.unlisted += 1
+
+
+def view(report: Report) -> dict[str, object]:
+    """Return the one JSON shape of a report."""
+    witness = report.witness
+    return {
+        "whole": report.whole,
+        "sample": report.sample,
+        "sessions": report.sessions,
+        "events": report.events,
+        "erased": report.erased,
+        "cut": report.cut,
+        "contents": report.contents,
+        "unreferenced": report.unreferenced,
+        "witness": None if witness is None else msgspec.to_builtins(witness),
+        "damage": [
+            {"what": one.what, "detail": one.detail, "hint": one.hint, "session": one.session, "seq": one.seq}
+            for one in report.damage
+        ],
+        "unlisted": report.unlisted,
+        "quarantined": [
+            {"id": one.id or None, "at": rfc3339(one.at), "why": one.why} for one in report.quarantined
+        ],
+    }

@@ -27,7 +27,8 @@ _DELETING, _QUARANTINED, _INCOMING = 4, 5, 3
 _AGAIN: Final = 5
 
 T = TypeVar("T")
-Progress = Callable[[Report], None]
+Progress = Callable[[int, int], None]
+"""Is told how many events of how many were looked at."""
 
 
 def check(
@@ -42,7 +43,7 @@ def check(
     With `sample` that part of the sessions is looked at, chosen by chance, and SQLite's own check is left out.
     Raises Unavailable.
     """
-    return _Check(store, sample, random, progress or (lambda report: None)).run()
+    return _Check(store, sample, random, progress or (lambda done, total: None)).run()
 
 
 class _Check:
@@ -54,6 +55,7 @@ class _Check:
         self._progress = progress
         self._report = Report(sample=sample, damage=[], quarantined=[])
         self._aside: set[int] = set()
+        self._total = 0
 
     def run(self) -> Report:
         report = self._report
@@ -137,12 +139,17 @@ class _Check:
 
     def _sessions(self) -> None:
         after = 0
+        shelves = self._read(lambda tx: tx.audit.count("sessions")) or ()
+        self._total = sum(row[-2] for row in shelves if row[0] not in (_DELETING, _QUARANTINED))
         while found := self._read(lambda tx, after=after: tx.audit.sessions(after=after, limit=SESSIONS)):
             for key, name, shelf, _ in found:
                 if shelf not in (_DELETING, _QUARANTINED) and self._chosen():
                     self._session(key, name)
-                self._progress(self._report)
+                self._tell(0)
             after = found[-1][0]
+
+    def _tell(self, more: int) -> None:
+        self._progress(self._report.events + more, self._total)
 
     def _chosen(self) -> bool:
         sample = self._report.sample
@@ -152,7 +159,7 @@ class _Check:
         """Check one session; one that is cut or deleted meanwhile is looked at again."""
         self._report.sessions += 1
         for _ in range(_AGAIN):
-            one = _Session(self._store, key, name, lambda: self._progress(self._report))
+            one = _Session(self._store, key, name, self._tell)
             try:
                 done = one.run()
             except UNREADABLE as error:
@@ -172,7 +179,7 @@ class _Check:
 class _Session:
     """One session. Its rows are held against its journal in the read that meets the journal's end."""
 
-    def __init__(self, store: Store, key: SessionKey, name: str, progress: Callable[[], None]) -> None:
+    def __init__(self, store: Store, key: SessionKey, name: str, progress: Callable[[int], None]) -> None:
         self._store = store
         self._key = key
         self._name = name
@@ -187,7 +194,7 @@ class _Session:
             ended = self._store.read(self._step)
             if ended is not None:
                 return ended
-            self._progress()
+            self._progress(self.journal.seq - self.base if self.journal else 0)
 
     def wrong(self, seq: int | None, said: str) -> None:
         """List what is wrong with the session, or with one event of it."""

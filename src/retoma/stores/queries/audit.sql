@@ -41,7 +41,7 @@ SELECT kind, ref, tenant, pinned, listed_at FROM session_context WHERE session =
 -- The nodes that a flow entered with their places, from one place on.
 SELECT position, node FROM visit WHERE session = ? AND position > ? ORDER BY position LIMIT ?
 
--- name: erasing_of
+-- name: whole_erasing
 -- Up to where a journal is still to be deleted.
 SELECT last_seq FROM erasing WHERE session = ?
 
