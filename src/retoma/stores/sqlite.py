@@ -143,8 +143,15 @@ class SqliteStore:
             )
 
     def engine_check(self) -> list[str]:
-        with self._lock, self._translated():
-            return sqlite_upkeep.engine_check((self._writer or self._open_reader()).run)
+        if self._path is None:
+            with self._lock, self._translated():
+                return sqlite_upkeep.engine_check((self._writer or self._open_writer()).run)
+        with self._translated():
+            reader = self._open_reader()
+            try:
+                return sqlite_upkeep.engine_check(reader.run)
+            finally:
+                reader.handle.close()
 
     def witness(self) -> Witnessed:
         return held_against(self._path, lambda: self.read(lambda tx: tx.audit.commits()))
