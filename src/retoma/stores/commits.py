@@ -46,6 +46,10 @@ class Commits:
                 self._witness = Writer(self._path, done.store)
             self._witness.put(done.counter, done.rolling)
 
+    def undone(self) -> None:
+        """Forget what was counted in a transaction that did not commit: a later one must not witness it."""
+        self._next = None
+
     def close(self) -> None:
         """Let go of the file. What is counted later opens it again, and looks at what it says."""
         if self._witness is not None:

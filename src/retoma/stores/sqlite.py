@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import sys
@@ -193,7 +194,9 @@ class SqliteStore:
             self._closed = True
             readers, self._readers = self._readers, []
             for connection in [*readers, *([self._writer] if self._writer else [])]:
-                connection.handle.close()
+                # The last one to close moves the log into the file. A disk that refuses leaves the log, and all is in it.
+                with contextlib.suppress(apsw.Error):
+                    connection.handle.close()
             self._writer = None
             self._commits.close()
             if self._write_lock is not None:
@@ -315,6 +318,7 @@ class SqliteStore:
 
     def _abandon(self, writer: _Connection, error: BaseException) -> None:
         _roll_back(writer)
+        self._commits.undone()
         if isinstance(error, (apsw.IOError, apsw.CorruptError)):
             # What this connection believes about the file can be wrong now: the next write opens it anew.
             self._writer = None
