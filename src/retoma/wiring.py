@@ -14,6 +14,7 @@ from retoma.stores.api import Store
 
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done
+    from retoma.stores.sqlite_upkeep import SqliteFiles
 
 
 class Sources(NamedTuple):
@@ -77,18 +78,22 @@ def open_file(path: Path, sources: Sources = SYSTEM) -> Store:
 def restore_store(place: StorePlace, file: Path, *, aside: str | None = None) -> Done:
     """Make the backup `file` the store at `place`. Raises as `runtime.backup.restore` does."""
     from retoma.runtime.backup import restore
-    from retoma.stores.sqlite_upkeep import SqliteFiles
 
     target = _file_of(place)
-    return restore(file, target, files=SqliteFiles(), opened=open_file, random=SYSTEM.random, aside=aside)
+    return restore(file, target, files=_files(), opened=open_file, random=SYSTEM.random, aside=aside)
 
 
 def applied_steps(place: StorePlace) -> list[tuple[int, int]]:
     """Return which steps of the format were applied to the store at `place`, (number, when); none is applied."""
+    target = _file_of(place)
+    return _files().applied(target) if target.exists() and target.stat().st_size else []
+
+
+def _files() -> SqliteFiles:
+    from retoma.stores.sqlite import translate
     from retoma.stores.sqlite_upkeep import SqliteFiles
 
-    target = _file_of(place)
-    return SqliteFiles().applied(target) if target.exists() and target.stat().st_size else []
+    return SqliteFiles(translate)
 
 
 def _file_of(place: StorePlace) -> Path:

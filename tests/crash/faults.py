@@ -10,7 +10,7 @@ import apsw
 
 
 class Disk(apsw.VFS):
-    """Counts writes and syncs. The `fail_at`th one fails, and with `stays` all after it; over `room` bytes it is full."""
+    """Counts writes and syncs. The `fail_at`th fails, with `stays` all after it, too; over `room` bytes it is full."""
 
     def __init__(self, *, fail_at: int = 0, stays: bool = False, room: int | None = None) -> None:
         self.count = 0

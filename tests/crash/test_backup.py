@@ -43,8 +43,8 @@ def test_backups_under_load_are_whole(tell: Callable[[str], None]) -> None:
             for writer in writers:
                 writer.kill()
     tell(
-        f"backups under load: {backups} trials, seed {SEED}, whole {whole}, of {held:,} acknowledged writes before them "
-        f"missing {missing}"
+        f"backups under load: {backups} trials, seed {SEED}, whole {whole}, of {held:,} acknowledged writes "
+        f"before them missing {missing}"
     )
     assert (whole, missing) == (backups, 0)
     assert held

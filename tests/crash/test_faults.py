@@ -1,4 +1,4 @@
-"""A disk that fails at any write or sync, or is full at any point: a clear error, and nothing that was acknowledged lost."""
+"""A disk that fails at any write or sync, or is full at any point: a clear error, and nothing acknowledged lost."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ def test_a_failure_at_any_write_or_sync(tell: Callable[[str], None]) -> None:
                 lost += [f"at {point}: {what}" for what in outcome.lost]
             tell(
                 f"failing disk, {'from the Kth write or sync on' if stays else 'at the Kth write or sync'}: "
-                f"{len(points)} of {sound.count} points, seed {SEED}, met {met}, clear errors {errors}, lost {len(lost)}"
+                f"{len(points)} of {sound.count} points, seed {SEED}, met {met}, clear errors {errors}, "
+                f"lost {len(lost)}"
             )
             assert lost == []
             assert errors

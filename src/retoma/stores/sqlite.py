@@ -194,7 +194,7 @@ class SqliteStore:
             self._closed = True
             readers, self._readers = self._readers, []
             for connection in [*readers, *([self._writer] if self._writer else [])]:
-                # The last one to close moves the log into the file. A disk that refuses leaves the log, and all is in it.
+                # The last to close moves the log into the file. When the disk refuses, all is in the log still.
                 with contextlib.suppress(apsw.Error):
                     connection.handle.close()
             self._writer = None

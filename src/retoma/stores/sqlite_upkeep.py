@@ -10,7 +10,7 @@ from pathlib import Path
 
 import apsw
 
-from retoma.errors import Unavailable
+from retoma.errors import RetomaError, Unavailable
 from retoma.stores import migrate, witness
 from retoma.stores.sql import Row, Run
 
@@ -126,18 +126,21 @@ def _expected() -> list[tuple[str, str]]:
 
 
 class SqliteFiles:
-    """Files of stores that nobody has open. What goes wrong is raised as a store raises it."""
+    """Files of stores that nobody has open. What goes wrong is raised as `translate` says, as by a store."""
+
+    def __init__(self, translate: Callable[[apsw.Error, str], RetomaError]) -> None:
+        self._translate = translate
 
     def copy_of(self, file: Path, target: Path) -> None:
-        with _translated(file):
+        with self._translated(file):
             copy_of(file, target)
 
     def begin_anew(self, file: Path, store_id: bytes) -> None:
-        with _translated(file):
+        with self._translated(file):
             begin_anew(file, store_id)
 
     def applied(self, file: Path) -> list[tuple[int, int]]:
-        with _translated(file):
+        with self._translated(file):
             return applied(file)
 
     def companions(self, file: Path) -> tuple[Path, ...]:
@@ -160,12 +163,9 @@ class SqliteFiles:
         finally:
             os.close(handle)
 
-
-@contextlib.contextmanager
-def _translated(file: Path) -> Iterator[None]:
-    from retoma.stores.sqlite import translate
-
-    try:
-        yield
-    except apsw.Error as error:
-        raise translate(error, str(file)) from error
+    @contextlib.contextmanager
+    def _translated(self, file: Path) -> Iterator[None]:
+        try:
+            yield
+        except apsw.Error as error:
+            raise self._translate(error, str(file)) from error
