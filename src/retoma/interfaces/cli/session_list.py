@@ -55,7 +55,7 @@ def ls(
     total: bool,
 ) -> None:
     """List sessions, newest first."""
-    from retoma.interfaces.cli.session import pairs
+    from retoma.interfaces.cli.given import pairs
 
     common = Listing(
         agent=agent,
