@@ -11,10 +11,10 @@ s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_nod
 SELECT session FROM session_name WHERE tenant = ? AND id = ?
 
 -- name: session_head
--- What a write needs to know, by key.
+-- What a write needs to know, by name. (As a join, SQLite prepares it anew each time that it is bound.)
 SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels,
   shelf, base_seq
-FROM session WHERE pk = ? AND tenant = ?
+FROM session WHERE pk = (SELECT session FROM session_name WHERE tenant = ?1 AND id = ?2) AND tenant = ?1
 
 -- name: session
 -- One session, whole.
@@ -70,6 +70,14 @@ SELECT 1 FROM name_used WHERE tenant = ? AND digest = ?
 -- name: store_id
 -- The store's own id.
 SELECT id FROM store
+
+-- name: commits
+-- How far the store's commits have come.
+SELECT id, counter, rolling FROM store
+
+-- name: count_commit
+-- One commit more, after the one that was known.
+UPDATE store SET counter = ?, rolling = ? WHERE counter = ? AND rolling = ? AND id = ?
 
 -- name: add_about
 -- What is said about a session.
