@@ -90,10 +90,9 @@ def applied_steps(place: StorePlace) -> list[tuple[int, int]]:
 
 
 def _files() -> SqliteFiles:
-    from retoma.stores.sqlite import translate
     from retoma.stores.sqlite_upkeep import SqliteFiles
 
-    return SqliteFiles(translate)
+    return SqliteFiles()
 
 
 def _file_of(place: StorePlace) -> Path:

@@ -30,8 +30,7 @@ def write(place: str, name: str, seed: int, pipe: Connection, synchronous: str) 
     clock._drawn = seed << 32  # ids and salts of this process alone
     with client_at(Path(place), clock) as client:
         if synchronous != "FULL":
-            client._store.write(lambda tx: None)
-            client._store._writer.set("synchronous", synchronous, 1)
+            client._store._turn.connection().set("synchronous", synchronous, 1)
         with contextlib.suppress(Exception):
             client.create(NewSession(id=name))
         number = 0

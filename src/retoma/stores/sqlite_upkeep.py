@@ -10,9 +10,11 @@ from pathlib import Path
 
 import apsw
 
-from retoma.errors import RetomaError, Unavailable
+from retoma.errors import Unavailable
 from retoma.stores import migrate, witness
+from retoma.stores.api import Witnessed
 from retoma.stores.sql import Row, Run
+from retoma.stores.sqlite_errors import Translated
 
 STEP_PAGES = 1_000
 _MOST = 100
@@ -86,6 +88,28 @@ def begin_anew(file: Path, store_id: bytes) -> None:
     sync(file)
 
 
+def witnessed(database: Path | None, commits: Callable[[], tuple[bytes, int, bytes]]) -> Witnessed:
+    """Hold what `commits` reads in the store against the file beside it, which is read first: it is never ahead."""
+    path = witness.beside(database) if database else None
+    seen = witness.read(path) if path else None
+    ahead = witness.evidence(path) if path else None
+    store, counter, rolling = commits()
+    if seen is None or seen.store != store:
+        return Witnessed(counter=counter)
+    if ahead is not None and ahead.store == store:
+        return Witnessed(counter=counter, seen=max(seen.counter, ahead.counter), lost=True)
+    lost = seen.counter > counter or (seen.counter == counter and seen.rolling != rolling)
+    return Witnessed(counter=counter, seen=seen.counter, lost=lost)
+
+
+def forget_witness(database: Path | None) -> None:
+    """Let the witness begin anew with the next commit: what it has seen beyond the store is gone for good."""
+    path = witness.beside(database) if database else None
+    if path is not None and path.exists():
+        # Another process may have it open: it goes on in the same file, which is empty now.
+        os.truncate(path, 0)
+
+
 def sync(path: Path) -> None:
     """Bring a file, or the names in a directory, onto the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -126,21 +150,18 @@ def _expected() -> list[tuple[str, str]]:
 
 
 class SqliteFiles:
-    """Files of stores that nobody has open. What goes wrong is raised as `translate` says, as by a store."""
-
-    def __init__(self, translate: Callable[[apsw.Error, str], RetomaError]) -> None:
-        self._translate = translate
+    """Files of stores that nobody has open. What goes wrong is raised as by a store."""
 
     def copy_of(self, file: Path, target: Path) -> None:
-        with self._translated(file):
+        with Translated(str(file)):
             copy_of(file, target)
 
     def begin_anew(self, file: Path, store_id: bytes) -> None:
-        with self._translated(file):
+        with Translated(str(file)):
             begin_anew(file, store_id)
 
     def applied(self, file: Path) -> list[tuple[int, int]]:
-        with self._translated(file):
+        with Translated(str(file)):
             return applied(file)
 
     def companions(self, file: Path) -> tuple[Path, ...]:
@@ -162,10 +183,3 @@ class SqliteFiles:
             ) from None
         finally:
             os.close(handle)
-
-    @contextlib.contextmanager
-    def _translated(self, file: Path) -> Iterator[None]:
-        try:
-            yield
-        except apsw.Error as error:
-            raise self._translate(error, str(file)) from error
