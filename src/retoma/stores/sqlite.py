@@ -47,7 +47,7 @@ class SqliteStore:
             try:
                 result = self._read(reader, use_case)
             except apsw.Error:
-                reader.handle.close(True)
+                reader.close(force=True)
                 raise
             except BaseException:
                 self._readers.append(reader)
@@ -122,7 +122,7 @@ class SqliteStore:
                 self._alone(lambda writer: None)
             reader.run("PRAGMA query_only = ON")
         except BaseException:
-            reader.handle.close()
+            reader.close()
             raise
         return reader
 
@@ -154,7 +154,7 @@ class SqliteStore:
             try:
                 return work(reader)
             finally:
-                reader.handle.close()
+                reader.close()
 
     def _facts(self, writer: Connection) -> Facts:
         usage = os.statvfs(self._path) if self._path else None

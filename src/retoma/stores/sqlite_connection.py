@@ -47,10 +47,10 @@ class Connection:
         if sys.platform == "darwin":
             self.set("fullfsync", "ON", 1)
 
-    def close(self) -> None:
-        """Close it. The last to close moves the log into the file; when the disk refuses, all is in the log still."""
+    def close(self, *, force: bool = False) -> None:
+        """Close it, with `force` whatever it is at. The last to close moves the log into the file; when the disk refuses, all is in the log still."""
         with contextlib.suppress(apsw.Error):
-            self.handle.close()
+            self.handle.close(force)
 
     def roll_back(self) -> None:
         """Undo the transaction, if there is one."""
@@ -59,7 +59,7 @@ class Connection:
                 self.run("ROLLBACK")
             except apsw.Error:
                 # The transaction is over either way: SQLite undoes it when the connection goes.
-                self.handle.close(True)
+                self.close(force=True)
 
 
 def format_of(connection: Connection, shown: str) -> int:

@@ -122,7 +122,7 @@ class SqliteTurn:
             writer.set("secure_delete", "ON", 1)
             bring_up_to_date(writer, self._shown, now=self._now, random=self._random)
         except BaseException:
-            writer.handle.close()
+            writer.close()
             raise
         finally:
             if self._lock is not None:
@@ -139,4 +139,4 @@ class SqliteTurn:
             # What this connection believes about the file can be wrong now: the next turn opens it anew.
             self._writer = None
             self.commits.close()
-            writer.handle.close(True)
+            writer.close(force=True)
