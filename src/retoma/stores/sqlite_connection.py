@@ -48,7 +48,10 @@ class Connection:
             self.set("fullfsync", "ON", 1)
 
     def close(self, *, force: bool = False) -> None:
-        """Close it, with `force` whatever it is at. The last to close moves the log into the file; when the disk refuses, all is in the log still."""
+        """Close it, with `force` whatever it is at.
+
+        The last to close moves the log into the file; when the disk refuses, all is in the log still.
+        """
         with contextlib.suppress(apsw.Error):
             self.handle.close(force)
 
