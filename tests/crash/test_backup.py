@@ -15,7 +15,7 @@ from retoma.service.check.store import check
 from retoma.wiring import restore_store
 
 BACKUPS = 300
-PER_STORE = 5
+PER_STORE = 3
 
 
 def test_backups_under_load_are_whole(tell: Callable[[str], None]) -> None:
