@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
 
 FLIPS = 10_000
+HANGS_S = 60
+"""A check that lasts longer goes round in a damaged tree: the alarm ends the run."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,9 @@ def test_every_flip_that_changes_what_a_read_returns_is_found(
             data = bytearray(whole)
             data[bit // 8] ^= 1 << bit % 8
             file = placed(directory / f"flip{trial}", bytes(data))
+            signal.alarm(HANGS_S)
             outcome = checked(file)
+            signal.alarm(0)
             if outcome == "whole":
                 after = seen(file)
                 if after == before:

@@ -136,6 +136,7 @@ ALONE: list[tuple[str, str]] = [
     ("INSERT INTO state VALUES (99, 'k', '1', 1)", "a state of session number 99, which is not there"),
     ("INSERT INTO session_name VALUES (1, 'x', 99)", "a name of session number 99"),
     (f"UPDATE event SET k = 99 << 32 WHERE k = ({TALK} << 32) + 5", "a journal of session number 99"),
+    (f"UPDATE event SET k = 2147483647 << 32 WHERE k = ({TALK} << 32) + 5", "a journal of session number 2147483647"),
     ("UPDATE sqlite_sequence SET seq = 1", "the number of the next session"),
     ("PRAGMA user_version = 2", "it says that it is of format 2"),
     ("CREATE TABLE another (x)", "its tables are not those of its format"),

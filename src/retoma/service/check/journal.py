@@ -36,15 +36,20 @@ class Journal:
     def page(self, tx: Transaction, limit: int) -> tuple[list[tuple[int, str]], bool]:
         """Prove the next `limit` events; return what is wrong, and whether the journal ended."""
         rows, wrong = _rows(tx, self.key, self.seq, limit)
-        ended = len(rows) + len(wrong) < limit
+        before, ended = self.seq, len(rows) + len(wrong) < limit
         self.legible &= not wrong
         for row in rows:
             wrong.extend(self._take(tx, row))
-        return wrong, ended
+        # A damaged tree can lead back, and would be read for ever.
+        return wrong, ended or self.seq <= before
 
     def _take(self, tx: Transaction, row: Sequence[Any]) -> Iterator[tuple[int, str]]:
         *fields, content = row
         event = Event(*fields)
+        if event.seq <= self.seq:
+            self.legible = False
+            yield event.seq, "it is out of its place"
+            return
         if event.seq != self.seq + 1:
             yield event.seq, f"events {self.seq + 1:,} to {event.seq - 1:,} are missing"
             self.hash = b""

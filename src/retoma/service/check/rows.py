@@ -149,6 +149,9 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]
                 wanted.pop(name, None)
             elif seq != ledger.set_at.get(name):
                 yield f"the event that set {name!r} in its state is not the one that its journal says"
+        if after is not None and page[-1][0] <= after:
+            yield "its state is not in order"
+            return
         after = page[-1][0]
     # A key whose own name was redacted went without being named.
     for name, value in wanted.items():

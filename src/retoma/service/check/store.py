@@ -93,6 +93,8 @@ class _Check:
     def _quarantine(self) -> None:
         after, page = -(1 << 62), SESSIONS
         while found := self._read(lambda tx, after=after: tx.audit.quarantined(after=after, limit=page)):
+            if found[-1].key <= after:
+                return
             self._report.quarantined.extend(found)
             self._aside.update(one.key for one in found)
             after = found[-1].key
@@ -107,7 +109,7 @@ class _Check:
         after = (0, b"")
         while True:
             found = self._read(lambda tx, after=after: tx.audit.flow_versions(after=after, limit=20))
-            if not found:
+            if not found or (found[-1][0], found[-1][1]) <= after:
                 return
             for tenant, version, name, codec, files in found:
                 after = (tenant, version)
@@ -119,6 +121,8 @@ class _Check:
     def _unreferenced(self) -> None:
         after = b""
         while found := self._read(lambda tx, after=after: tx.audit.unreferenced(after=after, limit=PAGE)):
+            if found[-1][0] <= after:
+                return
             self._report.unreferenced += len(found)
             after = found[-1][0]
 
@@ -146,6 +150,8 @@ class _Check:
                 if shelf not in (_DELETING, _QUARANTINED) and self._chosen():
                     self._session(key, name)
                 self._tell(0)
+            if found[-1][0] <= after:
+                return  # a damaged tree can lead back; the file's own check says that it is damaged
             after = found[-1][0]
 
     def _tell(self, more: int) -> None:

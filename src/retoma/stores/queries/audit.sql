@@ -60,10 +60,11 @@ UNION SELECT 'flow versions', session FROM flow_use x WHERE NOT EXISTS (SELECT 1
 ORDER BY 2, 1 LIMIT ?
 
 -- name: whole_stray_journals
--- Journals whose session is not there: the first event of each is sought behind the journal before.
+-- Journals whose session is not there: the first event of each is sought behind the journal before. UNION, so that a
+-- damaged tree that leads back is not walked for ever.
 WITH RECURSIVE found (session) AS (
   SELECT (SELECT min(k) FROM event) >> 32
-  UNION ALL
+  UNION
   SELECT (SELECT min(k) FROM event WHERE k >= (found.session + 1) << 32) >> 32 FROM found WHERE session IS NOT NULL
 )
 SELECT session FROM found WHERE session IS NOT NULL AND NOT EXISTS (SELECT 1 FROM session WHERE pk = found.session)
