@@ -55,14 +55,16 @@ class Connection:
         with contextlib.suppress(apsw.Error):
             self.handle.close(force)
 
-    def roll_back(self) -> None:
-        """Undo the transaction, if there is one."""
+    def roll_back(self) -> bool:
+        """Undo the transaction, if there is one. Return False when that took the connection along."""
         if self.handle.in_transaction:
             try:
                 self.run("ROLLBACK")
             except apsw.Error:
                 # The transaction is over either way: SQLite undoes it when the connection goes.
                 self.close(force=True)
+                return False
+        return True
 
 
 def format_of(connection: Connection, shown: str) -> int:

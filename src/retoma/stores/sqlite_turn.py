@@ -14,6 +14,8 @@ from retoma.stores.sqlite_errors import translated
 from retoma.stores.transaction import SqlTransaction
 from retoma.stores.write_lock import WriteLock
 
+_SUSPECT = (apsw.IOError, apsw.CorruptError)
+
 
 class SqliteTurn:
     """A `writer.Turn`. What is public here is for whoever has the seat in the queue."""
@@ -132,10 +134,8 @@ class SqliteTurn:
 
     def _abandon(self, writer: Connection, error: BaseException) -> None:
         self._marks.clear()
-        writer.roll_back()
-        if isinstance(error, (apsw.IOError, apsw.CorruptError)) or isinstance(
-            error.__cause__, (apsw.IOError, apsw.CorruptError)
-        ):
+        suspect = isinstance(error, _SUSPECT) or isinstance(error.__cause__, _SUSPECT)
+        if not writer.roll_back() or suspect:
             # What this connection believes about the file can be wrong now: the next turn opens it anew.
             self._writer = None
             self.commits.close()

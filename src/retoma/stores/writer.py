@@ -15,20 +15,19 @@ result is dropped, and the write stands.
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from copy import copy
 from threading import get_ident
 from time import monotonic
-from typing import TYPE_CHECKING, Generic, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
-from retoma.errors import RetomaError, Unavailable
+from retoma.errors import RetomaError
 from retoma.stores.api import Transaction
+from retoma.stores.callers import Caller, Case, Submitted, Waiting, WriterThread
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
-    from queue import SimpleQueue
 
 T = TypeVar("T")
 
@@ -77,105 +76,11 @@ class _Gone(Exception):
     """The transaction went with the error of one use case."""
 
 
-class _Caller:
-    """Somebody who waits for a use case: on a thread, or with a Future."""
+class _CannotBegin(Exception):
+    """What to tell a caller without trying for it."""
 
-    alone = False
-    """Whether it is run outside of any transaction, and so by itself."""
-    error: BaseException | None = None
-
-    def run(self, transaction: Transaction) -> None:
-        """Run the use case and keep its result."""
-        raise NotImplementedError
-
-    def starts(self) -> bool:
-        """Return whether it is still to be run; from then on it cannot be called off."""
-        raise NotImplementedError
-
-    def takes_seat(self, seat: dict[None, int]) -> bool:
-        """Make it the writer, which `seat` then says; return False when it gave up."""
-        raise NotImplementedError
-
-    def answer(self) -> None:
-        """Tell it that `result` or `error` is there."""
-        raise NotImplementedError
-
-
-class _Case(_Caller, Generic[T]):
-    """A use case and its result."""
-
-    result: T
-
-    def __init__(self, use_case: Callable[[Transaction], T]) -> None:
-        self._use_case = use_case
-
-    def run(self, transaction: Transaction) -> None:
-        self.result = self._use_case(transaction)
-
-
-class _Waiting(_Case[T]):
-    """A thread that blocks on `ready` until it is answered or has the seat."""
-
-    def __init__(self, use_case: Callable[[Transaction], T], me: int, *, alone: bool = False) -> None:
-        super().__init__(use_case)
-        self.alone = alone
-        self.ready = threading.Lock()
-        self.ready.acquire()
-        self._me = me
-        self._answered = False
-        self._gave_up = False
-        self._deciding = threading.Lock()
-
-    def starts(self) -> bool:
-        return not self._gave_up
-
-    def takes_seat(self, seat: dict[None, int]) -> bool:
-        with self._deciding:
-            if self._gave_up:
-                return False
-            seat[None] = self._me
-        self.ready.release()
-        return True
-
-    def answer(self) -> None:
-        if not self._answered:
-            self._answered = True
-            self.ready.release()
-
-    def give_up(self) -> None:
-        with self._deciding:
-            self._gave_up = True
-
-
-class _Submitted(_Case[T]):
-    """A caller with a Future; `thread` writes when it is next."""
-
-    def __init__(self, use_case: Callable[[Transaction], T], thread: _Thread) -> None:
-        from concurrent.futures import Future  # it brings logging along, too much for every start
-
-        super().__init__(use_case)
-        self.future: Future[T] = Future()
-        self._thread = thread
-
-    def starts(self) -> bool:
-        return self.future.set_running_or_notify_cancel()
-
-    def takes_seat(self, seat: dict[None, int]) -> bool:
-        if not self.starts():
-            return False
-        if self._thread.takes_seat(self, seat):
-            return True
-        self.error = Unavailable("The store was closed.", code="closed", hint="Open it again.")
-        self.answer()
-        return False
-
-    def answer(self) -> None:
-        if self.future.done():
-            return
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)
+    def __init__(self, said: BaseException) -> None:
+        self.said = said
 
 
 class WriterQueue:
@@ -187,11 +92,11 @@ class WriterQueue:
 
     def __init__(self, turn: Turn) -> None:
         self._turn = turn
-        self._waiting: deque[_Caller] = deque()
+        self._waiting: deque[Caller] = deque()
         # Which thread writes. A dictionary, because setdefault takes the seat and says whose it is in one step: the
         # thread that has it knows so, wherever it is interrupted.
         self._seat: dict[None, int] = {}
-        self._thread = _Thread(self._serve)
+        self._thread = WriterThread(self._serve)
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` and return its result once it is durable."""
@@ -199,7 +104,7 @@ class WriterQueue:
         try:
             if not seat and not self._waiting and seat.setdefault(None, me) == me:
                 return self._write(use_case)
-            call = _Waiting(use_case, self._caller(me))
+            call = Waiting(use_case, self._caller(me))
             if self._has_seat(call, me):
                 return self._write(use_case)
         except BaseException:
@@ -213,11 +118,11 @@ class WriterQueue:
     def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
         """Run `use_case` soon; the Future has its result once that is durable.
 
-        Its callbacks run on the queue's own thread, and must not wait for another write.
+        Its callbacks run on the thread that wrote, and must not wait for another write.
         """
         me = self._caller(get_ident(), waits=False)
         self._thread.start()
-        call = _Submitted(use_case, self._thread)
+        call = Submitted(use_case, self._thread)
         self._queue(call, me)
         return call.future
 
@@ -227,8 +132,8 @@ class WriterQueue:
         if seat.get(None) == me:
             return work()
         try:
-            call = _Waiting(_nothing, self._caller(me), alone=True)
-            self._has_seat(call, me)
+            if seat or self._waiting or seat.setdefault(None, me) != me:
+                self._has_seat(Waiting(_nothing, self._caller(me), alone=True), me)
             return work()
         finally:
             if seat.get(None) == me:
@@ -242,7 +147,7 @@ class WriterQueue:
 
     def _write(self, use_case: Callable[[Transaction], T]) -> T:
         turn = self._turn
-        group: list[_Caller] = []
+        group: list[Caller] = []
         try:
             transaction = turn.begin()
         except BaseException as error:
@@ -268,7 +173,7 @@ class WriterQueue:
                 _answer(group)
         return result
 
-    def _serve(self, call: _Caller) -> None:
+    def _serve(self, call: Caller) -> None:
         try:
             self._write(call.run)
         except BaseException as error:
@@ -277,7 +182,7 @@ class WriterQueue:
                 self._let_go()
         call.answer()
 
-    def _take_along(self, group: list[_Caller]) -> None:
+    def _take_along(self, group: list[Caller]) -> None:
         waiting, turn, until = self._waiting, self._turn, monotonic() + GROUP_S
         while waiting and len(group) < GROUP_CALLERS - 1:
             call = waiting[0]
@@ -302,33 +207,46 @@ class WriterQueue:
             if monotonic() > until:
                 return
 
-    def _again(self, use_case: Callable[[Transaction], T], group: list[_Caller], error: BaseException) -> T:
+    def _again(self, use_case: Callable[[Transaction], T], group: list[Caller], error: BaseException) -> T:
         """Run a group that was not committed again, one at a time; after an interrupt, leave it to the others."""
-        turn, own = self._turn, _Case(use_case)
-        left: list[_Caller] = [own, *group]
-        done: list[_Caller] = []
+        turn, own = self._turn, Case(use_case)
+        calls, done = [own, *group], 0
         try:
             if _committed(turn, error):
-                left, done = [], group
+                done = len(calls)
             turn.end(error)
             if not isinstance(error, Exception):
                 raise error
-            while left:
-                self._run_alone(left[0])
-                done.append(left.pop(0))
+            while done < len(calls):
+                self._run_alone(calls, done)
+                done += 1
         finally:
-            self._waiting.extendleft(call for call in reversed(left) if call is not own)
-            self._let_go()
-            _answer([call for call in done if call is not own])
+            left = calls[max(done, 1) :]
+            try:
+                self._waiting.extendleft(left[::-1])
+                self._let_go()
+            finally:
+                _answer(calls[1:done])
         if own.error is not None:
             raise own.error
         return own.result
 
-    def _run_alone(self, call: _Caller) -> None:
-        turn = self._turn
+    def _run_alone(self, calls: list[Caller], at: int) -> None:
+        turn, call = self._turn, calls[at]
+        if isinstance(call.error, _CannotBegin):
+            call.error = call.error.said
+            return
         call.error = None
         try:
-            call.run(turn.begin())
+            transaction = turn.begin()
+        except Exception as error:
+            turn.end(error)
+            for one in calls[at + 1 :]:
+                one.error = _CannotBegin(self._copied(error))
+            call.error = turn.translated(error)
+            return
+        try:
+            call.run(transaction)
             turn.commit()
         except BaseException as error:
             undone = not _committed(turn, error)
@@ -342,7 +260,7 @@ class WriterQueue:
     def _refuse_all(self, error: BaseException) -> None:
         """Nobody can write now. All who wait are told so at once: else each would wait as long after the one before."""
         waiting = self._waiting
-        refused: list[_Caller] = []
+        refused: list[Caller] = []
         try:
             while waiting and not waiting[0].alone:
                 call = waiting[0]
@@ -351,10 +269,14 @@ class WriterQueue:
                 if not call.starts():
                     refused.pop()
                     continue
-                said = self._turn.translated(error)
-                call.error = copy(said) if isinstance(said, RetomaError) else said
+                call.error = self._copied(error)
         finally:
             _answer(refused)
+
+    def _copied(self, error: BaseException) -> BaseException:
+        """Return what `error` means, for one of several threads that raise it."""
+        said = self._turn.translated(error)
+        return copy(said) if isinstance(said, RetomaError) else said
 
     def _raise(self, error: BaseException) -> NoReturn:
         said = self._turn.translated(error)
@@ -371,7 +293,7 @@ class WriterQueue:
             raise RuntimeError("a callback of a submitted write must not wait for another: submit that, too")
         return me
 
-    def _has_seat(self, call: _Waiting[T], me: int) -> bool:
+    def _has_seat(self, call: Waiting[T], me: int) -> bool:
         """Wait in the queue; return True with the seat, False with the answer."""
         try:
             self._queue(call, me)
@@ -381,7 +303,7 @@ class WriterQueue:
             raise
         return self._seat.get(None) == me
 
-    def _queue(self, call: _Caller, me: int) -> None:
+    def _queue(self, call: Caller, me: int) -> None:
         self._waiting.append(call)
         seat = self._seat
         try:
@@ -412,60 +334,12 @@ class WriterQueue:
                 return
 
 
-class _Thread:
-    """The thread that writes for those who have none here. It begins with the first of them."""
-
-    def __init__(self, serve: Callable[[_Caller], None]) -> None:
-        self.ident: int | None = None
-        self._serve = serve
-        self._calls: SimpleQueue[_Caller | None] | None = None
-        self._thread: threading.Thread | None = None
-        self._closed = False
-        self._deciding = threading.Lock()
-
-    def start(self) -> None:
-        if self._calls is not None:
-            return
-        from queue import SimpleQueue
-
-        with self._deciding:
-            if self._calls is None and not self._closed:
-                calls: SimpleQueue[_Caller | None] = SimpleQueue()
-                self._thread = threading.Thread(
-                    target=self._run, args=(calls,), name="retoma-writer", daemon=True
-                )
-                self._thread.start()
-                self.ident = self._thread.ident
-                self._calls = calls
-
-    def takes_seat(self, call: _Caller, seat: dict[None, int]) -> bool:
-        with self._deciding:
-            if self._closed or self._calls is None or self.ident is None:
-                return False
-            seat[None] = self.ident
-            self._calls.put(call)
-            return True
-
-    def close(self) -> None:
-        with self._deciding:
-            self._closed = True
-            calls, thread = self._calls, self._thread
-        if calls is not None and thread is not None:
-            calls.put(None)
-            if thread.ident != get_ident():
-                thread.join()
-
-    def _run(self, calls: SimpleQueue[_Caller | None]) -> None:
-        while (call := calls.get()) is not None:
-            self._serve(call)
-
-
 def _committed(turn: Turn, error: BaseException) -> bool:
     """Return whether an interrupt came after the commit: a transaction goes with no interrupt by itself."""
     return not isinstance(error, Exception) and not turn.open
 
 
-def _answer(calls: list[_Caller]) -> None:
+def _answer(calls: list[Caller]) -> None:
     """Answer all, whatever interrupts it."""
     try:
         while calls:
