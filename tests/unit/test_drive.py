@@ -7,6 +7,8 @@ import pytest
 
 from retoma.client import Client
 from retoma.errors import Busy, Conflict, Invalid, Limit, Refused
+from retoma.model.changes import Changes
+from retoma.model.fold import fold
 from retoma.model.lease import LEASE_TTL_MS, Holder
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
@@ -169,6 +171,20 @@ def test_a_write_beside_the_driver_is_refused_and_one_that_slipped_in_is_noticed
         client.change("s", "active")
         with pytest.raises(Conflict, match="Somebody wrote meanwhile"):
             drive.send("Ana")
+
+
+def test_labels_and_notes_beside_the_driver_do_not_disturb_it(client, flow):
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        client.update("s", Changes(title="T", tag=("a",), link=(("task", "1"),), pinned=True, archived=True))
+        client.update("s", Changes(agent="a", metadata={"k": 1}))
+        drive.send("Ana")
+        client.note("s", "Waits.")
+        drive.send("blue")
+        assert drive.over
+    position, folded = client.position("s").position, fold(client.events("s"))
+    assert folded.state == position.context == {"name": "Ana", "colour": "blue"}
+    steps = [event for event in client.events("s") if event.type == "flow.step"]
+    assert [event.cause for event in steps] == [None, 6, 9]
 
 
 def test_a_paused_session_is_taken_up_only_on_request(client, flow):
