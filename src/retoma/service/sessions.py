@@ -234,12 +234,14 @@ def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tu
 def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:
     """Raise Limit unless there is room for one more session, an `active` one or not."""
     for most, listing, what in (
-        (limits.sessions, Listing(), "sessions"),
-        (limits.sessions_active if active else None, Listing(status="active"), "active sessions"),
+        (limits.sessions, Listing(), "session"),
+        (limits.sessions_active if active else None, Listing(status="active"), "active session"),
     ):
         if most is not None and tx.sessions.count(who.tenant, listing, most=most) >= most:
             raise Limit(
-                f"There are {most:,} {what} already, as many as [limits] allows.",
+                f"There are {most:,} {what}s already, as many as [limits] allows."
+                if most != 1
+                else f"There is one {what} already, as many as [limits] allows.",
                 code="too_many_sessions",
                 hint="End or delete some, or raise the limit in retoma.toml.",
                 limit=most,
