@@ -13,6 +13,7 @@ from retoma.model.lease import LEASE_TTL_MS, Holder
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
+from retoma.runtime.process import this_holder
 from retoma.service import sessions
 from retoma.service.access import Limits
 from retoma.stores.conformance import Clock
@@ -126,6 +127,20 @@ def test_a_second_driver_is_told_who_holds_it(client, flow):
     assert refused.value.code == "busy"
     with client.drive(request) as drive:
         assert drive.resumed
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "examples/tour"), "retoma run"),
+        (("--store", "postgresql://ana:word@host/db", "--quiet", "run", "tour"), "retoma run"),
+        (("--store=postgresql://ana:word@host/db", "run", "tour"), "retoma run"),
+        ((), "retoma"),
+    ],
+)
+def test_a_lease_names_the_verb_and_no_option(monkeypatch, words, said):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/retoma", *words])
+    assert this_holder("ana").command == said
 
 
 def test_a_holder_whose_process_is_gone_is_taken_over_at_once(client, flow, monkeypatch):
