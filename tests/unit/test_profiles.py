@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from retoma.model.changes import Changes, applied
 from retoma.model.event import CREATED, UPDATED
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, NewSession
+from retoma.model.views import tree_view
 from retoma.runtime.drive import Request
 from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.stores.api import Listing
@@ -203,6 +207,14 @@ def test_a_tree_has_parents_before_children(client):
     client.delete("a")
     assert client.get("a1").parent is None
     assert [one.id for _, one in client.tree("root")] == ["root", "b"]
+
+
+def test_a_tree_is_no_deeper_than_its_json_can_be_read(client):
+    for n in range(150):
+        client.create(NewSession(id=f"s{n}", parent=f"s{n - 1}" if n else None))
+    found = client.tree("s0")
+    assert [depth for depth, _ in found] == list(range(101))
+    json.loads(msgspec.json.encode(tree_view(found, 0)))
 
 
 def test_a_key_whose_session_is_deleted_says_so(client):

@@ -214,16 +214,22 @@ def hide(tx: Transaction, who: Principal, head: Head) -> None:
     tx.sessions.hide(who.tenant, head)
 
 
+DEEPEST = 100
+"""How deep a tree is shown: as JSON its children are inside each other, and few programs read a thousand levels."""
+
+
 def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tuple[int, Session]]:
     """Return the session and all below it as (depth, session), parents before children, at most `most`.
 
-    Raises NotFound.
+    What is more than DEEPEST below it is left out. Raises NotFound.
     """
     found: list[tuple[int, Session]] = []
     waiting = [(0, show(tx, who, session).session)]
     while waiting and len(found) < most:
         depth, one = waiting.pop()
         found.append((depth, one))
+        if depth == DEEPEST:
+            continue
         for shelf in (ARCHIVED, SHOWN):
             listing = Listing(parent=one.key, shelf=shelf)
             children = tx.sessions.list(who.tenant, listing, after=None, limit=most)
