@@ -107,11 +107,15 @@ def test_no_acknowledged_input_is_lost_or_doubled(
     number = 0
     for trial in range(trials):
         run = Run(store, flow)
-        # A kill at a random moment of the process's life: while it starts, reads, writes or answers.
-        run.kill_within(chance.uniform(0.0, 0.35))
+        # A kill at a random moment of the process's life: while it starts, or while it reads, writes and answers.
+        early = chance.random() < 0.4
+        if early:
+            run.kill_within(chance.uniform(0.0, 0.35))
         first = True
         while run.until_asked():
             if first:
+                if not early:
+                    run.kill_within(chance.uniform(0.0, 0.25))
                 held = inputs_of(run, acknowledged, sent)
                 wrong += held is None
                 if held:
@@ -193,8 +197,13 @@ def test_the_tour_killed_at_any_moment_resumes_where_it_was(
     for _ in range(trials):
         walk = walks[-1]
         run = Run(store, TOUR, walk.session)
-        run.kill_within(chance.uniform(0.0, 0.25))
+        early = chance.random() < 0.4
+        if early:
+            run.kill_within(chance.uniform(0.0, 0.25))
         while run.until_asked():
+            if not early:
+                early = True
+                run.kill_within(chance.uniform(0.0, 0.08))
             walk.sees(run.node())
             run.send(walk.answer(chance))
         run.end()
