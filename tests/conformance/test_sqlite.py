@@ -13,13 +13,13 @@ from retoma.stores.conformance_writers import WriterContract
 from retoma.stores.sqlite import SqliteStore
 
 
-class TestFile(DurableContract, TransferContract, WriterContract, AuditContract):
+class TestFile(DurableContract, TransferContract, AuditContract, WriterContract):
     @pytest.fixture
     def opened(self, tmp_path: Path) -> Open:
         return lambda clock: SqliteStore(tmp_path / "retoma.db", now=clock, random=clock.bytes)
 
 
-class TestMemory(StoreContract, TransferContract, WriterContract, AuditContract):
+class TestMemory(StoreContract, TransferContract, AuditContract, WriterContract):
     @pytest.fixture
     def opened(self) -> Open:
         return lambda clock: SqliteStore(None, now=clock, random=clock.bytes)
