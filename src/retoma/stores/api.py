@@ -346,6 +346,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     synchronous: str
     size_bytes: int
     free_bytes: int | None
+    weak: str = ""
+    """Why what was acknowledged could be lost; empty when it could not."""
 
 
 class Store(Protocol):

@@ -14,7 +14,6 @@ from retoma.stores.api import Listing, Place
 from retoma.stores.names import Names
 from retoma.stores.sql import STATEMENTS, Row, Run
 
-_KEY = STATEMENTS["session_key"]
 _HEAD = STATEMENTS["session_head"]
 
 
@@ -33,8 +32,8 @@ class SqlSessions:
         return self._names.key(tenant, session)
 
     def head(self, tenant: TenantKey, session: str) -> Head | None:
-        rows = self._run(_KEY, (tenant, session))
-        return Head(*self._run(_HEAD, (rows[0][0], tenant))[0]) if rows else None
+        rows = self._run(_HEAD, (tenant, session))
+        return Head(*rows[0]) if rows else None
 
     def get(self, tenant: TenantKey, session: str) -> Session | None:
         key = self.key(tenant, session)

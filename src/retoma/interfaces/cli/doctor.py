@@ -17,14 +17,13 @@ def doctor(ctx: Invocation) -> int:
     newest = ctx.client.list([Listing()], limit=1).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
     low = facts.free_bytes is not None and facts.free_bytes < 100 << 20
-    weak = facts.kind == "sqlite" and facts.place != ":memory:" and facts.synchronous != "FULL"
     advice = []
     if ahead:
         advice.append("The newest session was written in the future: set this machine's clock.")
     if low:
         advice.append("The disk is nearly full: writes will stop, nothing written is lost. Free some space.")
-    if weak:
-        advice.append("The store is not synchronous FULL: a power cut can lose what was acknowledged.")
+    if facts.weak:
+        advice.append(facts.weak)
     report = {
         "store": {
             "place": facts.place,

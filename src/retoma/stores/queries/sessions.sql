@@ -11,10 +11,11 @@ s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_nod
 SELECT session FROM session_name WHERE tenant = ? AND id = ?
 
 -- name: session_head
--- What a write needs to know, by key.
-SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels,
-  shelf, base_seq
-FROM session WHERE pk = ? AND tenant = ?
+-- What a write needs to know, by name; a writer that waited for another finds the session only if it still bears it.
+SELECT s.pk, s.id, s.status, s.epoch, s.epoch_seq, s.head_seq, s.head_hash, s.fence, s.listed_at, s.messages, s.labels,
+  s.shelf, s.base_seq
+FROM session_name n JOIN session s ON s.pk = n.session
+WHERE n.tenant = ? AND n.id = ? AND s.tenant = n.tenant AND s.id = n.id
 
 -- name: session
 -- One session, whole.

@@ -1,0 +1,63 @@
+"""The tables of a store in PostgreSQL: looked at by each new connection, made and brought up to date under one lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+
+from retoma.stores import migrate
+from retoma.stores.migrate import Migration
+from retoma.stores.postgres.connection import Wire
+
+
+class Schema:
+    """What is known of the store's tables. `pending` are the migrations that it still needs."""
+
+    def __init__(self, shown: str, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+        self._shown = shown
+        self._now = now
+        self._random = random
+        self._known = migrate.migrations("postgresql")
+        self.format = 0
+        self.pending: list[Migration] = []
+
+    @property
+    def missing(self) -> bool:
+        """Whether there are no tables yet."""
+        return self.format == 0
+
+    def look(self, wire: Wire) -> None:
+        """Set up the connection and see what it needs. Raises Unavailable for a store of a newer Retoma."""
+        ((*_, made),) = wire.ask("began")
+        self._see(wire, made=bool(made))
+
+    def migrate(self, wire: Wire) -> None:
+        """Bring the tables up to date, in one transaction; of several processes one does it."""
+        with wire.handle.transaction():
+            wire.ask("one_at_a_time", (0,))
+            ((*_, made),) = wire.ask("began")
+            self._see(wire, made=bool(made))
+            self.make(wire)
+        self.format, self.pending = migrate.FORMAT, []
+
+    def make(self, wire: Wire) -> None:
+        """Run what is pending, in the transaction that is open."""
+        for step in self.pending:
+            for text in _statements(step.text):
+                psycopg.RawCursor(wire.handle).execute(text.encode(), prepare=False)
+            now = self._now()
+            wire.ask("add_migration", (step.version, step.name, step.checksum, now))
+            if step.version == 1:
+                wire.ask("add_store", (self._random(16), now, b"\0" * 32))
+
+    def _see(self, wire: Wire, *, made: bool) -> None:
+        applied = [(version, bytes(checksum)) for version, checksum in wire.ask("applied")] if made else []
+        self.pending = migrate.pending(self._known, applied, self._shown)
+        self.format = max((version for version, _ in applied), default=0)
+
+
+def _statements(text: str) -> list[str]:
+    """Return the statements of a migration, one by one: a pipeline takes no more at a time."""
+    bare = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    return [statement.strip() for statement in bare.split(";\n") if statement.strip()]

