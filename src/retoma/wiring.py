@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
 from retoma.stores.api import Store
+
+if TYPE_CHECKING:
+    from retoma.stores.postgres.store import PostgresStore
 
 
 class Sources(NamedTuple):
@@ -55,7 +58,7 @@ def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
     return SqliteStore(place.path, now=sources.now, random=pooled(sources.random))
 
 
-def _open_postgres(place: StorePlace, sources: Sources) -> Store:
+def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
     try:
         from retoma.stores.postgres.store import PostgresStore
     except ImportError as error:
@@ -67,6 +70,14 @@ def _open_postgres(place: StorePlace, sources: Sources) -> Store:
     return PostgresStore(place.url, shown=place.shown, now=sources.now, random=sources.random)
 
 
-def create_store(place: StorePlace) -> None:
-    """Make the store at `place`, or see that it opens."""
+def create_store(place: StorePlace) -> bool:
+    """Make the store at `place`, or see that it opens; return whether it was made."""
+    if place.kind == "postgresql":
+        store = _open_postgres(place, SYSTEM)
+        try:
+            return store.make()
+        finally:
+            store.close()
+    made = place.path is not None and not place.path.exists()
     open_store(place).close()
+    return made

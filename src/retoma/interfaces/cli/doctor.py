@@ -5,7 +5,7 @@ from __future__ import annotations
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import size
 from retoma.interfaces.cli.verb import verb
-from retoma.stores.api import Listing
+from retoma.stores.api import Facts, Listing
 
 __all__ = ["doctor"]
 
@@ -48,15 +48,16 @@ def doctor(ctx: Invocation) -> int:
         ("source", ctx.place.source),
         ("format", str(facts.format)),
         ("clock", "behind the newest session" if ahead else "steady"),
-        (
-            "disk",
-            f"{size(facts.free_bytes)} free"
-            if facts.free_bytes is not None
-            else "memory only: gone at the end",
-        ),
+        ("disk", _disk(facts)),
         ("retention", "off: nothing is deleted unless you say so"),
     ]
     ctx.out.table(rows)
     for line in advice:
         ctx.out.line(line)
     return 0 if not advice else 1
+
+
+def _disk(facts: Facts) -> str:
+    if facts.kind == "postgresql":
+        return "the server's"
+    return "memory only: gone at the end" if facts.free_bytes is None else f"{size(facts.free_bytes)} free"

@@ -170,7 +170,8 @@ def _stated(error: psycopg.Error, shown: str) -> RetomaError:
 
 
 def _unreachable(error: BaseException, shown: str) -> RetomaError:
-    said = " ".join(str(error).split("FATAL:")[-1].split("\n")[0].split())
+    first = str(error).split("FATAL:")[-1].split("\n")[0]
+    said = " ".join(first.rpartition(" failed: ")[2].split()).rstrip(".")
     connecting = isinstance(error, psycopg.OperationalError) and "FATAL" in str(error)
     for signs, code, sentence, hint in _CONNECTING if connecting else ():
         if any(sign in said for sign in signs):
@@ -178,7 +179,7 @@ def _unreachable(error: BaseException, shown: str) -> RetomaError:
     return Unavailable(
         f"The server of {shown} cannot be reached: {said}.",
         code="no_server",
-        hint=f"{_SAFE} See that it runs and that this machine reaches it, then do it again.",
+        hint="What was acknowledged is safe. See that it runs and that this machine reaches it, then do it again.",
     )
 
 

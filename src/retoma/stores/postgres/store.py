@@ -73,6 +73,12 @@ class PostgresStore:
     def read(self, use_case: Callable[[Transaction], T]) -> T:
         return self._again(lambda: self._read(use_case))
 
+    def make(self) -> bool:
+        """Make the tables, if they are missing; return whether they were."""
+        missing = self._schema.missing
+        self.write(lambda tx: None)
+        return missing
+
     def forget(self) -> None:
         """Do nothing: no reader finds the rows any more; their bytes, in pages and log, are the server's to reuse."""
 
