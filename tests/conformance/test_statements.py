@@ -25,7 +25,7 @@ from retoma.stores.names import Names
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import STATEMENTS
 
-ONE_ROW = {"store_id"}
+ONE_ROW = {"store_id", "commits", "count_commit"}
 """Statements over a table that has one row."""
 
 

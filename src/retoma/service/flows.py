@@ -65,7 +65,7 @@ def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
     system = context.pop(SYS, None)
     position = Position(
         node=found.flow_node,
-        status=found.flow_status or "active",  # type: ignore[arg-type]
+        status=found.flow_status or "active",
         context=context,
         ans=system.get("ans") if isinstance(system, dict) else None,
         visits=found.flow_visits,

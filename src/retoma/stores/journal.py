@@ -13,6 +13,7 @@ from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
 from retoma.stores.pack import pack, unpack
 from retoma.stores.sql import STATEMENTS, Row, Run
+from retoma.stores.witness import packed_head
 
 _ADD = STATEMENTS["add_event"]
 _MOVE = STATEMENTS["move_head"]
@@ -24,9 +25,12 @@ LISTED_EVERY_MS = 1_000
 
 
 class SqlJournal:
-    """The journal over `run`. `clock` gives the transaction's instant, `random` salts."""
+    """The journal over `run`. `now` gives the transaction's instant, `random` salts; heads that move go to `moved`."""
 
-    def __init__(self, run: Run, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, run: Run, now: Callable[[], int], random: Callable[[int], bytes], moved: list[bytes]
+    ) -> None:
+        self.moved = moved
         self._run = run
         self._now = now
         self._random = random
@@ -61,6 +65,7 @@ class SqlJournal:
             )  # fmt: skip
             if kind == MESSAGE:
                 messages += 1
+        self.moved.append(packed_head(key, seq, last))
         listed = head.listed_at
         if 0 <= at - listed < LISTED_EVERY_MS:
             run(_MOVE, (seq, last, messages, at, key))

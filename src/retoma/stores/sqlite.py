@@ -16,6 +16,7 @@ import apsw
 from retoma.errors import Integrity, RetomaError, Unavailable
 from retoma.stores import migrate
 from retoma.stores.api import Facts, Transaction
+from retoma.stores.commits import Commits
 from retoma.stores.sql import Row, Values
 from retoma.stores.transaction import SqlTransaction
 
@@ -31,6 +32,8 @@ class _Connection:
     def __init__(self, place: str, flags: int, random: Callable[[int], bytes]) -> None:
         self.handle = apsw.Connection(place, flags=flags)
         self.handle.set_busy_timeout(10_000)
+        # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
+        self.handle.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.execute = execute = self.handle.cursor().execute
 
         def run(statement: str, values: Values = ()) -> list[Row]:
@@ -61,6 +64,7 @@ class SqliteStore:
         self._write_lock: int | None = None
         self._writer: _Connection | None = None
         self._readers: list[_Connection] = []
+        self._commits = Commits(path)
         self._closed = False
         with self._translated():
             self._prepare()
@@ -76,8 +80,13 @@ class SqliteStore:
                 writer.run("BEGIN IMMEDIATE")
                 transaction = writer.transaction
                 transaction.now = self._now()
+                transaction.moved.clear()
+                changes = writer.handle.total_changes()
                 result = use_case(transaction)
+                if writer.handle.total_changes() != changes:
+                    self._commits.count(writer.run, writer.handle.changes, transaction.moved)
                 writer.run("COMMIT")
+                self._commits.witness()
             except BaseException as error:
                 self._abandon(writer, error)
                 raise
@@ -143,6 +152,7 @@ class SqliteStore:
             for connection in [*readers, *([self._writer] if self._writer else [])]:
                 connection.handle.close()
             self._writer = None
+            self._commits.close()
             if self._write_lock is not None:
                 os.close(self._write_lock)
                 self._write_lock = None
@@ -265,6 +275,7 @@ class SqliteStore:
         if isinstance(error, (apsw.IOError, apsw.CorruptError)):
             # What this connection believes about the file can be wrong now: the next write opens it anew.
             self._writer = None
+            self._commits.close()
             writer.handle.close(True)
 
     def _acquire(self) -> None:

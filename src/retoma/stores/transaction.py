@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 
 class SqlTransaction:
-    """What a use case is given. One is kept for each connection; `now` is set anew for each transaction."""
+    """What a use case is given. One is kept for each connection; `now` is set anew for each transaction.
+
+    `moved` has each head that the transaction moved, as the witness hashes it.
+    """
 
     def __init__(self, run: Run, random: Callable[[int], bytes]) -> None:
         self.now = 0
+        self.moved: list[bytes] = []
         self.random = random
 
         def now() -> int:
@@ -32,7 +36,7 @@ class SqlTransaction:
         self.sessions = SqlSessions(run, now, random, names)
         self.profiles = SqlProfiles(run, now, names)
         self.erasing = SqlErasing(run)
-        self.journal = SqlJournal(run, now, random)
+        self.journal = SqlJournal(run, now, random, self.moved)
         self.state = SqlState(run)
         self.flows = SqlFlows(run, now)
         self.leases = SqlLeases(run, now)

@@ -14,6 +14,7 @@ from retoma.stores.api import Known
 from retoma.stores.journal import SqlJournal
 from retoma.stores.names import Names
 from retoma.stores.sql import STATEMENTS, Run, Value
+from retoma.stores.witness import packed_head
 
 
 class SqlTransfers:
@@ -83,6 +84,7 @@ class SqlTransfers:
                 self._run(STATEMENTS["add_note"], (key, event.seq))
         last = events[-1]
         self._run(STATEMENTS["move_incoming"], (last.seq, last.hash, self._now(), key))
+        self._journal.moved.append(packed_head(key, last.seq, last.hash))
 
     def add_state(self, key: SessionKey, rows: Sequence[tuple[str, bytes, int]]) -> None:
         for row in rows:
@@ -145,6 +147,7 @@ class SqlTransfers:
             usage.tokens_cached, usage.cost_micros, *position, key, tenant,
         )  # fmt: skip
         run(STATEMENTS["publish_session"], row)
+        self._journal.moved.append(packed_head(key, record.head.seq, bytes.fromhex(record.head.hash)))
         if record.description or record.metadata:
             run(STATEMENTS["add_about"], (key, record.description, encode(record.metadata)))
         for tag in record.tags:

@@ -76,7 +76,7 @@ def append(
 def _standard_input() -> str:
     from retoma.model.event import MAX_DATA_BYTES
 
-    data = sys.stdin.buffer.read(4 * MAX_DATA_BYTES) if sys.stdin else b""
+    data = sys.stdin.buffer.read(64 * MAX_DATA_BYTES) if sys.stdin else b""
     try:
         return data.decode().removesuffix("\n")
     except UnicodeDecodeError as error:

@@ -13,7 +13,7 @@ from typing import NoReturn
 import msgspec
 
 from retoma.service.transfer.json import SECTIONS
-from retoma.service.transfer.reading import (
+from retoma.service.transfer.source import (
     MOST_BYTES,
     Placed,
     Source,

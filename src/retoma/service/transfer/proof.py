@@ -23,7 +23,7 @@ from retoma.model.transfer import (
     VisitsRecord,
     encoded,
 )
-from retoma.service.transfer.reading import Placed, damaged
+from retoma.service.transfer.source import Placed, damaged
 
 Aside: TypeAlias = StateRecord | VisitsRecord | FlowRecord
 

@@ -75,6 +75,7 @@ class Wire:
     def begin(self, how: str) -> None:
         """Begin a transaction, in the breath of its first statement."""
         self.mark = self._lease = None
+        self.transaction.moved.clear()
         self._send(f"BEGIN {how}", (), prepare=False)
 
     def commit(self) -> None:

@@ -12,7 +12,7 @@ OWN, _ = read("queries/postgresql")
 """What only PostgreSQL is asked, and what stands in the place of a shared statement."""
 
 _LOCKING = {
-    "session_head": "FOR UPDATE OF s",
+    "session_head": "FOR UPDATE",
     "sessions_of_uid": "ORDER BY pk FOR UPDATE",
     "incoming_token": "FOR UPDATE",
     "stale_incoming": "FOR UPDATE",

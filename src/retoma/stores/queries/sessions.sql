@@ -11,11 +11,12 @@ s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_nod
 SELECT session FROM session_name WHERE tenant = ? AND id = ?
 
 -- name: session_head
--- What a write needs to know, by name; a writer that waited for another finds the session only if it still bears it.
-SELECT s.pk, s.id, s.status, s.epoch, s.epoch_seq, s.head_seq, s.head_hash, s.fence, s.listed_at, s.messages, s.labels,
-  s.shelf, s.base_seq
-FROM session_name n JOIN session s ON s.pk = n.session
-WHERE n.tenant = ? AND n.id = ? AND s.tenant = n.tenant AND s.id = n.id
+-- What a write needs to know, by name: of a writer that waited for another, the name that the session still bears. (As
+-- a join, SQLite prepares it anew each time that it is bound.)
+SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels,
+  shelf, base_seq
+FROM session WHERE pk = (SELECT session FROM session_name WHERE tenant = ?1 AND id = ?2) AND tenant = ?1
+  AND id = ?2
 
 -- name: session
 -- One session, whole.
@@ -71,6 +72,14 @@ SELECT 1 FROM name_used WHERE tenant = ? AND digest = ?
 -- name: store_id
 -- The store's own id.
 SELECT id FROM store
+
+-- name: commits
+-- How far the store's commits have come.
+SELECT id, counter, rolling FROM store
+
+-- name: count_commit
+-- One commit more, after the one that was known.
+UPDATE store SET counter = ?, rolling = ? WHERE counter = ? AND rolling = ? AND id = ?
 
 -- name: add_about
 -- What is said about a session.
