@@ -35,5 +35,5 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def database(server: Server) -> str:
-    """The URL of a database of this test alone."""
-    return server.database()
+    """The URL of a schema of this test alone."""
+    return server.schema()

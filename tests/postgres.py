@@ -21,21 +21,26 @@ _AS_ROOT = os.geteuid() == 0
 
 
 class Server:
-    """A server of its own port and directory. Close it."""
+    """A server of its own port and directory. Close it.
 
-    def __init__(self, *, like: Server | None = None, **settings: object) -> None:
+    It writes what it commits and does not wait for the disk, unless told `fsync="on"`: what is killed here is
+    processes, and those lose nothing that was written.
+    """
+
+    def __init__(self, **settings: object) -> None:
         self.directory = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="retoma-postgres-"))
         self.directory.chmod(0o755)
-        self._bin = like._bin if like else self._unpacked()
+        self._bin = self._unpacked()
         self.port = _free_port()
         self._data = self.directory / "data"
-        self._settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", **settings}
-        self._databases = 0
-        if like is None:
-            self._init()
-        else:
-            shutil.copytree(like._data, self._data, ignore=shutil.ignore_patterns("postmaster.pid"))
-            self._owned()
+        self._settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": "off",
+            **settings,
+        }
+        self._schemas = 0
+        self._init()
 
     def start(self) -> None:
         """Start it, or start it again after it was killed, and wait until it answers."""
@@ -65,16 +70,18 @@ class Server:
         """Be a replica from the next start on."""
         (self._data / "standby.signal").touch()
 
-    def database(self) -> str:
-        """Make a database and return its URL."""
-        self._databases += 1
-        name = f"test{self._databases}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as admin:
-            admin.execute(f"CREATE DATABASE {name}")
+    def schema(self) -> str:
+        """Make a schema, which is a store's own place as a database is, and sooner made; return its URL."""
+        self._schemas += 1
+        name = f"test{self._schemas}"
+        with psycopg.connect(self.url(), autocommit=True) as admin:
+            admin.execute(f"CREATE SCHEMA {name}")
         return self.url(name)
 
-    def url(self, database: str, *, port: int | None = None, password: str = PASSWORD) -> str:
-        return f"postgresql://{USER}:{password.replace(' ', '%20')}@127.0.0.1:{port or self.port}/{database}"
+    def url(self, schema: str = "public", *, port: int | None = None) -> str:
+        password = PASSWORD.replace(" ", "%20")
+        place = f"127.0.0.1:{port or self.port}/postgres?options=-csearch_path%3D{schema}"
+        return f"postgresql://{USER}:{password}@{place}"
 
     def close(self) -> None:
         """Stop it if it runs, and remove its directory."""
@@ -96,16 +103,12 @@ class Server:
         secret = self.directory / "password"
         secret.write_text(PASSWORD)
         self._data.mkdir(mode=0o700)
-        self._owned()
+        if _AS_ROOT:
+            shutil.chown(self._data, "nobody")
         self._run(
             "initdb", "-U", USER, "--auth=scram-sha-256", f"--pwfile={secret}",
             "--no-sync", "--no-instructions", "-E", "UTF8", "--locale=C.UTF-8",
         )  # fmt: skip
-
-    def _owned(self) -> None:
-        if _AS_ROOT:
-            subprocess.run(["chown", "-R", "nobody", self._data], check=True)
-        self._data.chmod(0o700)
 
     def _run(self, program: str, *args: str) -> None:
         subprocess.run(

@@ -1,4 +1,4 @@
-"""PostgreSQL keeps the store's contract, each test in a database of its own."""
+"""PostgreSQL keeps the store's contract, each test in a schema of its own."""
 
 from __future__ import annotations
 

@@ -52,8 +52,10 @@ def named(database: str) -> Retoma:
 def test_reading_makes_no_tables_and_init_makes_them_once(named: Retoma, database: str) -> None:
     assert named("session", "ls").stdout == "No active sessions found.\n"
     with psycopg.connect(database) as other:
-        assert other.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
-    shown = database.replace(":pass%20word", "")
+        assert other.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+        ).fetchone() == (0,)
+    shown = database.replace(":pass%20word", "").partition("?")[0]
     assert named("--store", database, "init").stdout == f"Made the store {shown}.\n"
     assert named("--store", database, "init").stdout == f"The store {shown} was already there.\n"
 
@@ -61,11 +63,11 @@ def test_reading_makes_no_tables_and_init_makes_them_once(named: Retoma, databas
 def test_a_password_is_never_shown(named: Retoma, database: str) -> None:
     for args in (("config",), ("doctor",), ("doctor", "--json"), ("version",)):
         ran = named(*args)
-        assert (ran.returncode, "pass" in ran.stdout + ran.stderr) == (0, False), ran
+        assert (ran.returncode < 2, "pass" in ran.stdout + ran.stderr) == (True, False), ran
     for wrong in (
         database.replace("pass%20word", "other"),
         database.replace("%20", "%2"),
-        database + "?password=other",
+        database + "&password=other",
     ):
         ran = named("session", "ls", at=wrong)
         assert ran.returncode in {1, 2}
@@ -130,36 +132,27 @@ def test_a_database_of_a_newer_version_or_of_another_program_is_left_alone(
 
 
 @pytest.fixture
-def replica(server: Server, named: Retoma, database: str) -> Iterator[Server]:
-    """A replica of the server, which has one session."""
-    assert named("session", "create", "one").returncode == 0
-    server.stop()
-    other = Server(like=server)
-    server.start()
-    other.standby()
-    other.start()
-    yield other
-    other.close()
+def replica(named: Retoma) -> Iterator[str]:
+    """The URL of a replica of a server that had one session."""
+    first = Server()
+    try:
+        first.start()
+        assert named("session", "create", "one", at=first.url()).returncode == 0
+        first.stop()
+        first.standby()
+        first.start()
+        yield first.url()
+    finally:
+        first.close()
 
 
-def test_a_replica_is_read_and_not_written(named: Retoma, database: str, replica: Server) -> None:
-    there = replica.url(database.rpartition("/")[2])
-    assert "one" in named("session", "ls", at=there).stdout
-    assert ", a replica" in named("doctor", at=there).stdout
-    ran = named("session", "append", "one", "user", "hello", at=there)
+def test_a_replica_is_read_and_not_written(named: Retoma, replica: str) -> None:
+    assert "one" in named("session", "ls", at=replica).stdout
+    assert ", a replica" in named("doctor", at=replica).stdout
+    ran = named("session", "append", "one", "user", "hello", at=replica)
     assert (ran.returncode, "is read-only: a replica" in ran.stderr) == (1, True), ran.stderr
 
 
-def test_a_server_that_does_not_wait_for_its_disk_is_told_of(
-    named: Retoma, server: Server, database: str
-) -> None:
-    try:
-        with psycopg.connect(database, autocommit=True) as admin:
-            admin.execute("ALTER SYSTEM SET full_page_writes = off")
-            admin.execute("SELECT pg_reload_conf()")
-        ran = named("doctor")
-        assert (ran.returncode, "can destroy the store" in ran.stdout) == (1, True), ran.stdout
-    finally:
-        with psycopg.connect(database, autocommit=True) as admin:
-            admin.execute("ALTER SYSTEM RESET full_page_writes")
-            admin.execute("SELECT pg_reload_conf()")
+def test_a_server_that_does_not_wait_for_its_disk_is_told_of(named: Retoma) -> None:
+    ran = named("doctor")
+    assert (ran.returncode, "can destroy the store" in ran.stdout) == (1, True), ran.stdout

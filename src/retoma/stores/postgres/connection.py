@@ -1,117 +1,153 @@
-"""One connection to PostgreSQL, always in pipeline mode: what returns no rows is sent with what does."""
+"""One connection to PostgreSQL, always in pipeline mode: what returns no rows goes in one packet with what does.
+
+Statements go through libpq as psycopg wraps it, without its cursors: those send each statement at once, so that a
+transaction of six would be six packets.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, suppress
-from typing import Any, TypeVar
+import select
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple, TypeAlias
 
 import psycopg
 from psycopg import errors, pq
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from retoma.stores.postgres.statements import Statement, own, reading, writing
 from retoma.stores.sql import STATEMENTS, Row, Value, Values
 from retoma.stores.transaction import SqlTransaction
 
-SILENCE_S = 2.5
+SILENCE_S = 2.0
 """How long a server may say nothing before it is asked, on another connection, whether it is still at work."""
 CONNECT_S = 2
+_LIMITS: dict[str, str | int | None] = {
+    "connect_timeout": CONNECT_S,
+    "tcp_user_timeout": 4_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 1,
+    "keepalives_count": 3,
+    "application_name": "retoma",
+    "client_encoding": "utf8",
+}
 
 _LEASE = STATEMENTS["lease_token"]
 _CHANGES_LEASES = {"put_lease", "renew_lease", "drop_lease", "release_lease"}
+_OK = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 
-T = TypeVar("T")
+Load: TypeAlias = "Callable[[bytes], int | str | bytes | bool]"
+Mark: TypeAlias = "tuple[str, tuple[Value, ...]]"
 
 
 class Silent(psycopg.OperationalError):
     """The server neither answers nor can be asked: the network is cut, or its machine is gone."""
 
 
-class _Patient(psycopg.Connection[Row]):
-    """Waits for a server that works, however long, and not for one that is gone."""
+class Dropped(psycopg.OperationalError):
+    """The connection is gone, and with it what was asked last, or its answer."""
 
-    url = ""
 
-    def wait(self, gen: Generator[Any, Any, T], interval: float = 0.1, timeout: float | None = None) -> T:
-        while True:
-            try:
-                return super().wait(gen, interval, timeout or SILENCE_S)
-            except errors._WaitTimeout:
-                if timeout is not None:
-                    raise
-                if not self._works():
-                    raise Silent("the server does not answer") from None
+class Prepared(NamedTuple):
+    """A statement that the server knows by `name`; `loads` is filled by its first rows."""
 
-    def _works(self) -> bool:
-        with suppress(psycopg.Error), connect(self.url, psycopg.Connection) as other:
-            asked = psycopg.RawCursor(other).execute(own("at_work").text.encode(), (self.info.backend_pid,))
-            return asked.fetchone() is not None
-        return False
+    name: bytes
+    loads: list[Load]
 
 
 class Wire:
-    """A connection with its one transaction object. `run` runs shared statements; reads have no locks."""
+    """A connection with its one transaction object. `mark` is what its last transaction would leave for good."""
 
     def __init__(self, url: str, random: Callable[[int], bytes], *, writes: bool) -> None:
-        self.handle = connect(url, _Patient)
-        self.handle.url = url
-        self.handle.prepare_threshold = 0
-        self.handle.prepared_max = 512
-        self.handle.adapters.register_dumper(int, Int8BinaryDumper)
-        self.transaction = SqlTransaction(self._write if writes else self._read, random)
-        self.mark: tuple[str, tuple[Value, ...]] | None = None
+        self._url = url
+        self._handle = connect(url)
+        self._pgconn = self._handle.pgconn
+        self._pgconn.enter_pipeline_mode()
+        self._poll = select.poll()
+        self._poll.register(self._pgconn.socket, select.POLLIN)
+        self._known: dict[str, Prepared] = {}
+        self._named = 0
+        self._sent: list[tuple[str, Prepared, bool]] = []
         self._lease: Row | None = None
-        self._stack = ExitStack()
-
-    def pipelined(self) -> None:
-        """Begin the pipeline. Before that a text may hold several statements."""
-        self._pipeline = self._stack.enter_context(self.handle.pipeline())
+        self.mark: Mark | None = None
+        self.transaction = SqlTransaction(self._write if writes else self._read, random)
 
     def ask(self, name: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one of PostgreSQL's own statements."""
-        return self._rows(own(name), values)
+        return self._run(own(name), values)
 
     def begin(self, how: str) -> None:
-        """Begin a transaction, in the breath of its first statement."""
+        """Begin a transaction, in the packet of its first statement that has rows."""
         self.mark = self._lease = None
         self.transaction.moved.clear()
-        self._send(f"BEGIN {how}", (), prepare=False)
+        self.put(f"BEGIN {how}")
 
     def commit(self) -> None:
-        """Commit what was sent; return when it is durable. What went wrong with a statement is raised here, too."""
-        self._send("COMMIT", (), prepare=False)
-        self._pipeline.sync()
-
-    def settle(self) -> None:
-        """Wait for what was sent, and raise what went wrong with it."""
-        self._pipeline.sync()
+        """Commit what was put; return when it is durable. What went wrong with a statement is raised here, too."""
+        self.put("COMMIT")
+        self.answered()
 
     def roll_back(self) -> None:
         """Undo the transaction. A connection that cannot is closed, which undoes it too."""
         try:
-            with suppress(psycopg.Error):
-                self._pipeline.sync()
-            if self.handle.info.transaction_status is not pq.TransactionStatus.IDLE:
-                self._send("ROLLBACK", (), prepare=False)
-                self._pipeline.sync()
+            if self._sent:
+                with suppress(psycopg.Error):
+                    self.answered()
+            if self._pgconn.transaction_status != pq.TransactionStatus.IDLE:
+                self.put("ROLLBACK")
+                self.answered()
         except psycopg.Error:
             self.close()
 
     @property
     def usable(self) -> bool:
-        return not self.handle.closed and self.handle.info.transaction_status is pq.TransactionStatus.IDLE
+        return not self._sent and self._pgconn.transaction_status == pq.TransactionStatus.IDLE
 
     def close(self) -> None:
-        # The socket goes first: leaving the pipeline of a server that is gone would wait for it.
-        self.handle.pgconn.finish()
-        with suppress(psycopg.Error):
-            self._stack.close()
-        self.handle.close()
+        self._handle.close()
+
+    def put(self, text: str, values: Sequence[Value] = ()) -> None:
+        """Send a statement with the next that is waited for."""
+        if self._pgconn.status != pq.ConnStatus.OK:
+            raise Dropped("the connection is closed")
+        prepared = self._known.get(text)
+        if prepared is None:
+            self._named += 1
+            prepared = self._known[text] = Prepared(b"r%d" % self._named, [])
+            self._pgconn.send_prepare(prepared.name, text.encode())
+            self._sent.append((text, prepared, True))
+        dumped = [_dumped(value) for value in values]
+        self._pgconn.send_query_prepared(prepared.name, dumped, [1] * len(dumped), result_format=1)
+        self._sent.append((text, prepared, False))
+
+    def answered(self) -> list[list[Row]]:
+        """Wait until the server has done all that was put, and return the rows of each. Raises what failed."""
+        sent, self._sent = self._sent, []
+        try:
+            results = self._exchanged()
+        except BaseException:
+            self._pgconn.finish()  # in the middle of an answer there is no way back
+            raise
+        failed: psycopg.Error | None = None
+        rows: list[list[Row]] = []
+        for (text, prepared, preparing), result in zip(sent, results, strict=True):
+            if result.status in _OK:
+                if not preparing:
+                    rows.append(_rows(result, prepared.loads))
+                continue
+            if preparing:
+                self._known.pop(text, None)
+            if result.status != pq.ExecStatus.PIPELINE_ABORTED and failed is None:
+                failed = _error(result)
+        if failed is not None:
+            raise failed
+        return rows
+
+    # What a transaction runs
 
     def _read(self, text: str, values: Values = ()) -> list[Row]:
         statement = reading(text)
-        return self._rows(statement, statement.bound(values))
+        return self._run(statement, statement.bound(values))
 
     def _write(self, text: str, values: Values = ()) -> list[Row]:
         statement = writing(text)
@@ -121,49 +157,118 @@ class Wire:
         if statement.name in _CHANGES_LEASES:
             self._lease = None
         if statement.alone is not None:
-            self._rows(own("one_at_a_time"), (bound[statement.alone],))
+            self.put(own("one_at_a_time").text, (bound[statement.alone],))
+            self.answered()
         if statement.mark is not None:
             name, places = statement.mark
             self.mark = name, tuple(bound[place] for place in places)
         if statement.name == "session_head":
             return self._head(statement, bound)
-        return self._rows(statement, bound)
+        return self._run(statement, bound)
 
     def _head(self, statement: Statement, bound: Sequence[Value]) -> list[Row]:
-        """Lock the session's row and, in the same breath, ask for the lease that every write looks at."""
-        head = self._send(statement.text, bound)
-        beside = self._send(own("lease_beside").text, bound).fetchall()
+        """Lock the session's row and, in the same packet, ask for the lease that every write looks at."""
+        self.put(statement.text, bound)
+        self.put(own("lease_beside").text, bound)
+        *_, head, beside = self.answered()
         self._lease = beside[0] if beside else None
-        return head.fetchall()
+        return head
 
-    def _rows(self, statement: Statement, bound: Sequence[Value]) -> list[Row]:
-        cursor = self._send(statement.text, bound)
-        return cursor.fetchall() if statement.has_rows else []
+    def _run(self, statement: Statement, bound: Sequence[Value]) -> list[Row]:
+        self.put(statement.text, bound)
+        return self.answered()[-1] if statement.has_rows else []
 
-    def _send(
-        self, text: str, values: Sequence[Value], *, prepare: bool | None = None
-    ) -> psycopg.RawCursor[Row]:
-        # A cursor each: its result comes when the pipeline is read.
-        cursor: psycopg.RawCursor[Row] = psycopg.RawCursor(self.handle)
-        cursor.execute(text.encode(), values, prepare=prepare, binary=True)
-        return cursor
+    # What goes over the network
+
+    def _exchanged(self) -> list[pq.abc.PGresult]:
+        """Send all that was put, in one packet if it fits, and return what came back, result by result."""
+        pgconn = self._pgconn
+        pgconn.pipeline_sync()
+        if pgconn.flush():
+            self._poll.modify(pgconn.socket, select.POLLIN | select.POLLOUT)
+            while pgconn.flush():
+                self._wait()
+            self._poll.modify(pgconn.socket, select.POLLIN)
+        results: list[pq.abc.PGresult] = []
+        while True:
+            while pgconn.is_busy():
+                self._wait()
+            result = pgconn.get_result()
+            if pgconn.status != pq.ConnStatus.OK:
+                raise Dropped(
+                    (result.error_message if result else pgconn.error_message).decode(errors="replace")
+                )
+            if result is None:
+                continue
+            if result.status == pq.ExecStatus.PIPELINE_SYNC:
+                return results
+            results.append(result)
+
+    def _wait(self) -> None:
+        while not self._poll.poll(SILENCE_S * 1_000):
+            if not self._works():
+                raise Silent("the server does not answer")
+        try:
+            self._pgconn.consume_input()
+        except psycopg.OperationalError as error:
+            raise Dropped(str(error)) from None
+
+    def _works(self) -> bool:
+        with suppress(psycopg.Error), connect(self._url) as other:
+            asked = psycopg.RawCursor(other).execute(
+                own("at_work").text.encode(), (self._pgconn.backend_pid,)
+            )
+            return asked.fetchone() is not None
+        return False
 
 
-C = TypeVar("C", bound="psycopg.Connection[Any]")
-
-
-def connect(url: str, kind: type[C]) -> C:
+def connect(url: str) -> psycopg.Connection[Row]:
     """Connect to the server at `url`. What the URL says of time-outs holds; else a server that is gone is noticed."""
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
-    limits: dict[str, str | int | None] = {
-        "connect_timeout": CONNECT_S,
-        "tcp_user_timeout": 4_000,
-        "keepalives_idle": 5,
-        "keepalives_interval": 1,
-        "keepalives_count": 3,
-        "application_name": "retoma",
-    }
     said = conninfo_to_dict(url)
-    kept = make_conninfo(url, **{name: value for name, value in limits.items() if name not in said})
-    return kind.connect(kept, autocommit=True)
+    kept = make_conninfo(url, **{name: value for name, value in _LIMITS.items() if name not in said})
+    return psycopg.connect(kept, autocommit=True)
+
+
+def _dumped(value: Value) -> bytes | None:
+    if isinstance(value, int):
+        return value.to_bytes(8, signed=True)
+    return value.encode() if isinstance(value, str) else value
+
+
+def _rows(result: pq.abc.PGresult, loads: list[Load]) -> list[Row]:
+    """Return the rows of a result in binary format."""
+    count, width, get = result.ntuples, result.nfields, result.get_value
+    if not count:
+        return []
+    if not loads:
+        loads += [_LOADS[result.ftype(column)] for column in range(width)]
+    return [
+        tuple(
+            None if (value := get(row, column)) is None else loads[column](value) for column in range(width)
+        )
+        for row in range(count)
+    ]
+
+
+def _integer(value: bytes) -> int:
+    return int.from_bytes(value, signed=True)
+
+
+def _boolean(value: bytes) -> bool:
+    return value == b"\x01"
+
+
+_LOADS: dict[int, Load] = {
+    16: _boolean, 17: bytes, 20: _integer, 21: _integer, 23: _integer, 25: bytes.decode, 2278: bytes,
+}  # fmt: skip
+"""By PostgreSQL's numbers of its types: boolean, bytea, the integers, text, and void."""
+
+
+def _error(result: pq.abc.PGresult) -> psycopg.Error:
+    state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+    said = result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message
+    try:
+        kind: type[psycopg.Error] = errors.lookup(state)
+    except KeyError:
+        kind = psycopg.OperationalError
+    return kind(said.decode(errors="replace").strip())

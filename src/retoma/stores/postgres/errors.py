@@ -6,7 +6,7 @@ import psycopg
 from psycopg import errors
 
 from retoma.errors import Integrity, Invalid, RetomaError, Unavailable
-from retoma.stores.postgres.connection import Silent
+from retoma.stores.postgres.connection import Dropped, Silent
 
 _SAFE = "What was acknowledged is safe; this was not written."
 
@@ -24,7 +24,7 @@ _CONNECTING = (
         "Nothing was changed. See pg_hba.conf on the server, and sslmode in the URL.",
     ),
     (
-        ("database", "role"),
+        ("does not exist",),
         "no_database",
         "There is no such database or role at {shown}: {said}.",
         "Nothing was changed. Make it with createdb, or correct the store's URL.",
@@ -89,6 +89,13 @@ _STATED: tuple[tuple[tuple[type[psycopg.Error], ...], type[RetomaError], str, st
         "Nothing was written. Grant it there, or name another user.",
     ),
     (
+        (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter),
+        Invalid,
+        "nul",
+        "PostgreSQL keeps no text with a NUL character.",
+        "Nothing was written. Leave it out.",
+    ),
+    (
         (errors.DataCorrupted, errors.IndexCorrupted),
         Integrity,
         "damaged_store",
@@ -98,27 +105,27 @@ _STATED: tuple[tuple[tuple[type[psycopg.Error], ...], type[RetomaError], str, st
 )
 
 
+_PASSES = (
+    Dropped,
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.UniqueViolation,
+    errors.AdminShutdown,
+    errors.CrashShutdown,
+    errors.CannotConnectNow,
+    errors.IdleInTransactionSessionTimeout,
+)
+
+
 def again(error: BaseException, *, connected: bool) -> bool:
     """Return whether the same transaction may succeed in a moment.
 
     `connected` says that there was a connection before: one that was there is waited for.
     """
-    if isinstance(error, Silent):
-        return False
-    if isinstance(error, (errors.SerializationFailure, errors.DeadlockDetected, errors.UniqueViolation)):
+    if isinstance(error, _PASSES):
         return True
-    if isinstance(error, (errors.AdminShutdown, errors.CrashShutdown, errors.CannotConnectNow)):
-        return True
-    if isinstance(error, errors.IdleInTransactionSessionTimeout):
-        return True
-    if isinstance(error, psycopg.OperationalError) and error.sqlstate in {
-        None,
-        "08000",
-        "08003",
-        "08006",
-        "08P01",
-    }:
-        return (connected and _unanswered(error)) or "starting up" in str(error)
+    if type(error) is psycopg.OperationalError:  # libpq could not connect, and has no code for why
+        return _starting(error) or (connected and "FATAL" not in str(error))
     return False
 
 
@@ -129,7 +136,7 @@ def tries(error: BaseException) -> int:
 
 def lost(error: psycopg.Error) -> bool:
     """Return whether the answer was lost: what was asked may have been done."""
-    return error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate[:3] == "57P"
+    return isinstance(error, (Dropped, Silent)) or (error.sqlstate or "")[:3] in {"57P", "080"}
 
 
 def translate(error: BaseException, shown: str, *, unsure: bool = False) -> RetomaError:
@@ -144,12 +151,6 @@ def translate(error: BaseException, shown: str, *, unsure: bool = False) -> Reto
         )
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return _stated(error, shown)
-    if isinstance(error, psycopg.DataError) and "NUL" in str(error):
-        return Invalid(
-            "PostgreSQL keeps no text with a NUL character.",
-            code="nul",
-            hint="Leave it out. Nothing was written.",
-        )
     if isinstance(error, psycopg.ProgrammingError):
         return Invalid(
             f"The store's URL {shown} is not as PostgreSQL wants it.",
@@ -160,7 +161,7 @@ def translate(error: BaseException, shown: str, *, unsure: bool = False) -> Reto
 
 
 def _stated(error: psycopg.Error, shown: str) -> RetomaError:
-    said = error.diag.message_primary or str(error)
+    said = str(error)
     for kinds, family, code, sentence, hint in _STATED:
         if isinstance(error, kinds):
             return family(sentence.format(shown=shown, said=said), code=code, hint=hint)
@@ -183,6 +184,8 @@ def _unreachable(error: BaseException, shown: str) -> RetomaError:
     )
 
 
-def _unanswered(error: psycopg.OperationalError) -> bool:
-    said = str(error)
-    return "FATAL" not in said or "starting up" in said or "shutting down" in said or "recovery mode" in said
+def _starting(error: psycopg.OperationalError) -> bool:
+    return any(
+        sign in str(error)
+        for sign in ("starting up", "shutting down", "recovery mode", "accepting connections")
+    )

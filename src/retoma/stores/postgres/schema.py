@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import psycopg
-
 from retoma.stores import migrate
 from retoma.stores.migrate import Migration
 from retoma.stores.postgres.connection import Wire
@@ -30,31 +28,28 @@ class Schema:
     def look(self, wire: Wire) -> None:
         """Set up the connection and see what it needs. Raises Unavailable for a store of a newer Retoma."""
         ((*_, made),) = wire.ask("began")
-        self._see(wire, made=bool(made))
+        applied = [(version, checksum) for version, checksum in wire.ask("applied")] if made else []
+        self.pending = migrate.pending(self._known, applied, self._shown)
+        self.format = max((version for version, _ in applied), default=0)
 
     def migrate(self, wire: Wire) -> None:
         """Bring the tables up to date, in one transaction; of several processes one does it."""
-        with wire.handle.transaction():
-            wire.ask("one_at_a_time", (0,))
-            ((*_, made),) = wire.ask("began")
-            self._see(wire, made=bool(made))
-            self.make(wire)
+        wire.begin("")
+        wire.ask("one_at_a_time", (0,))
+        self.look(wire)
+        self.make(wire)
+        wire.commit()
         self.format, self.pending = migrate.FORMAT, []
 
     def make(self, wire: Wire) -> None:
         """Run what is pending, in the transaction that is open."""
         for step in self.pending:
             for text in _statements(step.text):
-                psycopg.RawCursor(wire.handle).execute(text.encode(), prepare=False)
+                wire.put(text)
             now = self._now()
             wire.ask("add_migration", (step.version, step.name, step.checksum, now))
             if step.version == 1:
                 wire.ask("add_store", (self._random(16), now, b"\0" * 32))
-
-    def _see(self, wire: Wire, *, made: bool) -> None:
-        applied = [(version, bytes(checksum)) for version, checksum in wire.ask("applied")] if made else []
-        self.pending = migrate.pending(self._known, applied, self._shown)
-        self.format = max((version for version, _ in applied), default=0)
 
 
 def _statements(text: str) -> list[str]:

@@ -134,7 +134,6 @@ class PostgresStore:
     def _read_nothing(self, wire: Wire, use_case: Callable[[Transaction], T]) -> T:
         """Read a database without our tables: they are there for this transaction, and leave nothing."""
         wire.begin("")
-        wire.settle()
         self._schema.make(wire)
         wire.transaction.now = self._now()
         try:
@@ -156,6 +155,8 @@ class PostgresStore:
                 pause = min(0.2, 0.002 * 2 ** min(tries, 8)) * (1 + self._random(1)[0] / 255)
                 hopeless = tries > errors.tries(error) or time.monotonic() + pause > deadline
                 if hopeless or not errors.again(error, connected=self._connected):
+                    # What was waited for once is not waited for again: the next call asks, and says so at once.
+                    self._connected = False
                     unsure = attempts is not None and attempts.unanswered
                     raise errors.translate(error, self._shown, unsure=unsure) from error
             time.sleep(pause)
@@ -173,7 +174,6 @@ class PostgresStore:
                 # An older format is read by no statement of this version: it is brought up to date first.
                 with self._writers.lent():
                     pass
-            wire.pipelined()
         except BaseException:
             wire.close()
             raise

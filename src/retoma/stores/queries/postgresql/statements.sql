@@ -20,9 +20,11 @@ WHERE n.tenant = ? AND n.id = ?
 SELECT pg_advisory_xact_lock(1381256513 * 4294967296 + ?)
 
 -- name: began
--- What a new connection sets and learns. Waiting for a lock, and a transaction that its client forgot, have an end;
+-- What a new connection sets and learns. Waiting for a lock, and a transaction whose client is gone, have an end;
 -- a server that was told not to wait for its disk is told to wait.
-SELECT set_config('lock_timeout', '3s', false), set_config('idle_in_transaction_session_timeout', '10s', false),
+SELECT set_config('lock_timeout', '3s', false), set_config('idle_in_transaction_session_timeout', '5s', false),
+  set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '1', false),
+  set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '4s', false),
   set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
     ELSE current_setting('synchronous_commit') END, false),
   to_regclass('migration') IS NOT NULL
@@ -45,8 +47,8 @@ SELECT current_setting('server_version'), current_setting('synchronous_commit'),
   current_setting('full_page_writes'), pg_is_in_recovery(), pg_database_size(current_database())
 
 -- name: at_work
--- Whether a connection is still at its statement.
-SELECT 1 FROM pg_stat_activity WHERE pid = ? AND state <> 'idle'
+-- Whether a connection is still at its statement, and does not wait for its client.
+SELECT 1 FROM pg_stat_activity WHERE pid = ? AND state = 'active' AND wait_event IS DISTINCT FROM 'ClientRead'
 
 -- name: kept_event
 -- Whether an append was kept, when the answer to COMMIT was lost.
