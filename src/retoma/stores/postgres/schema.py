@@ -10,7 +10,7 @@ from retoma.stores.postgres.connection import Wire
 
 
 class Schema:
-    """What is known of the store's tables. `pending` are the migrations that it still needs."""
+    """The tables of the store at `shown`. `format` is the newest that was seen; 0: there were none."""
 
     def __init__(self, shown: str, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
         self._shown = shown
@@ -18,32 +18,25 @@ class Schema:
         self._random = random
         self._known = migrate.migrations("postgresql")
         self.format = 0
-        self.pending: list[Migration] = []
 
-    @property
-    def missing(self) -> bool:
-        """Whether there are no tables yet."""
-        return self.format == 0
-
-    def look(self, wire: Wire) -> None:
-        """Set up the connection and see what it needs. Raises Unavailable for a store of a newer Retoma."""
+    def look(self, wire: Wire) -> list[Migration]:
+        """Set up the connection and return what the tables need. Raises Unavailable for a store of a newer Retoma."""
         ((*_, made),) = wire.ask("began")
         applied = [(version, checksum) for version, checksum in wire.ask("applied")] if made else []
-        self.pending = migrate.pending(self._known, applied, self._shown)
-        self.format = max((version for version, _ in applied), default=0)
+        self.format = max([self.format, *(version for version, _ in applied)])
+        return migrate.pending(self._known, applied, self._shown)
 
     def migrate(self, wire: Wire) -> None:
         """Bring the tables up to date, in one transaction; of several processes one does it."""
         wire.begin("")
         wire.ask("one_at_a_time", (0,))
-        self.look(wire)
-        self.make(wire)
+        self.make(wire, self.look(wire))
         wire.commit()
-        self.format, self.pending = migrate.FORMAT, []
+        self.format = migrate.FORMAT
 
-    def make(self, wire: Wire) -> None:
+    def make(self, wire: Wire, pending: list[Migration]) -> None:
         """Run what is pending, in the transaction that is open."""
-        for step in self.pending:
+        for step in pending:
             for text in _statements(step.text):
                 wire.put(text)
             now = self._now()

@@ -12,6 +12,7 @@ import psycopg
 
 from retoma.errors import RetomaError, Unavailable
 from retoma.stores.api import Facts, Transaction
+from retoma.stores.migrate import Migration
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.connection import Wire
 from retoma.stores.postgres.pool import Pool
@@ -75,7 +76,7 @@ class PostgresStore:
 
     def make(self) -> bool:
         """Make the tables, if they are missing; return whether they were."""
-        missing = self._schema.missing
+        missing = self._schema.format == 0
         self.write(lambda tx: None)
         return missing
 
@@ -121,20 +122,20 @@ class PostgresStore:
 
     def _read(self, use_case: Callable[[Transaction], T]) -> T:
         with self._readers.lent() as wire, _undone(wire):
-            if self._schema.missing:
-                self._schema.look(wire)  # another process may have made the tables since
-            if self._schema.missing:
-                return self._read_nothing(wire, use_case)
+            if not self._schema.format:
+                pending = self._schema.look(wire)  # another process may have made the tables since
+                if not self._schema.format:
+                    return self._read_nothing(wire, pending, use_case)
             wire.begin(_READ)
             wire.transaction.now = self._now()
             result = use_case(wire.transaction)
             wire.commit()
             return result
 
-    def _read_nothing(self, wire: Wire, use_case: Callable[[Transaction], T]) -> T:
+    def _read_nothing(self, wire: Wire, pending: list[Migration], use_case: Callable[[Transaction], T]) -> T:
         """Read a database without our tables: they are there for this transaction, and leave nothing."""
         wire.begin("")
-        self._schema.make(wire)
+        self._schema.make(wire, pending)
         wire.transaction.now = self._now()
         try:
             return use_case(wire.transaction)
@@ -167,10 +168,10 @@ class PostgresStore:
         wire = Wire(self._url, self._random, writes=writes)
         try:
             self._connected = True
-            self._schema.look(wire)
-            if writes and self._schema.pending:
+            pending = self._schema.look(wire)
+            if pending and writes:
                 self._schema.migrate(wire)
-            elif self._schema.pending and not self._schema.missing:
+            elif pending and self._schema.format:
                 # An older format is read by no statement of this version: it is brought up to date first.
                 with self._writers.lent():
                     pass

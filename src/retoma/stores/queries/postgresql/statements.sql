@@ -27,7 +27,8 @@ SELECT set_config('lock_timeout', '3s', false), set_config('idle_in_transaction_
   set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '4s', false),
   set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
     ELSE current_setting('synchronous_commit') END, false),
-  to_regclass('migration') IS NOT NULL
+  EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_schema() AND c.relname = 'migration')
 
 -- name: applied
 -- The migrations of this store.
