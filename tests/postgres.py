@@ -92,6 +92,11 @@ class Server:
             self.stop("immediate")
         shutil.rmtree(self.directory)
 
+    def pgbench(self, url: str, *args: str) -> str:
+        """Run PostgreSQL's own benchmark and return what it says."""
+        done = subprocess.run([self._bin / "pgbench", *args, url], check=True, capture_output=True, text=True)
+        return done.stdout
+
     def _init(self) -> None:
         secret = self.directory / "password"
         secret.write_text(PASSWORD)
