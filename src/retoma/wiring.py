@@ -14,6 +14,7 @@ from retoma.stores.api import Store
 
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done
+    from retoma.stores.postgres.store import PostgresStore
     from retoma.stores.sqlite_upkeep import SqliteFiles
 
 
@@ -53,20 +54,36 @@ SYSTEM = Sources(now_ms, os.urandom)
 def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
     """Open the store at `place`, making it when it is not there. Raises Unavailable, Integrity."""
     if place.kind == "postgresql":
-        raise Unavailable(
-            f"{place.shown} names a PostgreSQL server, which this version does not speak to yet.",
-            code="no_postgresql",
-            hint="Use a directory or a sqlite:/// URL.",
-        )
+        return _open_postgres(place, sources)
     from retoma.stores.sqlite import SqliteStore
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
     return SqliteStore(place.path, now=sources.now, random=pooled(sources.random))
 
 
-def create_store(place: StorePlace) -> None:
-    """Make the store at `place`, or see that it opens."""
+def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
+    try:
+        from retoma.stores.postgres.store import PostgresStore
+    except ImportError as error:
+        raise Unavailable(
+            f"{place.shown} names a PostgreSQL server, and the driver for it is not installed.",
+            code="no_postgresql",
+            hint="Install it: pip install 'retoma[postgres]'",
+        ) from error
+    return PostgresStore(place.url, shown=place.shown, now=sources.now, random=sources.random)
+
+
+def create_store(place: StorePlace) -> bool:
+    """Make the store at `place`, or see that it opens; return whether it was made."""
+    if place.kind == "postgresql":
+        store = _open_postgres(place, SYSTEM)
+        try:
+            return store.make()
+        finally:
+            store.close()
+    made = place.path is not None and not place.path.exists()
     open_store(place).close()
+    return made
 
 
 def open_file(path: Path, sources: Sources = SYSTEM) -> Store:

@@ -413,8 +413,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     synchronous: str
     size_bytes: int
     free_bytes: int | None
-    commits: int
-    """How many transactions changed something, since the store was made."""
+    weak: str = ""
+    """Why what was acknowledged could be lost; empty when it could not."""
+    commits: int | None = None
+    """How many transactions changed something, since the store was made; None where that is not counted."""
 
 
 class Witnessed(msgspec.Struct, frozen=True, kw_only=True):

@@ -159,18 +159,19 @@ class SqliteStore:
     def _facts(self, writer: Connection) -> Facts:
         usage = os.statvfs(self._path) if self._path else None
         ((commits,),) = writer.run("SELECT counter FROM store")
+        synchronous = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}[writer.run("PRAGMA synchronous")[0][0]]
+        weak = "The store is not synchronous FULL: a power cut can lose what was acknowledged."
         return Facts(
             kind="sqlite",
             place=self._shown,
             format=writer.run("PRAGMA user_version")[0][0],
             engine=f"SQLite {apsw.sqlite_lib_version()}",
             journal_mode=writer.run("PRAGMA journal_mode")[0][0],
-            synchronous={0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}[
-                writer.run("PRAGMA synchronous")[0][0]
-            ],
+            synchronous=synchronous,
             size_bytes=self._size(),
             free_bytes=usage.f_bavail * usage.f_frsize if usage else None,
             commits=commits,
+            weak=weak if self._path and synchronous != "FULL" else "",
         )
 
     def _size(self) -> int:

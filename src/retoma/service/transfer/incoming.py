@@ -76,7 +76,7 @@ class _Import:
         self._limits = limits
 
     def run(self, found: Iterator[Placed], name: str | None) -> Imported:
-        first, line = next(found)
+        first, line = next(found, (None, 1))
         if not isinstance(first, SessionRecord):
             raise damaged(line, "an export begins with its session.")
         wanted = session_id(name if name is not None else first.id)

@@ -97,19 +97,19 @@ DELETE FROM session_name WHERE session = ?
 
 -- name: whole_shelves
 -- How many sessions there are of each kind, with their events and messages.
-SELECT shelf, status, flow IS NOT NULL, count(*), sum(head_seq - base_seq), sum(messages) FROM session GROUP BY 1, 2, 3
+SELECT shelf, status, flow IS NOT NULL, count(*), CAST(sum(head_seq - base_seq) AS BIGINT), CAST(sum(messages) AS BIGINT) FROM session GROUP BY 1, 2, 3
 
 -- name: whole_journals
 -- The sessions whose journals hold most bytes.
 SELECT s.id, s.shelf, s.head_seq - s.base_seq,
   (SELECT coalesce(sum(length(data)), 0) + count(*) * 160 FROM event e WHERE e.k > s.pk << 32 AND e.k < (s.pk + 1) << 32)
-  + (SELECT coalesce(sum(b.stored), 0) FROM event e JOIN blob b ON b.hash = e.blob
+  + (SELECT CAST(coalesce(sum(b.stored), 0) AS BIGINT) FROM event e JOIN blob b ON b.hash = e.blob
      WHERE e.k > s.pk << 32 AND e.k < (s.pk + 1) << 32) AS bytes
 FROM session s ORDER BY bytes DESC, s.pk LIMIT ?
 
 -- name: whole_contents
 -- How many pieces of content there are, and their bytes.
-SELECT count(*), coalesce(sum(stored), 0), coalesce(sum(size_bytes), 0) FROM blob
+SELECT count(*), CAST(coalesce(sum(stored), 0) AS BIGINT), CAST(coalesce(sum(size_bytes), 0) AS BIGINT) FROM blob
 
 -- name: whole_flow_versions
 -- How many versions of flows there are, and their bytes.
@@ -130,4 +130,4 @@ SELECT (SELECT count(*) FROM session WHERE shelf = 2 AND trashed_at < :trashed),
   (SELECT count(*) FROM session WHERE shelf = 3 AND listed_at < :imports),
   (SELECT count(*) FROM erasing),
   (SELECT count(*) FROM blob b WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.blob = b.hash)),
-  (SELECT coalesce(sum(stored), 0) FROM blob b WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.blob = b.hash))
+  (SELECT CAST(coalesce(sum(stored), 0) AS BIGINT) FROM blob b WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.blob = b.hash))
