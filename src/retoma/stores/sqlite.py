@@ -50,7 +50,7 @@ class SqliteStore:
             try:
                 result = self._read(reader, use_case)
             except apsw.Error:
-                reader.handle.close(True)
+                reader.drop()
                 raise
             except BaseException:
                 self._readers.append(reader)

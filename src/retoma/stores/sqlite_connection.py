@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 
@@ -24,6 +25,7 @@ class Connection:
         # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
         self.handle.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.execute = execute = self.handle.cursor().execute
+        """For what returns no rows: that is done when it returns."""
 
         def run(statement: str, values: Values = ()) -> list[Row]:
             # fetchall exhausts the cursor: apsw runs a statement only as far as it is read.
@@ -53,9 +55,14 @@ class Connection:
                 self.run("ROLLBACK")
             except apsw.Error:
                 # The transaction is over either way: SQLite undoes it when the connection goes.
-                self.handle.close(True)
+                self.drop()
                 return False
         return True
+
+    def drop(self) -> None:
+        """Close the connection, whatever is the matter with it."""
+        with contextlib.suppress(apsw.Error):
+            self.handle.close(True)
 
 
 def format_of(connection: Connection, shown: str) -> int:
