@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
 from retoma.stores.api import Store
+
+if TYPE_CHECKING:
+    from retoma.runtime.backup import Done
+    from retoma.stores.sqlite_upkeep import SqliteFiles
 
 
 class Sources(NamedTuple):
@@ -62,3 +67,41 @@ def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
 def create_store(place: StorePlace) -> None:
     """Make the store at `place`, or see that it opens."""
     open_store(place).close()
+
+
+def open_file(path: Path, sources: Sources = SYSTEM) -> Store:
+    """Open the store in the SQLite file `path`. Raises Unavailable, Integrity."""
+    url = f"sqlite:///{path}"
+    return open_store(StorePlace(kind="sqlite", path=path, url=url, given=True, source="file"), sources)
+
+
+def restore_store(place: StorePlace, file: Path, *, aside: str | None = None) -> Done:
+    """Make the backup `file` the store at `place`. Raises as `runtime.backup.restore` does."""
+    from retoma.runtime.backup import restore
+
+    target = _file_of(place)
+    return restore(file, target, files=_files(), opened=open_file, random=SYSTEM.random, aside=aside)
+
+
+def applied_steps(place: StorePlace) -> list[tuple[int, int]]:
+    """Return which steps of the format were applied to the store at `place`, (number, when); none is applied."""
+    target = _file_of(place)
+    return _files().applied(target) if target.exists() and target.stat().st_size else []
+
+
+def _files() -> SqliteFiles:
+    from retoma.stores.sqlite_upkeep import SqliteFiles
+
+    return SqliteFiles()
+
+
+def _file_of(place: StorePlace) -> Path:
+    if place.path is None:
+        raise Unavailable(
+            f"{place.shown} is not a file.",
+            code="not_a_file",
+            hint="PostgreSQL has its own: pg_dump and pg_restore."
+            if place.kind == "postgresql"
+            else "Name a store with --store PATH.",
+        )
+    return place.path

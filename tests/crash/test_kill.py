@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,15 @@ def flow(tmp_path: Path) -> Path:
     )
     (directory / "said.md").write_text("---\nto: ask\n---\nYou said {{ .last }}.\n")
     return directory
+
+
+@pytest.fixture
+def life_s(tmp_path: Path) -> float:
+    """Return how long a run may live before it is killed: twice as long as one takes here, now, to ask."""
+    run, began = Run(tmp_path / "measured", TOUR), time.monotonic()
+    assert run.until_asked()
+    run.end()
+    return 2 * (time.monotonic() - began)
 
 
 def command(store: Path, *args: str) -> list[str]:
@@ -96,7 +106,7 @@ def journal(store: Path, session: str = "s") -> list[str]:
 
 
 def test_no_acknowledged_input_is_lost_or_doubled(
-    tmp_path: Path, flow: Path, tell: Callable[[str], None]
+    tmp_path: Path, flow: Path, life_s: float, tell: Callable[[str], None]
 ) -> None:
     trials = TRIALS if FULL else TRIALS // 20
     chance = random.Random(SEED)
@@ -108,7 +118,7 @@ def test_no_acknowledged_input_is_lost_or_doubled(
     for trial in range(trials):
         run = Run(store, flow)
         # A kill at a random moment of the process's life: while it starts, reads, writes or answers.
-        run.kill_within(chance.uniform(0.0, 0.35))
+        run.kill_within(chance.uniform(0.0, life_s))
         first = True
         while run.until_asked():
             if first:
@@ -184,7 +194,7 @@ class Tour:
 
 
 def test_the_tour_killed_at_any_moment_resumes_where_it_was(
-    tmp_path: Path, tell: Callable[[str], None]
+    tmp_path: Path, life_s: float, tell: Callable[[str], None]
 ) -> None:
     trials = TRIALS if FULL else TRIALS // 20
     chance = random.Random(SEED)
@@ -193,7 +203,7 @@ def test_the_tour_killed_at_any_moment_resumes_where_it_was(
     for _ in range(trials):
         walk = walks[-1]
         run = Run(store, TOUR, walk.session)
-        run.kill_within(chance.uniform(0.0, 0.25))
+        run.kill_within(chance.uniform(0.0, life_s))
         while run.until_asked():
             walk.sees(run.node())
             run.send(walk.answer(chance))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import msgspec
@@ -100,6 +102,22 @@ def test_rf07_the_whole_history_is_read(retoma):
     everything = items(retoma("session", "read", "s", "--all", "--json"))
     assert [one["text"] for one in everything] == seen
     assert len(items(retoma("session", "log", "s", "--json"))) == 31
+
+
+def test_rf08_the_history_is_exported_as_json_and_csv(retoma):
+    retoma("session", "create", "s", "--title", "Export", "--context", "task=7")
+    for role, text in (("user", 'a "quoted", line\nand another'), ("assistant", "=SUM(A1)")):
+        retoma("session", "append", "s", role, text)
+    retoma("session", "end", "s")
+    document = msgspec.json.decode(retoma("session", "export", "s", "--format", "json").stdout)
+    assert document["session"]["title"] == "Export"
+    assert [one["text"] for one in document["messages"]] == ['a "quoted", line\nand another', "=SUM(A1)"]
+    assert len(document["events"]) == 4
+    rows = list(csv.DictReader(io.StringIO(retoma("session", "export", "s", "--format", "csv").stdout)))
+    assert [(row["session_id"], row["role"], row["text"]) for row in rows] == [
+        ("s", "user", 'a "quoted", line\nand another'),
+        ("s", "assistant", "'=SUM(A1)"),
+    ]
 
 
 def test_rf09_a_session_has_several_contexts_and_lists_by_them(retoma):

@@ -53,7 +53,7 @@ def test_a_line_is_edited_with_the_arrow_keys(terminal, retoma):
 
 def test_a_line_longer_than_a_terminal_keeps_by_itself_comes_whole(terminal, retoma):
     child = terminal("run", TOUR, "--session", "s", "--plain")
-    child.expect_exact("> ")
+    child.expect_exact("[friend] > ")  # ">>> Session" comes before the keyboard is listened to
     child.send("x" * 6000 + "\r")
     child.expect_exact("Which one do you take?")
     child.sendintr()

@@ -7,10 +7,13 @@ import pytest
 
 from retoma.client import Client
 from retoma.errors import Busy, Conflict, Invalid, Limit, Refused
+from retoma.model.changes import Changes
+from retoma.model.fold import fold
 from retoma.model.lease import LEASE_TTL_MS, Holder
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
+from retoma.runtime.process import this_holder
 from retoma.service import sessions
 from retoma.service.access import Limits
 from retoma.stores.conformance import Clock
@@ -126,6 +129,20 @@ def test_a_second_driver_is_told_who_holds_it(client, flow):
         assert drive.resumed
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("run", "examples/tour"), "retoma run"),
+        (("--store", "postgresql://ana:word@host/db", "--quiet", "run", "tour"), "retoma run"),
+        (("--store=postgresql://ana:word@host/db", "run", "tour"), "retoma run"),
+        ((), "retoma"),
+    ],
+)
+def test_a_lease_names_the_verb_and_no_option(monkeypatch, words, said):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/retoma", *words])
+    assert this_holder("ana").command == said
+
+
 def test_a_holder_whose_process_is_gone_is_taken_over_at_once(client, flow, monkeypatch):
     request = Request(directory=flow, session="s")
     lost = elsewhere(client, request)
@@ -169,6 +186,20 @@ def test_a_write_beside_the_driver_is_refused_and_one_that_slipped_in_is_noticed
         client.change("s", "active")
         with pytest.raises(Conflict, match="Somebody wrote meanwhile"):
             drive.send("Ana")
+
+
+def test_labels_and_notes_beside_the_driver_do_not_disturb_it(client, flow):
+    with client.drive(Request(directory=flow, session="s")) as drive:
+        client.update("s", Changes(title="T", tag=("a",), link=(("task", "1"),), pinned=True, archived=True))
+        client.update("s", Changes(agent="a", metadata={"k": 1}))
+        drive.send("Ana")
+        client.note("s", "Waits.")
+        drive.send("blue")
+        assert drive.over
+    position, folded = client.position("s").position, fold(client.events("s"))
+    assert folded.state == position.context == {"name": "Ana", "colour": "blue"}
+    steps = [event for event in client.events("s") if event.type == "flow.step"]
+    assert [event.cause for event in steps] == [None, 6, 9]
 
 
 def test_a_paused_session_is_taken_up_only_on_request(client, flow):

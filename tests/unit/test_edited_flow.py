@@ -138,6 +138,7 @@ def test_what_the_context_does_not_meet_keeps_the_stored_version(client, flow, r
     (flow / "second.md").write_text(SECOND.replace("---\n", f"---\n{head}\n", 1).replace("Hello", "Dear"))
     drive = resumed()
     assert drive.notices[0].startswith(f"The flow was edited since. {said}")
+    assert "--context" not in drive.notices[0]  # it is for a start
     assert drive.notices[0].endswith("The session goes on with the version it has.")
     assert drive.shown[0].content == "Hello Ana, which colour?"
     assert versions(client) == []

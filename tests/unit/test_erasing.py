@@ -113,6 +113,18 @@ def test_redacting_a_pattern_leaves_it_in_no_file(reopened, files, make_flow):
             assert drive.shown[0].content == f"You said {REDACTED}."
 
 
+def test_a_name_that_an_earlier_redaction_wrote_down_is_redacted_too(reopened, files, make_flow):
+    with reopened() as client:
+        given = {SECRET: 1, "other": 2}
+        client.drive(Request(directory=make_flow(**FLOW), session="s", context=given)).close()
+        assert client.redact("s", Selection(first=2, last=2)).keys == ("other", SECRET)
+        assert client.redact("s", Selection(wanted=pattern(SECRET))).keys == ("other", SECRET)
+        assert files() == []
+        snapshot, folded = client.position("s"), fold(client.events("s"))
+        assert folded.state == dict(snapshot.position.context) == {"other": REDACTED}
+        whole(client, "s")
+
+
 def test_redacting_a_range_takes_what_it_set(reopened, files, make_flow):
     with reopened() as client, client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
         drive.send("word")

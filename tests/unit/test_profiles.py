@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from retoma.model.changes import Changes, applied
 from retoma.model.event import CREATED, UPDATED
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, NewSession
+from retoma.model.views import tree_view
 from retoma.runtime.drive import Request
 from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.stores.api import Listing
@@ -83,6 +87,8 @@ def test_what_cannot_be_is_refused(client):
         Changes(tag=("",)),
         Changes(link=(("task", "a\nb"),)),
         Changes(tag=("a",), untag=("a",)),
+        Changes(link=(("task", "1"),), unlink=(("task", "1"),)),
+        Changes(metadata={"k": 1}, forget=("k",)),
     ):
         with pytest.raises(Invalid):
             client.update("s", changes)
@@ -203,6 +209,14 @@ def test_a_tree_has_parents_before_children(client):
     assert [one.id for _, one in client.tree("root")] == ["root", "b"]
 
 
+def test_a_tree_is_no_deeper_than_its_json_can_be_read(client):
+    for n in range(150):
+        client.create(NewSession(id=f"s{n}", parent=f"s{n - 1}" if n else None))
+    found = client.tree("s0")
+    assert [depth for depth, _ in found] == list(range(101))
+    json.loads(msgspec.json.encode(tree_view(found, 0)))
+
+
 def test_a_key_whose_session_is_deleted_says_so(client):
     client.create(NewSession(id="s"), key="k")
     assert client.create(NewSession(id="s"), key="k") == "s"
@@ -227,7 +241,7 @@ changes = st.builds(
     unlink=st.lists(st.tuples(names, names), max_size=2).map(tuple),
     metadata=st.dictionaries(names, st.integers() | st.none() | st.lists(names)),
     forget=st.lists(names, max_size=1).map(tuple),
-)
+).filter(lambda one: not set(one.link) & set(one.unlink) and not set(one.metadata) & set(one.forget))
 
 
 @given(st.lists(changes, max_size=6))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retoma.interfaces.cli.text import Styled, clean, columns, fit, number, painted, size, width_of
+from retoma.interfaces.cli.text import Styled, clean, columns, counted, fit, number, painted, size, width_of
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,7 @@ def test_widths() -> None:
 
 def test_numbers_and_sizes() -> None:
     assert number(1204) == "1,204"
+    assert [counted(n, "event") for n in (0, 1, 1204)] == ["0 events", "1 event", "1,204 events"]
     assert [size(n) for n in (0, 999, 1500, 412_000_000, 9_999_999)] == [
         "0 B",
         "999 B",

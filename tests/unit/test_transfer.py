@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -37,7 +38,21 @@ from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"]
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(A1)",
+    "\tx",
+    "\rx",
+    "\n=1",
+    " =1",
+    "\ufeff=1",
+    "＝1",
+    "＋1",
+    "－1",
+    "＠x",
+]
 TEXTS = ["plain", 'with "quotes", and\r\nmore', "\n", "", "é日🧭", *FORMULAS, "'=1", "a=1"]
 
 
@@ -123,11 +138,12 @@ def test_a_flow_speaks_in_every_format(client, make_flow):
 
 def test_markdown_keeps_its_frame(client):
     hostile = "# Title\n\n## user\n```\nnever closed\n\r<!-- <details>\rlast"
-    make(client, hostile, "after", title="# *Not* a [link](x)\n---")
+    make(client, hostile, r"\<b> \\<b> \\\<b>", title="# *Not* a [link](x)\n---")
     text = out(client, "md").decode()
     headings = [line for line in re.split(r"\r\n|\n|\r", text) if line.startswith("#")]
     assert headings == ["# \\# \\*Not\\* a \\[link\\]\\(x\\) ---", "## user", "## user"]
     assert "<!--" not in text.replace("\\<!--", "") and "<details>" not in text.replace("\\<details>", "")
+    assert "event 3\n\n> \\<b> \\\\\\<b> \\\\\\<b>" in text
     body = text.partition("event 2\n\n")[2].partition("\n\n## user")[0]
     assert all(line.startswith(">") for line in body.split("\n"))
 
@@ -477,6 +493,8 @@ DOCUMENT_DAMAGE = {
     "not a list": (lambda data: re.sub(rb'"state":\[\n.*\]', b'"state":{}', data), Integrity, "an array"),
     "two": (lambda data: data + data, Integrity, "Line"),
     "an array": (lambda data: b"{" + b"[" * 100_000, Invalid, "not an export"),
+    "nothing else": (lambda data: b'{"format_version":1}', Integrity, "begins with its session"),
+    "no more": (lambda data: data.partition(b',\n"contexts"')[0] + b"}", Integrity, "cut off"),
 }  # fmt: skip
 
 
@@ -528,6 +546,24 @@ def test_a_document_on_one_line_is_read_too(client, other):
     assert b"\n" not in document
     take(other, document)
     assert out(other) == out(client)
+
+
+@pytest.mark.parametrize("filler", [b" ", b"\n", b"1"])
+def test_what_stands_between_takes_no_memory(other, filler):
+    class Endless:
+        given = 0
+
+        def readline(self, most: int) -> bytes:
+            self.given += most
+            if self.given == most:
+                return b'{"format_version":'
+            return filler * min(most, 1 << 20) if self.given < 100 << 20 else b""
+
+    tracemalloc.start()
+    with pytest.raises(RetomaError):
+        other.import_(Endless())
+    (_, peak), _ = tracemalloc.get_traced_memory(), tracemalloc.stop()
+    assert peak < 40 << 20
 
 
 def test_a_flow_of_other_files_is_refused(client, other, make_flow):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Literal
 
@@ -72,11 +73,20 @@ def _ways(node: Node) -> Iterator[tuple[str, str]]:
 
 
 def _mermaid_text(text: str) -> str:
-    # Mermaid has no escape inside quotes but its own entities.
-    cut = text if len(text) <= 60 else f"{text[:59]}…"
-    escaped = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "\n": " "}
-    return "".join(escaped.get(sign, sign) for sign in cut)
+    # Mermaid has no escape inside quotes but its own entities. Unescaped, %%{ }%% is a directive, a pair of ` or $ a
+    # language of its own, and a label that begins like a list is refused.
+    cut = " ".join(text.split())
+    cut = cut if len(cut) <= 60 else f"{cut[:59]}…"
+    listed = _LISTED.match(cut)
+    at = listed.end() - 1 if listed else -1
+    return "".join(
+        _ENTITIES.get(sign) or (f"#{ord(sign)};" if n == at else sign) for n, sign in enumerate(cut)
+    )
+
+
+_LISTED = re.compile(r"\d+[.)]|[-+*]")
+_ENTITIES = {'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;"} | {s: f"#{ord(s)};" for s in "#%`$\\"}
 
 
 def _dot_text(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ") + '"'
+    return '"' + " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"') + '"'

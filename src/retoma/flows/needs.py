@@ -9,13 +9,16 @@ from retoma.model.codec import Json, JsonMap
 _NAMES = {bool: "bool", int: "int", float: "float", str: "string", list: "list", dict: "mapping"}
 
 
-def unmet(node: Node, context: JsonMap) -> str | None:
-    """Return what `context` lacks for `node`, in a sentence naming node and keys; None when all is met."""
+def unmet(node: Node, context: JsonMap, *, hint: str = "") -> str | None:
+    """Return what `context` lacks for `node`, in a sentence naming node and keys; None when all is met.
+
+    `hint` follows it when a key is missing.
+    """
     missing = [key for key in node.required_context if not _has(context, key)]
     missing += [key for key in node.context_schema if key not in context and key not in missing]
     if missing:
         keys = ", ".join(repr(key) for key in missing)
-        return f"The node {node.id!r} needs {keys} in the context. Give it with --context, or set it earlier."
+        return f"The node {node.id!r} needs {keys} in the context.{hint}"
     wrong = [
         f"{key!r} must be {expected}, not {_got(context[key])}"
         for key, expected in node.context_schema.items()

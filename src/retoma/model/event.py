@@ -27,6 +27,9 @@ FLOW_VERSION: Final = "flow.version"
 CONVERSATION: Final = (MESSAGE, FLOW_INPUT, FLOW_STEP)
 """The types that a reader of the conversation sees."""
 
+BESIDE: Final = (UPDATED, NOTE)
+"""The types that others write beside a driver: they change nothing of what it does."""
+
 MAX_DATA_BYTES: Final = 1 << 20
 INLINE_BYTES: Final = 16 << 10
 """Data above this is kept beside the journal, so that reading a tail does not read it."""

@@ -9,6 +9,7 @@ import msgspec
 
 from retoma.errors import Invalid, Refused
 from retoma.model.codec import JsonMap
+from retoma.model.flow import FlowStatus
 from retoma.model.ids import SessionId, SessionKey
 
 Status: TypeAlias = Literal["active", "suspended", "completed", "failed"]
@@ -112,7 +113,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     flow_path: str | None = None
     flow_version: bytes | None = None
     flow_node: str | None = None
-    flow_status: str | None = None
+    flow_status: FlowStatus | None = None
     flow_visits: int = 0
 
 

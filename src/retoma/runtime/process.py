@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from retoma.model.lease import Holder
@@ -14,9 +15,16 @@ _PROC = Path("/proc")
 def this_holder(user: str) -> Holder:
     """Return who this process is, for a lease."""
     name = Path(sys.argv[0]).name
-    command = " ".join(["retoma" if name == "__main__.py" else name, *sys.argv[1:2]])
+    command = " ".join(["retoma" if name == "__main__.py" else name, *_verb(sys.argv[1:])])
     pid = os.getpid()
     return Holder(os.uname().nodename, _boot(), pid, _started(pid) or 0, command[:60], user)
+
+
+def _verb(words: Sequence[str]) -> Sequence[str]:
+    """Return the first word that is no option, alone: an option's value may be a password."""
+    while words and words[0].startswith("-"):
+        words = words[2 if words[0] == "--store" else 1 :]
+    return words[:1]
 
 
 def is_gone(holder: Holder) -> bool:

@@ -133,13 +133,15 @@ def due(tx: Transaction, who: Principal) -> bool:
 def _takes(selection: Selection, event: Event) -> bool:
     if event.type in _OURS:
         return False
+    if event.type == kinds.ERASED:
+        return selection.wanted is not None and holds(event.value().get("keys"), selection.wanted)
     if selection.wanted is None:
         return True
     data = {name: value for name, value in event.value().items() if name not in _HASHES}
     return holds(data, selection.wanted)
 
 
-_OURS = (kinds.ERASED, kinds.RESET, kinds.FLOW_VERSION)
+_OURS = (kinds.RESET, kinds.FLOW_VERSION)
 """Events that hold nothing of what was said: numbers, hashes and names of nodes."""
 _HASHES = ("version", "uid")
 """What is hexadecimal in an event's data: a short pattern would be found in it by chance."""
@@ -155,6 +157,11 @@ def _in_state(
     spoken = wanted is not None and holds(ans, wanted)
     for event in found:
         data = event.value()
+        if event.type == kinds.ERASED:
+            # It is forgotten for a name in it. What else it says still holds, and is said again.
+            keys |= {name for name, value in state.items() if value == REDACTED and name in _named(data)}
+            spoken |= bool(data.get("ans")) and ans == REDACTED
+            continue
         sets = data.get("set")
         for name, value in sets.items() if isinstance(sets, dict) else ():
             if name in state and state[name] == value and value != REDACTED:
@@ -167,6 +174,11 @@ def _in_state(
     if wanted is not None:
         keys |= {n for n, value in state.items() if n != SYS and (wanted(n) or holds(value, wanted))}
     return tuple(sorted(keys)), spoken
+
+
+def _named(data: Mapping[str, Json]) -> Sequence[Json]:
+    keys = data.get("keys")
+    return keys if isinstance(keys, list) else ()
 
 
 def _clear_state(tx: Transaction, head: Head, keys: Sequence[str], ans: bool, wanted: Wanted | None) -> None:

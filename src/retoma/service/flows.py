@@ -33,6 +33,9 @@ SYS = "sys"
 """The state key that holds what templates see as `sys`; flows cannot save to it."""
 
 
+_CHUNK = 500
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """A flow as its session has it: the session, the position, and the nodes visited (the current one last)."""
 
@@ -65,7 +68,7 @@ def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
     system = context.pop(SYS, None)
     position = Position(
         node=found.flow_node,
-        status=found.flow_status or "active",  # type: ignore[arg-type]
+        status=found.flow_status or "active",
         context=context,
         ans=system.get("ans") if isinstance(system, dict) else None,
         visits=found.flow_visits,
@@ -111,12 +114,16 @@ def record(
     expect: int,
     limits: Limits = NO_LIMITS,
 ) -> int:
-    """Record the step that was taken `at` a position, with what `led` to it; return the journal's length."""
+    """Record the step that was taken `at` a position, with what `led` to it; return the journal's length.
+
+    Raises Conflict when more than labels and notes was written behind `expect`.
+    """
     head = _driven(tx, who, session, token)
     before = repeated(tx, head.key, operation)
     if before is not None:
         return before[-1]
-    expect_head(head, expect)
+    if not _only_beside(tx, head, after=expect):
+        expect_head(head, expect)
     first = [] if led is None else [_led(led, at.node, step)]
     return _record(
         tx, who, head, first, step, visits=at.visits, node=at.node, operation=operation, limits=limits
@@ -207,6 +214,16 @@ def _driven(tx: Transaction, who: Principal, session: str, token: FencingToken) 
     fence(tx, head, token)
     accept_writes(head, "steps")
     return head
+
+
+def _only_beside(tx: Transaction, head: Head, *, after: int) -> bool:
+    """Return whether what was written behind `after` leaves a flow where it is: labels and notes."""
+    while after < head.seq:
+        page = tx.journal.read(head.key, after=after, limit=_CHUNK)
+        if not page or any(event.type not in kinds.BESIDE for event in page):
+            return False
+        after = page[-1].seq
+    return True
 
 
 def _record(

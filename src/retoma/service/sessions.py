@@ -214,16 +214,22 @@ def hide(tx: Transaction, who: Principal, head: Head) -> None:
     tx.sessions.hide(who.tenant, head)
 
 
+DEEPEST = 100
+"""How deep a tree is shown: as JSON its children are inside each other, and few programs read a thousand levels."""
+
+
 def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tuple[int, Session]]:
     """Return the session and all below it as (depth, session), parents before children, at most `most`.
 
-    Raises NotFound.
+    What is more than DEEPEST below it is left out. Raises NotFound.
     """
     found: list[tuple[int, Session]] = []
     waiting = [(0, show(tx, who, session).session)]
     while waiting and len(found) < most:
         depth, one = waiting.pop()
         found.append((depth, one))
+        if depth == DEEPEST:
+            continue
         for shelf in (ARCHIVED, SHOWN):
             listing = Listing(parent=one.key, shelf=shelf)
             children = tx.sessions.list(who.tenant, listing, after=None, limit=most)
@@ -234,12 +240,14 @@ def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tu
 def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:
     """Raise Limit unless there is room for one more session, an `active` one or not."""
     for most, listing, what in (
-        (limits.sessions, Listing(), "sessions"),
-        (limits.sessions_active if active else None, Listing(status="active"), "active sessions"),
+        (limits.sessions, Listing(), "session"),
+        (limits.sessions_active if active else None, Listing(status="active"), "active session"),
     ):
         if most is not None and tx.sessions.count(who.tenant, listing, most=most) >= most:
             raise Limit(
-                f"There are {most:,} {what} already, as many as [limits] allows.",
+                f"There are {most:,} {what}s already, as many as [limits] allows."
+                if most != 1
+                else f"There is one {what} already, as many as [limits] allows.",
                 code="too_many_sessions",
                 hint="End or delete some, or raise the limit in retoma.toml.",
                 limit=most,

@@ -5,21 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import apsw
 
 from retoma.errors import Unavailable
-from retoma.stores import migrate
-from retoma.stores.api import Facts, Transaction
+from retoma.stores import migrate, sqlite_upkeep
+from retoma.stores.api import Facts, Transaction, Witnessed
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_turn import SqliteTurn
 from retoma.stores.write_lock import WAIT_S
 from retoma.stores.writer import WriterQueue
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 
@@ -50,7 +47,7 @@ class SqliteStore:
             try:
                 result = self._read(reader, use_case)
             except apsw.Error:
-                reader.drop()
+                reader.close(force=True)
                 raise
             except BaseException:
                 self._readers.append(reader)
@@ -72,6 +69,31 @@ class SqliteStore:
 
     def facts(self) -> Facts:
         return self._alone(self._facts)
+
+    # Looked after
+
+    def engine_check(self) -> list[str]:
+        if self._path is None:
+            return self._alone(lambda writer: sqlite_upkeep.engine_check(writer.run))
+        return self._beside(lambda reader: sqlite_upkeep.engine_check(reader.run))
+
+    def witness(self) -> Witnessed:
+        return sqlite_upkeep.witnessed(self._path, lambda: self.read(lambda tx: tx.audit.commits()))
+
+    def accept_loss(self) -> None:
+        self._alone(lambda writer: sqlite_upkeep.forget_witness(self._path))
+
+    def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        def copy(source: Connection) -> None:
+            sqlite_upkeep.backup(source.handle, target, progress)
+
+        if self._path is None:
+            self._alone(copy)
+        else:
+            self._beside(copy)
+
+    def compact(self) -> None:
+        self._alone(lambda writer: writer.run("VACUUM"))
 
     def close(self) -> None:
         self._turn.closed = True
@@ -100,14 +122,14 @@ class SqliteStore:
                 self._alone(lambda writer: None)
             reader.run("PRAGMA query_only = ON")
         except BaseException:
-            reader.handle.close()
+            reader.close()
             raise
         return reader
 
     def _close(self) -> None:
         readers, self._readers = self._readers, []
         for reader in readers:
-            reader.handle.close()
+            reader.close()
         self._turn.close()
 
     # Work on one connection
@@ -124,6 +146,15 @@ class SqliteStore:
         """Run `work` on the connection that writes, while nobody does."""
         with self._translated:
             return self._queue.alone(lambda: work(self._turn.connection()))
+
+    def _beside(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a connection of its own, beside writers."""
+        with self._translated:
+            reader = self._open_reader()
+            try:
+                return work(reader)
+            finally:
+                reader.close()
 
     def _facts(self, writer: Connection) -> Facts:
         usage = os.statvfs(self._path) if self._path else None

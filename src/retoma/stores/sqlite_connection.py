@@ -48,6 +48,14 @@ class Connection:
         if sys.platform == "darwin":
             self.set("fullfsync", "ON", 1)
 
+    def close(self, *, force: bool = False) -> None:
+        """Close it, with `force` whatever it is at.
+
+        The last to close moves the log into the file; when the disk refuses, all is in the log still.
+        """
+        with contextlib.suppress(apsw.Error):
+            self.handle.close(force)
+
     def roll_back(self) -> bool:
         """Undo the transaction, if there is one. Return False when that took the connection along."""
         if self.handle.in_transaction:
@@ -55,14 +63,9 @@ class Connection:
                 self.run("ROLLBACK")
             except apsw.Error:
                 # The transaction is over either way: SQLite undoes it when the connection goes.
-                self.drop()
+                self.close(force=True)
                 return False
         return True
-
-    def drop(self) -> None:
-        """Close the connection, whatever is the matter with it."""
-        with contextlib.suppress(apsw.Error):
-            self.handle.close(True)
 
 
 def format_of(connection: Connection, shown: str) -> int:

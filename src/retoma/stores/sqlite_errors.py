@@ -35,7 +35,7 @@ def translate(error: apsw.Error | OSError, shown: str) -> RetomaError:
             code="disk_full",
             hint="What was acknowledged is safe; this was not written. Free some space, then do it again.",
         )
-    if isinstance(error, (apsw.NotADBError, apsw.CorruptError, apsw.FormatError)):
+    if isinstance(error, (apsw.NotADBError, apsw.CorruptError, apsw.FormatError, apsw.SQLError)):
         return Integrity(
             f"The store file {shown} is damaged: {error}.",
             code="damaged_store",

@@ -103,7 +103,7 @@ class SqliteTurn:
         self.closed = True
         self._drop_stale()
         if self._writer is not None:
-            self._writer.handle.close()
+            self._writer.close()
             self._writer = None
         self.commits.close()
         if self._lock is not None:
@@ -129,7 +129,7 @@ class SqliteTurn:
             writer.set("secure_delete", "ON", 1)
             bring_up_to_date(writer, self._shown, now=self._now, random=self._random)
         except BaseException:
-            writer.handle.close()
+            writer.close()
             raise
         finally:
             if self._lock is not None:
@@ -140,7 +140,7 @@ class SqliteTurn:
 
     def _drop_stale(self) -> None:
         if self._stale is not None:
-            self._stale.drop()
+            self._stale.close(force=True)
             self._stale = None
 
     def _abandon(self, writer: Connection, error: BaseException) -> None:

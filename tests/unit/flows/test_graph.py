@@ -33,3 +33,18 @@ def test_dot_has_nodes_ways_and_marks() -> None:
     assert text.startswith('digraph "made" {')
     assert '[label="Say \\"hi\\"|<b>"];' in text
     assert text.count("fillcolor") == 2
+
+
+def test_no_text_means_anything_to_mermaid() -> None:
+    texts = ["%%{init}%%", "`a`", "$$x$$", "1. One", "- two", "a\\nb", "tab\\tand\\r\\nline"]
+    options = ", ".join(f'{{"text": "{text}", "to": "start"}}' for text in texts).replace("a\\nb", r"a\\nb")
+    lines = graph(parse("made", {"start.json": f'{{"options": [{options}]}}'.encode()})).splitlines()
+    assert [line.split('"')[1] for line in lines if "-->" in line] == [
+        "#37;#37;{init}#37;#37;",
+        "#96;a#96;",
+        "#36;#36;x#36;#36;",
+        "1#46; One",
+        "#45; two",
+        "a#92;nb",
+        "tab and line",
+    ]

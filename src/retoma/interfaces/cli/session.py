@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import click
 
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
+from retoma.interfaces.cli.given import pairs, value
 from retoma.interfaces.cli.verb import verb
-from retoma.model.codec import Json
 from retoma.model.session import NewSession, Status
 
-__all__ = ["create", "end", "fail", "pairs", "pause", "resume", "show", "value"]
-
-
-def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
-    """Return `NAME=VALUE` texts as pairs. Raises Invalid naming the first that has no `=`."""
-    found = []
-    for value in values:
-        name, mark, rest = value.partition("=")
-        if not mark or not name:
-            raise Invalid(
-                f"{value!r} is not {option}.", code="bad_pair", hint=f"Write {option}, with an equals sign."
-            )
-        found.append((name, rest))
-    return found
+__all__ = ["create", "end", "fail", "pause", "resume", "show"]
 
 
 @verb("session create", example="retoma session create review-88 --tag docs --context task=7")
@@ -81,16 +66,6 @@ def create(
         ctx.out.print_json(whole_view(whole.session, whole.about, whole.lease, ctx.now_ms))
     else:
         ctx.out.line(made)
-
-
-def value(text: str) -> Json:
-    """Return what a metadata value says: JSON where it is that, else the text."""
-    from retoma.model.codec import decode
-
-    try:
-        return decode(text)
-    except Invalid:
-        return text
 
 
 @verb("session show", example="retoma session show my-experiment")

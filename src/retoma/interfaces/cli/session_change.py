@@ -7,7 +7,7 @@ import click
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, SIGNED_TAG
-from retoma.interfaces.cli.session import pairs, value
+from retoma.interfaces.cli.given import pairs, value
 from retoma.interfaces.cli.verb import verb
 from retoma.model.changes import Changes
 

@@ -55,7 +55,7 @@ def ls(
     total: bool,
 ) -> None:
     """List sessions, newest first."""
-    from retoma.interfaces.cli.session import pairs
+    from retoma.interfaces.cli.given import pairs
 
     common = Listing(
         agent=agent,
@@ -119,7 +119,7 @@ def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
         kind, stands = f"flow {session.flow}", f"at {session.flow_node}" if session.flow_node else ""
     else:
         kind = f"chat {session.agent}" if session.agent else ""
-        stands = f"{session.messages:,} messages" if session.messages else ""
+        stands = f"{session.messages:,} message{'s' * (session.messages > 1)}" if session.messages else ""
     expires = (
         f"{expiry(session.expires_at, ctx.now_ms)} {ctx.out.when(session.expires_at, ctx.now_ms)}"
         if session.expires_at

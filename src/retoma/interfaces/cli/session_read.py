@@ -76,7 +76,7 @@ def append(
 def _standard_input() -> str:
     from retoma.model.event import MAX_DATA_BYTES
 
-    data = sys.stdin.buffer.read(4 * MAX_DATA_BYTES) if sys.stdin else b""
+    data = sys.stdin.buffer.read(64 * MAX_DATA_BYTES) if sys.stdin else b""
     try:
         return data.decode().removesuffix("\n")
     except UnicodeDecodeError as error:
@@ -217,8 +217,11 @@ def _log_line(ctx: Invocation, event: Event) -> None:
 def tree(ctx: Invocation, *, id: str) -> None:
     """Show a session and all that belong to it, as a tree."""
     from retoma.model.views import tree_view
+    from retoma.service.sessions import DEEPEST
 
     found = ctx.reader.tree(ctx.reader.resolve(id))
+    if len(found) >= 1_000 or any(depth == DEEPEST for depth, _ in found):
+        ctx.out.note(f"At most 1,000 sessions are shown, and {DEEPEST} deep.")
     if ctx.out.json:
         ctx.out.print_json(tree_view(found, ctx.now_ms))
         return

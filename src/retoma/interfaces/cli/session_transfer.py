@@ -12,6 +12,7 @@ import click
 
 from retoma.errors import Invalid, NotFound, RetomaError, Unavailable
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.text import counted
 from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.problems import as_json, exit_status, sentence
 
@@ -101,9 +102,9 @@ def _opened(file: str) -> BinaryIO:
 def _say(ctx: Invocation, done: Imported) -> None:
     if not ctx.out.json:
         if done.outcome == "imported":
-            ctx.out.line(f"{done.id}: imported, {done.added:,} events")
+            ctx.out.line(f"{done.id}: imported, {counted(done.added, 'event')}")
         elif done.outcome == "extended":
-            ctx.out.line(f"{done.id}: {done.added:,} events more, {done.events:,} in all")
+            ctx.out.line(f"{done.id}: {counted(done.added, 'event')} more, {done.events:,} in all")
         else:
             ctx.out.line(f"{done.id}: here already, nothing added")
     if done.without_parent:

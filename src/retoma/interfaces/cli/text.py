@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Cell", "Styled", "clean", "columns", "fit", "number", "painted", "size", "width_of"]
+__all__ = ["Cell", "Styled", "clean", "columns", "counted", "fit", "number", "painted", "size", "width_of"]
 
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _GAP = "  "
@@ -94,6 +94,11 @@ def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) 
 def number(value: int) -> str:
     """Return `1,204`: for people; JSON has none of the separators."""
     return f"{value:,}"
+
+
+def counted(value: int, noun: str) -> str:
+    """Return `1 event`, `1,204 events`."""
+    return f"{number(value)} {noun}" + ("s" if value != 1 else "")
 
 
 def size(size_bytes: int) -> str:

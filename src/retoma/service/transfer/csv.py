@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from io import StringIO
 
@@ -13,7 +14,8 @@ from retoma.service.transfer.outgoing import Outgoing
 HEADER = (
     "session_id", "seq", "epoch", "at", "role", "sender", "text", "tool", "tokens_in", "tokens_out",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Some programs pass over blanks, and take the wide forms for the narrow ones.
+_FORMULA = re.compile(r"[\t\r\n]|[\s\0\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]")
 
 
 def write(session: Outgoing) -> Iterator[bytes]:
@@ -25,7 +27,7 @@ def write(session: Outgoing) -> Iterator[bytes]:
 
 def guarded(text: str) -> str:
     """Return `text` so that no spreadsheet takes it for a formula: behind an apostrophe where it could."""
-    return "'" + text if text.startswith(_FORMULA) else text
+    return "'" + text if _FORMULA.match(text) else text
 
 
 def _row(session: str, message: Message) -> tuple[object, ...]:

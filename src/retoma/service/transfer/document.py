@@ -12,8 +12,9 @@ from typing import NoReturn
 
 import msgspec
 
+from retoma.errors import Integrity
 from retoma.service.transfer.json import SECTIONS
-from retoma.service.transfer.reading import (
+from retoma.service.transfer.source import (
     MOST_BYTES,
     Placed,
     Source,
@@ -58,6 +59,7 @@ class _Pieces:
             if rest:
                 self._buffer, self._at = rest, 0
                 return rest[:1]
+            self._buffer, self._at = b"", 0
             if not self._more():
                 return b""
 
@@ -86,10 +88,15 @@ class _Pieces:
             raise cut_off(self.line)
         raise damaged(self.line, "it is not JSON.")
 
+    def _too_long(self) -> Integrity:
+        return damaged(self.line, f"a record is longer than {2 * MOST_BYTES >> 20} MiB, which none is.")
+
     def _plain(self) -> int:
         while True:
             match = _PLAIN.match(self._buffer, self._at)
             assert match is not None
+            if len(self._buffer) - self._at > 2 * MOST_BYTES:
+                raise self._too_long()
             if match.end() < len(self._buffer) or not self._more():
                 return match.end()
 
@@ -101,9 +108,7 @@ class _Pieces:
             if match is None or match.group() == b'"':
                 at = match.start() if match else len(self._buffer)
                 if len(self._buffer) - self._at > 2 * MOST_BYTES:
-                    raise damaged(
-                        self.line, f"a record is longer than {2 * MOST_BYTES >> 20} MiB, which none is."
-                    )
+                    raise self._too_long()
                 at -= self._at
                 if not self._more():
                     self._buffer, self._at = b"", 0
@@ -130,7 +135,7 @@ class _Frame:
     def __init__(self, pieces: _Pieces) -> None:
         self._pieces = pieces
         self._session = b""
-        self._contexts = b"null"
+        self._contexts = b"[]"
         self._line = 0
 
     def records(self) -> Iterator[Placed]:
@@ -139,6 +144,7 @@ class _Frame:
         self._begin(self._name())
         while pieces.take(b",", b"}") == b",":
             yield from self._section(self._name())
+        yield from self._head()
         if pieces.mark():
             raise damaged(pieces.line, "something follows the end of the document; a file holds one session.")
 

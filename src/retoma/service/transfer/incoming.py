@@ -18,7 +18,8 @@ from retoma.service import erasing, sessions
 from retoma.service.access import Limits, fence, head_of
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.proof import Aside, Proof
-from retoma.service.transfer.reading import Placed, damaged, records
+from retoma.service.transfer.reading import records
+from retoma.service.transfer.source import Placed, damaged
 from retoma.stores.api import Known, Store, Transaction
 
 STALE_MS: Final = DAY
@@ -75,7 +76,7 @@ class _Import:
         self._limits = limits
 
     def run(self, found: Iterator[Placed], name: str | None) -> Imported:
-        first, line = next(found)
+        first, line = next(found, (None, 1))
         if not isinstance(first, SessionRecord):
             raise damaged(line, "an export begins with its session.")
         wanted = session_id(name if name is not None else first.id)

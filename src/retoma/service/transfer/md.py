@@ -11,7 +11,8 @@ from retoma.model.transfer import SessionRecord
 from retoma.service.transfer.outgoing import Outgoing
 
 _LINES = re.compile(r"\r\n|\n|\r")
-_TAG = re.compile(r"<(?=[A-Za-z/!?])")
+# A `\` that stands before it alone escapes it already; one more would set it free.
+_TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
 
 
@@ -61,7 +62,7 @@ def _quoted(text: str) -> str:
 
     HTML could reach beyond: the `<` of what looks like a tag is escaped.
     """
-    return "\n".join(f"> {line}".rstrip() for line in _LINES.split(_TAG.sub(r"\\<", text)))
+    return "\n".join(f"> {line}".rstrip() for line in _LINES.split(_TAG.sub(r"\1\\<", text)))
 
 
 def _inline(text: str) -> str:

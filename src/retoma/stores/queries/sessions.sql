@@ -67,9 +67,9 @@ INSERT INTO name_used (tenant, digest) VALUES (?, ?) ON CONFLICT DO NOTHING
 -- Whether a name was in use before.
 SELECT 1 FROM name_used WHERE tenant = ? AND digest = ?
 
--- name: store_id
--- The store's own id.
-SELECT id FROM store
+-- name: name_salt
+-- What names that were in use are salted with.
+SELECT name_salt FROM store
 
 -- name: commits
 -- How far the store's commits have come.
