@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -81,23 +81,28 @@ def keyed(directory: Path, count: int) -> Watch:
 def raw(directory: Path, count: int) -> Watch:
     """Put in the same bytes with Python's sqlite3: the same tables and indexes, one commit each, WAL and FULL."""
     with closing(sqlite3.connect(emptied(directory) / "raw.db", isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        for step in migrations("sqlite"):
-            connection.executescript(step.text)
-        now = _now()
-        connection.execute(_SESSION, (SESSION, b"u" * 16, b"h" * 32, now, now, now))
+        execute = connection.cursor().execute
+        raw_store(execute, connection.executescript)
         chance = random.Random(1)
         operations = [chance.randbytes(10) for _ in range(_WARM + count)]
-        cursor = connection.cursor()
-        _put(cursor, operations[:_WARM], 1)
+        put_by_hand(execute, operations[:_WARM], 1)
         with Watch() as watch:
-            _put(cursor, operations[_WARM:], _WARM + 1)
+            put_by_hand(execute, operations[_WARM:], _WARM + 1)
     return watch
 
 
-def _put(cursor: sqlite3.Cursor, operations: list[bytes], seq: int) -> None:
-    execute = cursor.execute
+def raw_store(execute: Callable[..., object], script: Callable[[str], object]) -> None:
+    """Make the tables and one session."""
+    execute("PRAGMA journal_mode = WAL")
+    execute("PRAGMA synchronous = FULL")
+    for step in migrations("sqlite"):
+        script(step.text)
+    now = _now()
+    execute(_SESSION, (SESSION, b"u" * 16, b"h" * 32, now, now, now))
+
+
+def put_by_hand(execute: Callable[..., object], operations: list[bytes], seq: int) -> None:
+    """Put in a message for each of `operations`, from `seq` on, one commit each."""
     salt, hashed = b"s" * 16, b"h" * 32
     for chance in operations:
         now = _now()

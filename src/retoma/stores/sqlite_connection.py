@@ -25,6 +25,7 @@ class Connection:
         # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
         self.handle.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.execute = execute = self.handle.cursor().execute
+        """For what returns no rows: that is done when it returns."""
 
         def run(statement: str, values: Values = ()) -> list[Row]:
             # fetchall exhausts the cursor: apsw runs a statement only as far as it is read.

@@ -29,6 +29,9 @@ class SqliteTurn:
         self._random = random
         self._lock: WriteLock | None = None
         self._writer: Connection | None = None
+        # One that had an I/O error, open until the next one is: with the last connection goes what SQLite knows of the
+        # log's end, and it would take up the very commit that failed.
+        self._stale: Connection | None = None
         self._changes = 0
         self._marks: list[int] = []
 
@@ -46,7 +49,7 @@ class SqliteTurn:
         writer = self._writer or self._opened()
         if self._lock is not None:
             self._lock.acquire()
-        writer.run("BEGIN IMMEDIATE")
+        writer.execute("BEGIN IMMEDIATE")
         transaction = writer.transaction
         transaction.now = self._now()
         transaction.moved.clear()
@@ -76,11 +79,12 @@ class SqliteTurn:
 
     def commit(self) -> None:
         writer = self.connection()
-        if writer.handle.total_changes() == self._changes:
-            writer.run("COMMIT")
+        handle = writer.handle
+        if handle.total_changes() == self._changes:
+            writer.execute("COMMIT")
             return
-        self.commits.count(writer.run, writer.handle.changes, writer.transaction.moved)
-        writer.run("COMMIT")
+        self.commits.count(writer.run, handle.changes, writer.transaction.moved)
+        writer.execute("COMMIT")
         self.commits.witness()
 
     def end(self, error: BaseException | None) -> None:
@@ -97,6 +101,7 @@ class SqliteTurn:
     def close(self) -> None:
         """Close the connection; nothing can be written any more."""
         self.closed = True
+        self._drop_stale()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -129,8 +134,14 @@ class SqliteTurn:
         finally:
             if self._lock is not None:
                 self._lock.release()
+        self._drop_stale()
         self._writer = writer
         return writer
+
+    def _drop_stale(self) -> None:
+        if self._stale is not None:
+            self._stale.close(force=True)
+            self._stale = None
 
     def _abandon(self, writer: Connection, error: BaseException) -> None:
         self._marks.clear()
@@ -139,4 +150,5 @@ class SqliteTurn:
             # What this connection believes about the file can be wrong now: the next turn opens it anew.
             self._writer = None
             self.commits.close()
-            writer.close(force=True)
+            self._drop_stale()
+            self._stale = writer

@@ -18,7 +18,6 @@ from retoma.errors import Unavailable
 WAIT_S = 10.0
 TURN_S = 0.005
 _SELDOM_S, _OLD_S = 0.005, 0.03
-_TRY = LOCK_EX | LOCK_NB
 
 
 class WriteLock:
@@ -35,9 +34,7 @@ class WriteLock:
         if monotonic() > self._turn_ends and self._somebody_waits():
             self._wait()
             return
-        try:
-            flock(self._file, _TRY)
-        except BlockingIOError:
+        if not _taken(self._file, LOCK_EX):
             self._wait()
 
     def release(self) -> None:
@@ -50,35 +47,37 @@ class WriteLock:
         os.close(self._waiting)
 
     def _somebody_waits(self) -> bool:
-        try:
-            flock(self._waiting, _TRY)
-        except BlockingIOError:
+        if not _taken(self._waiting, LOCK_EX):
             return True
         flock(self._waiting, LOCK_UN)
         self._turn_ends = monotonic() + TURN_S
         return False
 
     def _wait(self) -> None:
-        flock(self._waiting, LOCK_SH)
+        began, shown = monotonic(), False
         try:
-            began = monotonic()
-            while True:
-                waited = monotonic() - began
-                if waited > WAIT_S:
-                    raise Unavailable(
-                        f"Another process has been writing to {self._shown} for {WAIT_S:.0f} seconds.",
-                        code="write_lock",
-                        hint="Nothing was written. See who holds write.lock beside it, then try again.",
-                    )
+            while (waited := monotonic() - began) < WAIT_S:
+                # Only a glance of somebody who asks can be in the way here: then it is shown at the next try.
+                shown = shown or _taken(self._waiting, LOCK_SH)
                 sleep(_SELDOM_S / (1 + (waited / _OLD_S) ** 3))
-                try:
-                    flock(self._file, _TRY)
-                except BlockingIOError:
-                    continue
-                self._turn_ends = monotonic() + TURN_S
-                return
+                if _taken(self._file, LOCK_EX):
+                    self._turn_ends = monotonic() + TURN_S
+                    return
         finally:
             flock(self._waiting, LOCK_UN)
+        raise Unavailable(
+            f"Another process has been writing to {self._shown} for {WAIT_S:.0f} seconds.",
+            code="write_lock",
+            hint="Nothing was written. See who holds write.lock beside it, then try again.",
+        )
+
+
+def _taken(file: int, kind: int) -> bool:
+    try:
+        flock(file, kind | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _opened(path: Path) -> int:

@@ -3,7 +3,8 @@
 A caller that finds nobody writing runs its use case itself, on its own thread. Who comes meanwhile queues. A writer
 that has run its own use case takes along whoever waits, up to 64 callers or 5 ms, and commits for all of them; then the
 first that still waits writes next. So nobody waits longer than for those before it, and a commit is as large as the
-crowd. Callers of `submit` have no thread here: when one of them is next, the queue's own thread writes.
+crowd. Where a commit takes long, it waits a moment for those whom the last one answered. Callers of `submit` have no
+thread here: when one of them is next, the queue's own thread writes.
 
 Nobody is answered before COMMIT returned, neither with a result nor with an error. A use case that is taken along has a
 savepoint, so its error undoes its own writes alone. When the transaction is gone, or COMMIT fails, nobody of the group
@@ -19,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 from copy import copy
 from threading import get_ident
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from retoma.errors import RetomaError
@@ -33,6 +34,9 @@ T = TypeVar("T")
 
 GROUP_CALLERS = 64
 GROUP_S = 0.005
+PAUSE_S = 0.0005
+WORTH_S = 0.0001
+"""A commit that takes 8 times as long or longer is worth a pause for the callers that were answered a moment ago."""
 
 
 class Turn(Protocol):
@@ -97,6 +101,9 @@ class WriterQueue:
         # thread that has it knows so, wherever it is interrupted.
         self._seat: dict[None, int] = {}
         self._thread = WriterThread(self._serve)
+        # How many were taken along the last time, and how long the commit took.
+        self._crowd = 0
+        self._commit_s = 0.0
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` and return its result once it is durable."""
@@ -157,9 +164,13 @@ class WriterQueue:
             self._raise(error)
         try:
             result = use_case(transaction)
-            if self._waiting:
+            if self._waiting or self._crowd:
                 self._take_along(group)
-            turn.commit()
+                began = monotonic()
+                turn.commit()
+                self._crowd, self._commit_s = len(group), monotonic() - began
+            else:
+                turn.commit()
         except BaseException as error:
             if group:
                 return self._again(use_case, group, error)
@@ -183,11 +194,23 @@ class WriterQueue:
         call.answer()
 
     def _take_along(self, group: list[Caller]) -> None:
-        waiting, turn, until = self._waiting, self._turn, monotonic() + GROUP_S
-        while waiting and len(group) < GROUP_CALLERS - 1:
+        """Run those who wait; then, while fewer have come than the last time, those who are about to."""
+        until = monotonic() + GROUP_S
+        pause = min(self._commit_s / 8, PAUSE_S)
+        while self._take_waiting(group, until) and len(group) < self._crowd and pause >= WORTH_S:
+            sleep(pause)
+            if not self._waiting:
+                return
+
+    def _take_waiting(self, group: list[Caller], until: float) -> bool:
+        """Run those who wait; return whether the group may grow."""
+        waiting, turn = self._waiting, self._turn
+        while waiting:
+            if len(group) >= GROUP_CALLERS - 1:
+                return False
             call = waiting[0]
             if call.alone:
-                return
+                return False
             del waiting[0]
             group.append(call)
             if not call.starts():
@@ -205,7 +228,8 @@ class WriterQueue:
             else:
                 turn.keep()
             if monotonic() > until:
-                return
+                return False
+        return True
 
     def _again(self, use_case: Callable[[Transaction], T], group: list[Caller], error: BaseException) -> T:
         """Run a group that was not committed again, one at a time; after an interrupt, leave it to the others."""
