@@ -20,6 +20,8 @@ from retoma.model.lease import FencingToken, Holder, Lease
 from retoma.model.session import SHOWN, About, Head, NewSession, Session, Status
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from retoma.model.transfer import EpochPart, Link, SessionRecord
 
 T = TypeVar("T")
@@ -346,17 +348,27 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     synchronous: str
     size_bytes: int
     free_bytes: int | None
+    commits: int | None
+    """How many transactions changed something, since the store was made; None where nobody counts."""
     weak: str = ""
     """Why what was acknowledged could be lost; empty when it could not."""
 
 
 class Store(Protocol):
-    """Runs use cases, each in one transaction."""
+    """Runs use cases, each in one transaction. Callers that write at the same time may share it, and its commit."""
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` and commit; return what it returned once that is durable.
 
-        It may run twice, so it has no effect but through its transaction. What it raises undoes all it wrote.
+        It may run twice, so it has no effect but through its transaction. What it raises undoes all it wrote. Raises
+        Unavailable when another process keeps writing.
+        """
+        ...
+
+    def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
+        """Run `use_case` as `write` does, for a caller with no thread to wait on: `await asyncio.wrap_future(…)`.
+
+        A Future that is cancelled before its turn is not run; later, the result is dropped and the write stands.
         """
         ...
 
