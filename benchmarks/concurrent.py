@@ -105,10 +105,10 @@ def crowd(directory: Path, act: Act, count: int, *, same: bool) -> Crowd:
         client = Client(store, WHO)
         names: list[str] = [client.create(NewSession(id=f"session-{n}")) for n in range(CALLERS)]
         act(store, names, 2)
-        before = store.facts().commits
+        before = store.facts().commits or 0
         with Watch() as watch:
             waits = act(store, names[:1] * CALLERS if same else names, count // CALLERS)
-        return Crowd(count, watch.wall_s, store.facts().commits - before, waits)
+        return Crowd(count, watch.wall_s, (store.facts().commits or 0) - before, waits)
 
 
 def threads(store: Store, names: list[str], each: int) -> list[float]:

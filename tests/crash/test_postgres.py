@@ -216,7 +216,7 @@ def test_a_network_cut_at_commit_leaves_it_open_and_the_key_settles_it(through: 
     with client_at(place(through)) as client:
         client.create(NewSession(id="s"))
         seen = set()
-        for number in range(1, 4):
+        for number in (1, 2):
             network.after = number
             try:
                 client.append("s", "user", f"m{number}", key=f"k{number}")
@@ -224,7 +224,7 @@ def test_a_network_cut_at_commit_leaves_it_open_and_the_key_settles_it(through: 
                 seen.add("not known" in error.hint)
             network.mend()
             client.append("s", "user", f"m{number}", key=f"k{number}")
-        assert [message.text for message in client.messages("s")] == ["m1", "m2", "m3"]
+        assert [message.text for message in client.messages("s")] == ["m1", "m2"]
         assert True in seen
 
 

@@ -25,7 +25,7 @@ class WriterContract:
     def test_who_writes_at_the_same_time_shares_a_commit_in_order(self, store: Store) -> None:
         store.write(add)
         before = store.facts().commits
-        assert before is not None
+        assert before is not None, "the store counts its commits"
         with _held(store) as go:
             futures = [store.submit(_append_one) for _ in range(20)]
             assert not any(future.done() for future in futures)

@@ -17,7 +17,7 @@ from retoma.stores.api import Facts, Transaction, Witnessed
 from retoma.stores.migrate import Migration
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.connection import Wire
-from retoma.stores.postgres.pool import Pool
+from retoma.stores.postgres.pool import MOST, Pool
 from retoma.stores.postgres.schema import Schema
 from retoma.stores.sql import Value
 
@@ -25,8 +25,6 @@ T = TypeVar("T")
 
 PATIENCE_S = 4.0
 """How long a transaction is tried again: an error is told within five seconds."""
-SUBMITTED = 8
-"""How many submitted writes run at once."""
 _WRITE = "ISOLATION LEVEL READ COMMITTED"
 _READ = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -60,21 +58,32 @@ class PostgresStore:
         self._schema = Schema(shown, now, random)
         self._here = threading.local()
         self._closed = False
-        self._threads: ThreadPoolExecutor | None = None
         self._connected = False
+        self._starting = threading.Lock()
+        self._threads: ThreadPoolExecutor | None = None
         self._writers = Pool(lambda: self._open(writes=True), shown, patience_s=PATIENCE_S)
         self._readers = Pool(lambda: self._open(writes=False), shown, patience_s=PATIENCE_S)
         self._again(self._look)
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
-        if getattr(self._here, "writing", False):
-            raise RuntimeError("a use case must not begin another write: it is given its transaction")
+        self._refuse_inside()
         attempts = _Attempts(use_case)
         self._here.writing = True
         try:
             return self._again(lambda: self._write(attempts), attempts)
         finally:
             self._here.writing = False
+
+    def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
+        self._refuse_inside()
+        if self._closed:
+            refused: Future[T] = Future()
+            refused.set_exception(self._was_closed())
+            return refused
+        with self._starting:
+            if self._threads is None:
+                self._threads = ThreadPoolExecutor(MOST, "retoma-write")
+            return self._threads.submit(self.write, use_case)
 
     def read(self, use_case: Callable[[Transaction], T]) -> T:
         return self._again(lambda: self._read(use_case))
@@ -87,11 +96,6 @@ class PostgresStore:
 
     def forget(self) -> None:
         """Do nothing: no reader finds the rows any more; their bytes, in pages and log, are the server's to reuse."""
-
-    def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(max_workers=SUBMITTED, thread_name_prefix="retoma-writer")
-        return self._threads.submit(self.write, use_case)
 
     def facts(self) -> Facts:
         return self._again(self._facts)
@@ -180,7 +184,7 @@ class PostgresStore:
     def _again(self, attempt: Callable[[], T], attempts: _Attempts[T] | None = None) -> T:
         """Run `attempt` until it succeeds, fails for good, or patience ends."""
         if self._closed:
-            raise Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
+            raise self._was_closed()
         deadline = time.monotonic() + PATIENCE_S
         tries = 0
         while True:
@@ -196,6 +200,13 @@ class PostgresStore:
                     unsure = attempts is not None and attempts.unanswered
                     raise errors.translate(error, self._shown, unsure=unsure) from error
             time.sleep(pause)
+
+    def _refuse_inside(self) -> None:
+        if getattr(self._here, "writing", False):
+            raise RuntimeError("a use case must not begin another write: it is given its transaction")
+
+    def _was_closed(self) -> Unavailable:
+        return Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
 
     # Opening
 
@@ -236,6 +247,7 @@ class PostgresStore:
             synchronous=synchronous,
             size_bytes=size,
             free_bytes=None,
+            commits=None,
             weak=weak,
         )
 
