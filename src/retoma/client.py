@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
@@ -20,12 +21,19 @@ from retoma.model.session import NewSession, Session, Status
 from retoma.service import access, erasing, leases, profiles, sessions, timeline
 from retoma.service import flows as positions
 from retoma.stores.api import Facts, Listing, Place, Store, Transaction
-from retoma.wiring import SYSTEM, Sources, open_store
+from retoma.wiring import SYSTEM, Sources, open_file, open_store
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from retoma.model.transfer import Format
+    from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
+    from retoma.service.check.repair import Repaired
+    from retoma.service.check.report import Report
+    from retoma.service.collect import Due
+    from retoma.service.inventory import Inventory
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
@@ -287,6 +295,56 @@ class Client:
         from retoma.service.transfer.incoming import import_
 
         return import_(self._store, self._who, stream, name=name, limits=self._limits)
+
+    def check(
+        self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Report:
+        """Return what in the store is not as it was written; `sample` is the part of the sessions to look at.
+
+        Nothing is changed. `progress` is told how many events of how many were looked at. Raises Unavailable.
+        """
+        from retoma.service.check.store import check
+
+        return check(self._store, sample=sample, random=self._sources.random, progress=progress)
+
+    def repair(self, report: Report) -> Repaired:
+        """Put what a report found damaged aside. Nothing is deleted."""
+        from retoma.service.check.repair import repair
+
+        self._who.may_write()
+        return repair(self._store, report)
+
+    def backup(self, file: Path, *, progress: Callable[[int, int], None] | None = None) -> Done:
+        """Write one moment of the store to the new file `file`, checked; others go on writing meanwhile.
+
+        Raises Conflict when there is such a file, Integrity when the store is damaged, Unavailable.
+        """
+        from retoma.runtime.backup import backup
+
+        opened = partial(open_file, sources=self._sources)
+        return backup(self._store, file, opened=opened, random=self._sources.random, progress=progress)
+
+    def due(self) -> Due:
+        """Return what `collect` would take."""
+        from retoma.service.collect import due
+
+        return self._store.read(due)
+
+    def collect(self, *, compact: bool = False) -> Due:
+        """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
+        from retoma.service.collect import collect
+
+        found = collect(self._store, self._who)
+        if compact:
+            self._store.compact()
+            self._store.forget()
+        return found
+
+    def contents(self, *, largest: int = 10) -> Inventory:
+        """Return what the store holds: counts and bytes, by kind and by session."""
+        from retoma.service.inventory import inventory
+
+        return self._store.read(lambda tx: inventory(tx, largest=largest))
 
     def facts(self) -> Facts:
         """Return what the store says of itself."""

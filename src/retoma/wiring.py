@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
 from retoma.stores.api import Store
+
+if TYPE_CHECKING:
+    from retoma.runtime.backup import Done
+    from retoma.stores.postgres.store import PostgresStore
+    from retoma.stores.sqlite_upkeep import SqliteFiles
 
 
 class Sources(NamedTuple):
@@ -48,17 +54,71 @@ SYSTEM = Sources(now_ms, os.urandom)
 def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
     """Open the store at `place`, making it when it is not there. Raises Unavailable, Integrity."""
     if place.kind == "postgresql":
-        raise Unavailable(
-            f"{place.shown} names a PostgreSQL server, which this version does not speak to yet.",
-            code="no_postgresql",
-            hint="Use a directory or a sqlite:/// URL.",
-        )
+        return _open_postgres(place, sources)
     from retoma.stores.sqlite import SqliteStore
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
     return SqliteStore(place.path, now=sources.now, random=pooled(sources.random))
 
 
-def create_store(place: StorePlace) -> None:
-    """Make the store at `place`, or see that it opens."""
+def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
+    try:
+        from retoma.stores.postgres.store import PostgresStore
+    except ImportError as error:
+        raise Unavailable(
+            f"{place.shown} names a PostgreSQL server, and the driver for it is not installed.",
+            code="no_postgresql",
+            hint="Install it: pip install 'retoma[postgres]'",
+        ) from error
+    return PostgresStore(place.url, shown=place.shown, now=sources.now, random=sources.random)
+
+
+def create_store(place: StorePlace) -> bool:
+    """Make the store at `place`, or see that it opens; return whether it was made."""
+    if place.kind == "postgresql":
+        store = _open_postgres(place, SYSTEM)
+        try:
+            return store.make()
+        finally:
+            store.close()
+    made = place.path is not None and not place.path.exists()
     open_store(place).close()
+    return made
+
+
+def open_file(path: Path, sources: Sources = SYSTEM) -> Store:
+    """Open the store in the SQLite file `path`. Raises Unavailable, Integrity."""
+    url = f"sqlite:///{path}"
+    return open_store(StorePlace(kind="sqlite", path=path, url=url, given=True, source="file"), sources)
+
+
+def restore_store(place: StorePlace, file: Path, *, aside: str | None = None) -> Done:
+    """Make the backup `file` the store at `place`. Raises as `runtime.backup.restore` does."""
+    from retoma.runtime.backup import restore
+
+    target = _file_of(place)
+    return restore(file, target, files=_files(), opened=open_file, random=SYSTEM.random, aside=aside)
+
+
+def applied_steps(place: StorePlace) -> list[tuple[int, int]]:
+    """Return which steps of the format were applied to the store at `place`, (number, when); none is applied."""
+    target = _file_of(place)
+    return _files().applied(target) if target.exists() and target.stat().st_size else []
+
+
+def _files() -> SqliteFiles:
+    from retoma.stores.sqlite_upkeep import SqliteFiles
+
+    return SqliteFiles()
+
+
+def _file_of(place: StorePlace) -> Path:
+    if place.path is None:
+        raise Unavailable(
+            f"{place.shown} is not a file.",
+            code="not_a_file",
+            hint="PostgreSQL has its own: pg_dump and pg_restore."
+            if place.kind == "postgresql"
+            else "Name a store with --store PATH.",
+        )
+    return place.path

@@ -58,6 +58,7 @@ class Maker:
                     self._say,
                     self._set,
                     self._pause,
+                    self._change,
                     self._reset,
                     self._flow,
                     self._flow,

@@ -13,7 +13,8 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores import migrate
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import APPLICATION_ID, SqliteStore
+from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite_connection import APPLICATION_ID
 from retoma.wiring import Sources
 
 HERE = Path(__file__).parent

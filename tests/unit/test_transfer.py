@@ -82,12 +82,12 @@ def take(client: Client, data: bytes, name: str | None = None) -> incoming.Impor
 def erase(client: Client, seq: int) -> None:
     key = client.get("s").key
     sql = "UPDATE event SET data = NULL, salt = NULL WHERE k = ?"
-    client._store._writer.run(sql, (key << 32 | seq,))
+    client._store._turn.connection().run(sql, (key << 32 | seq,))
 
 
 def left(client: Client) -> list[tuple[object, ...]]:
     """Return every row that an import could leave behind."""
-    run = client._store._writer.run
+    run = client._store._turn.connection().run
     tables = (
         "session", "session_name", "session_note", "session_tag", "event", "state", "visit", "epoch", "blob",
         "flow_version", "flow_use",
@@ -182,7 +182,7 @@ def test_what_is_cut_off_meanwhile_is_told(client):
 
 def test_damage_is_not_passed_on(client):
     make(client, "a")
-    client._store._writer.run("UPDATE event SET data = CAST('{}' AS BLOB) WHERE k = (1 << 32) + 2")
+    client._store._turn.connection().run("UPDATE event SET data = CAST('{}' AS BLOB) WHERE k = (1 << 32) + 2")
     with pytest.raises(Integrity, match="Event 2"):
         out(client)
 
@@ -191,7 +191,7 @@ def test_what_no_retoma_wrote_keeps_its_bytes(client, other):
     make(client, "a")
     uid = client.get("s").uid
     data, salt = b'{"role": "user",\n "content": 1e2}', b"s" * SALT_BYTES
-    run = client._store._writer.run
+    run = client._store._turn.connection().run
     first = run("SELECT hash FROM event")[0][0]
     key = digest(salt, data)
     hash_ = link(first, 2, "message", 5, "x", None, None, None, key)
@@ -309,7 +309,7 @@ def test_who_may_only_read_imports_nothing(client, other):
 
 def test_tenants_do_not_meet(client, other):
     make(client, "a")
-    other._store._writer.run("INSERT INTO tenant (pk, name) VALUES (2, 'theirs')")
+    other._store._turn.connection().run("INSERT INTO tenant (pk, name) VALUES (2, 'theirs')")
     theirs = Client(other._store, Principal(TenantKey(2), "eve"))
     for one in (other, theirs):
         assert take(one, out(client)).outcome == "imported"
@@ -334,9 +334,9 @@ def test_a_stopped_import_is_taken_up_and_shown_by_nothing(client, other, monkey
     monkeypatch.undo()
     assert other.get("s") is None
     assert other.list([Listing()]).items == []
-    assert other._store._writer.run("SELECT count(*) FROM event") == [(1000,)]
+    assert other._store._turn.connection().run("SELECT count(*) FROM event") == [(1000,)]
     asked: list[int] = []
-    restore = type(other._store._writer.transaction.journal).restore
+    restore = type(other._store._turn.connection().transaction.journal).restore
     monkeypatch.setattr(
         "retoma.stores.journal.SqlJournal.restore",
         lambda self, key, events: (asked.append(len(events)), restore(self, key, events)),
@@ -355,7 +355,7 @@ def test_an_import_nobody_went_on_with_goes(client, other, monkeypatch, clock):
     make(client, "x", name="t")
     clock.now += incoming.STALE_MS + 1
     take(other, out(client, name="t"))
-    assert other._store._writer.run("SELECT count(*) FROM session") == [(1,)]
+    assert other._store._turn.connection().run("SELECT count(*) FROM session") == [(1,)]
 
 
 def test_a_later_import_of_the_same_fences_an_earlier_one(client, other, monkeypatch):

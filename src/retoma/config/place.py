@@ -36,9 +36,10 @@ class StorePlace(msgspec.Struct, frozen=True, kw_only=True):
         """The place for people."""
         if self.path is not None:
             return str(self.path.parent if self.path.name == DATABASE else self.path)
-        scheme, mark, rest = self.url.partition("://")
+        # What stands behind the question mark can name a password, too.
+        scheme, mark, rest = self.url.partition("?")[0].partition("://")
         secret, at, host = rest.rpartition("@")
-        return f"{scheme}{mark}{secret.partition(':')[0]}{at}{host}" if mark else self.url
+        return f"{scheme}{mark}{secret.partition(':')[0]}{at}{host}" if mark else scheme
 
 
 def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) -> StorePlace:

@@ -9,8 +9,13 @@ Data and salt can be erased later: the digest that stands for them stays, so the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 from blake3 import blake3
+
+if TYPE_CHECKING:
+    from retoma.model.event import Event
 
 SALT_BYTES = 16
 
@@ -51,3 +56,26 @@ def link(
         )
     )
     return blake3(previous + blake3(header).digest() + data_digest).digest()
+
+
+def follows(event: Event, previous: bytes) -> bool:
+    """Return whether `event` is the one that was linked to the hash `previous`."""
+    linked = link(
+        previous,
+        event.seq,
+        event.type,
+        event.at,
+        event.actor,
+        event.cause,
+        event.operation,
+        event.request,
+        event.digest,
+    )
+    return linked == event.hash
+
+
+def as_written(event: Event) -> bool:
+    """Return whether the event's data is what its digest stands for. Erased data is: nothing is there to differ."""
+    if event.data is None or event.salt is None:
+        return event.data is None and event.salt is None
+    return digest(event.salt, event.data) == event.digest

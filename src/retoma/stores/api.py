@@ -9,7 +9,7 @@ what is not there, or is another tenant's, is None or an empty list here; use ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +20,9 @@ from retoma.model.lease import FencingToken, Holder, Lease
 from retoma.model.session import SHOWN, About, Head, NewSession, Session, Status
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from pathlib import Path
+
     from retoma.model.transfer import EpochPart, Link, SessionRecord
 
 T = TypeVar("T")
@@ -311,6 +314,68 @@ class Transfers(Protocol):
         ...
 
 
+class Stray(NamedTuple):
+    """Rows of a session that is not there."""
+
+    what: str
+    key: int
+
+
+class Quarantined(NamedTuple):
+    """A session that was put aside because it is damaged. `id` is the name it bore; empty for stray rows."""
+
+    key: int
+    id: str
+    at: int
+    why: str
+
+
+class Audit(Protocol):
+    """Rows as they are, of every tenant, hidden ones too. A row that cannot be decoded raises ValueError."""
+
+    def sessions(self, *, after: int, limit: int) -> list[tuple[SessionKey, str, int, int]]:
+        """Return (key, id, shelf, number of events) of the sessions behind `after`."""
+        ...
+
+    def session(self, key: SessionKey) -> Mapping[str, Any] | None: ...
+    def events(self, key: SessionKey, *, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
+        """Return events as rows: those of `Event` in order, then the hash of content that is kept apart."""
+        ...
+
+    def seqs(self, key: SessionKey, *, after: int, limit: int) -> list[int]: ...
+    def content(self, content: bytes) -> tuple[Any, ...] | None:
+        """Return (codec, size, stored size, stored bytes), or None."""
+        ...
+
+    def rows(self, what: str, key: SessionKey) -> Sequence[tuple[Any, ...]]:
+        """Return a session's names, about, tags, contexts, epochs, notes, lease or erasing, as they are kept."""
+        ...
+
+    def visits(self, key: SessionKey, *, after: int, limit: int) -> Sequence[tuple[Any, ...]]: ...
+    def strays(self, *, limit: int) -> list[Stray]: ...
+    def unreferenced(self, *, after: bytes, limit: int) -> list[tuple[bytes, int]]: ...
+    def flow_versions(self, *, after: tuple[int, bytes], limit: int) -> Sequence[tuple[Any, ...]]: ...
+    def due(self, *, trashed_before: int, imports_before: int) -> tuple[int, ...]:
+        """Count sessions in the trash and being deleted, imports, cut journals, and content with its bytes."""
+        ...
+
+    def drop_content(self, content: bytes) -> None:
+        """Delete content, unless an event refers to it."""
+        ...
+
+    def commits(self) -> tuple[bytes, int, bytes]:
+        """Return the store's id, how many commits it says there were, and the hash over them."""
+        ...
+
+    def quarantined(self, *, after: int = 0, limit: int) -> list[Quarantined]: ...
+    def quarantine(self, key: SessionKey, name: str, why: str) -> None:
+        """Put a session, or stray rows, aside: nothing finds it any more, and nothing of it is deleted."""
+        ...
+
+    def count(self, what: str) -> Sequence[tuple[Any, ...]]: ...
+    def largest(self, *, limit: int) -> Sequence[tuple[Any, ...]]: ...
+
+
 class Transaction(Protocol):
     """All a use case can see and change. `now` is one instant (ms UTC) for the whole of it."""
 
@@ -333,6 +398,8 @@ class Transaction(Protocol):
     def leases(self) -> Leases: ...
     @property
     def transfers(self) -> Transfers: ...
+    @property
+    def audit(self) -> Audit: ...
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -346,15 +413,38 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     synchronous: str
     size_bytes: int
     free_bytes: int | None
+    weak: str = ""
+    """Why what was acknowledged could be lost; empty when it could not."""
+    commits: int | None = None
+    """How many transactions changed something, since the store was made; None where that is not counted."""
+
+
+class Witnessed(msgspec.Struct, frozen=True, kw_only=True):
+    """The commits that a store knows of, and those that the file outside of it has seen.
+
+    `seen` is None where no such file is kept. `lost`: the file has seen a commit that the store does not know.
+    """
+
+    counter: int
+    seen: int | None = None
+    lost: bool = False
 
 
 class Store(Protocol):
-    """Runs use cases, each in one transaction."""
+    """Runs use cases, each in one transaction. Callers that write at the same time may share it, and its commit."""
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` and commit; return what it returned once that is durable.
 
-        It may run twice, so it has no effect but through its transaction. What it raises undoes all it wrote.
+        It may run twice, so it has no effect but through its transaction. What it raises undoes all it wrote. Raises
+        Unavailable when another process keeps writing.
+        """
+        ...
+
+    def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
+        """Run `use_case` as `write` does, for a caller with no thread to wait on: `await asyncio.wrap_future(…)`.
+
+        A Future that is cancelled before its turn is not run; later, the result is dropped and the write stands.
         """
         ...
 
@@ -367,4 +457,27 @@ class Store(Protocol):
         ...
 
     def facts(self) -> Facts: ...
+    def engine_check(self) -> list[str]:
+        """Return what the database's own check finds wrong, a sentence each: nothing when all is well."""
+        ...
+
+    def witness(self) -> Witnessed:
+        """Hold what the store says of its commits against what is kept outside of it."""
+        ...
+
+    def accept_loss(self) -> None:
+        """Let what is kept outside begin anew: it has seen commits that are gone for good."""
+        ...
+
+    def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+        """Write one consistent moment of the store to the new file `target`, beside writers; durable on return.
+
+        `progress` is told how many pieces of how many are done. Raises Unavailable where the database has its own way.
+        """
+        ...
+
+    def compact(self) -> None:
+        """Give free space inside the store back to the file system. Needs as much again while it runs."""
+        ...
+
     def close(self) -> None: ...

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retoma.errors import Integrity
 from retoma.stores.sql import STATEMENTS, Run
-from retoma.stores.witness import Witness, Writer, beside, rolled
+from retoma.stores.witness import Writer, beside, rolled
 
 _COUNT = STATEMENTS["count_commit"]
 
@@ -22,26 +22,30 @@ class Commits:
     def __init__(self, database: Path | None) -> None:
         self._path = beside(database) if database else None
         self._witness: Writer | None = None
-        self._known: Witness | None = None
-        self._next: Witness | None = None
+        self._store = b""
+        self._counter = 0
+        self._rolling = b""
+        self._after = b""
 
     def count(self, run: Run, changed: Callable[[], int], moved: list[bytes]) -> None:
         """Count the transaction that `run` runs in, as its last statement. `changed` is how many rows that changed."""
-        known = self._known or self._read(run)
-        if not self._counted(run, changed, known, moved):
-            self._counted(run, changed, self._read(run), moved)
+        counter, rolling = self._counter, self._rolling
+        after = self._after = rolled(rolling, counter + 1, moved)
+        run(_COUNT, (counter + 1, after, counter, rolling, self._store))
+        if changed() != 1:
+            self._read(run)
+            after = self._after = rolled(self._rolling, self._counter + 1, moved)
+            run(_COUNT, (self._counter + 1, after, self._counter, self._rolling, self._store))
 
     def witness(self) -> None:
         """Say that the transaction that was counted last is committed."""
-        done, self._next = self._next, None
-        if done is None:
-            return
-        self._known = done
-        if self._path is not None:
-            if self._witness is None or self._witness.store != done.store:
-                self.close()
-                self._witness = Writer(self._path, done.store)
-            self._witness.put(done.counter, done.rolling)
+        self._counter += 1
+        self._rolling = after = self._after
+        if self._witness is not None:
+            self._witness.put(self._counter, after)
+        elif self._path is not None:
+            self._witness = Writer(self._path, self._store)
+            self._witness.put(self._counter, after)
 
     def close(self) -> None:
         """Let go of the file. What is counted later opens it again, and looks at what it says."""
@@ -49,14 +53,7 @@ class Commits:
             self._witness.close()
             self._witness = None
 
-    def _counted(self, run: Run, changed: Callable[[], int], known: Witness, moved: list[bytes]) -> bool:
-        store, counter, rolling = known
-        after = rolled(rolling, counter + 1, moved)
-        run(_COUNT, (counter + 1, after, counter, rolling, store))
-        self._next = Witness(store, counter + 1, after)
-        return changed() == 1
-
-    def _read(self, run: Run) -> Witness:
+    def _read(self, run: Run) -> None:
         rows = run(STATEMENTS["commits"], ())
         if not rows:
             raise Integrity(
@@ -64,4 +61,7 @@ class Commits:
                 code="damaged_store",
                 hint="Nothing was changed. Restore a backup.",
             )
-        return Witness(*rows[0])
+        store, self._counter, self._rolling = rows[0]
+        if store != self._store:
+            self.close()
+            self._store = store

@@ -51,8 +51,10 @@ class SqlErasing:
         used = self._run(STATEMENTS["flow_uses"], (key,))
         self._run(STATEMENTS["drop_flow_uses"], (key,))
         for tenant, version in used:
+            self._run(STATEMENTS["hold_flow_version"], (tenant, version))
             self._run(STATEMENTS["drop_flow_version"], (tenant, version))
 
     def _drop_blobs(self, contents: Iterable[bytes]) -> None:
         for content in contents:
+            self._run(STATEMENTS["hold_blob"], (content,))
             self._run(STATEMENTS["drop_blob"], (content,))

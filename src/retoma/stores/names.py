@@ -11,7 +11,7 @@ _KEY = STATEMENTS["session_key"]
 
 
 class Names:
-    """Names over `run`. One that was let go is remembered as a digest, salted with the store's id."""
+    """Names over `run`. One that was let go is remembered as a digest, with the store's salt."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -39,5 +39,5 @@ class Names:
         self._run(STATEMENTS["mark_name_used"], (tenant, self._digest(name)))
 
     def _digest(self, name: str) -> bytes:
-        (store,) = self._run(STATEMENTS["store_id"], ())[0]
-        return blake3(store + name.encode()).digest(16)
+        (salt,) = self._run(STATEMENTS["name_salt"], ())[0]
+        return blake3(salt + name.encode()).digest(16)

@@ -17,10 +17,11 @@ Values: TypeAlias = "Sequence[Value] | Mapping[str, Value]"
 _HEAD = re.compile(r"^-- (name|fragment): (\w+)\n", re.MULTILINE)
 
 
-def _read() -> tuple[dict[str, str], dict[str, str]]:
+def read(folder: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the statements and the fragments of a folder's files, each by its name."""
     statements: dict[str, str] = {}
     fragments: dict[str, str] = {}
-    for file in sorted(Path(__file__).with_name("queries").glob("*.sql")):
+    for file in sorted((Path(__file__).parent / folder).glob("*.sql")):
         _, *parts = _HEAD.split(file.read_text(encoding="utf-8"))
         for kind, name, text in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
             lines = (line for line in text.splitlines() if not line.startswith("--"))
@@ -31,4 +32,4 @@ def _read() -> tuple[dict[str, str], dict[str, str]]:
     return statements, fragments
 
 
-STATEMENTS, FRAGMENTS = _read()
+STATEMENTS, FRAGMENTS = read("queries")

@@ -15,6 +15,7 @@ from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import Run
 
 if TYPE_CHECKING:
+    from retoma.stores.audit import SqlAudit
     from retoma.stores.transfers import SqlTransfers
 
 
@@ -48,3 +49,9 @@ class SqlTransaction:
         from retoma.stores.transfers import SqlTransfers  # with its records, too much for every start
 
         return SqlTransfers(self._run, self._now, self._names, self.journal)
+
+    @cached_property
+    def audit(self) -> SqlAudit:
+        from retoma.stores.audit import SqlAudit  # for `store check` alone
+
+        return SqlAudit(self._run, self._now, self._names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import size
 from retoma.interfaces.cli.verb import verb
-from retoma.stores.api import Listing
+from retoma.stores.api import Facts, Listing
 
 __all__ = ["doctor"]
 
@@ -17,14 +17,13 @@ def doctor(ctx: Invocation) -> int:
     newest = ctx.client.list([Listing()], limit=1).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
     low = facts.free_bytes is not None and facts.free_bytes < 100 << 20
-    weak = facts.kind == "sqlite" and facts.place != ":memory:" and facts.synchronous != "FULL"
     advice = []
     if ahead:
         advice.append("The newest session was written in the future: set this machine's clock.")
     if low:
         advice.append("The disk is nearly full: writes will stop, nothing written is lost. Free some space.")
-    if weak:
-        advice.append("The store is not synchronous FULL: a power cut can lose what was acknowledged.")
+    if facts.weak:
+        advice.append(facts.weak)
     report = {
         "store": {
             "place": facts.place,
@@ -49,15 +48,16 @@ def doctor(ctx: Invocation) -> int:
         ("source", ctx.place.source),
         ("format", str(facts.format)),
         ("clock", "behind the newest session" if ahead else "steady"),
-        (
-            "disk",
-            f"{size(facts.free_bytes)} free"
-            if facts.free_bytes is not None
-            else "memory only: gone at the end",
-        ),
+        ("disk", _disk(facts)),
         ("retention", "off: nothing is deleted unless you say so"),
     ]
     ctx.out.table(rows)
     for line in advice:
         ctx.out.line(line)
     return 0 if not advice else 1
+
+
+def _disk(facts: Facts) -> str:
+    if facts.kind == "postgresql":
+        return "the server's"
+    return "memory only: gone at the end" if facts.free_bytes is None else f"{size(facts.free_bytes)} free"

@@ -67,7 +67,7 @@ def _found(
 
     try:
         place = find_store(load_settings(overrides={"store": ctx.find_root().params.get("store")}))
-        if place.path is None or not place.path.exists():
+        if place.kind == "memory" or (place.path is not None and not place.path.exists()):
             return []
         store = open_store(place)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from retoma.config import StorePlace
-from retoma.config.place import DATABASE, DIRECTORY, named_place
+from retoma.config.place import DIRECTORY, named_place
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
 
@@ -25,11 +25,9 @@ def init(ctx: Invocation) -> None:
             DIRECTORY, base=settings.cwd, home=settings.environment.home, source="init", given=True
         )
     )
-    directory = place.path.parent if place.path is not None else None
-    created = directory is not None and not (directory / DATABASE).exists()
-    if directory is not None:
-        make_directory(directory)
-    create_store(place)
+    if place.path is not None:
+        make_directory(place.path.parent)
+    created = create_store(place)
     if named is not None and named.path != place.path:
         ctx.out.note(f"{named.source} names another store: verbs use that one while it does.")
     if ctx.out.json:
@@ -52,8 +50,8 @@ def make_directory(directory: Path) -> None:
         ignore.write_text("*\n", encoding="utf-8")
 
 
-def create_store(place: StorePlace) -> None:
-    """Make the database itself, or open it if it is there."""
+def create_store(place: StorePlace) -> bool:
+    """Make the database itself, or open it if it is there; return whether it was made."""
     from retoma.wiring import create_store as create
 
-    create(place)
+    return create(place)

@@ -56,6 +56,12 @@ VERBS: dict[str, Entry] = {
     "session trash": Entry(f"{_CLI}.session_shelf:trash", "hide for seven days, then delete"),
     "session restore": Entry(f"{_CLI}.session_shelf:restore", "out of the trash"),
     "session rm": Entry(f"{_CLI}.session_forget:rm", "delete sessions for good"),
+    "store check": Entry(f"{_CLI}.store_check:check", "is all there as it was written"),
+    "store backup": Entry(f"{_CLI}.store_backup:backup", "one moment of it as a file, while others write"),
+    "store restore": Entry(f"{_CLI}.store_backup:restore", "a backup becomes the store"),
+    "store info": Entry(f"{_CLI}.store:info", "sizes by kind and by session"),
+    "store migrate": Entry(f"{_CLI}.store:migrate", "to this Retoma's format"),
+    "store gc": Entry(f"{_CLI}.store:gc", "take what is due to go"),
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
     "config": Entry(f"{_CLI}.config:config", "what holds, and where each value came from"),
@@ -76,7 +82,7 @@ ALIASES: dict[str, str] = {
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Flows", ("run", "flow")),
     ("Sessions", ("session",)),
-    ("Store", ("init", "doctor", "config")),
+    ("Store", ("store", "init", "doctor", "config")),
     ("This program", ("version", "completion")),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
@@ -12,7 +13,8 @@ __all__ = ["version"]
 
 @verb("version", example="retoma version --json")
 def version(ctx: Invocation) -> None:
-    """Print the versions of Retoma, Python and SQLite, and of the store's format that this Retoma writes."""
+    """Print the versions of Retoma, Python, SQLite and psycopg, and of the store's format that this Retoma writes."""
+    from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 
     import apsw
@@ -25,6 +27,8 @@ def version(ctx: Invocation) -> None:
         "sqlite": apsw.sqlite_lib_version(),
         "format": str(FORMAT),
     }
+    with suppress(PackageNotFoundError):
+        versions["psycopg"] = installed("psycopg")
     if ctx.out.json:
         ctx.out.print_json(versions)
     else:

@@ -10,7 +10,7 @@ import msgspec
 from blake3 import blake3
 
 from retoma.errors import Conflict, Integrity
-from retoma.model.chain import digest
+from retoma.model.chain import as_written
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.message import Message
@@ -129,7 +129,7 @@ class Outgoing:
 
 
 def _prove(event: Event) -> None:
-    if event.data is not None and event.salt is not None and digest(event.salt, event.data) != event.digest:
+    if not as_written(event):
         raise Integrity(
             f"Event {event.seq} ({event.type}) is damaged: its data is not what was written.",
             code="damaged_event",

@@ -10,7 +10,7 @@ import msgspec
 from blake3 import blake3
 
 from retoma.errors import Invalid
-from retoma.model.chain import digest, genesis, link
+from retoma.model.chain import digest, follows, genesis
 from retoma.model.codec import decode, encode
 from retoma.model.event import MAX_DATA_BYTES, MESSAGE, Event
 from retoma.model.flow import version_of
@@ -80,13 +80,9 @@ class Proof:
             )
             raise damaged(line, f"event {record.seq:,} {what}.", seq=record.seq)
         event = _event(record, line)
-        last = link(
-            self.hash, event.seq, event.type, event.at, event.actor, event.cause, event.operation, event.request,
-            event.digest,
-        )  # fmt: skip
-        if last != event.hash:
+        if not follows(event, self.hash):
             raise damaged(line, f"event {event.seq:,} is not linked to the one before it.", seq=event.seq)
-        self.seq, self.hash = event.seq, last
+        self.seq, self.hash = event.seq, event.hash
         if event.type == MESSAGE and event.seq >= self._first_of_epoch:
             self._messages += 1
         return event

@@ -45,6 +45,10 @@ SELECT tenant, hash FROM flow_use WHERE session = ?
 -- A session ran none of them.
 DELETE FROM flow_use WHERE session = ?
 
+-- name: hold_flow_version
+-- A version that may go: where writers meet, none begins to run it before it went.
+SELECT 1 FROM flow_version WHERE tenant = ? AND hash = ?
+
 -- name: drop_flow_version
 -- A version that no session ran goes.
 DELETE FROM flow_version WHERE tenant = ?1 AND hash = ?2

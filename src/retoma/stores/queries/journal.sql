@@ -34,11 +34,15 @@ SELECT blob FROM event WHERE k > ? AND k <= ? AND blob IS NOT NULL
 
 -- name: last_of_chunk
 -- Where a chunk of a session's events ends.
-SELECT max(k) FROM (SELECT k FROM event WHERE k > ? AND k < ? ORDER BY k LIMIT ?)
+SELECT max(k) FROM (SELECT k FROM event WHERE k > ? AND k < ? ORDER BY k LIMIT ?) AS chunk
 
 -- name: drop_events
 -- A stretch of the journal goes.
 DELETE FROM event WHERE k > ? AND k <= ?
+
+-- name: hold_blob
+-- Content that may go: where writers meet, none begins to refer to it before it went.
+SELECT 1 FROM blob WHERE hash = ?
 
 -- name: drop_blob
 -- Content that no event refers to any more.

@@ -4,7 +4,7 @@
 SELECT {columns}, {at} {source}
 
 -- fragment: count
-SELECT count(*) FROM (SELECT 1 {source} LIMIT :limit)
+SELECT count(*) FROM (SELECT 1 {source} LIMIT :limit) AS found
 
 -- fragment: from_recent
 FROM session s WHERE s.tenant = :tenant AND s.shelf = :shelf

@@ -11,10 +11,12 @@ s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_nod
 SELECT session FROM session_name WHERE tenant = ? AND id = ?
 
 -- name: session_head
--- What a write needs to know, by name. (As a join, SQLite prepares it anew each time that it is bound.)
+-- What a write needs to know, by name: of a writer that waited for another, the name that the session still bears. (As
+-- a join, SQLite prepares it anew each time that it is bound.)
 SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, messages, labels,
   shelf, base_seq
 FROM session WHERE pk = (SELECT session FROM session_name WHERE tenant = ?1 AND id = ?2) AND tenant = ?1
+  AND id = ?2
 
 -- name: session
 -- One session, whole.
@@ -67,9 +69,9 @@ INSERT INTO name_used (tenant, digest) VALUES (?, ?) ON CONFLICT DO NOTHING
 -- Whether a name was in use before.
 SELECT 1 FROM name_used WHERE tenant = ? AND digest = ?
 
--- name: store_id
--- The store's own id.
-SELECT id FROM store
+-- name: name_salt
+-- What names that were in use are salted with.
+SELECT name_salt FROM store
 
 -- name: commits
 -- How far the store's commits have come.

@@ -1,0 +1,186 @@
+"""Backup and restore: a copy is whole, checked and on the disk before it has its name."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from retoma.errors import Conflict, Integrity, NotFound, Unavailable
+from retoma.service.check.report import Report
+from retoma.service.check.store import check
+from retoma.stores.api import Store
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written: the file, its bytes, and what it holds. `aside` is where the store before it is now."""
+
+    file: Path
+    size_bytes: int
+    sessions: int
+    events: int
+    aside: Path | None = None
+
+
+class Files(Protocol):
+    """What a dialect does with files that nobody has open."""
+
+    def copy_of(self, file: Path, target: Path) -> None: ...
+    def begin_anew(self, file: Path, store_id: bytes) -> None: ...
+    def companions(self, file: Path) -> tuple[Path, ...]: ...
+    def held(self, file: Path) -> AbstractContextManager[None]: ...
+
+
+Progress = Callable[[int, int], None]
+
+
+def backup(
+    store: Store,
+    target: Path,
+    *,
+    opened: Callable[[Path], Store],
+    random: Callable[[int], bytes],
+    progress: Progress | None = None,
+) -> Done:
+    """Write one moment of the store to the new file `target`, beside writers. Checked and durable when it returns.
+
+    Raises Conflict when there is such a file, Integrity when what was copied is damaged: then there is no file.
+    """
+    _free(target)
+    with _partial(target) as partial:
+        store.backup(partial, progress)
+        report = _checked(partial, opened, random, "It was not written, since it would be damaged, too.")
+        _name(partial, target)
+    return _done(target, report)
+
+
+def restore(
+    file: Path,
+    place: Path,
+    *,
+    files: Files,
+    opened: Callable[[Path], Store],
+    random: Callable[[int], bytes],
+    aside: str | None = None,
+) -> Done:
+    """Make the backup `file` the store at `place`. It gets an id of its own, and its commits are counted anew.
+
+    A store that is there stays: it raises Conflict, or, with `aside`, its files go into a directory of that name beside
+    it. Raises NotFound, Integrity when the backup is damaged: then nothing was changed.
+    """
+    if not file.is_file():
+        raise NotFound(f"There is no file '{file}'.", code="no_file", file=str(file))
+    there = place.exists() and place.stat().st_size > 0
+    if there and aside is None:
+        raise Conflict(
+            f"There is a store at {place} already.",
+            code="store_exists",
+            hint="Name another place with --store, or put the one that is there aside with --force.",
+        )
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with files.held(place), _partial(place) as partial:
+        files.copy_of(file, partial)
+        report = _checked(partial, opened, random, "Nothing was changed. Take another backup.")
+        files.begin_anew(partial, random(16))
+        kept = _put_aside(place, files, aside) if there and aside is not None else None
+        for left in files.companions(place):
+            left.unlink(missing_ok=True)  # of a store that is gone: they belong to no other
+        partial.replace(place)
+        _sync(place.parent)
+    return msgspec.structs.replace(_done(place, report), aside=kept)
+
+
+def _checked(
+    file: Path, opened: Callable[[Path], Store], random: Callable[[int], bytes], hint: str
+) -> Report:
+    with closing(opened(file)) as copy:
+        report = check(copy, random=random)
+    if not report.whole:
+        raise Integrity(
+            f"The copy is damaged in {len(report.damage):,} places, first: {report.damage[0].detail}",
+            code="damaged_copy",
+            hint=f"{hint} `retoma store check` lists what is damaged.",
+        )
+    return report
+
+
+@contextmanager
+def _partial(target: Path) -> Iterator[Path]:
+    """Give an empty file beside `target`, readable by its owner alone; what is still there afterwards goes."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".partial", dir=target.parent)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        for left in (
+            partial,
+            *(partial.with_name(partial.name + end) for end in ("-wal", "-shm", "-journal")),
+        ):
+            left.unlink(missing_ok=True)
+
+
+def _name(partial: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(partial)
+    except FileExistsError:
+        raise _taken(target) from None
+    except OSError:
+        _free(target)  # a file system without hard links: the look from before has to do
+        partial.replace(target)
+    _sync(target.parent)
+
+
+def _put_aside(place: Path, files: Files, name: str) -> Path:
+    """Give the store's files another directory. They have both names, until all have the new one."""
+    directory = place.parent / name
+    directory.mkdir(mode=0o700)
+    old = [one for one in (place, *files.companions(place)) if one.exists()]
+    for one in old:
+        (directory / one.name).hardlink_to(one)
+    _sync(directory)
+    for one in old:
+        one.unlink()
+    _sync(place.parent)
+    return directory
+
+
+def _done(file: Path, report: Report) -> Done:
+    return Done(file=file, size_bytes=file.stat().st_size, sessions=report.sessions, events=report.events)
+
+
+def _free(target: Path) -> None:
+    if target.exists() or target.is_symlink():
+        raise _taken(target)
+
+
+def _taken(target: Path) -> Conflict:
+    return Conflict(
+        f"There is a file {target} already.", code="file_exists", hint="A backup replaces none: name another."
+    )
+
+
+def _unwritable(target: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"{target} cannot be written: {error.strerror}.",
+        code="unwritable_file",
+        hint="Nothing was written. Name another place.",
+    )
+
+
+def _sync(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

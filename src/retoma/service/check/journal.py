@@ -1,0 +1,110 @@
+"""One session's journal, proved from its base to its head, a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from blake3 import blake3
+
+from retoma.errors import Integrity, Invalid
+from retoma.model.chain import as_written, follows
+from retoma.model.event import Event
+from retoma.model.ids import SessionKey
+from retoma.service.check.ledger import Ledger
+from retoma.stores.api import Transaction
+from retoma.stores.pack import unpack
+
+UNREADABLE: Final = (
+    ValueError, TypeError, AttributeError, LookupError, OverflowError, msgspec.MsgspecError, Integrity, Invalid,
+)  # fmt: skip
+"""What reading damaged bytes raises, whatever they were meant to be."""
+
+
+class Journal:
+    """A journal as far as it was read. `found` yields (seq, what is wrong with it) of each page it is given."""
+
+    def __init__(self, key: SessionKey, base_seq: int, base_hash: bytes, ledger: Ledger) -> None:
+        self.key = key
+        self.seq = base_seq
+        self.hash = base_hash
+        self.ledger = ledger
+        self.contents = 0
+        self.legible = True
+
+    def page(self, tx: Transaction, limit: int) -> tuple[list[tuple[int, str]], bool]:
+        """Prove the next `limit` events; return what is wrong, and whether the journal ended."""
+        rows, wrong = _rows(tx, self.key, self.seq, limit)
+        ended = len(rows) + len(wrong) < limit
+        self.legible &= not wrong
+        for row in rows:
+            wrong.extend(self._take(tx, row))
+        return wrong, ended
+
+    def _take(self, tx: Transaction, row: Sequence[Any]) -> Iterator[tuple[int, str]]:
+        *fields, content = row
+        event = Event(*fields)
+        if event.seq != self.seq + 1:
+            yield event.seq, f"events {self.seq + 1:,} to {event.seq - 1:,} are missing"
+            self.hash = b""
+        try:
+            yield from ((event.seq, said) for said in self._proved(tx, event, content))
+        except UNREADABLE:
+            self.legible = False
+            yield event.seq, "it cannot be read"
+        self.seq, self.hash = event.seq, event.hash
+
+    def _proved(self, tx: Transaction, event: Event, content: bytes | None) -> Iterator[str]:
+        linked = bool(self.hash) and follows(event, self.hash)
+        if self.hash and not linked:
+            yield "it is not the one that was written after the event before it"
+        if content is not None:
+            data = self._content(tx, content)
+            if data is None:
+                self.legible = False
+                yield "its content, which is kept apart, is missing or damaged"
+                return
+            event = msgspec.structs.replace(event, data=data)
+        if not _typed(event) or not as_written(event):
+            self.legible = False
+            yield "its data is not what was written"
+            return
+        self.ledger.take(event)
+
+    def _content(self, tx: Transaction, content: bytes) -> bytes | None:
+        """Return content that is what its hash, its sizes and its codec say; else None."""
+        found = tx.audit.content(content)
+        if found is None:
+            return None
+        self.contents += 1
+        codec, size, stored, inline = found
+        data = unpack(codec, inline) if isinstance(inline, bytes) else None
+        whole = data is not None and blake3(data).digest() == content
+        return data if whole and data is not None and (len(data), len(inline)) == (size, stored) else None
+
+
+def _rows(
+    tx: Transaction, key: SessionKey, after: int, limit: int
+) -> tuple[list[Sequence[Any]], list[tuple[int, str]]]:
+    """Return a page of rows. When one of them cannot be decoded they are read one by one, and it is named."""
+    try:
+        return [*tx.audit.events(key, after=after, limit=limit)], []
+    except ValueError:
+        pass
+    rows: list[Sequence[Any]] = []
+    wrong: list[tuple[int, str]] = []
+    for seq in tx.audit.seqs(key, after=after, limit=limit):
+        try:
+            rows.extend(tx.audit.events(key, after=seq - 1, limit=1))
+        except ValueError:
+            wrong.append((seq, "it cannot be read"))
+    return rows, wrong
+
+
+def _typed(event: Event) -> bool:
+    """Return whether each field is of its kind: SQLite keeps any kind in any column, and a bit can change it."""
+    numbers = all(type(one) is int for one in (event.at, event.cause) if one is not None)
+    texts = type(event.type) is str and type(event.actor) is str
+    parts = (event.operation, event.request, event.salt, event.data)
+    return numbers and texts and all(type(one) is bytes for one in parts if one is not None)

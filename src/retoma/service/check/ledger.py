@@ -1,0 +1,171 @@
+"""What a journal says of its session's rows, event by event. What events that were erased or cut said is not known."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Final
+
+from retoma.model import event as kinds
+from retoma.model.changes import applied
+from retoma.model.codec import Json
+from retoma.model.event import Event
+from retoma.model.fold import Folded, fold
+from retoma.model.ids import SessionId, SessionKey
+from retoma.model.redaction import REDACTED
+from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
+
+TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
+PROFILE: Final = frozenset(
+    {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed"}
+)
+KNOWN: Final = frozenset(
+    {
+        kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.NOTE, kinds.ERASED, kinds.MESSAGE, kinds.STATE,
+        kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
+    }
+)  # fmt: skip
+_LOSES: Final[dict[str, frozenset[str]]] = {
+    kinds.CREATED: PROFILE,
+    kinds.UPDATED: PROFILE,
+    kinds.STATUS: frozenset({"status", "reason"}),
+    kinds.FLOW_STARTED: frozenset({"flow", "flow_version", "flow_status"}),
+    kinds.FLOW_INPUT: frozenset({"flow_status"}),
+    kinds.FLOW_STEP: frozenset({"flow_status"}),
+    kinds.FLOW_END: frozenset({"flow_status"}),
+}
+"""What is not known any more once an event of a type is erased."""
+
+
+class Ledger:
+    """What the events so far say. `unknown` names what they cannot say; `foreign` that a later version wrote some.
+
+    `history` has None where the step is erased. `set_at` has for each key of the state the event that its row names.
+    """
+
+    def __init__(self, *, cut: bool) -> None:
+        self.folded = Folded()
+        self.row = Session(key=SessionKey(0), id=SessionId(""), uid=b"", status="active")
+        self.about = About()
+        self.unknown: set[str] = set(PROFILE) if cut else set()
+        self.shelf, self.trashed_at = SHOWN, 0
+        self.history: list[str | None] = []
+        self.flow_version = ""
+        self.set_at: dict[str, int] = {}
+        self.answered = False
+        self.notes: list[int] = []
+        self.epochs: list[tuple[int, str, int, int]] = []
+        self.unexplained: set[int] = set()
+        self.first_at: int | None = None
+        self.last_at = 0
+        self.erased = 0
+        self.foreign = False
+        self._operation: bytes | None = None
+        self._group: set[str] = set()
+
+    def take(self, event: Event) -> None:
+        """Take the next event. Raises Integrity, TypeError, ValueError or LookupError for data that no event has."""
+        self.first_at = event.at if self.first_at is None else self.first_at
+        self.last_at = event.at
+        self.foreign |= event.type not in KNOWN
+        self.folded = fold((event,), self.folded)
+        data = event.value()
+        if event.type == kinds.RESET:
+            self._reset(event, data)
+        elif event.erased:
+            self.erased += 1
+            self.unexplained.add(event.seq)
+            self.unknown |= _LOSES.get(event.type, frozenset())
+            if event.type == kinds.FLOW_STEP:
+                self.history.append(None)
+            elif event.type == kinds.NOTE:
+                self.notes.append(event.seq)
+        else:
+            self._learn(event, data)
+        self._keys(event, data)
+
+    def _learn(self, event: Event, data: dict[str, Json]) -> None:
+        match event.type:
+            case kinds.CREATED:
+                self._created(data)
+            case kinds.UPDATED:
+                self._updated(event.at, data)
+            case kinds.STATUS:
+                self.unknown -= {"status", "reason"}
+            case kinds.ERASED:
+                self._forget(data)
+            case kinds.NOTE:
+                self.notes.append(event.seq)
+            case kinds.FLOW_STARTED | kinds.FLOW_VERSION:
+                self.flow_version = str(data.get("version", ""))
+                self.unknown.discard("flow_version")
+                if event.type == kinds.FLOW_STARTED:
+                    self.unknown.discard("flow")
+                elif "node" in data and self.history:
+                    self.history[-1] = str(data["node"])
+            case kinds.FLOW_STEP:
+                self.history.append(sys.intern(str(data["node"])))
+                self.unknown.discard("flow_status")
+            case kinds.FLOW_END:
+                self.unknown.discard("flow_status")
+            case _:
+                pass
+
+    def _created(self, data: dict[str, Any]) -> None:
+        said = {name: data[name] for name in (*TEXTS, "description") if name in data}
+        links = [(kind, ref) for kind, ref in data.get("contexts", ())]
+        change = {
+            "set": said,
+            "tag": data.get("tags", ()),
+            "link": links,
+            "metadata": data.get("metadata", {}),
+        }
+        self.row, self.about = applied(self.row, self.about, change)
+
+    def _updated(self, at: int, data: dict[str, Any]) -> None:
+        self.row, self.about = applied(self.row, self.about, data)
+        new = data.get("set", {})
+        self.unknown -= set(new)
+        if "trashed" in new:
+            self.shelf = TRASHED if new["trashed"] else SHOWN
+            self.trashed_at = at
+            self.unknown.discard("archived")
+        elif "archived" in new:
+            self.shelf = ARCHIVED if new["archived"] else SHOWN
+
+    def _forget(self, data: dict[str, Any]) -> None:
+        self.unexplained -= set(data.get("events", ()))
+        for name in data.get("fields", ()):
+            if name in TEXTS or name == "description":
+                self.row, self.about = applied(self.row, self.about, {"set": {name: REDACTED}})
+                self.unknown.discard(name)
+            elif name == "reason":
+                self.folded.reason = REDACTED
+            else:
+                self.unknown.add(name)
+
+    def _reset(self, event: Event, data: dict[str, Any]) -> None:
+        self.epochs.append((self.folded.epoch, str(data.get("uid", "")), event.seq, event.at))
+        self.history, self.set_at, self._group, self.answered = [], {}, set(), False
+        self.flow_version = ""
+        self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status"}
+
+    def _keys(self, event: Event, data: dict[str, Any]) -> None:
+        """Follow which keys the events of one write set: their rows name the last event of it."""
+        erasing = event.type == kinds.ERASED
+        if event.operation != self._operation or erasing:
+            self._operation, self._group = event.operation, set()
+        if erasing:
+            changed = set(data.get("keys", ())) | ({"sys"} if data.get("ans") else set())
+        else:
+            changed = set(data["set"]) if _sets(event, data) else set()
+            if event.type == kinds.FLOW_INPUT and not event.erased:
+                changed.add("sys")
+        self.answered |= "sys" in changed
+        self._group |= changed
+        for key in self._group:
+            self.set_at[key] = event.seq
+
+
+def _sets(event: Event, data: dict[str, Any]) -> bool:
+    """Return whether the event's `set` is one of the state; that of a `session.updated` is not."""
+    return isinstance(data.get("set"), dict) and not event.type.startswith("session.")

@@ -1,0 +1,197 @@
+"""A session's rows, held against its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from retoma.model.codec import decode, encode
+from retoma.model.flow import version_of
+from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.redaction import REDACTED
+from retoma.model.session import SHOWN, TRASHED
+from retoma.service.check.ledger import TEXTS, Ledger
+from retoma.service.flows import SYS
+from retoma.stores.api import Transaction
+
+PAGE: Final = 1_000
+LISTED_WITHIN_MS: Final = 1_000
+
+Row = Mapping[str, Any]
+
+
+def differences(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    """Yield what of the session's rows is not what its journal says, each as the end of a sentence."""
+    yield from _of_row(row, ledger)
+    yield from _of_name(tx, key, row)
+    yield from _of_profile(tx, key, row, ledger)
+    yield from _of_labels(tx, key, row, ledger)
+    yield from _of_epochs(tx, key, row, ledger)
+    yield from _of_state(tx, key, ledger)
+    yield from _of_history(tx, key, row, ledger)
+    yield from _of_flow(tx, row)
+    yield from _of_lease(tx, key, row)
+
+
+def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
+    folded = ledger.folded
+    stands = ledger.history[-1] if ledger.history else None
+    wanted: dict[str, object] = {
+        "status": folded.status,
+        "reason": folded.reason,
+        "epoch": folded.epoch,
+        "messages": folded.messages,
+        "flow": folded.flow,
+        "flow_status": folded.flow_status,
+        "flow_version": bytes.fromhex(ledger.flow_version) if ledger.flow_version else None,
+        "flow_node": stands,
+        "flow_visits": len(ledger.history),
+        "updated_at": ledger.last_at,
+    } | {name: getattr(ledger.row, name) for name in TEXTS}
+    if row["base_seq"] == 0:
+        wanted["created_at"] = ledger.first_at
+    if not ledger.foreign:
+        wanted |= dict.fromkeys(("tokens_in", "tokens_out", "tokens_cached", "cost_micros"), 0)
+    unknown = set(ledger.unknown)
+    if ledger.history and stands is None:
+        unknown.add("flow_node")
+    for name, value in wanted.items():
+        if name not in unknown and not _same(row[name], value):
+            yield f"its {_SAID.get(name, name)} is not what its journal says"
+    if not 0 <= row["updated_at"] - row["listed_at"] < LISTED_WITHIN_MS:
+        yield "the time that lists go by is not that of its last events"
+    if row["shelf"] == TRASHED and "trashed" not in unknown and row["trashed_at"] != ledger.trashed_at:
+        yield "the time when it was put in the trash is not what its journal says"
+
+
+_SAID: Final = {
+    "messages": "number of messages",
+    "flow_status": "flow's status",
+    "flow_version": "flow's version",
+    "flow_node": "flow's node",
+    "flow_visits": "number of visited nodes",
+    "updated_at": "time of the last change",
+    "created_at": "time of creation",
+    "tokens_in": "number of tokens in",
+    "tokens_out": "number of tokens out",
+    "tokens_cached": "number of cached tokens",
+    "cost_micros": "cost",
+}
+
+
+def _of_name(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:
+    names = tx.audit.rows("names", key)
+    if [*names] != [(row["tenant"], row["id"])]:
+        yield "the name that leads to it is not its own" if names else "no name leads to it"
+
+
+def _of_profile(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    rows = tx.audit.rows("about", key)
+    description, metadata = rows[0] if rows else ("", b"{}")
+    if "description" not in ledger.unknown and not _same(description, ledger.about.description):
+        yield "its description is not what its journal says"
+    if not isinstance(metadata, bytes) or not isinstance(known := decode(metadata), dict):
+        yield "its metadata cannot be read"
+    elif "metadata" not in ledger.unknown and not _same_json(known, ledger.about.metadata):
+        yield "its metadata is not what its journal says"
+    if "pinned" not in ledger.unknown and row["pinned"] != int(ledger.row.pinned):
+        yield "its pin is not what its journal says"
+    # An export of a session in the trash comes in shown.
+    shelves = {ledger.shelf, SHOWN} if ledger.shelf == TRASHED else {ledger.shelf}
+    if not ledger.unknown & {"archived", "trashed"} and row["shelf"] not in shelves:
+        yield "where it is put away is not what its journal says"
+    if [seq for (seq,) in tx.audit.rows("notes", key)] != ledger.notes:
+        yield "the list of its notes is not what its journal says"
+
+
+def _of_labels(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    tags, contexts = tx.audit.rows("tags", key), tx.audit.rows("contexts", key)
+    if "tags" not in ledger.unknown and [tag for tag, *_ in tags] != list(ledger.about.tags):
+        yield "its tags are not what its journal says"
+    if "contexts" not in ledger.unknown and [(kind, ref) for kind, ref, *_ in contexts] != [
+        *ledger.about.contexts
+    ]:
+        yield "its contexts are not what its journal says"
+    place = (row["tenant"], row["pinned"], row["listed_at"])
+    if any(tuple(rest) != place for _, *rest in tags) or any(
+        tuple(rest) != place for _, _, *rest in contexts
+    ):
+        yield "its tags and contexts stand elsewhere in lists than it does itself"
+    if row["labels"] != len(tags) + len(contexts):
+        yield "its number of tags and contexts is not how many there are"
+
+
+def _of_epochs(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    epochs = list(tx.audit.rows("epochs", key))
+    later = [(number, bytes.fromhex(uid), first, at, 1) for number, uid, first, at in ledger.epochs]
+    if row["base_seq"] == 0:
+        first, epochs = epochs[:1], epochs[1:]
+        if [(one[0], one[2], one[3]) for one in first] != [(1, 1, ledger.first_at)]:
+            yield "its first epoch is not what its journal says"
+    if epochs != later:
+        yield "its epochs are not what its journal says"
+    begins = ledger.epochs[-1][2] if ledger.epochs else 1
+    if row["epoch_seq"] != begins and not (begins == 1 and row["epoch_seq"] == 0):
+        yield "where its epoch begins is not what its journal says"
+
+
+def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]:
+    wanted: dict[str, Any] = dict(ledger.folded.state)
+    if ledger.answered:
+        wanted[SYS] = {"ans": ledger.folded.ans}
+    after: str | None = None
+    while page := tx.transfers.state(key, after=after, limit=PAGE):
+        for name, value, seq in page:
+            if name not in wanted:
+                yield f"the key {name!r} of its state is not in its journal"
+            elif not isinstance(value, bytes) or value != encode(wanted.pop(name)):
+                yield f"the value of {name!r} in its state is not what its journal says"
+                wanted.pop(name, None)
+            elif seq != ledger.set_at.get(name):
+                yield f"the event that set {name!r} in its state is not the one that its journal says"
+        after = page[-1][0]
+    # A key whose own name was redacted went without being named.
+    for name, value in wanted.items():
+        if value != REDACTED:
+            yield f"the key {name!r} is missing in its state"
+
+
+def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    at = 0
+    while page := tx.audit.visits(key, after=at, limit=PAGE):
+        for position, node in page:
+            at += 1
+            known = at <= len(ledger.history)
+            if position != at or not known or ledger.history[at - 1] not in (None, node):
+                yield f"node {position:,} of its flow's history is not what its journal says"
+                return
+    if at != len(ledger.history):
+        yield "its flow's history is not as long as its journal says"
+
+
+def _of_flow(tx: Transaction, row: Row) -> Iterator[str]:
+    version = row["flow_version"]
+    stored = tx.flows.version(TenantKey(row["tenant"]), version) if version else None
+    if stored is None:
+        return  # a session that was imported without its flow's files
+    if version_of(stored[1]) != version.hex():
+        yield "the files of its flow are not those of the version it runs"
+
+
+def _of_lease(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:
+    lease = tx.leases.get(key)
+    if lease is not None and lease.token > row["fence"]:
+        yield "its lease has a fencing token that was never given out"
+
+
+def _same(kept: object, wanted: object) -> bool:
+    return type(kept) is type(wanted) and kept == wanted
+
+
+def _same_json(kept: object, wanted: Mapping[str, Any]) -> bool:
+    return encode(kept) == encode(dict(wanted)) or _sorted(kept) == _sorted(wanted)
+
+
+def _sorted(value: Any) -> bytes:
+    """Return the JSON of a mapping whatever the order of its keys: changes are laid over in another order elsewhere."""
+    return encode({name: value[name] for name in sorted(value)})

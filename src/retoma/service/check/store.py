@@ -1,0 +1,262 @@
+"""The whole store, session by session: pages of events, each in a short read, so that writers wait for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from retoma.errors import Integrity
+from retoma.model.chain import genesis
+from retoma.model.flow import version_of
+from retoma.model.ids import SessionKey
+from retoma.service.check.journal import UNREADABLE, Journal
+from retoma.service.check.ledger import Ledger
+from retoma.service.check.report import Damage, Report
+from retoma.service.check.rows import Row, differences
+from retoma.stores.api import Store, Transaction, Witnessed
+from retoma.stores.pack import unpack
+
+PAGE: Final = 1_000
+SESSIONS: Final = 500
+MOST_OF_ONE: Final = 20
+"""How many damages of one session are listed."""
+
+_DELETING, _QUARANTINED, _INCOMING = 4, 5, 3
+_AGAIN: Final = 5
+
+T = TypeVar("T")
+Progress = Callable[[int, int], None]
+"""Is told how many events of how many were looked at."""
+
+
+def check(
+    store: Store,
+    *,
+    sample: float | None = None,
+    random: Callable[[int], bytes],
+    progress: Progress | None = None,
+) -> Report:
+    """Return what is not as it was written. Nothing is changed, and writers are not stopped.
+
+    With `sample` that part of the sessions is looked at, chosen by chance, and SQLite's own check is left out.
+    Raises Unavailable.
+    """
+    return _Check(store, sample, random, progress or (lambda done, total: None)).run()
+
+
+class _Check:
+    def __init__(
+        self, store: Store, sample: float | None, random: Callable[[int], bytes], progress: Progress
+    ) -> None:
+        self._store = store
+        self._random = random
+        self._progress = progress
+        self._report = Report(sample=sample, damage=[], quarantined=[])
+        self._aside: set[int] = set()
+        self._total = 0
+
+    def run(self) -> Report:
+        report = self._report
+        report.witness = self._tried(self._store.witness)
+        if report.witness is not None:
+            self._witnessed(report.witness)
+        if report.sample is None:
+            self._engine()
+        self._quarantine()
+        self._sessions()
+        self._strays()
+        self._versions()
+        if report.sample is None:
+            self._unreferenced()
+        return report
+
+    # The store
+
+    def _witnessed(self, witness: Witnessed) -> None:
+        if witness.lost:
+            self._report.add(
+                Damage(
+                    what="tail",
+                    detail=f"The store knows {witness.counter:,} commits, and the witness beside it has seen "
+                    f"{witness.seen or 0:,}: what was committed last is gone.",
+                    hint="Restore a backup, or see what the sessions written last lack; --repair takes note of it.",
+                )
+            )
+
+    def _engine(self) -> None:
+        for said in self._tried(self._store.engine_check) or ():
+            hint = "Restore a backup. Until then write nothing into it."
+            self._report.add(Damage(what="file", detail=f"The store's file is damaged: {said}.", hint=hint))
+
+    def _quarantine(self) -> None:
+        after, page = -(1 << 62), SESSIONS
+        while found := self._read(lambda tx, after=after: tx.audit.quarantined(after=after, limit=page)):
+            self._report.quarantined.extend(found)
+            self._aside.update(one.key for one in found)
+            after = found[-1].key
+
+    def _strays(self) -> None:
+        for what, key in self._read(lambda tx: tx.audit.strays(limit=1_000)) or ():
+            if key not in self._aside:
+                detail = f"There is a {what} of session number {key}, which is not there."
+                self._report.add(Damage(what="stray", detail=detail, key=key))
+
+    def _versions(self) -> None:
+        after = (0, b"")
+        while True:
+            found = self._read(lambda tx, after=after: tx.audit.flow_versions(after=after, limit=20))
+            if not found:
+                return
+            for tenant, version, name, codec, files in found:
+                after = (tenant, version)
+                if not _is_version(version, codec, files):
+                    detail = f"The stored version {version.hex()[:12]} of flow '{name}' is damaged."
+                    hint = "Sessions that run it go on with the flow's directory, if that is there."
+                    self._report.add(Damage(what="flow", detail=detail, hint=hint))
+
+    def _unreferenced(self) -> None:
+        after = b""
+        while found := self._read(lambda tx, after=after: tx.audit.unreferenced(after=after, limit=PAGE)):
+            self._report.unreferenced += len(found)
+            after = found[-1][0]
+
+    def _read(self, use_case: Callable[..., T]) -> T | None:
+        return self._tried(lambda: self._store.read(use_case))
+
+    def _tried(self, read: Callable[[], T]) -> T | None:
+        """Return what `read` returns, or None when it cannot be read, which is listed."""
+        try:
+            return read()
+        except UNREADABLE as error:
+            self._report.add(
+                Damage(what="file", detail=f"A part of the store cannot be read: {_said(error)}.")
+            )
+            return None
+
+    # Sessions
+
+    def _sessions(self) -> None:
+        after = 0
+        shelves = self._read(lambda tx: tx.audit.count("sessions")) or ()
+        self._total = sum(row[-2] for row in shelves if row[0] not in (_DELETING, _QUARANTINED))
+        while found := self._read(lambda tx, after=after: tx.audit.sessions(after=after, limit=SESSIONS)):
+            for key, name, shelf, _ in found:
+                if shelf not in (_DELETING, _QUARANTINED) and self._chosen():
+                    self._session(key, name)
+                self._tell(0)
+            after = found[-1][0]
+
+    def _tell(self, more: int) -> None:
+        self._progress(self._report.events + more, self._total)
+
+    def _chosen(self) -> bool:
+        sample = self._report.sample
+        return sample is None or int.from_bytes(self._random(4)) < sample * (1 << 32)
+
+    def _session(self, key: SessionKey, name: str) -> None:
+        """Check one session; one that is cut or deleted meanwhile is looked at again."""
+        self._report.sessions += 1
+        for _ in range(_AGAIN):
+            one = _Session(self._store, key, name, self._tell)
+            try:
+                done = one.run()
+            except UNREADABLE as error:
+                one.wrong(None, f"it cannot be read ({_said(error)})")
+                done = True
+            if done:
+                break
+        for damage in one.damage:
+            self._report.add(damage)
+        if one.journal is not None:
+            self._report.events += one.journal.seq - one.base
+            self._report.contents += one.journal.contents
+            self._report.erased += one.journal.ledger.erased
+            self._report.cut += one.base > 0
+
+
+class _Session:
+    """One session. Its rows are held against its journal in the read that meets the journal's end."""
+
+    def __init__(self, store: Store, key: SessionKey, name: str, progress: Callable[[int], None]) -> None:
+        self._store = store
+        self._key = key
+        self._name = name
+        self._progress = progress
+        self.base = 0
+        self.journal: Journal | None = None
+        self.damage: list[Damage] = []
+
+    def run(self) -> bool:
+        """Return whether the session was looked at from its base to its head; False when it was cut meanwhile."""
+        while True:
+            ended = self._store.read(self._step)
+            if ended is not None:
+                return ended
+            self._progress(self.journal.seq - self.base if self.journal else 0)
+
+    def wrong(self, seq: int | None, said: str) -> None:
+        """List what is wrong with the session, or with one event of it."""
+        if len(self.damage) < MOST_OF_ONE:
+            where = f", event {seq:,}" if seq is not None else ""
+            who = f"Session '{self._name}'" if self._name else f"Session number {self._key}"
+            what = "event" if seq is not None else "session"
+            detail = f"{who}{where}: {said}."
+            self.damage.append(Damage(what=what, detail=detail, session=self._name, key=self._key, seq=seq))
+
+    def _step(self, tx: Transaction) -> bool | None:
+        row = tx.audit.session(self._key)
+        if row is None or row["shelf"] in (_DELETING, _QUARANTINED):
+            self.damage = []
+            return True
+        if self.journal is None:
+            self._begin(row)
+        assert self.journal is not None
+        if row["base_seq"] != self.base:
+            return False
+        wrong, ended = self.journal.page(tx, PAGE)
+        for seq, said in wrong:
+            self.wrong(seq, said)
+        if not ended:
+            return None
+        self._end(tx, row, self.journal)
+        return True
+
+    def _begin(self, row: Row) -> None:
+        self.base = base = row["base_seq"]
+        first: bytes = genesis(row["uid"]) if base == 0 else row["base_hash"]
+        self.journal = Journal(self._key, base, first, Ledger(cut=base > 0))
+
+    def _end(self, tx: Transaction, row: Row, journal: Journal) -> None:
+        head: tuple[Any, Any] = (row["head_seq"], row["head_hash"])
+        if head[0] > journal.seq:
+            self.wrong(None, f"its journal ends at event {journal.seq:,}, and had {head[0]:,}")
+        elif head != (journal.seq, journal.hash):
+            self.wrong(
+                None, f"its journal's last event, {journal.seq:,}, is not the head that the session knows"
+            )
+        if self.base and not tx.audit.rows("erasing", self._key):
+            early = tx.audit.seqs(self._key, after=0, limit=1)
+            if early and early[0] <= self.base:
+                self.wrong(early[0], "it lies before the beginning of the journal, which was cut off")
+        for seq in sorted(journal.ledger.unexplained)[:MOST_OF_ONE]:
+            self.wrong(seq, "it is empty, and nothing says that it was erased")
+        # Rows that come in are held against nothing: the session is shown when it is proved.
+        if journal.legible and row["shelf"] != _INCOMING:
+            for said in differences(tx, self._key, row, journal.ledger):
+                self.wrong(None, said)
+
+
+def _is_version(version: bytes, codec: str, files: bytes) -> bool:
+    try:
+        data = unpack(codec, files)
+        return data is not None and (
+            version_of(msgspec.msgpack.decode(data, type=dict[str, bytes])) == version.hex()
+        )
+    except UNREADABLE:
+        return False
+
+
+def _said(error: BaseException) -> str:
+    return error.message.rstrip(".") if isinstance(error, Integrity) else type(error).__name__

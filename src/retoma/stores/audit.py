@@ -1,0 +1,104 @@
+"""Rows as they are, in SQL: what `store check` holds against the journals, and what `store info` counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from retoma.model.ids import SessionId, SessionKey, TenantKey
+from retoma.stores.api import Quarantined, Stray
+from retoma.stores.names import Names
+from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
+
+_COLUMNS = tuple(FRAGMENTS["audit_columns"].replace(",", " ").split())
+
+
+class SqlAudit:
+    """The audit over `run`."""
+
+    def __init__(self, run: Run, now: Callable[[], int], names: Names) -> None:
+        self._run = run
+        self._now = now
+        self._names = names
+
+    def sessions(self, *, after: int, limit: int) -> list[tuple[SessionKey, str, int, int]]:
+        rows = self._run(STATEMENTS["session_keys"], (after, limit))
+        return [(SessionKey(key), name, shelf, events) for key, name, shelf, events in rows]
+
+    def session(self, key: SessionKey) -> dict[str, Value] | None:
+        rows = self._run(STATEMENTS["session_row"], (key,))
+        return dict(zip(_COLUMNS, rows[0], strict=True)) if rows else None
+
+    def events(self, key: SessionKey, *, after: int, limit: int) -> list[Row]:
+        return self._run(STATEMENTS["audit_events"], (key << 32 | after, (key + 1) << 32, limit))
+
+    def seqs(self, key: SessionKey, *, after: int, limit: int) -> list[int]:
+        rows = self._run(STATEMENTS["audit_seqs"], (key << 32 | after, (key + 1) << 32, limit))
+        return [seq for (seq,) in rows]
+
+    def content(self, content: bytes) -> Row | None:
+        rows = self._run(STATEMENTS["audit_content"], (content,))
+        return rows[0] if rows else None
+
+    def rows(self, what: str, key: SessionKey) -> list[Row]:
+        return self._run(STATEMENTS[_OF_SESSION[what]], (key,))
+
+    def visits(self, key: SessionKey, *, after: int, limit: int) -> list[Row]:
+        return self._run(STATEMENTS["audit_visits"], (key, after, limit))
+
+    def strays(self, *, limit: int) -> list[Stray]:
+        rows = self._run(STATEMENTS["whole_strays"], (limit,))
+        journals = self._run(STATEMENTS["whole_stray_journals"], (limit,))
+        return [Stray(*row) for row in rows] + [Stray("journal", key) for (key,) in journals]
+
+    def unreferenced(self, *, after: bytes, limit: int) -> list[tuple[bytes, int]]:
+        return [
+            (content, stored) for content, stored in self._run(STATEMENTS["unreferenced"], (after, limit))
+        ]
+
+    def flow_versions(self, *, after: tuple[int, bytes], limit: int) -> list[Row]:
+        return self._run(STATEMENTS["flow_versions"], (*after, limit))
+
+    def due(self, *, trashed_before: int, imports_before: int) -> tuple[int, ...]:
+        rows = self._run(STATEMENTS["whole_due"], {"trashed": trashed_before, "imports": imports_before})
+        return rows[0]
+
+    def drop_content(self, content: bytes) -> None:
+        self._run(STATEMENTS["drop_blob"], (content,))
+
+    def commits(self) -> tuple[bytes, int, bytes]:
+        store, counter, rolling = self._run(STATEMENTS["commits"])[0]
+        return store, counter, rolling
+
+    def quarantined(self, *, after: int = 0, limit: int) -> list[Quarantined]:
+        return [Quarantined(*row) for row in self._run(STATEMENTS["quarantined"], (after, limit))]
+
+    def quarantine(self, key: SessionKey, name: str, why: str) -> None:
+        for tenant, bears in self._run(STATEMENTS["names_of"], (key,)):
+            self._names.drop(TenantKey(tenant), SessionId(bears))
+        self._run(STATEMENTS["quarantine_session"], (key,))
+        self._run(STATEMENTS["add_quarantine"], (key, name, self._now(), why))
+
+    def count(self, what: str) -> list[Row]:
+        return self._run(STATEMENTS[_COUNTS[what]])
+
+    def largest(self, *, limit: int) -> list[Row]:
+        return self._run(STATEMENTS["whole_journals"], (limit,))
+
+
+_OF_SESSION = {
+    "names": "names_of",
+    "about": "about",
+    "tags": "audit_tags",
+    "contexts": "audit_contexts",
+    "epochs": "epoch_rows",
+    "notes": "notes",
+    "lease": "lease",
+    "erasing": "whole_erasing",
+}
+_COUNTS = {
+    "sessions": "whole_shelves",
+    "kinds": "whole_kinds",
+    "contents": "whole_contents",
+    "flow_versions": "whole_flow_versions",
+    "states": "whole_states",
+}

@@ -1,0 +1,168 @@
+"""Who waits in the writer queue: threads, and Futures with the thread that writes for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from threading import get_ident
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from retoma.errors import Unavailable
+from retoma.stores.api import Transaction
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from queue import SimpleQueue
+
+T = TypeVar("T")
+
+
+class Caller:
+    """Somebody who waits for a use case: on a thread, or with a Future."""
+
+    alone = False
+    """Whether it is run outside of any transaction, and so by itself."""
+    error: BaseException | None = None
+
+    def run(self, transaction: Transaction) -> None:
+        """Run the use case and keep its result."""
+        raise NotImplementedError
+
+    def starts(self) -> bool:
+        """Return whether it is still to be run; from then on it cannot be called off."""
+        raise NotImplementedError
+
+    def takes_seat(self, seat: dict[None, int]) -> bool:
+        """Make it the writer, which `seat` then says; return False when it gave up."""
+        raise NotImplementedError
+
+    def answer(self) -> None:
+        """Tell it that `result` or `error` is there."""
+        raise NotImplementedError
+
+
+class Case(Caller, Generic[T]):
+    """A use case and its result."""
+
+    result: T
+
+    def __init__(self, use_case: Callable[[Transaction], T]) -> None:
+        self._use_case = use_case
+
+    def run(self, transaction: Transaction) -> None:
+        self.result = self._use_case(transaction)
+
+
+class Waiting(Case[T]):
+    """A thread that blocks on `ready` until it is answered or has the seat."""
+
+    def __init__(self, use_case: Callable[[Transaction], T], me: int, *, alone: bool = False) -> None:
+        super().__init__(use_case)
+        self.alone = alone
+        self.ready = threading.Lock()
+        self.ready.acquire()
+        self._me = me
+        self._answered = False
+        self._gave_up = False
+        self._deciding = threading.Lock()
+
+    def starts(self) -> bool:
+        return not self._gave_up
+
+    def takes_seat(self, seat: dict[None, int]) -> bool:
+        with self._deciding:
+            if self._gave_up:
+                return False
+            seat[None] = self._me
+            self.ready.release()
+        return True
+
+    def answer(self) -> None:
+        if not self._answered:
+            self._answered = True
+            self.ready.release()
+
+    def give_up(self) -> None:
+        with self._deciding:
+            self._gave_up = True
+
+
+class Submitted(Case[T]):
+    """A caller with a Future; `thread` writes when it is next."""
+
+    def __init__(self, use_case: Callable[[Transaction], T], thread: WriterThread) -> None:
+        from concurrent.futures import Future  # it brings logging along, too much for every start
+
+        super().__init__(use_case)
+        self.future: Future[T] = Future()
+        self._thread = thread
+        self._started = False
+
+    def starts(self) -> bool:
+        self._started = self._started or self.future.set_running_or_notify_cancel()
+        return self._started
+
+    def takes_seat(self, seat: dict[None, int]) -> bool:
+        if not self.starts():
+            return False
+        if self._thread.takes_seat(self, seat):
+            return True
+        self.error = Unavailable("The store was closed.", code="closed", hint="Open it again.")
+        self.answer()
+        return False
+
+    def answer(self) -> None:
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class WriterThread:
+    """The thread that writes for those who have none here. It begins with the first of them."""
+
+    def __init__(self, serve: Callable[[Caller], None]) -> None:
+        self.ident: int | None = None
+        self._serve = serve
+        self._calls: SimpleQueue[Caller | None] | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._deciding = threading.Lock()
+
+    def start(self) -> None:
+        if self._calls is not None:
+            return
+        from queue import SimpleQueue
+
+        with self._deciding:
+            if self._calls is None and not self._closed:
+                calls: SimpleQueue[Caller | None] = SimpleQueue()
+                self._thread = threading.Thread(
+                    target=self._run, args=(calls,), name="retoma-writer", daemon=True
+                )
+                self._thread.start()
+                self.ident = self._thread.ident
+                self._calls = calls
+
+    def takes_seat(self, call: Caller, seat: dict[None, int]) -> bool:
+        with self._deciding:
+            if self._closed or self._calls is None or self.ident is None:
+                return False
+            seat[None] = self.ident
+            self._calls.put(call)
+            return True
+
+    def close(self) -> None:
+        with self._deciding:
+            self._closed = True
+            calls, thread = self._calls, self._thread
+        if calls is not None and thread is not None:
+            calls.put(None)
+            if thread.ident != get_ident():
+                thread.join()
+
+    def _run(self, calls: SimpleQueue[Caller | None]) -> None:
+        while (call := calls.get()) is not None:
+            self._serve(call)

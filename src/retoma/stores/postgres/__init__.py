@@ -1,0 +1,1 @@
+"""PostgreSQL through psycopg. Imported only for a postgresql:// URL: the extra `postgres` brings the driver."""

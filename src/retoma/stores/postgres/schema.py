@@ -1,0 +1,51 @@
+"""The tables of a store in PostgreSQL: looked at by each new connection, made and brought up to date under one lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from retoma.stores import migrate
+from retoma.stores.migrate import Migration
+from retoma.stores.postgres.connection import Wire
+
+
+class Schema:
+    """The tables of the store at `shown`. `format` is the newest that was seen; 0: there were none."""
+
+    def __init__(self, shown: str, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+        self._shown = shown
+        self._now = now
+        self._random = random
+        self._known = migrate.migrations("postgresql")
+        self.format = 0
+
+    def look(self, wire: Wire) -> list[Migration]:
+        """Set up the connection and return what the tables need. Raises Unavailable for a store of a newer Retoma."""
+        ((*_, made),) = wire.ask("began")
+        applied = [(version, checksum) for version, checksum in wire.ask("applied")] if made else []
+        self.format = max([self.format, *(version for version, _ in applied)])
+        return migrate.pending(self._known, applied, self._shown)
+
+    def migrate(self, wire: Wire) -> None:
+        """Bring the tables up to date, in one transaction; of several processes one does it."""
+        wire.begin("")
+        wire.ask("one_at_a_time", (0,))
+        self.make(wire, self.look(wire))
+        wire.commit()
+        self.format = migrate.FORMAT
+
+    def make(self, wire: Wire, pending: list[Migration]) -> None:
+        """Run what is pending, in the transaction that is open."""
+        for step in pending:
+            for text in _statements(step.text):
+                wire.put(text)
+            now = self._now()
+            wire.ask("add_migration", (step.version, step.name, step.checksum, now))
+            if step.version == 1:
+                wire.ask("add_store", (self._random(16), now, b"\0" * 32))
+
+
+def _statements(text: str) -> list[str]:
+    """Return the statements of a migration, one by one: a pipeline takes no more at a time."""
+    bare = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    return [statement.strip() for statement in bare.split(";\n") if statement.strip()]

@@ -1,0 +1,72 @@
+-- What PostgreSQL alone is asked. A statement that bears the name of a shared one stands in its place.
+
+-- name: add_blob
+-- Content by its hash, once; what is there is locked, so that nobody drops it before this transaction refers to it.
+INSERT INTO blob (hash, codec, size_bytes, stored, inline) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (hash) DO UPDATE SET size_bytes = excluded.size_bytes
+
+-- name: add_flow_version
+-- A version of a flow, once; what is there is locked, so that nobody drops it before this transaction refers to it.
+INSERT INTO flow_version (tenant, hash, name, codec, files, at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (tenant, hash) DO UPDATE SET name = flow_version.name
+
+-- name: lease_beside
+-- The lease of the session that bears a name, asked in the breath that locks the session.
+SELECT n.session, l.token, l.expires_at FROM session_name n LEFT JOIN lease l ON l.session = n.session
+WHERE n.tenant = ? AND n.id = ?
+
+-- name: one_at_a_time
+-- What no row stands for (how many sessions there are, whether a journal comes in) is locked by its tenant.
+SELECT pg_advisory_xact_lock(1381256513 * 4294967296 + ?)
+
+-- name: began
+-- What a new connection sets and learns. Waiting for a lock, and a transaction whose client is gone, have an end;
+-- a server that was told not to wait for its disk is told to wait.
+SELECT set_config('lock_timeout', '3s', false), set_config('idle_in_transaction_session_timeout', '5s', false),
+  set_config('tcp_keepalives_idle', '5', false), set_config('tcp_keepalives_interval', '1', false),
+  set_config('tcp_keepalives_count', '3', false), set_config('tcp_user_timeout', '4s', false),
+  set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on'
+    ELSE current_setting('synchronous_commit') END, false),
+  EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_schema() AND c.relname = 'migration')
+
+-- name: applied
+-- The migrations of this store.
+SELECT version, checksum FROM migration ORDER BY version
+
+-- name: add_migration
+-- A migration was applied.
+INSERT INTO migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)
+
+-- name: add_store
+-- A new store.
+INSERT INTO store (only_row, id, created_at, counter, rolling) VALUES (1, ?, ?, 0, ?)
+
+-- name: facts
+-- What the server says of itself.
+SELECT current_setting('server_version'), current_setting('synchronous_commit'), current_setting('fsync'),
+  current_setting('full_page_writes'), pg_is_in_recovery(), pg_database_size(current_database())
+
+-- name: at_work
+-- Whether a connection is still at its statement, and does not wait for its client.
+SELECT 1 FROM pg_stat_activity WHERE pid = ? AND state = 'active' AND wait_event IS DISTINCT FROM 'ClientRead'
+
+-- name: kept_event
+-- Whether an append was kept, when the answer to COMMIT was lost.
+SELECT 1 FROM event WHERE k = ? AND hash = ?
+
+-- name: kept_lease
+-- The same of a lease.
+SELECT 1 FROM lease WHERE session = ? AND token = ? AND holder = ?
+
+-- name: kept_name
+-- The same of a name.
+SELECT 1 FROM session_name WHERE tenant = ? AND id = ? AND session = ?
+
+-- name: kept_deletion
+-- The same of a deletion.
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ? AND shelf < 4)
+
+-- name: kept_drop
+-- The same of a session that went for good.
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ?)

@@ -1,0 +1,112 @@
+"""A connection to SQLite: how it is opened, which file is ours, and how the file gets to the newest format."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+
+import apsw
+
+from retoma.errors import Integrity, Unavailable
+from retoma.stores import migrate
+from retoma.stores.sql import Row, Values
+from retoma.stores.transaction import SqlTransaction
+
+APPLICATION_ID = 0x52544D41  # "RTMA"
+
+
+class Connection:
+    """A connection with its one cursor and its one transaction object."""
+
+    def __init__(self, place: str, flags: int, random: Callable[[int], bytes]) -> None:
+        self.handle = apsw.Connection(place, flags=flags)
+        self.handle.set_busy_timeout(10_000)
+        # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
+        self.handle.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        self.execute = execute = self.handle.cursor().execute
+
+        def run(statement: str, values: Values = ()) -> list[Row]:
+            # fetchall exhausts the cursor: apsw runs a statement only as far as it is read.
+            return execute(statement, values).fetchall()
+
+        self.run = run
+        self.transaction = SqlTransaction(run, random)
+
+    def set(self, pragma: str, value: str, expected: object) -> None:
+        """Set a pragma and read it back, since SQLite ignores what it cannot do."""
+        self.run(f"PRAGMA {pragma} = {value}")
+        got = self.run(f"PRAGMA {pragma}")[0][0]
+        if got != expected:
+            raise Unavailable(f"SQLite did not take {pragma} = {value}: it says {got}.", code="pragma")
+
+    def make_durable(self) -> None:
+        """Sync each commit."""
+        self.set("journal_mode", "WAL", "wal")
+        self.set("synchronous", "FULL", 2)
+        if sys.platform == "darwin":
+            self.set("fullfsync", "ON", 1)
+
+    def close(self, *, force: bool = False) -> None:
+        """Close it, with `force` whatever it is at.
+
+        The last to close moves the log into the file; when the disk refuses, all is in the log still.
+        """
+        with contextlib.suppress(apsw.Error):
+            self.handle.close(force)
+
+    def roll_back(self) -> bool:
+        """Undo the transaction, if there is one. Return False when that took the connection along."""
+        if self.handle.in_transaction:
+            try:
+                self.run("ROLLBACK")
+            except apsw.Error:
+                # The transaction is over either way: SQLite undoes it when the connection goes.
+                self.close(force=True)
+                return False
+        return True
+
+
+def format_of(connection: Connection, shown: str) -> int:
+    """Return the store's format, 0 for an empty file. Raises Integrity, Unavailable."""
+    application = connection.run("PRAGMA application_id")[0][0]
+    version: int = connection.run("PRAGMA user_version")[0][0]
+    if application != APPLICATION_ID and (
+        application or connection.run("SELECT 1 FROM sqlite_schema LIMIT 1")
+    ):
+        raise Integrity(
+            f"{shown} is a database of another program, not a Retoma store.",
+            code="not_a_store",
+            hint="Nothing was changed. Name another place with --store.",
+        )
+    migrate.refuse_newer(version, shown)
+    return version
+
+
+def bring_up_to_date(
+    connection: Connection, shown: str, *, now: Callable[[], int], random: Callable[[int], bytes]
+) -> None:
+    """Apply the migrations that the file lacks, each in a transaction. Only for whoever holds the write lock."""
+    run = connection.run
+    made = run("SELECT 1 FROM sqlite_schema WHERE name = 'migration'")
+    applied = [(v, c) for v, c in run("SELECT version, checksum FROM migration")] if made else []
+    for step in migrate.pending(migrate.migrations("sqlite"), applied, shown):
+        run("BEGIN IMMEDIATE")
+        try:
+            for _ in connection.handle.execute(step.text):
+                pass
+            at = now()
+            values = (step.version, step.name, step.checksum, at)
+            run("INSERT INTO migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)", values)
+            if step.version == 1:
+                new_store = (random(16), at, b"\0" * 32)
+                run(
+                    "INSERT INTO store (only_row, id, created_at, counter, rolling) VALUES (1, ?, ?, 0, ?)",
+                    new_store,
+                )
+            run(f"PRAGMA application_id = {APPLICATION_ID}")
+            run(f"PRAGMA user_version = {step.version}")
+            run("COMMIT")
+        except BaseException:
+            connection.roll_back()
+            raise

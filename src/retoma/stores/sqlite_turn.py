@@ -1,0 +1,142 @@
+"""SQLite's one writing connection, as the writer queue uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+
+from retoma.errors import Unavailable
+from retoma.stores.commits import Commits
+from retoma.stores.sqlite_connection import Connection, bring_up_to_date, format_of
+from retoma.stores.sqlite_errors import translated
+from retoma.stores.transaction import SqlTransaction
+from retoma.stores.write_lock import WriteLock
+
+_SUSPECT = (apsw.IOError, apsw.CorruptError)
+
+
+class SqliteTurn:
+    """A `writer.Turn`. What is public here is for whoever has the seat in the queue."""
+
+    def __init__(self, path: Path | None, *, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+        self.commits = Commits(path)
+        self.closed = False
+        self._path = path
+        self._shown = str(path) if path else ":memory:"
+        self._now = now
+        self._random = random
+        self._lock: WriteLock | None = None
+        self._writer: Connection | None = None
+        self._changes = 0
+        self._marks: list[int] = []
+
+    def connection(self) -> Connection:
+        """Return the connection, opened when it is not."""
+        return self._writer or self._opened()
+
+    # A turn
+
+    @property
+    def open(self) -> bool:
+        return self._writer is not None and self._writer.handle.in_transaction
+
+    def begin(self) -> SqlTransaction:
+        writer = self._writer or self._opened()
+        if self._lock is not None:
+            self._lock.acquire()
+        writer.run("BEGIN IMMEDIATE")
+        transaction = writer.transaction
+        transaction.now = self._now()
+        transaction.moved.clear()
+        self._changes = writer.handle.total_changes()
+        return transaction
+
+    def mark(self) -> SqlTransaction:
+        writer = self.connection()
+        writer.run("SAVEPOINT one")
+        transaction = writer.transaction
+        transaction.now = self._now()
+        self._marks.append(len(transaction.moved))
+        return transaction
+
+    def keep(self) -> None:
+        self._marks.pop()
+        self.connection().run("RELEASE one")
+
+    def undo(self, error: BaseException) -> bool:
+        if not self.open or isinstance(error, apsw.Error):
+            return False
+        writer = self.connection()
+        writer.run("ROLLBACK TO one")
+        writer.run("RELEASE one")
+        del writer.transaction.moved[self._marks.pop() :]
+        return True
+
+    def commit(self) -> None:
+        writer = self.connection()
+        if writer.handle.total_changes() == self._changes:
+            writer.run("COMMIT")
+            return
+        self.commits.count(writer.run, writer.handle.changes, writer.transaction.moved)
+        writer.run("COMMIT")
+        self.commits.witness()
+
+    def end(self, error: BaseException | None) -> None:
+        try:
+            if error is not None and self._writer is not None:
+                self._abandon(self._writer, error)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def translated(self, error: BaseException) -> BaseException:
+        return translated(error, self._shown)
+
+    def close(self) -> None:
+        """Close the connection; nothing can be written any more."""
+        self.closed = True
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self.commits.close()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    # The connection
+
+    def _opened(self) -> Connection:
+        if self.closed:
+            raise Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
+        if self._path is not None and self._lock is None:
+            self._lock = WriteLock(self._path.with_name("write.lock"), self._shown)
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        writer = Connection(self._shown, flags, self._random)
+        if self._lock is not None:
+            self._lock.acquire()
+        try:
+            if self._path is not None:
+                if format_of(writer, self._shown) == 0:
+                    self._path.chmod(0o600)
+                writer.make_durable()
+            writer.set("secure_delete", "ON", 1)
+            bring_up_to_date(writer, self._shown, now=self._now, random=self._random)
+        except BaseException:
+            writer.close()
+            raise
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+        self._writer = writer
+        return writer
+
+    def _abandon(self, writer: Connection, error: BaseException) -> None:
+        self._marks.clear()
+        suspect = isinstance(error, _SUSPECT) or isinstance(error.__cause__, _SUSPECT)
+        if not writer.roll_back() or suspect:
+            # What this connection believes about the file can be wrong now: the next turn opens it anew.
+            self._writer = None
+            self.commits.close()
+            writer.close(force=True)

@@ -1,0 +1,185 @@
+"""A SQLite file looked after: its own check, a copy of one moment, a copy made the store."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+
+from retoma.errors import Unavailable
+from retoma.stores import migrate, witness
+from retoma.stores.api import Witnessed
+from retoma.stores.sql import Row, Run
+from retoma.stores.sqlite_errors import Translated
+
+STEP_PAGES = 1_000
+_MOST = 100
+
+Progress = Callable[[int, int], None]
+
+
+def engine_check(run: Run) -> list[str]:
+    """Return what is wrong with the file: pages, indexes against their tables, the schema, the format's number."""
+    found: list[str] = []
+    try:
+        rows = run(f"PRAGMA integrity_check({_MOST})")
+        found += [str(said).replace("\n", "; ") for (said,) in rows if said != "ok"]
+    except UnicodeDecodeError:
+        found.append("what SQLite says of it cannot be read")
+    if _schema(run) != _expected():
+        found.append("its tables are not those of its format")
+    (version,), (applied,) = run("PRAGMA user_version")[0], run("SELECT max(version) FROM migration")[0]
+    if version != applied:
+        found.append(f"it says that it is of format {version}, and steps up to {applied} were applied")
+    ((given,),) = run("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'")
+    ((highest,),) = run("SELECT coalesce(max(pk), 0) FROM session")
+    if highest > given:
+        found.append("the number of the next session is one that was given out before")
+    return found
+
+
+def backup(source: apsw.Connection, target: Path, progress: Progress | None) -> None:
+    """Copy the moment that `source` reads into the empty file `target`; on the disk when it returns."""
+    # A read that is held shows one moment: writers beside it do not make the copy begin anew.
+    source.execute("BEGIN").fetchall()
+    try:
+        source.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        with _opened(target, apsw.SQLITE_OPEN_READWRITE) as copy:
+            with copy.backup("main", source, "main") as made:
+                while not made.done:
+                    made.step(STEP_PAGES)
+                    if progress is not None:
+                        progress(made.page_count - made.remaining, made.page_count)
+            # One file, complete in itself.
+            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+    finally:
+        source.execute("ROLLBACK").fetchall()
+    sync(target)
+
+
+def copy_of(file: Path, target: Path) -> None:
+    """Copy the database at `file`, with its write-ahead log if there is one, into the empty file `target`."""
+    beside = file.with_name(file.name + "-wal")
+    alone = not beside.exists() or beside.stat().st_size == 0
+    with _opened(file, apsw.SQLITE_OPEN_READONLY, immutable=alone) as source:
+        backup(source, target, None)
+
+
+def applied(file: Path) -> list[tuple[int, int]]:
+    """Return the steps that were applied to the store at `file`, (version, when), without applying any."""
+    with _opened(file, apsw.SQLITE_OPEN_READWRITE) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchall():
+            return []
+        rows: list[Row] = connection.execute(
+            "SELECT version, applied_at FROM migration ORDER BY version"
+        ).fetchall()
+    return [(version, at) for version, at in rows]
+
+
+def begin_anew(file: Path, store_id: bytes) -> None:
+    """Make the copy at `file` a store of its own: another id, and its commits counted from none."""
+    with _opened(file, apsw.SQLITE_OPEN_READWRITE) as connection:
+        values = (store_id, b"\0" * 32)
+        connection.execute("UPDATE store SET id = ?, counter = 0, rolling = ?", values).fetchall()
+    sync(file)
+
+
+def witnessed(database: Path | None, commits: Callable[[], tuple[bytes, int, bytes]]) -> Witnessed:
+    """Hold what `commits` reads in the store against the file beside it, which is read first: it is never ahead."""
+    path = witness.beside(database) if database else None
+    seen = witness.read(path) if path else None
+    ahead = witness.evidence(path) if path else None
+    store, counter, rolling = commits()
+    if seen is None or seen.store != store:
+        return Witnessed(counter=counter)
+    if ahead is not None and ahead.store == store:
+        return Witnessed(counter=counter, seen=max(seen.counter, ahead.counter), lost=True)
+    lost = seen.counter > counter or (seen.counter == counter and seen.rolling != rolling)
+    return Witnessed(counter=counter, seen=seen.counter, lost=lost)
+
+
+def forget_witness(database: Path | None) -> None:
+    """Let the witness begin anew with the next commit: what it has seen beyond the store is gone for good."""
+    path = witness.beside(database) if database else None
+    if path is not None and path.exists():
+        # Another process may have it open: it goes on in the same file, which is empty now.
+        os.truncate(path, 0)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a directory, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _opened(file: Path, flags: int, *, immutable: bool = False) -> Iterator[apsw.Connection]:
+    name = str(file)
+    if immutable:
+        name = f"{file.resolve().as_uri()}?immutable=1"
+        flags |= apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(name, flags=flags)
+    try:
+        connection.set_busy_timeout(10_000)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _schema(run: Run) -> list[tuple[str, str]]:
+    rows = run("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+    return [(name, " ".join(str(sql).split())) for name, sql in rows]
+
+
+def _expected() -> list[tuple[str, str]]:
+    """Return the schema as the migrations make it."""
+    connection = apsw.Connection(":memory:")
+    try:
+        for step in migrate.migrations("sqlite"):
+            connection.execute(step.text).fetchall()
+        return _schema(lambda statement, values=(): connection.execute(statement, values).fetchall())
+    finally:
+        connection.close()
+
+
+class SqliteFiles:
+    """Files of stores that nobody has open. What goes wrong is raised as by a store."""
+
+    def copy_of(self, file: Path, target: Path) -> None:
+        with Translated(str(file)):
+            copy_of(file, target)
+
+    def begin_anew(self, file: Path, store_id: bytes) -> None:
+        with Translated(str(file)):
+            begin_anew(file, store_id)
+
+    def applied(self, file: Path) -> list[tuple[int, int]]:
+        with Translated(str(file)):
+            return applied(file)
+
+    def companions(self, file: Path) -> tuple[Path, ...]:
+        """Return what belongs to the database at `file`: its log, the log's index, its witness."""
+        return tuple(file.with_name(file.name + end) for end in ("-wal", "-shm", witness.SUFFIX))
+
+    @contextlib.contextmanager
+    def held(self, file: Path) -> Iterator[None]:
+        """Hold the write lock of the store at `file`. Raises Unavailable when somebody writes to it."""
+        handle = os.open(file.with_name("write.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise Unavailable(
+                f"Another process is writing to {file}.",
+                code="write_lock",
+                hint="Nothing was changed. End what uses the store first.",
+            ) from None
+        finally:
+            os.close(handle)

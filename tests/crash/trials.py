@@ -1,0 +1,39 @@
+"""What the crash tests share: how many trials, by which seed, on which stores."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from retoma.client import Client
+from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.stores.conformance import Clock
+from retoma.stores.sqlite import SqliteStore
+from retoma.wiring import Sources
+
+FULL = bool(os.environ.get("RETOMA_CRASH_FULL"))
+SEED = int(os.environ.get("RETOMA_CRASH_SEED", "0")) or random.randrange(1 << 30)
+
+
+def count(full: int) -> int:
+    """Return how many trials to do: all of them, or a twentieth, at least ten, in a plain run."""
+    return full if FULL else max(10, full // 20)
+
+
+def client_at(path: Path | None, clock: Clock | None = None) -> Client:
+    """Open the store at `path`, or one in memory, in a time of the test's own."""
+    clock = clock or Clock()
+    store = SqliteStore(path, now=clock, random=clock.bytes)
+    return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+
+
+@contextmanager
+def quick_directory() -> Iterator[Path]:
+    """Give a directory in memory where there is one: these tests open thousands of stores, and sync none for good."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as name:
+        yield Path(name)

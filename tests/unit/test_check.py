@@ -1,0 +1,302 @@
+"""What `check` says of a store in which somebody changed one thing, and that it has nothing to say of any other."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+from benchmarks.stores import fill, place_in
+from tests.crash.sessions import Maker
+from tests.crash.trials import client_at
+
+from retoma.client import Client
+from retoma.model.changes import Changes
+from retoma.model.lease import Holder
+from retoma.model.session import NewSession
+from retoma.runtime.drive import Request
+from retoma.service import leases
+from retoma.service.check.report import MOST, Damage, Report, view
+from retoma.service.erasing import Selection
+from retoma.stores.api import Listing
+from retoma.stores.conformance import Clock
+
+TOUR = Path(__file__).parents[2] / "examples/tour"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a store with a talk, a flow under way, a redacted session and a cut one."""
+    file = tmp_path / "retoma.db"
+    with client_at(file) as client:
+        client.create(
+            NewSession(id="talk", title="A talk", tags=("t",), contexts=(("k", "r"),), metadata={"m": 1})
+        )
+        client.append("talk", "user", "one")
+        client.append("talk", "user", "long " * 5_000)
+        client.note("talk", "noted")
+        client.update("talk", Changes(title="Another"))
+        with client.drive(Request(directory=TOUR, session="flow")) as drive:
+            drive.send("Ana")
+        client.create(NewSession(id="redacted", title="kept"))
+        client.append("redacted", "user", "secret")
+        client.redact("redacted", Selection(first=1, last=2))
+        client.create(NewSession(id="cut", title="kept"))
+        client.append("cut", "user", "gone")
+        client.reset("cut", erase=True)
+        client.append("cut", "user", "here")
+    return file
+
+
+def change(file: Path, *statements: str) -> None:
+    """Change the file behind Retoma's back, as another program would: indexes follow."""
+    connection = apsw.Connection(str(file))
+    for statement in statements:
+        connection.execute(statement).fetchall()
+    connection.close()
+
+
+def found(file: Path) -> list[str]:
+    with client_at(file) as client:
+        return [one.detail for one in client.check().damage]
+
+
+def test_a_whole_store_is_whole(file: Path) -> None:
+    with client_at(file) as client:
+        report = client.check()
+    assert report.whole
+    assert (report.sessions, report.erased, report.cut, report.contents) == (4, 2, 1, 1)
+    assert report.witness is not None
+    assert report.witness.seen == report.witness.counter
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_users_do_is_whole_also_where_it_was_imported(seed: int) -> None:
+    clock = Clock()
+    with client_at(None, clock) as source, client_at(None, clock) as target:
+        maker = Maker(source, clock, seed)
+        for _ in range(25):
+            name = maker.make()
+            with_file = b"".join(source.export(name, "jsonl"))
+            target.import_(io.BytesIO(with_file))
+        for client in (source, target):
+            assert [one.detail for one in client.check().damage] == []
+
+
+TALK = "(SELECT pk FROM session WHERE id = 'talk')"
+FLOW = "(SELECT pk FROM session WHERE id = 'flow')"
+ALONE: list[tuple[str, str]] = [
+    (f"UPDATE event SET data = replace(data, 'one', 'two') WHERE k = ({TALK} << 32) + 2", "event 2: its data"),
+    (f"UPDATE event SET at = at + 1 WHERE k = ({TALK} << 32) + 2", "event 2: it is not the one that was written"),
+    (f"UPDATE event SET actor = x'616e61' WHERE k = ({TALK} << 32) + 2", "event 2: it is not the one that was"),
+    (f"UPDATE event SET salt = NULL, data = NULL WHERE k = ({TALK} << 32) + 2", "nothing says that it was erased"),
+    (f"DELETE FROM event WHERE k = ({TALK} << 32) + 2", "events 2 to 2 are missing"),
+    (f"DELETE FROM event WHERE k = ({TALK} << 32) + 5", "its journal ends at event 4, and had 5"),
+    ("UPDATE blob SET inline = x'00'", "event 3: its content, which is kept apart, is missing or damaged"),
+    ("UPDATE blob SET size_bytes = 1", "event 3: its content, which is kept apart"),
+    ("DELETE FROM blob", "event 3: its content, which is kept apart"),
+    (f"UPDATE event SET type = CAST(x'ff' AS TEXT) WHERE k = ({TALK} << 32) + 2", "event 2: it cannot be read"),
+    ("UPDATE session SET head_seq = 4 WHERE id = 'talk'", "is not the head that the session knows"),
+    ("UPDATE session SET uid = x'00' WHERE id = 'talk'", "event 1: it is not the one that was written"),
+    ("UPDATE session SET title = 'a' WHERE id = 'talk'", "its title is not what its journal says"),
+    ("UPDATE session SET status = 'failed' WHERE id = 'talk'", "its status is not what its journal says"),
+    ("UPDATE session SET status = 'failed' WHERE id = 'cut'", "its status is not what its journal says"),
+    ("UPDATE session SET messages = 9 WHERE id = 'talk'", "its number of messages"),
+    ("UPDATE session SET pinned = 1 WHERE id = 'talk'", "its pin"),
+    ("UPDATE session SET shelf = 1 WHERE id = 'talk'", "where it is put away"),
+    ("UPDATE session SET created_at = 1 WHERE id = 'talk'", "its time of creation"),
+    ("UPDATE session SET updated_at = updated_at + 1 WHERE id = 'talk'", "its time of the last change"),
+    ("UPDATE session SET listed_at = 1 WHERE id = 'talk'", "the time that lists go by"),
+    ("UPDATE session SET tokens_in = 1 WHERE id = 'talk'", "its number of tokens in"),
+    ("UPDATE session SET flow_node = 'x' WHERE id = 'flow'", "its flow's node"),
+    ("UPDATE session SET flow_version = x'00' WHERE id = 'flow'", "its flow's version"),
+    ("UPDATE session SET epoch = 3 WHERE id = 'cut'", "its epoch is not"),
+    ("UPDATE session SET epoch_seq = 1 WHERE id = 'cut'", "where its epoch begins"),
+    ("UPDATE epoch SET began_at = 1", "its first epoch"),
+    ("DELETE FROM epoch WHERE session = (SELECT pk FROM session WHERE id = 'cut')", "its epochs are not"),
+    ("UPDATE session_name SET id = 'x' WHERE id = 'talk'", "the name that leads to it is not its own"),
+    ("DELETE FROM session_name WHERE id = 'talk'", "no name leads to it"),
+    ("UPDATE session_tag SET tag = 'x'", "its tags are not"),
+    ("UPDATE session_tag SET listed_at = 1", "stand elsewhere in lists"),
+    ("DELETE FROM session_context", "its contexts are not"),
+    ("UPDATE session_about SET metadata = '{}'", "its metadata cannot be read"),
+    ("UPDATE session_about SET metadata = CAST('{\"m\":2}' AS BLOB)", "its metadata is not"),
+    ("UPDATE session_about SET description = 'x'", "its description is not"),
+    ("DELETE FROM session_note", "the list of its notes"),
+    (f"UPDATE state SET value = CAST('1' AS BLOB) WHERE session = {FLOW} AND key = 'name'", "value of 'name'"),
+    (f"UPDATE state SET seq = 1 WHERE session = {FLOW} AND key = 'name'", "the event that set 'name'"),
+    (f"UPDATE state SET key = 'x' WHERE session = {FLOW} AND key = 'name'", "the key 'x' of its state is not in"),
+    (f"DELETE FROM state WHERE session = {FLOW} AND key = 'name'", "the key 'name' is missing in its state"),
+    (f"UPDATE visit SET node = 'x' WHERE session = {FLOW} AND position = 2", "node 2 of its flow's history"),
+    (f"DELETE FROM visit WHERE session = {FLOW} AND position = 2", "history"),
+    ("UPDATE flow_version SET files = x'00'", "flow 'tour' is damaged"),
+    ("INSERT INTO state VALUES (99, 'k', '1', 1)", "a state of session number 99, which is not there"),
+    ("INSERT INTO session_name VALUES (1, 'x', 99)", "a name of session number 99"),
+    (f"UPDATE event SET k = 99 << 32 WHERE k = ({TALK} << 32) + 5", "a journal of session number 99"),
+    ("UPDATE sqlite_sequence SET seq = 1", "the number of the next session"),
+    ("PRAGMA user_version = 2", "it says that it is of format 2"),
+    ("CREATE TABLE another (x)", "its tables are not those of its format"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("statement", "said"), ALONE)
+def test_one_thing_that_was_changed_is_found(file: Path, statement: str, said: str) -> None:
+    change(file, statement)
+    assert any(said in detail for detail in found(file)), found(file)
+
+
+def test_a_lease_that_was_never_given_out_is_found(file: Path) -> None:
+    with client_at(file) as client:
+        holder = Holder("host", "boot", 1, 1, "test")
+        client._store.write(lambda tx: leases.acquire(tx, client._who, "talk", holder))
+        assert client.check().whole
+    change(file, "UPDATE lease SET token = 9")
+    assert any("fencing token" in detail for detail in found(file))
+
+
+def test_a_value_that_only_a_row_has_is_found_when_its_second_copy_differs(file: Path) -> None:
+    data = file.read_bytes()
+    place = str(TOUR).encode()
+    assert data.count(place) == 2
+    at = data.index(place)
+    file.write_bytes(data[:at] + b"x" + data[at + 1 :])
+    assert any("missing from index session_copy" in detail for detail in found(file))
+
+
+def test_content_that_nothing_refers_to_is_no_damage_and_is_collected(file: Path) -> None:
+    change(file, "INSERT INTO blob VALUES (x'00', 'raw', 1, 1, x'00', NULL)")
+    with client_at(file) as client:
+        report = client.check()
+        assert (report.whole, report.unreferenced) == (True, 1)
+        assert (client.due().contents, client.due().content_bytes) == (1, 1)
+        assert client.collect(compact=True).contents == 1
+        assert client.due().nothing
+        assert client.check().unreferenced == 0
+        assert len(client.messages("talk")) == 2
+
+
+def test_a_part_of_the_sessions_is_looked_at(file: Path) -> None:
+    with client_at(file) as client:
+        for number in range(200):
+            client.create(NewSession(id=f"more-{number}"))
+        report = client.check(sample=0.25)
+        assert 20 < report.sessions < 90
+
+
+def test_progress_ends_at_the_whole(file: Path) -> None:
+    told: list[tuple[int, int]] = []
+    with client_at(file) as client:
+        report = client.check(progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (report.events, report.events)
+
+
+def test_a_long_journal_is_checked_in_little_memory(tmp_path: Path) -> None:
+    peaks = []
+    for length in (4_000, 16_000):
+        place = place_in(tmp_path / str(length))
+        fill(place, length)
+        with client_at(place.path) as client:
+            tracemalloc.start()
+            report = client.check()
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+            assert (report.whole, report.events) == (True, length)
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+# Repair
+
+
+def broken(file: Path) -> None:
+    change(
+        file,
+        f"UPDATE event SET data = replace(data, 'one', 'two') WHERE k = ({TALK} << 32) + 2",
+        "INSERT INTO state VALUES (99, 'k', '1', 1)",
+    )
+
+
+def test_what_is_damaged_is_put_aside_and_nothing_is_deleted(file: Path) -> None:
+    broken(file)
+    with client_at(file) as client:
+        rows = counted(client)
+        done = client.repair(client.check())
+        assert (set(done.sessions), done.left) == ({"talk", "number 99"}, ())
+        # Its name is free, and known to have been in use.
+        rows |= {"quarantine": 2, "session_name": rows["session_name"] - 1, "name_used": 1}
+        assert counted(client) == rows
+        assert client.get("talk") is None
+        assert "talk" not in [one.id for one in client.list([Listing()]).items]
+        report = client.check()
+        assert report.whole
+        assert [one.id for one in report.quarantined] == ["talk", ""]
+        assert "event 2: its data is not what was written" in report.quarantined[0].why
+        client.create(NewSession(id="talk"))
+        assert client.check().whole
+
+
+def test_a_session_in_quarantine_comes_again_from_a_backup(file: Path, tmp_path: Path) -> None:
+    with client_at(file) as client:
+        client.backup(tmp_path / "before.db")
+    broken(file)
+    with client_at(file) as client, client_at(tmp_path / "before.db") as before:
+        client.repair(client.check())
+        client.import_(io.BytesIO(b"".join(before.export("talk", "jsonl"))))
+        assert client.messages("talk")[0].text == "one"
+        assert client.check().whole
+
+
+def test_damage_of_the_file_is_left(file: Path) -> None:
+    change(file, "CREATE TABLE another (x)")
+    with client_at(file) as client:
+        done = client.repair(client.check())
+        assert [one.what for one in done.left] == ["file"]
+        assert not client.check().whole
+
+
+def test_a_tail_that_is_gone_is_reported_until_a_repair_takes_note(file: Path) -> None:
+    before = file.read_bytes()
+    with client_at(file) as client:
+        client.append("talk", "user", "lost")
+    file.write_bytes(before)
+    with client_at(file) as client:
+        report = client.check()
+        assert [one.what for one in report.damage] == ["tail"]
+        assert "has seen" in report.damage[0].detail
+    with client_at(file) as client:
+        client.append("talk", "user", "another")
+        report = client.check()
+        assert [one.what for one in report.damage] == ["tail"]
+        assert client.repair(report).left == ()
+        client.append("talk", "user", "more")
+        report = client.check()
+        assert report.whole
+        assert "A committed tail was gone" in report.quarantined[0].why
+
+
+def counted(client: Client) -> dict[str, int]:
+    run = client._store._open_reader().run
+    names = [name for (name,) in run("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return {name: run(f"SELECT count(*) FROM {name}")[0][0] for name in names}
+
+
+# What is said
+
+
+def test_a_report_lists_so_many_and_counts_the_rest() -> None:
+    report = Report(damage=[])
+    for _ in range(MOST + 3):
+        report.add(Damage(what="event", detail="x"))
+    assert (len(view(report)["damage"]), view(report)["unlisted"]) == (MOST, 3)
+
+
+def test_a_session_that_is_written_to_meanwhile_is_whole(file: Path) -> None:
+    with client_at(file) as client, client_at(file) as other:
+        writes: list[Callable[[], object]] = [
+            lambda: other.append("talk", "user", "meanwhile"),
+            lambda: other.reset("cut", erase=True),
+            lambda: other.delete("flow"),
+        ]
+        assert client.check(progress=lambda done, total: writes and writes.pop()()).whole
