@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
-from typing import NoReturn
 
 from retoma.interfaces.cli.lines import TimedOut, checked
 
@@ -63,17 +63,29 @@ def unseen(label: str, timeout_s: float | None = None) -> str | None:
         raise
 
 
+_LOOK_S = 0.25
+
+
 @contextmanager
 def timed(seconds: float | None) -> Iterator[None]:
-    """Raise TimedOut in what runs inside once `seconds` have passed; None: never. For the main thread."""
-    before = signal.signal(signal.SIGALRM, _timed_out)
+    """Raise TimedOut in what runs inside once `seconds` have passed; None: never. For the main thread.
+
+    A signal that comes after the prompt was shown and before input() waits does not wake it. So it is woken now and
+    then: a Ctrl+C or a time-out that it missed is seen then.
+    """
+    deadline = None if seconds is None else time.monotonic() + seconds
+
+    def look(number: int, frame: FrameType | None) -> None:
+        # The timer's clock is not quite this one.
+        if deadline is not None and time.monotonic() > deadline - 0.01:
+            raise TimedOut
+
+    before = signal.signal(signal.SIGALRM, look)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds or 0)
+        # The looks are set so that one of them falls on the deadline; a first one after 0 s would be none at all.
+        first = max(seconds % _LOOK_S, 0.001) if seconds is not None else _LOOK_S
+        signal.setitimer(signal.ITIMER_REAL, first, _LOOK_S)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-
-
-def _timed_out(number: int, frame: FrameType | None) -> NoReturn:
-    raise TimedOut
