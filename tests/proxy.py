@@ -20,6 +20,7 @@ class Proxy:
         self._done = threading.Event()
         self._cut = False
         self.after: int | None = None
+        self.pieces = 0
         self._thread = threading.Thread(target=self._forward, daemon=True)
         self._thread.start()
 
@@ -60,7 +61,7 @@ class Proxy:
         self._selector.register(far, selectors.EVENT_READ, near)
 
     def _pass(self, source: socket.socket, sink: socket.socket) -> None:
-        """Pass on what came. `after` counts down with each piece from a client; at 0 the network is cut."""
+        """Pass on what came. A piece from a client counts: `pieces` up; `after` down, and at 0 the network is cut."""
         try:
             data = source.recv(65_536)
         except OSError:
@@ -75,7 +76,10 @@ class Proxy:
                 one.close()
             return
         sink.sendall(data)
-        if self.after is not None and source in self._near():
+        if source not in self._near():
+            return
+        self.pieces += 1
+        if self.after is not None:
             self.after -= 1
             if self.after == 0:
                 self._cut = True
