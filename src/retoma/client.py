@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
@@ -24,8 +25,6 @@ from retoma.stores.api import Facts, Listing, Place, Store, Transaction
 from retoma.wiring import SYSTEM, Sources, open_file, open_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from retoma.model.transfer import Format
     from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
@@ -34,6 +33,8 @@ if TYPE_CHECKING:
     from retoma.service.check.report import Report
     from retoma.service.collect import Due
     from retoma.service.inventory import Inventory
+    from retoma.service.transfer.bringing import Arrived
+    from retoma.service.transfer.detect import Source
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
@@ -295,6 +296,22 @@ class Client:
         from retoma.service.transfer.incoming import import_
 
         return import_(self._store, self._who, stream, name=name, limits=self._limits)
+
+    def bring(self, file: Path | BinaryIO, *, source: Source = "auto", name: str | None = None) -> Arrived:
+        """Keep the sessions of a file, an export or another tool's, under `name` if it is one.
+
+        What is whole in another tool's file is kept, and the rest told in `notices`; each session has its own outcome.
+        Raises OSError when it cannot be read, Integrity when nothing of it is whole, Invalid, and as `import_` does.
+        """
+        from retoma.service.transfer.bringing import bring
+        from retoma.service.transfer.given import Given
+
+        if not isinstance(file, Path):
+            given = Given("standard input", file, self._sources.now())
+            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
+        with file.open("rb") as stream:
+            given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
+            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
 
     def check(
         self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None

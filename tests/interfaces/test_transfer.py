@@ -41,8 +41,9 @@ def test_a_pipe_moves_a_session(retoma, other):
     retoma("session", "create", "a", "--title", "T")
     lines = retoma("session", "export", "a", "--format", "jsonl").stdout
     done = retoma("session", "import", "-", "--as", "b", "--json", input=lines, at=other)
+    item = {"file": "-", "format": "retoma", "id": "b", "events": 1, "added": 1, "outcome": "imported"}
     assert json.loads(done.stdout) == {
-        "items": [{"file": "-", "id": "b", "events": 1, "added": 1, "outcome": "imported", "error": None}],
+        "items": [{**item, "error": None, "warnings": []}],
         "next": None,
         "more": False,
         "total": None,
@@ -98,12 +99,12 @@ def test_each_file_is_tried_and_the_worst_status_is_the_commands(retoma, tmp_pat
     assert one.returncode == 4
 
 
-def test_what_cannot_be_asked(retoma):
+def test_what_cannot_be_asked(retoma, store):
     retoma("session", "create", "a")
     assert retoma("session", "export", "a", "--format", "csv", "--json").returncode == 2
     assert retoma("session", "export", "absent").returncode == 4
     assert retoma("session", "import", "a", "b", "--as", "c").returncode == 2
-    assert retoma("session", "import", ".").returncode == 1
+    assert retoma("session", "import", str(store.parent)).returncode == 4
 
 
 def test_a_closed_pipe_is_no_failure(retoma, store):

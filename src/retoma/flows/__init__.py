@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retoma.flows.condition import ConditionError
-from retoma.flows.edit import Edited, take_up
+from retoma.flows.edit import Edited, take_over, take_up
 from retoma.flows.graph import edges, graph
 from retoma.flows.load import load, parse, read_files
 from retoma.flows.model import Flow, Node, Problem
@@ -35,6 +35,7 @@ __all__ = [
     "signal",
     "start",
     "step",
+    "take_over",
     "take_up",
     "validate",
 ]

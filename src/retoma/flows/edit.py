@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from retoma.errors import RetomaError
+from retoma.errors import Refused, RetomaError
 from retoma.flows.model import Flow
 from retoma.flows.needs import unmet
 from retoma.flows.secret import SecretNeeded
@@ -37,6 +37,36 @@ def take_up(stored: Flow | None, edited: Flow, position: Position, *, locale: st
         return Edited(edited, None, gone)
     moved = f" Its node '{was}' is '{node}' now." if node != was else ""
     return Edited(edited, node, f"{said}; the session goes on with the new version.{moved}")
+
+
+def take_over(flow: Flow, position: Position, *, locale: str = "") -> Edited:
+    """Return how a session goes on in `flow` that came here without one, and stands at `position`.
+
+    Raises Refused when the flow cannot carry on from there.
+    """
+    was = position.node
+    node = flow.resolve(was) if was is not None else None
+    if position.status == "rolling_back":
+        raise Refused(
+            "The session was imported in the middle of a rollback, which cannot be gone on with here.",
+            code="rolling_back",
+            hint="Begin anew with --fresh; what was collected is in `retoma session inspect`.",
+        )
+    lacking = _lacking(flow, position, node, locale)
+    if lacking:
+        raise Refused(
+            f"The session cannot go on in the flow '{flow.name}': {lacking}",
+            code="flow_needs",
+            hint="Nothing was changed. Mend the flow, or begin anew with --fresh and --context.",
+        )
+    said = f"The session was imported; it goes on in the flow '{flow.name}'"
+    if was is None:
+        return Edited(flow, None, f"{said}, from '{flow.entry}'.")
+    if node is None:
+        gone = f"{said}. There is no node '{was}' in it: back to '{flow.entry}', with what was collected."
+        return Edited(flow, None, gone)
+    moved = f" Its node '{was}' is '{node}' there." if node != was else ""
+    return Edited(flow, node, f"{said}.{moved}")
 
 
 def _same(stored: Flow | None, edited: Flow, node: str) -> str | None:

@@ -196,7 +196,9 @@ class Drive(Course):
     def _go_on(self) -> Step:
         """Take up a flow where it stands: the same point, under the directory's version when it can carry on there."""
         self.shown = ()
-        if self._ran is not None and self._ran != self._version:
+        if self._ran is None:
+            self._carry_on(flows.take_over(self.flow, self.position, locale=self._locale), first=True)
+        elif self._ran != self._version:
             self._meet(self._ran)
         if not self.shown:
             content, self.prompt = flows.show(
@@ -208,31 +210,38 @@ class Drive(Course):
     def _meet(self, before: bytes) -> None:
         """Go on with the version that was chosen instead of the one `before`, or with that one when it cannot be."""
         edited = flows.take_up(self._versions.stored(before), self.flow, self.position, locale=self._locale)
-        self.flow, was = edited.flow, self.position.node
+        self.flow = edited.flow
         if self._version != before:
-            at = msgspec.structs.replace(self.position, node=edited.node or was)
-            moved = edited.node not in (None, was)
-            node = self.flow.nodes[edited.node] if edited.node is not None else None
-            if node is not None and node.waits:
-                at = msgspec.structs.replace(at, status="waiting_for_input")
-                self._change_version(at, moved=moved, step=None)
-            else:
-                self._change_and_step(at, moved=moved, gone=node is None)
+            self._carry_on(edited, first=False)
+        else:
+            self.notices.append(edited.sentence)
+
+    def _carry_on(self, edited: flows.Edited, *, first: bool) -> None:
+        """Go on as `edited` says; `first`: the session has no version of any flow yet."""
+        was = self.position.node
+        at = msgspec.structs.replace(self.position, node=edited.node or was)
+        moved = edited.node not in (None, was)
+        node = self.flow.nodes[edited.node] if edited.node is not None else None
+        if node is not None and node.waits:
+            at = msgspec.structs.replace(at, status="waiting_for_input")
+            self._change_version(at, moved=moved, first=first, step=None)
+        else:
+            self._change_and_step(at, moved=moved, first=first, gone=node is None)
         self.notices.append(edited.sentence)
 
-    def _change_and_step(self, at: Position, *, moved: bool, gone: bool) -> None:
+    def _change_and_step(self, at: Position, *, moved: bool, first: bool, gone: bool) -> None:
         """Go on from a node that does not wait in the new version, or from the entry when the node is gone."""
         if gone:
             step = flows.restart(self.flow, at, locale=self._locale, secrets=self._secrets)
-            self._change_version(at, moved=False, step=step)
+            self._change_version(at, moved=False, first=first, step=step)
             return
         at = msgspec.structs.replace(at, status="active")
         content, _ = flows.show(self.flow, at, locale=self._locale, secrets=self._secrets)
         step = flows.proceed(self.flow, at, locale=self._locale, secrets=self._secrets)
-        self._change_version(at, moved=moved, step=step)
+        self._change_version(at, moved=moved, first=first, step=step)
         self.shown = (Visit(node=at.node or "", content=content), *self.shown)
 
-    def _change_version(self, at: Position, *, moved: bool, step: Step | None) -> None:
+    def _change_version(self, at: Position, *, moved: bool, first: bool, step: Step | None) -> None:
         held = self._require_held()
         self._seq = self._store.write(
             lambda tx: positions.change_version(
@@ -245,6 +254,7 @@ class Drive(Course):
                 files=self.flow.files,
                 at=at,
                 moved=moved,
+                first=first,
                 step=step,
                 operation=self._operation(),
                 token=held.token,

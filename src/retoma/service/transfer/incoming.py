@@ -66,7 +66,19 @@ def import_(
     Retoma, Conflict for a taken id or a session that went another way here, Busy, Limit. Nothing is shown before all of
     it is proved. Killed in the middle, it goes on when the same file is imported again.
     """
-    return _Import(store, who, limits or Limits()).run(records(stream), name)
+    return take_in(store, who, records(stream), name=name, limits=limits)
+
+
+def take_in(
+    store: Store,
+    who: Principal,
+    found: Iterator[Placed],
+    *,
+    name: str | None = None,
+    limits: Limits | None = None,
+) -> Imported:
+    """Keep the session that these records of an export tell of, as `import_` does."""
+    return _Import(store, who, limits or Limits()).run(found, name)
 
 
 class _Import:
