@@ -25,6 +25,7 @@ from retoma.stores.api import Facts, Listing, Place, Store, Transaction
 from retoma.wiring import SYSTEM, Sources, open_file, open_store
 
 if TYPE_CHECKING:
+    from retoma.model.redaction import Veil
     from retoma.model.transfer import Format
     from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
@@ -276,15 +277,18 @@ class Client:
         """Return the session with its state, and its flow's position and history. Raises NotFound."""
         return self._store.read(lambda tx: positions.look(tx, self._who, session))
 
-    def export(self, session: str, format: Format = "json") -> Generator[bytes, None, None]:
+    def export(
+        self, session: str, format: Format = "json", *, veil: Veil | None = None
+    ) -> Generator[bytes, None, None]:
         """Return the pieces of a file with the session as it stands now. Raises NotFound, Invalid (the format).
 
-        json and jsonl can be imported again; csv and md have the conversation alone. While it is read it raises
-        Integrity for a damaged event, and Conflict when the session was cut or deleted meanwhile.
+        json and jsonl can be imported again; csv, md and html have the conversation alone. What `veil` hides is in none
+        of them. While it is read it raises Integrity for a damaged event, and Conflict when the session was cut or
+        deleted meanwhile.
         """
         from retoma.service.transfer.export import export
 
-        return export(self._store, self._who, session, format)
+        return export(self._store, self._who, session, format, veil=veil)
 
     def import_(self, stream: BinaryIO, *, name: str | None = None) -> Imported:
         """Read an exported session (json or jsonl) from `stream` and keep it, as `name` if given.

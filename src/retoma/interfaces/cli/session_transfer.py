@@ -30,20 +30,45 @@ SOURCES: Final = ("auto", "retoma", "trellis", "copilot", "claude-code", "codex"
 @verb("session export", example="retoma session export my-experiment -o my-experiment.json")
 @click.argument("id")
 @click.option(
-    "--format", "format_", type=click.Choice(["json", "jsonl", "csv", "md"]), help="json unless you say."
+    "--format",
+    "format_",
+    type=click.Choice(["json", "jsonl", "csv", "md", "html"]),
+    help="json unless you say.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Into this file, whole or not at all.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
-def export(ctx: Invocation, *, id: str, format_: str | None, output: str | None, force: bool) -> None:
-    """Write a session as a file. json and jsonl can be imported again; csv and md have the conversation."""
+@click.option("--redact", is_flag=True, help="Without what looks like a secret: passwords, keys, tokens.")
+@click.option(
+    "--redact-key", "keys", multiple=True, metavar="KEY", help="And without the values of this key."
+)
+@click.option(
+    "--redact-pattern", "patterns", multiple=True, metavar="P", help="And without what P is found in."
+)
+def export(
+    ctx: Invocation,
+    *,
+    id: str,
+    format_: str | None,
+    output: str | None,
+    force: bool,
+    redact: bool,
+    keys: tuple[str, ...],
+    patterns: tuple[str, ...],
+) -> None:
+    """Write a session as a file. json and jsonl can be imported again; csv, md and html have the conversation."""
     to_file = output is not None and output != "-"
-    if ctx.out.json and not to_file and format_ in {"csv", "md"}:
+    if ctx.out.json and not to_file and format_ in {"csv", "md", "html"}:
         raise Invalid(
             f"--json prints JSON, --format {format_} does not.", code="usage", hint="Leave one out."
         )
     session = ctx.reader.resolve(id)
     chosen = cast("Format", format_ or "json")
-    with closing(ctx.reader.export(session, chosen)) as pieces:
+    veil = None
+    if redact or keys or patterns:
+        from retoma.model.redaction import Veil
+
+        veil = Veil(keys, patterns)
+    with closing(ctx.reader.export(session, chosen, veil=veil)) as pieces:
         if not to_file:
             _print(pieces)
             return
@@ -53,9 +78,17 @@ def export(ctx: Invocation, *, id: str, format_: str | None, output: str | None,
         assert output is not None
         written = write_file(Path(output), pieces, force=force)
     if ctx.out.json:
-        ctx.out.print_json({"id": session, "format": chosen, "file": output, "size_bytes": written})
+        ctx.out.print_json(
+            {
+                "id": session,
+                "format": chosen,
+                "file": output,
+                "size_bytes": written,
+                "redacted": veil is not None,
+            }
+        )
     else:
-        ctx.out.note(f"Wrote {output}: {size(written)}")
+        ctx.out.note(f"Wrote {output}: {size(written)}{', redacted' if veil is not None else ''}")
 
 
 @verb("session import", example="retoma session import ~/.claude/projects/-home-ana-shop")

@@ -34,6 +34,7 @@ _DATABASES: Final = (".db", ".sqlite", ".sqlite3")
 _ENDINGS: Final = (".json", ".jsonl", *_DATABASES)
 _ENTERED: Final = (".trellis", ".claude", ".copilot", ".codex")
 _DEEPEST: Final = 5
+_APPLICATION: Final = slice(68, 72)  # where SQLite has the application's id
 
 
 def format_of(head: bytes, path: Path | None = None) -> Format | None:
@@ -82,9 +83,11 @@ def sessions_in(directory: Path, source: Source = "auto") -> list[tuple[Path, Fo
 def _wanted(path: Path, source: Source) -> Format | None:
     try:
         with path.open("rb") as file:
-            format = format_of(file.read(HEAD_BYTES), path)
+            head = file.read(HEAD_BYTES)
     except OSError:
         return None
+    # A store of Retoma may lie there, too: it is not to be imported.
+    format = None if head[_APPLICATION] == b"RTMA" else format_of(head, path)
     return format if source in ("auto", format) else None
 
 

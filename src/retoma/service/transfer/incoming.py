@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from retoma.errors import Busy, Conflict, Limit, RetomaError, Unavailable
 from retoma.model.event import Event
@@ -124,6 +125,13 @@ class _Import:
             done = self._nothing_new(tx, session, here)
             if done is not None:
                 return done
+            if session.redacted is not UNSET:
+                raise Conflict(
+                    f"The file was redacted; it cannot go on with session '{here.id}', which is whole here.",
+                    code="redacted_export",
+                    hint="Nothing was changed. Export it again without --redact.",
+                    session=here.id,
+                )
             fence(tx, head_of(tx, self._who, here.id), None)
             base, name = (here.seq, here.hash), SessionId(here.id)
         else:
@@ -231,10 +239,16 @@ class _Import:
         self._room(tx, session, plan.name)
         parent = tx.sessions.key(tenant, session.parent) if session.parent else None
         tx.transfers.publish(tenant, plan.key, plan.name, session, parent=parent)
+        seq = session.head.seq
+        if session.redacted is not UNSET:
+            left = proof.redacted
+            seq = erasing.explain(
+                tx, self._who, plan.name, proof.erased, left.keys, left.fields, ans=left.ans
+            )
         return Imported(
             id=plan.name,
-            events=session.head.seq,
-            added=session.head.seq - session.base.seq,
+            events=seq,
+            added=seq - session.base.seq,
             outcome="imported",
             without_parent=session.parent if parent is None else None,
         )
