@@ -120,7 +120,7 @@ class _Read:
             detail = f"Its parent {parent[:100]!r} is not in the file; it stands behind the entry before it."
             self._notices.say("parent_missing", detail, self._records.line(number))
         named: dict[int, str] = {}
-        for line in sorted(lines, key=lambda one: one.thread != _MAIN):
+        for line in sorted(lines, key=lambda one: (one.thread, one.index)):
             yield self._foreign(line, named)
 
     # The first look

@@ -12,7 +12,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
 
-_LONGEST: Final = 64 << 10
+_LONGEST: Final = 16 << 10
 """Longer texts are shown as they are: Markdown that was made to be slow must not be."""
 
 # C0 has no place in HTML, and what turns the writing's direction could show another text than is there.
@@ -43,6 +43,8 @@ def _markdown() -> MarkdownIt:
     )
     reader.add_render_rule("link_open", _link_open)
     reader.add_render_rule("link_close", _link_close)
+    for cell in ("th_open", "td_open"):
+        reader.add_render_rule(cell, _cell)
     return reader
 
 
@@ -67,3 +69,14 @@ def _link_close(
 ) -> str:
     target, said = env["links"].pop()
     return "</span>" if target == said else f'</span> <span class="target">({escape(target)})</span>'
+
+
+def _cell(
+    self: RendererHTML,
+    tokens: Sequence[Token],
+    index: int,
+    options: OptionsDict,
+    env: MutableMapping[str, Any],
+) -> str:
+    """Begin a cell without the style that its column asks for: the page allows its own alone."""
+    return f"<{tokens[index].tag}>"
