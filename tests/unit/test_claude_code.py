@@ -325,7 +325,7 @@ def test_a_record_larger_than_an_event_is_shortened_and_kept_in_pieces(
         case "result":
             written.user("a1", [result("t1", large)])
         case "many":
-            written.assistant("a1", *[f"part {number}" for number in range(60_000)])
+            written.assistant("a1", *[f"part {number}" for number in range(40_000)])
         case _:
             written.entry("a1", "attachment", attachment={"type": "x", "content": large})
     written.user("p2", "End")

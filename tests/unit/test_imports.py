@@ -372,10 +372,13 @@ def test_a_stream_is_looked_into(client: Client) -> None:
 
 def test_the_source_that_is_named_holds(client: Client, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
-    file.write_bytes(b"{}")
-    with pytest.raises(Invalid):
+    file.write_bytes(b'{"status": "active"}')
+    with pytest.raises(Invalid, match="not an export"):
         client.bring(file)
     assert whole(client.bring(file, source="trellis")) == ["x"]
+    file.write_bytes(b"{}")
+    with pytest.raises(Invalid, match="no session of Trellis"):
+        client.bring(file, source="trellis")
     with pytest.raises(RetomaError, match="not an export"):
         client.bring(SAMPLES / "trellis/sessions/pedido-001.json", source="retoma")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from retoma.errors import Invalid
+from retoma.errors import Integrity, Invalid
 from retoma.model.codec import Json, decode
-from retoma.service.transfer.claude_entry import answers, calls, drafts_of, is_typed
+from retoma.service.transfer.claude_entry import BLOCKS, answers, calls, drafts_of, is_typed
 from retoma.service.transfer.claude_tree import Line, Node, Tree
 from retoma.service.transfer.foreign import (
     Foreign,
@@ -56,19 +56,17 @@ def is_record(value: dict[str, Json]) -> bool:
 def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
     """Yield the session of a file, its lines that were left, then its sub-agents, in this file and beside it."""
     with Records() as records:
-        read = _Read(given, records, notices)
-        if not records.readable:
-            raise nothing_whole(given.shown)
-        yield from read.sessions()
+        yield from _Read(given, records, notices).sessions()
     for path in beside(given):
         with path.open("rb") as stream, Records() as records:
             agent = given._replace(path=path, stream=stream, shown=str(path))
             within = notices.within(f"{path.parent.name}/{path.name}")
-            read = _Read(agent, records, within)
-            if records.readable:
-                yield from read.sessions()
-            else:
+            try:
+                read = _Read(agent, records, within)
+            except Integrity:
                 within.say("empty", "Nothing in it is whole.")
+                continue
+            yield from read.sessions()
 
 
 def beside(given: Given) -> list[Path]:
@@ -104,6 +102,8 @@ class _Read:
                 number = records.add(found, id, moment(value.get("timestamp")))
                 self._note(number, value)
         records.date(given.modified)
+        if not records.readable:
+            raise nothing_whole(given.shown)
         self._aside = len(self._names) == 2 and not self._mains
         if self._aside:
             self._tree.flatten()  # the file of one sub-agent: all of it is that one's
@@ -142,6 +142,9 @@ class _Read:
         if message and node.thread == _MAIN:
             self._mains += 1
             self._describe(kind, value, message)
+        for block in map(mapping, listed(message.get("content"))):
+            if words(block.get("type")) not in BLOCKS:
+                self._notices.unknown(f"{words(block.get('type'))} in a message")
         for call, name in calls(message):
             self._asked[call] = (name, self._records.line(number))
         for call in answers(message):

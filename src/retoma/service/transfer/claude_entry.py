@@ -26,6 +26,14 @@ from retoma.service.transfer.foreign import (
 from retoma.service.transfer.records import Records
 
 _TOOL: Final = "claude-code"
+BLOCKS: Final = frozenset(
+    (
+        "text", "thinking", "redacted_thinking", "tool_use", "tool_result", "image", "document", "server_tool_use",
+        "web_search_tool_result", "web_fetch_tool_result", "code_execution_tool_result", "mcp_tool_use",
+        "mcp_tool_result", "container_upload", "search_result", "fallback",
+    )
+)  # fmt: skip
+"""The types of blocks that are known; of those that no part stands for, the JSON is kept."""
 
 
 def drafts_of(records: Records, number: int, session: str) -> Iterator[Draft]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
 from retoma.model.codec import Json
@@ -18,7 +19,8 @@ MOST_BYTES: Final = 64 << 20
 
 _MOST_LINES: Final = 64
 _MOST_HELD: Final = 8 << 20
-_MOST_STARTS: Final = 64
+_MOST_STARTS: Final = 16
+_LONG: Final = 4 << 20
 _START = re.compile(rb'(?<=.)\{"[A-Za-z_]+":', re.DOTALL)
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -54,16 +56,25 @@ class Lines:
 
     def __iter__(self) -> Iterator[Entry | Damaged]:
         ended = True
-        for line, data, ended in self._lines():
-            yield from self._take(data, line, ended)
+        for line, data, ended, cut in self._lines():
+            if not cut:
+                yield from self._take(data, line, ended)
+                continue
+            if self._held is not None:
+                yield from self._give_up()
+            yield self._damaged(data, line)
         if self._held is not None:
             yield from self._give_up(whole=ended)
 
-    def _lines(self) -> Iterator[tuple[int, bytes, bool]]:
-        """Yield each line's number, the line without its end and NUL bytes around it, and whether its end was there."""
-        number, ended = 0, True
+    def _lines(self) -> Iterator[tuple[int, bytes, bool, bool]]:
+        """Yield each line's number, the line without its end and NUL bytes around it, whether its end was there.
+
+        The last says that it is a piece of a line which is too long.
+        """
+        number, ended, cut = 0, True, False
         while piece := self._stream.readline(MOST_BYTES):
             number += ended
+            cut = (len(piece) == MOST_BYTES and not piece.endswith(b"\n")) or (cut and not ended)
             if number == 1:
                 piece = piece.removeprefix(_BOM)
             ended = piece.endswith(b"\n")
@@ -76,7 +87,8 @@ class Lines:
                     f"{nothing:,} NUL byte{'s' * (nothing > 1)} {'were' if nothing > 1 else 'was'} passed over.",
                     number,
                 )
-            yield number, bare, ended or len(piece) == MOST_BYTES
+            if bare or not cut:
+                yield number, bare, ended, cut
 
     def _take(self, data: bytes, line: int, ended: bool) -> Iterator[Entry | Damaged]:
         if not data.strip():
@@ -181,10 +193,9 @@ class Lines:
             self._notices.say("torn", said, line)
 
     def _starts(self, data: bytes) -> Iterator[int]:
-        for count, match in enumerate(_START.finditer(data)):
-            if count == _MOST_STARTS:
-                return
-            yield match.start()
+        """Yield where a record may begin behind one that was torn; of a long line only the first such places."""
+        most = _MOST_STARTS if len(data) <= _LONG else 2
+        return (match.start() for match in islice(_START.finditer(data), most))
 
     def _damaged(self, data: bytes, line: int) -> Damaged:
         self._notices.say("unreadable", "It is not JSON: kept as it is, and not read.", line)

@@ -15,8 +15,9 @@ from retoma.model.codec import Json
 
 # A whole string, a bracket, or the quote of a string that does not end.
 _MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{}]|"', re.DOTALL)
+# A string that does not end is taken to the end: to try again at each of its quotes would take for ever.
 _STRING_OR_NUMBER = re.compile(
-    rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?Infinity|NaN|-?[0-9][0-9.]*+[eE][+-]?[0-9]++', re.DOTALL
+    rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?Infinity|NaN|-?[0-9][0-9.]*+[eE][+-]?[0-9]++', re.DOTALL
 )
 _CONTROL = re.compile(rb"[\x00-\x1f]")
 _SURROGATE = re.compile(

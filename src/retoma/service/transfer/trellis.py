@@ -108,7 +108,7 @@ def _documents(given: Given, notices: Notices) -> Iterator[tuple[dict[str, Json]
         else:
             seen.add(found.data)
             yield found.value, found.data
-    if rest and not parts:
+    if not parts:
         raise _cut_off(given, bare)
     if rest:
         detail = f"The file ends in the middle of a document; {len(rest):,} bytes of it were left out."
@@ -129,6 +129,12 @@ def _state(value: dict[str, Json], data: bytes, given: Given, notices: Notices) 
     def of(name: str) -> Json:
         return value.get(name, value.get(_OLD[name]))
 
+    if not any(name in value or _OLD[name] in value for name in ("current_node_id", "status", "context")):
+        raise Invalid(
+            f"{given.shown} is no session of Trellis: it has no node, no status and no context.",
+            code="not_an_export",
+            hint="Leave --from out, and the file is looked into.",
+        )
     for key in value.keys() - {*_OLD, *_OLD.values()}:
         notices.say("unknown_key", f"The key {key[:100]!r} is not known here; it was kept as it is.")
     status = words(of("status")) or "active"
