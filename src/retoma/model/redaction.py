@@ -68,7 +68,7 @@ _SECRET_PATTERNS: Final = (
     re.compile(r"(?<=://)[^\s/:@]{1,256}:[^\s/@]{1,256}(?=@)"),
 )
 _ASSIGNED: Final = r"""(?i:{name})["'\\]*\s*[:=]\s*["'\\]*(?P<value>[^\s"'\\,;&]{{4,}})"""
-_WORDS: Final = r"password|senha|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key"
+_WORDS: Final = r"password|senha|passwd|passphrase|secret|token|api[ _-]?key|access[ _-]?key|private[ _-]?key"
 _LONG: Final = 8
 _MOST_LEARNT: Final = 1_000
 

@@ -57,11 +57,12 @@ class Outgoing:
         try:
             store.read(lambda tx: self._look(tx, who, session, whole=whole))
             if veil is not None:
-                self._veiling = Veiling(veil)
-                for page in self.pages():
-                    self._veiling.learn(page)
-                self._veiling.learn_aside(self._lines())
-                self.record = self._veiling.session(self.record)
+                veiling = Veiling(veil)
+                for page in self._pages():
+                    veiling.learn(page)
+                veiling.learn_aside(self.record, self._lines())
+                self.record = veiling.session(self.record)
+                self._veiling = veiling
         except BaseException:
             self.close()
             raise
@@ -72,6 +73,10 @@ class Outgoing:
         Raises Conflict when it was cut or deleted meanwhile, and Integrity for an event that is damaged: a file must
         not pass on what was never written.
         """
+        for page in self._pages():
+            yield page if self._veiling is None else self._veiling.events(page, whole=self._whole)
+
+    def _pages(self) -> Iterator[list[Event]]:
         after, head, limit = self.record.base.seq, self.record.head.seq, PAGE
         while after < head:
             page = self._store.read(self._reader(after, limit))
@@ -85,7 +90,7 @@ class Outgoing:
             limit = min(PAGE, 2 * len(page))
             for event in page:
                 _prove(event)
-            yield page if self._veiling is None else self._veiling.events(page, whole=self._whole)
+            yield page
 
     def messages(self) -> Iterator[list[Message]]:
         """Yield the conversation of all epochs, oldest first; what was erased says so.

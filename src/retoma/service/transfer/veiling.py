@@ -49,14 +49,16 @@ class Veiling:
         for event in page:
             self._veil.learn(event.value())
 
-    def learn_aside(self, lines: Iterator[bytes]) -> None:
-        """Take note of those in the state, and whether one stands in the flow's files."""
+    def learn_aside(self, session: SessionRecord, lines: Iterator[bytes]) -> None:
+        """Take note of those in the metadata and the state, and whether one stands in the flow's files."""
+        self._veil.learn(session.metadata)
         for line in lines:
             record = decoded(line)
             if isinstance(record, StateRecord):
                 self._veil.learn({record.key: record.value})
             elif isinstance(record, FlowRecord):
-                self._files = self._files or self._veil.hides(record.content.decode(errors="replace"))
+                content = record.content.decode(errors="replace")
+                self._files = self._files or self._veil.hides(content)
 
     def session(self, record: SessionRecord) -> SessionRecord:
         """Return what is said of the session, without secrets."""
