@@ -18,6 +18,7 @@ from retoma.service.transfer.foreign import (
     label,
     listed,
     mapping,
+    model_of,
     moment,
     nothing_whole,
     title_of,
@@ -263,7 +264,7 @@ class _Read:
         tags = (self._tag,) if self._tag.strip() and len(self._tag) <= 100 and self._tag.isprintable() else ()
         places = [pair for name, ref in self._places for pair in label(name, ref)][:20]
         return Profile(
-            title=title_of(title), model=self._model[:500], tags=tags, contexts=tuple(sorted(places))
+            title=title_of(title), model=model_of(self._model), tags=tags, contexts=tuple(sorted(places))
         )
 
 

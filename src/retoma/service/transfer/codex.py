@@ -19,6 +19,7 @@ from retoma.service.transfer.foreign import (
     label,
     mapping,
     message,
+    model_of,
     moment,
     nothing_whole,
     record,
@@ -92,7 +93,7 @@ class _Read:
         )  # fmt: skip
         return Profile(
             title=title_of(self._prompt),
-            model=self._model[:500],
+            model=model_of(self._model),
             contexts=tuple(sorted(pair for name, ref in places for pair in label(name, words(ref)))),
         )
 

@@ -22,6 +22,7 @@ from retoma.service.transfer.foreign import (
     listed,
     mapping,
     message,
+    model_of,
     moment,
     nothing_whole,
     record,
@@ -177,7 +178,7 @@ class _Read:
         beside: dict[str, Json] = {name: text for name, text in workspace.items() if name not in used}
         return Profile(
             title=title_of(workspace.get("name") or workspace.get("summary") or ""),
-            model=self._model[:500],
+            model=model_of(self._model),
             contexts=tuple(pair for name, ref in places.items() for pair in label(name, ref)),
             metadata={"workspace": beside} if beside else {},
         )

@@ -147,9 +147,14 @@ def one_too_many(shown: str, count: int) -> Invalid:
 
 
 def title_of(text: str) -> str:
-    """Return `text` as a title: one line, cut where it is too long."""
-    line = " ".join(text[: 8 * _TITLE].split())
+    """Return `text` as a title: one line without control characters, cut where it is too long."""
+    line = " ".join("".join(one if one.isprintable() else " " for one in text[: 8 * _TITLE]).split())
     return line if len(line) <= _TITLE else line[: _TITLE - 1] + "…"
+
+
+def model_of(text: str) -> str:
+    """Return `text` as the name of a model."""
+    return "".join(filter(str.isprintable, text))[:500]
 
 
 def label(kind: str, ref: str) -> tuple[tuple[str, str], ...]:

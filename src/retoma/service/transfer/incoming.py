@@ -87,6 +87,7 @@ class _Import:
         self._store = store
         self._who = who
         self._limits = limits
+        self._doomed = False
 
     def run(self, found: Iterator[Placed], name: str | None) -> Imported:
         first, line = next(found, (None, 1))
@@ -104,12 +105,15 @@ class _Import:
             return plan
         try:
             batch = self._fill(plan, proved)
-            return self._store.write(lambda tx: self._show(tx, plan, proof, batch))
+            shown = self._store.write(lambda tx: self._show(tx, plan, proof, batch))
         except (Unavailable, Busy):
             raise  # what is there is sound: the same file goes on from it
         except RetomaError:
             self._drop(plan.key)
             raise
+        if self._doomed:
+            self._purge()  # an earlier try was of another journal
+        return shown
 
     # Where it goes
 
@@ -163,6 +167,7 @@ class _Import:
             if one.reason == becomes:
                 return one.key, one.seq
             tx.transfers.doom(self._who.tenant, one.key)
+            self._doomed = True
         uid = bytes.fromhex(session.uid)
         key = tx.transfers.begin(self._who.tenant, uid, session.created_at, base=base, becomes=becomes)
         return key, base[0]

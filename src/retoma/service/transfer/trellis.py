@@ -145,8 +145,8 @@ def _state(value: dict[str, Json], data: bytes, given: Given, notices: Notices) 
             "unknown_status", f"The status {status[:100]!r} is not known here; it was taken for 'active'."
         )
         status = "active"
-    node = words(of("current_node_id"))
-    history = [one for one in listed(of("history")) if isinstance(one, str) and one]
+    node = words(of("current_node_id")).replace("\0", "\ufffd")  # a name that PostgreSQL could not keep
+    history = [one.replace("\0", "\ufffd") for one in listed(of("history")) if isinstance(one, str) and one]
     if not node:
         history = []
     elif not history or history[-1] != node:
@@ -170,8 +170,8 @@ def _foreign(id: str, states: list[_State], given: Given, notices: Notices) -> F
     state = states[-1]
     if state.pending:
         notices.say("no_result", f"The tool call {state.pending!r} at the node {state.node!r} has no result.")
-    if SYS in state.context:
-        detail = f"The key {SYS!r} of the context belongs to the flow itself here; it was left in the record alone."
+    for key in filter(_reserved, state.context):
+        detail = f"The context's key {key[:100]!r} cannot be one here; it was left in the record alone."
         notices.say("reserved_key", detail)
     drafts = list(_drafts(states, given.modified))
     return Foreign(
@@ -220,7 +220,7 @@ def _sets(state: _State) -> Iterator[dict[str, Json]]:
     """Yield what the state's events set: the context, and the last input, in pieces that fit an event."""
     sets: dict[str, Json] = {}
     size = 0
-    everything = {key: value for key, value in state.context.items() if key != SYS}
+    everything = {key: value for key, value in state.context.items() if not _reserved(key)}
     if "ans" in state.system:
         everything[SYS] = {"ans": state.system["ans"]}
     for key, value in everything.items():
@@ -232,6 +232,11 @@ def _sets(state: _State) -> Iterator[dict[str, Json]]:
         size += took
     if sets:
         yield sets
+
+
+def _reserved(key: str) -> bool:
+    """Return whether a key of the context cannot be one here: it is the flow's own, or has a NUL."""
+    return key == SYS or "\0" in key
 
 
 def _ended(state: _State, id: bytes, at: int) -> Iterator[Draft]:
