@@ -1,4 +1,4 @@
-"""The client: one opened store and one principal, with a method for each use case. Thin: every rule is in service/."""
+"""One opened store and one principal, with a method for each use case, by id. Thin: every rule is in service/."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-__all__ = ["Client", "client_at", "open_client"]
+__all__ = ["Calls", "client_at", "open_client"]
 
 
-class Client:
+class Calls:
     """Sessions in one store, for one principal. Close it, or use it in a `with`."""
 
     def __init__(
@@ -391,7 +391,7 @@ class Client:
         return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
 
 
-def open_client(settings: Settings) -> Client:
+def open_client(settings: Settings) -> Calls:
     """Open the store that the settings lead to, as its local owner."""
     limits = access.Limits(
         settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
@@ -399,6 +399,6 @@ def open_client(settings: Settings) -> Client:
     return client_at(find_store(settings), user=settings.environment.user, limits=limits)
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
+def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Calls:
     """Open the store at `place`, as its local owner."""
-    return Client(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
+    return Calls(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
