@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from retoma.errors import Busy, RetomaError
 from retoma.model.lease import LEASE_TTL_MS, RENEWALS, FencingToken, Holder, Lease
@@ -12,6 +13,8 @@ from retoma.model.principal import Principal
 from retoma.runtime.process import is_gone
 from retoma.service import leases
 from retoma.stores.api import Store, Transaction
+
+T = TypeVar("T")
 
 
 class Held:
@@ -80,6 +83,17 @@ def acquire(
         if gone is None:
             raise
         return store.write(lambda tx: leases.acquire(tx, who, session, holder, over=gone, ttl_ms=ttl_ms))
+
+
+def write_over(
+    store: Store, who: Principal, session: str, use_case: Callable[[Transaction], T], busy: Busy
+) -> T:
+    """Run a use case that was refused with `busy` again, when the holder's process is certainly gone. Raises Busy."""
+    gone = gone_token(busy)
+    if gone is None:
+        raise busy
+    store.write(lambda tx: leases.release(tx, who, session, gone))
+    return store.write(use_case)
 
 
 def gone_token(busy: Busy) -> FencingToken | None:

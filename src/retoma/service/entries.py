@@ -44,11 +44,14 @@ Entry: TypeAlias = Said | Changed
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What was written: the seqs of the messages, in order, and the session's head behind it."""
+    """What was written: the seqs of the messages, in order, and the session's head behind it.
+
+    `at` is when, ms UTC; None when nothing was, because there was nothing to write or it was written before.
+    """
 
     messages: tuple[int, ...]
     head: Head
-    at: int
+    at: int | None = None
     removed: JsonMap = {}
     """The keys that went, with what they held."""
 
@@ -72,7 +75,7 @@ def write(
     who.may_write()
     head = head_of(tx, who, session)
     if (before := repeated(tx, head.key, operation)) is not None:
-        return Written(_messages_among(tx, head, before), head, tx.now)
+        return Written(_messages_among(tx, head, before), head)
     what = "messages" if any(isinstance(one, Said) for one in entries) else "changes of its state"
     accept_writes(head, what)
     fence(tx, head, token)
@@ -90,7 +93,7 @@ def write(
     events = [event for entry in entries if (event := _event(entry, state)) is not None]
     have_room(head, len(events), limits)
     if not events:
-        return Written((), head, tx.now)
+        return Written((), head)
     _put(tx, head, known, state, entries, seq=head.seq + len(events))
     seqs = [head.seq + n for n, event in enumerate(events, 1) if event.type == kinds.MESSAGE]
     after = append(tx, who, head, events, operation)
