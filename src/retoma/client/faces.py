@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequen
 from functools import update_wrapper
 from typing import Concatenate, Generic, ParamSpec, TypeAlias, TypeVar, cast, overload
 
+from retoma.client.checked import checking
 from retoma.client.door import Door
 from retoma.errors import Busy
 from retoma.stores.api import Transaction
@@ -124,19 +125,21 @@ class Verb(Generic[F, P, R]):
         return self.plan
 
     def blocking(self) -> Callable[Concatenate[F, P], R]:
-        plan = self.plan
+        plan, check = self.plan, checking(self.plan)
 
         def method(face: F, /, *args: P.args, **kwargs: P.kwargs) -> R:
             face._ready()
+            check(args, kwargs)
             return plan(face, *args, **kwargs).run()
 
         return method
 
     def awaiting(self) -> Callable[Concatenate[F, P], Coroutine[object, object, R]]:
-        plan = self.plan
+        plan, check = self.plan, checking(self.plan)
 
         async def method(face: F, /, *args: P.args, **kwargs: P.kwargs) -> R:
             face._ready()
+            check(args, kwargs)
             return await plan(face, *args, **kwargs).awaited()
 
         return method
@@ -158,12 +161,13 @@ class Stream(Generic[F, P, T]):
         return self.plan
 
     def blocking(self) -> Callable[Concatenate[F, P], Iterator[T]]:
-        plan = self.plan
+        plan, check = self.plan, checking(self.plan)
 
         def method(face: F, /, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
             from retoma.runtime.follow import pause
 
             face._ready()
+            check(args, kwargs)
             for batch in plan(face, *args, **kwargs):
                 if batch is None:
                     pause()
@@ -174,7 +178,7 @@ class Stream(Generic[F, P, T]):
         return method
 
     def awaiting(self) -> Callable[Concatenate[F, P], AsyncIterator[T]]:
-        plan = self.plan
+        plan, check = self.plan, checking(self.plan)
 
         async def method(face: F, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
             from asyncio import sleep
@@ -182,6 +186,7 @@ class Stream(Generic[F, P, T]):
             from retoma.runtime.follow import POLL_S
 
             face._ready()
+            check(args, kwargs)
             batches = plan(face, *args, **kwargs)
             while (found := await face._door.in_thread(lambda: _next(batches))) is not _END:
                 if found is None:

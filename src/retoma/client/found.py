@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_args
 
 from retoma.client import given, listing
 from retoma.client.current import current
@@ -12,7 +12,6 @@ from retoma.client.faces import Act, Face, Work, Write, verb
 from retoma.errors import Invalid
 from retoma.model.codec import Json
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, NewSession
-from retoma.model.state import check_values
 from retoma.service import opening, sessions
 from retoma.stores.api import Listing, Sort, Transaction
 from retoma.values import Page
@@ -195,6 +194,8 @@ class Finding(Face, Generic[S]):
         >>> page.items[0].id, client.list(sort="id", limit=1, cursor=page.next).items[0].id
         ('demo', 'user-123')
         """
+        if sort not in get_args(Sort):
+            raise Invalid(f"{sort!r} is no order.", code="bad_sort", hint="Orders: updated, created, id.")
         door = self._door
         now = door.now()
         asked = Listing(
@@ -284,13 +285,12 @@ def _new(
     parent: str | None,
     **texts: str,
 ) -> NewSession:
-    check_values(metadata or {})
     return NewSession(
         id=id,
         parent=parent,
         tags=given.labels(tags),
         contexts=given.contexts(contexts),
-        metadata=dict(metadata or {}),
+        metadata=given.mapping(metadata),
         ttl_ms=given.duration(ttl),
         **texts,
     )

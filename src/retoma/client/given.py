@@ -8,11 +8,13 @@ from typing import TypeAlias
 
 import msgspec
 
+from retoma.client.checked import check_texts
 from retoma.client.public import milliseconds
 from retoma.errors import Invalid
 from retoma.model import times
 from retoma.model.codec import Json
 from retoma.model.message import Content, Part, content, role
+from retoma.model.state import check_values
 from retoma.service.entries import Said
 
 Instant: TypeAlias = "datetime | timedelta | str"
@@ -42,26 +44,36 @@ def instant(given: Instant | None, now_ms: int) -> int | None:
                 code="bad_instant",
                 hint="Give it one: datetime.now(UTC), or moment.astimezone().",
             )
-        case _:
+        case datetime():
             return milliseconds(given)
+        case _:
+            raise _no_type(given, "a datetime, a timedelta or a text such as 2h")
 
 
 def duration(given: Duration | None) -> int | None:
     """Return how long, in milliseconds. Raises Invalid for a text that says no duration."""
-    if given is None:
-        return None
-    return times.duration(given) if isinstance(given, str) else _milliseconds(given)
+    match given:
+        case None:
+            return None
+        case str():
+            return times.duration(given)
+        case timedelta():
+            return _milliseconds(given)
+        case _:
+            raise _no_type(given, "a timedelta or a text such as 30m")
 
 
 def contexts(given: Contexts | None) -> tuple[tuple[str, str], ...]:
     """Return contexts as pairs of kind and reference."""
     if given is None:
         return ()
-    if not isinstance(given, Mapping):
-        return tuple((kind, ref) for kind, ref in given)
-    return tuple(
-        (kind, ref) for kind, refs in given.items() for ref in ((refs,) if isinstance(refs, str) else refs)
-    )
+    if isinstance(given, Mapping):
+        listed = {kind: refs if isinstance(refs, list | tuple) else (refs,) for kind, refs in given.items()}
+        pairs = tuple((kind, ref) for kind, refs in listed.items() for ref in refs)
+    else:
+        pairs = tuple((kind, ref) for kind, ref in given)
+    check_texts("a context", (text for pair in pairs for text in pair))
+    return pairs
 
 
 def labels(given: Iterable[str], what: str = "tags") -> tuple[str, ...]:
@@ -70,11 +82,24 @@ def labels(given: Iterable[str], what: str = "tags") -> tuple[str, ...]:
         raise Invalid(
             f"{what} takes several texts; {given!r} is one.", code="bad_label", hint=f"Write [{given!r}]."
         )
-    return tuple(given)
+    found = tuple(given)
+    check_texts(what, found)
+    return found
+
+
+def mapping(given: Mapping[str, Json] | None) -> dict[str, Json]:
+    """Return values for programs. Raises Invalid for what is no mapping, and what JSON would not give back as it is."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise _no_type(given, "a mapping")
+    check_values(given)
+    return dict(given)
 
 
 def said(by: str, what: Sayable, sender: str = "") -> tuple[Said, Json]:
     """Return a message to write, and what it says as JSON. Raises Invalid for a role or content that is none."""
+    check_texts("sender", (sender,))
     plain: Json = what if isinstance(what, str) else msgspec.to_builtins(_listed(what))
     whole: Content = plain if isinstance(plain, str) else content(plain)
     return Said(role(by), whole, sender), plain
@@ -94,6 +119,10 @@ def new_message(given: NewMessage) -> tuple[str, Sayable, str]:
         code="bad_message",
         hint='Write ("user", "Hello") or {"role": "user", "content": "Hello"}, perhaps with a "sender".',
     )
+
+
+def _no_type(value: object, what: str) -> Invalid:
+    return Invalid(f"{value!r:.60} is not {what}.", code="bad_type")
 
 
 def _listed(what: Part | Sequence[Part | Mapping[str, Json]]) -> Sequence[object]:

@@ -9,7 +9,6 @@ from retoma.client.faces import Act, verb
 from retoma.client.handle import Handle
 from retoma.model.changes import Changes
 from retoma.model.codec import Json
-from retoma.model.state import check_values
 from retoma.service import profiles
 from retoma.stores.api import Transaction
 from retoma.values import Note
@@ -117,8 +116,9 @@ class Labelling(Handle):
         >>> session.metadata
         {'priority': 3}
         """
-        check_values(values)
-        return self._change(Changes(metadata=dict(values), forget=given.labels(forget, "forget")), key)
+        return self._change(
+            Changes(metadata=given.mapping(values), forget=given.labels(forget, "forget")), key
+        )
 
     @verb
     def set_agent(self, agent: str, *, key: str | None = None) -> Act[None]:

@@ -18,7 +18,12 @@ _DEEPEST: Final = 100
 def check_keys(names: Iterable[str]) -> None:
     """Raise Invalid for the first that cannot be a key of the state."""
     for name in names:
-        if not isinstance(name, str) or not 1 <= len(name) <= KEY_LENGTH:
+        if (
+            not isinstance(name, str)
+            or not 1 <= len(name) <= KEY_LENGTH
+            or "\0" in name
+            or not _is_text(name)
+        ):
             raise Invalid(
                 f"{name!r:.60} cannot be a key of the state.",
                 code="bad_key",
@@ -33,6 +38,8 @@ def check_keys(names: Iterable[str]) -> None:
 def check_values(values: Mapping[str, Json]) -> None:
     """Raise Invalid for the first value that JSON would not give back as it is, naming its key."""
     for name, value in values.items():
+        if not isinstance(name, str):
+            raise Invalid(f"{name!r:.60} cannot be a key: a key is a text.", code="bad_key")
         if said := _unlike_json(value):
             raise Invalid(
                 f"The value of '{name}' is not JSON: it holds {said}.",
@@ -42,22 +49,40 @@ def check_values(values: Mapping[str, Json]) -> None:
             )
 
 
+def _is_text(value: str) -> bool:
+    """Return whether UTF-8 can hold it: half of a surrogate pair it cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _unlike_json(value: object, depth: int = 0) -> str:
     """Return what in `value` JSON has not; nothing when it has all of it."""
     if depth > _DEEPEST:
         return f"more than {_DEEPEST} levels"
-    inner: Iterable[object] = ()
     match value:
-        case None | str() | int():
-            pass
-        case float():
-            return "" if isfinite(value) else repr(value)
         case list():
-            inner = value
+            inner: Iterable[object] = value
         case dict():
-            if wrong := [key for key in value if not isinstance(key, str)]:
+            if wrong := [key for key in value if not isinstance(key, str) or not _is_text(key)]:
                 return f"the key {wrong[0]!r:.60}"
             inner = value.values()
         case _:
-            return f"a {type(value).__name__}"
+            return _unlike_plain(value)
     return next((said for one in inner if (said := _unlike_json(one, depth + 1))), "")
+
+
+def _unlike_plain(value: object) -> str:
+    match value:
+        case int() if not -(1 << 63) <= value < 1 << 64:
+            return "an integer of more than 64 bits"
+        case float() if not isfinite(value):
+            return repr(value)
+        case str() if not _is_text(value):
+            return "a text that is not Unicode"
+        case None | str() | int() | float():
+            return ""
+        case _:
+            return f"a {type(value).__name__}"
