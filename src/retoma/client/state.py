@@ -239,10 +239,15 @@ class AsyncState(Stated, Awaiting):
         """Set a key, in one durable write. Raises as `put` does."""
         await self.put({name: value})
 
-    async def update(self, values: Mapping[str, JsonField], /, **more: JsonField) -> None:
+    async def update(
+        self,
+        other: SupportsKeysAndGetItem[str, JsonField] | Iterable[tuple[str, JsonField]] = (),
+        /,
+        **more: JsonField,
+    ) -> None:
         """Set several keys in one durable write: all or none. Raises as `put` does."""
-        if every := {**values, **more}:
-            await self.put(every)
+        if values := {**dict(other), **more}:
+            await self.put(values)
 
     async def pop(self, name: str, /, default: JsonField = _MISSING) -> JsonField:
         """Delete a key and return what it held, in one write.

@@ -50,8 +50,8 @@ class Talking(Handle):
     ) -> Act[list[int]]:
         """Append messages, all or none, in one transaction; return their seqs. At most 10,000 at a time.
 
-        Each is (role, content), or a mapping with `role`, `content` and perhaps `sender`. `key`, `expect` and what is
-        raised are those of `append`.
+        Each is (role, content), or a mapping with `role`, `content` and perhaps `sender`. `key` and `expect` are those
+        of `append`, and so is what it raises.
 
         >>> session.append_many([("user", "Which rows fail?"), {"role": "assistant", "content": "Those of March."}])
         [2, 3]
