@@ -42,13 +42,24 @@ class Door:
         """Raise Unavailable when this was closed, or in a process that was forked off."""
         if self._closed:
             raise Unavailable("This client was closed.", code="closed", hint="Open another: retoma.open().")
-        if self._process != os.getpid():
+        if self.forked:
             raise Unavailable(
                 f"This client was opened by process {self._process}, before this one was forked off.",
                 code="forked",
                 hint="Nothing was written. Open one in each process, after the fork.",
                 process=self._process,
             )
+
+    @property
+    def forked(self) -> bool:
+        """Whether this is another process than the one that opened the store: nothing of it may be touched then."""
+        return self._process != os.getpid()
+
+    def let_go(self, held: Held) -> None:
+        """End a lease; a forked process leaves it to the one that took it."""
+        self.held.discard(held)
+        if not self.forked:
+            held.release()
 
     def now(self) -> int:
         """Return the time, ms UTC."""
@@ -64,7 +75,7 @@ class Door:
 
     def close(self) -> None:
         """Let go of what is held, and close the store. A second time, or in a forked process, it does nothing."""
-        if self._closed or self._process != os.getpid():
+        if self._closed or self.forked:
             return
         self._closed = True
         for held in tuple(self.held):
@@ -81,7 +92,7 @@ class Door:
 
     async def aclose(self) -> None:
         """Close as `close` does, and end the threads."""
-        if self._closed or self._process != os.getpid():
+        if self._closed or self.forked:
             return
         await self.in_thread(self.close)
         threads, self._threads = self._threads, None

@@ -242,19 +242,11 @@ class Handle(Face):
 
         return Work(self._door, seen)
 
-    def _hold(self, held: Held | None) -> None:
-        """Write as its driver from now on, or no longer."""
-        before, self._held = self._held, held
-        self._door.held -= {before}
-        if held is not None:
-            self._door.held.add(held)
-
     def _let_go(self) -> None:
         self._disconnected = True
-        held = self._held
+        held, self._held = self._held, None
         if held is not None:
-            self._hold(None)
-            held.release()
+            self._door.let_go(held)
 
     def _refreshed(self) -> None:
         self._saw(self._door.calls.show(self.id))

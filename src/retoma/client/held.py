@@ -65,15 +65,15 @@ class Lease:
             )
         holder = this_holder(door.who.name)
         self._held = Held(door.store, door.who, session.id, holder, ttl_ms=self._ttl_ms)
-        session._hold(self._held)
+        session._held = self._held
+        door.held.add(self._held)
 
     def _let_go(self) -> None:
-        held = self._held
+        held, self._held = self._held, None
         if held is not None:
-            self._held = None
             if self._session._held is held:
-                self._session._hold(None)
-            held.release()
+                self._session._held = None
+            self._session._door.let_go(held)
 
 
 class BlockingLease(Lease):
