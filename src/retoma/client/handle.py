@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -35,6 +36,7 @@ class Handle(Face):
         self._door = door
         self._whole = whole
         self._seen_at = door.now()
+        self._seeing = Lock()
         self._held: Held | None = None
         self._disconnected = False
 
@@ -253,15 +255,18 @@ class Handle(Face):
 
     def _saw(self, whole: sessions.Whole) -> None:
         # Of two threads, the one that read later may come here first: what is newer stays.
-        if whole.session.seq >= self._row.seq:
-            self._whole, self._seen_at = whole, self._door.now()
+        with self._seeing:
+            if whole.session.seq >= self._row.seq:
+                self._whole, self._seen_at = whole, self._door.now()
 
     def _wrote(self, written: entries.Written) -> None:
-        head, row = written.head, self._row
-        if written.at is None or head.seq < row.seq:
-            return
-        row = msgspec.structs.replace(
-            row, seq=head.seq, hash=head.hash, messages=head.messages, updated_at=written.at, status=head.status,
-            epoch=head.epoch,
-        )  # fmt: skip
-        self._whole = sessions.Whole(row, self._whole.about, self._whole.lease)
+        head = written.head
+        with self._seeing:
+            row = self._row
+            if written.at is None or head.seq < row.seq:
+                return
+            row = msgspec.structs.replace(
+                row, seq=head.seq, hash=head.hash, messages=head.messages, updated_at=written.at, status=head.status,
+                epoch=head.epoch,
+            )  # fmt: skip
+            self._whole = sessions.Whole(row, self._whole.about, self._whole.lease)

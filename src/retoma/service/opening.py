@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from retoma.errors import Invalid
+from retoma.errors import Conflict, Invalid
 from retoma.model.ids import Operation
 from retoma.model.principal import Principal
 from retoma.model.session import About, NewSession, Session, in_trash
@@ -45,9 +45,14 @@ def get_or_create(
         raise Invalid(
             "Without an id there is no session to get.", code="no_id", hint="Give it one, or create it."
         )
-    if get(tx, who, new.id) is not None:
-        return show(tx, who, new.id)
-    return show(tx, who, create(tx, who, new, operation=operation, limits=limits))
+    if get(tx, who, new.id) is None:
+        try:
+            create(tx, who, new, operation=operation, limits=limits)
+        except Conflict as error:
+            # Somebody made it since we looked: a transaction sees what others commit meanwhile.
+            if error.code != "id_taken":
+                raise
+    return show(tx, who, new.id)
 
 
 def take_up(tx: Transaction, who: Principal, session: str, *, operation: Operation) -> Whole:
