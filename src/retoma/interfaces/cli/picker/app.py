@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
+from textual.events import Key
 from textual.widgets import DataTable, Footer, Input, Static
 
 from retoma.errors import RetomaError
@@ -72,7 +73,7 @@ class Picker(App[str]):
     def on_mount(self) -> None:
         self._table.add_columns(*COLUMNS)
         self._find("")
-        self._table.focus()
+        self.set_focus(self._table)
 
     def on_resize(self) -> None:
         self.set_class(self.size.width < 90, "narrow")
@@ -85,7 +86,7 @@ class Picker(App[str]):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "search":
-            self._table.focus()
+            self.set_focus(self._table)
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         self._preview()
@@ -95,19 +96,24 @@ class Picker(App[str]):
     def on_data_table_row_selected(self) -> None:
         self.action_take()
 
-    def on_key(self, event: object) -> None:
-        if getattr(event, "key", "") == "down" and self._search.has_focus:
-            self._table.focus()
+    def on_key(self, event: Key) -> None:
+        if self.focused is not self._search:
+            return
+        if event.key == "down":
+            self.set_focus(self._table)
+        elif event.character is not None and event.is_printable:
+            # Typed so fast after the / that it was sent to the list still.
+            self._search.insert_text_at_cursor(event.character)
 
     # Keys
 
     def action_search(self) -> None:
-        self._search.focus()
+        self.set_focus(self._search)
 
     def action_leave(self) -> None:
-        if self._search.has_focus and self._search.value:
+        if self.focused is self._search and self._search.value:
             self._search.value = ""
-            self._table.focus()
+            self.set_focus(self._table)
         else:
             self.exit(None)
 

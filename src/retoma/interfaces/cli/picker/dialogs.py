@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label
 
@@ -48,5 +49,5 @@ class Confirm(ModalScreen[bool]):
             yield Label(self._question, markup=False)
             yield Label("y  yes    any other key  no", classes="keys")
 
-    def on_key(self, event: object) -> None:
-        self.dismiss(getattr(event, "character", None) in {"y", "Y"})
+    def on_key(self, event: Key) -> None:
+        self.dismiss(event.character in {"y", "Y"})
