@@ -66,7 +66,8 @@ class Writer:
         """
         deadline = time.monotonic() + within
         while len(self.said) < least and self._pipe.poll(max(0.0, deadline - time.monotonic())):
-            self._take()
+            if not self._take():
+                raise AssertionError(f"the writer of {self.name} ended by itself")
         for _ in range(1_000):
             if not self._pipe.poll() or not self._take():
                 break
