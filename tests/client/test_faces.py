@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -138,6 +139,23 @@ def test_docstrings_name_the_errors_of_what_writes():
         if inspect.isfunction(found) and "key: 'str | None'" in str(inspect.signature(found)):
             said = inspect.getdoc(found)
             assert "aises" in said, f"{name} does not say what it raises"
+
+
+def test_the_python_page_names_every_name():
+    page = (
+        (Path(__file__).parents[2] / "docs/python.md")
+        .read_text(encoding="utf-8")
+        .partition("## Every name")[2]
+    )
+    client, _, session = page.partition("| on `Session` |")
+    for section, owner in ((client, retoma.Client), (session, retoma.Session)):
+        assert public(owner).keys() - set(re.findall(r"`(\w+)`", section)) == set(), owner
+    for module in (aio, parts, values):
+        assert {name for name in module.__all__ if name != "Part"} <= set(re.findall(r"`(\w+)`", session))
+    table = (
+        (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8").partition("## Errors")[2]
+    )
+    assert all(f"`{name}`" in table or name == "RetomaError" for name in errors.__all__)
 
 
 # Imports

@@ -85,7 +85,7 @@ class Living(Handle):
         """Begin a new epoch and return its number: conversation, state and flow start empty, what was is kept.
 
         A final session is active again. Id, labels, settings and notes stay. Another driver of it is fenced off. With
-        `erase` the earlier epochs are deleted for good. Raises Refused in the trash, Busy when this handle's lease was
+        `erase` the earlier epochs are deleted for good, and whoever drives it is fenced off, this handle too. Raises Refused in the trash, Busy when this handle's lease was
         lost, NotFound.
 
         >>> session.append("user", "Which rows fail?")
@@ -96,20 +96,15 @@ class Living(Handle):
         ([], 1)
         """
         door, held = self._door, self._held
-        operation = door.operation(key, "reset", [self.id, erase])
+        if erase:
+            return self._then_seen(lambda: door.calls.reset(self.id, erase=True, key=key))
+        operation = door.operation(key, "reset", [self.id, False])
 
         def use_case(tx: Transaction) -> int:
             token = held.token if held else None
-            return sessions.reset(tx, door.who, self.id, erase=erase, operation=operation, token=token).epoch
+            return sessions.reset(tx, door.who, self.id, operation=operation, token=token).epoch
 
-        begun = self._told(use_case)
-
-        def erased() -> int:
-            epoch = begun.run()
-            door.calls.tidy()
-            return epoch
-
-        return self._work(erased) if erase else begun
+        return self._told(use_case)
 
     @verb
     def trash(self, *, key: str | None = None) -> Act[None]:
