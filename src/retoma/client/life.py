@@ -85,8 +85,8 @@ class Living(Handle):
         """Begin a new epoch and return its number: conversation, state and flow start empty, what was is kept.
 
         A final session is active again. Id, labels, settings and notes stay. Another driver of it is fenced off. With
-        `erase` the earlier epochs are deleted for good, and whoever drives it is fenced off, this handle too. Raises Refused in the trash, Busy when this handle's lease was
-        lost, NotFound.
+        `erase` the earlier epochs are deleted for good, and whoever drives it is fenced off, this handle too. Raises
+        Refused in the trash, Busy when this handle's lease was lost, NotFound.
 
         >>> session.append("user", "Which rows fail?")
         2
