@@ -26,11 +26,12 @@ from retoma.errors import (
 from retoma.model.chain import SALT_BYTES, digest, genesis, link
 from retoma.model.ids import TenantKey
 from retoma.model.lease import Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.model.transfer import encoded
 from retoma.runtime.drive import Request
-from retoma.service import access, leases
+from retoma.service import leases
 from retoma.service.transfer import incoming
 from retoma.service.transfer.csv import HEADER, guarded
 from retoma.stores.api import Listing
@@ -278,14 +279,14 @@ def test_limits_hold(client, clock):
     data = out(client)
     store = SqliteStore(None, now=clock, random=clock.bytes)
     for limits in (
-        access.Limits(events_per_session=3),
-        access.Limits(sessions=0),
-        access.Limits(sessions_active=0),
+        Limits(events_per_session=3),
+        Limits(sessions=0),
+        Limits(sessions_active=0),
     ):
         with pytest.raises(Limit):
             Client(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(data))
     client.change("s", "completed")
-    limits = access.Limits(sessions_active=0)
+    limits = Limits(sessions_active=0)
     Client(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(out(client)))
     store.close()
 

@@ -26,6 +26,7 @@ def session_view(session: Session, now_ms: int) -> dict[str, object]:
         "model": session.model or None,
         "thinking": session.thinking or None,
         "channel": session.channel or None,
+        "template": session.template or None,
         "parent": session.parent,
         "epoch": session.epoch,
         "events": session.seq,
