@@ -19,13 +19,13 @@ from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, n
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.retention import OFF, Choice, Retention
+from retoma.model.retention import OFF, Choice, Entry, Retention
 from retoma.model.session import NewSession, Session, Status
 from retoma.model.template import Template, applied
 from retoma.service import access, erasing, leases, profiles, sessions, timeline
 from retoma.service import flows as positions
 from retoma.stores.api import Facts, Listing, Place, Store, Transaction
-from retoma.stores.retention_api import END, Entry
+from retoma.stores.retention_api import END
 from retoma.wiring import SYSTEM, Sources, open_file, open_store
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from retoma.service.check.report import Report
     from retoma.service.collect import Due
     from retoma.service.inventory import Inventory
-    from retoma.service.retention import Preview
+    from retoma.service.retention import Preview, Standing
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
@@ -391,6 +391,12 @@ class Client:
         from retoma.runtime.due import work
 
         return work(self._store, self._who, self._retention, elapsed=self._sources.elapsed, within_s=within_s)
+
+    def standing(self) -> Standing:
+        """Return how many sessions are due by age: counted by indexes, where `due` looks at all of the store."""
+        from retoma.service.retention import standing
+
+        return self._store.read(lambda tx: standing(tx, self._who, self._retention))
 
     def due(self) -> Due:
         """Return what `collect` would take."""

@@ -1,7 +1,7 @@
 """Which configuration files this user has looked at and trusts, each as it was then.
 
-A `retoma.toml` comes with a directory, and a directory may come from anybody. So a command that is named in one that was
-found is run only once `retoma trust` was given for that path with that content. The user's own file needs none.
+A `retoma.toml` comes with a directory, and a directory may come from anybody. So a command that is named in one that
+was found is run only once `retoma trust` was given for that path with that content. The user's own file needs none.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ class Trusted(msgspec.Struct, frozen=True, kw_only=True):
 
 def trust(file: ConfigFile, environment: Environment, *, at: int) -> Trusted:
     """Remember that the user trusts `file` as it is; durable on return. Raises Unavailable, Refused."""
-    record = Trusted(path=str(_place(file.path)), blake3=_hash(file), at=at)
+    place = _place(file.path)
+    record = Trusted(path=_said(place), blake3=_hash(file), at=at)
     directory = _directory(environment)
-    target = _record(directory, record)
+    target = _record(directory, place, record.blake3)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_trust(directory, "The directory of what is trusted", _INSTEAD)
@@ -51,10 +52,11 @@ def trust(file: ConfigFile, environment: Environment, *, at: int) -> Trusted:
 
 def distrust(path: Path, environment: Environment) -> int:
     """Forget whatever was trusted at `path`; return how many contents that were."""
-    place, count = str(_place(path)), 0
+    place, count = _place(path), 0
     for record in list_trusted(environment):
-        if record.path == place:
-            _record(_directory(environment), record).unlink(missing_ok=True)
+        target = _record(_directory(environment), place, record.blake3)
+        if record.path == _said(place) and target.exists():
+            target.unlink(missing_ok=True)
             count += 1
     return count
 
@@ -63,9 +65,8 @@ def is_trusted(file: ConfigFile, environment: Environment) -> bool:
     """Return whether commands that `file` names may be run."""
     if _place(file.path).parent == _place(environment.config_directory()):
         return True
-    wanted = Trusted(path=str(_place(file.path)), blake3=_hash(file), at=0)
     directory = _directory(environment)
-    if not _record(directory, wanted).is_file():
+    if not _record(directory, _place(file.path), _hash(file)).is_file():
         return False
     check_trust(directory, "The directory of what is trusted", _INSTEAD)
     return True
@@ -76,7 +77,7 @@ def require_trust(file: ConfigFile, key: str, environment: Environment) -> None:
     if not is_trusted(file, environment):
         raise Refused(
             f"{file.path} names a command ({key}), and you have not said that you trust it as it is.",
-            code="not_trusted",
+            code="untrusted_command",
             hint=f"Read it, then: retoma trust '{file.path}'",
             path=str(file.path),
             key=key,
@@ -119,14 +120,19 @@ def _directory(environment: Environment) -> Path:
     return environment.data_directory() / "trusted"
 
 
-def _record(directory: Path, record: Trusted) -> Path:
+def _record(directory: Path, place: Path, content: str) -> Path:
     # A name of its own for each path and content: two commands at once do not undo each other.
-    named = blake3(record.path.encode(errors="surrogateescape") + b"\0" + record.blake3.encode())
+    named = blake3(os.fsencode(place) + b"\0" + content.encode())
     return directory / f"{named.hexdigest(16)}.json"
 
 
 def _place(path: Path) -> Path:
     return path.resolve()
+
+
+def _said(place: Path) -> str:
+    """Return the path as text; bytes that are none are replaced."""
+    return os.fsencode(place).decode(errors="replace")
 
 
 def _hash(file: ConfigFile) -> str:

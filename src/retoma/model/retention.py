@@ -7,13 +7,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from retoma.model.session import FINAL, Status
-from retoma.model.times import DAY, HOUR, MINUTE
+from retoma.model.times import HOUR, MINUTE
 
 ACTOR: Final = "retention"
 """Who the journal says did what nobody did by hand."""
-
-DEFAULT_AGE_MS: Final = 30 * DAY
-"""How long a session must have been left alone before `prune` takes it, if nothing else is said."""
 
 PRUNED: Final[tuple[Status, ...]] = ("suspended", *FINAL)
 """What `prune` takes unasked; active sessions have to be named."""
@@ -38,6 +35,22 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OFF: Final = Retention()
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the store's log. `id` is empty when no session is meant, and once it is deleted.
+
+    `count` is how many events the session had, or how many things went. `digest` stands for the id, also afterwards.
+    """
+
+    number: int
+    at: int
+    actor: str
+    deed: Deed
+    why: str
+    count: int
+    id: str = ""
+    digest: bytes | None = None
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

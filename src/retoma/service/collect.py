@@ -8,12 +8,11 @@ import msgspec
 
 from retoma.model.principal import Principal
 from retoma.model.retention import OFF, Retention
-from retoma.model.session import FINAL
 from retoma.service.erasing import purge
 from retoma.service.profiles import TRASH_KEPT_MS
+from retoma.service.retention import standing as standing_of
 from retoma.service.transfer.incoming import STALE_MS
 from retoma.stores.api import Store, Transaction
-from retoma.stores.retention_api import LeftAlone
 
 CHUNK: Final = 500
 
@@ -42,13 +41,13 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
 def due(tx: Transaction, who: Principal, rules: Retention = OFF) -> Due:
     """Return what is due now."""
-    idle, over = by_age(tx, who, rules)
+    standing = standing_of(tx, who, rules)
     trashed, deleting, imports, cut, contents, size = tx.audit.due(
         trashed_before=tx.now - TRASH_KEPT_MS, imports_before=tx.now - STALE_MS
     )
     return Due(
-        idle=idle,
-        over=over,
+        idle=standing.idle,
+        over=standing.over,
         trashed=trashed,
         deleting=deleting,
         imports=imports,
@@ -56,18 +55,6 @@ def due(tx: Transaction, who: Principal, rules: Retention = OFF) -> Due:
         contents=contents,
         content_bytes=size,
     )
-
-
-def by_age(tx: Transaction, who: Principal, rules: Retention) -> tuple[int, int]:
-    """Return how many sessions are idle, and how many over, for longer than `rules` allow."""
-    idle = over = 0
-    if rules.idle_timeout_ms is not None:
-        asked = LeftAlone(status="active", before=tx.now - rules.idle_timeout_ms, waiting=False)
-        idle = tx.retention.count(who.tenant, asked)
-    if rules.completed_after_ms is not None:
-        before = tx.now - rules.completed_after_ms
-        over = sum(tx.retention.count(who.tenant, LeftAlone(status=one, before=before)) for one in FINAL)
-    return idle, over
 
 
 def collect(store: Store, who: Principal) -> None:

@@ -9,11 +9,11 @@ import msgspec
 
 from retoma.model.ids import Operation, new_operation
 from retoma.model.principal import Principal
-from retoma.model.retention import ACTOR, Choice, Deed
-from retoma.model.session import Head, Status
+from retoma.model.retention import ACTOR, Choice, Deed, Retention
+from retoma.model.session import FINAL, Head, Status
 from retoma.model.times import span
 from retoma.service.erasing import CHUNK
-from retoma.service.profiles import put_in_trash
+from retoma.service.profiles import TRASH_KEPT_MS, put_in_trash
 from retoma.service.sessions import change
 from retoma.stores.api import Transaction
 from retoma.stores.retention_api import Alone, LeftAlone, Mark
@@ -42,6 +42,27 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def count(self) -> int:
         return sum(self.by_status.values())
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How many sessions are to be failed, to be trashed, and in the trash for too long."""
+
+    idle: int = 0
+    over: int = 0
+    trashed: int = 0
+
+
+def standing(tx: Transaction, who: Principal, rules: Retention) -> Standing:
+    """Return how many sessions are due now."""
+    idle = over = 0
+    if rules.idle_timeout_ms is not None:
+        asked = LeftAlone(status="active", before=tx.now - rules.idle_timeout_ms, waiting=False)
+        idle = tx.retention.count(who.tenant, asked)
+    if rules.completed_after_ms is not None:
+        before = tx.now - rules.completed_after_ms
+        over = sum(tx.retention.count(who.tenant, LeftAlone(status=one, before=before)) for one in FINAL)
+    trashed = tx.retention.trashed(who.tenant, tx.now - TRASH_KEPT_MS)
+    return Standing(idle=idle, over=over, trashed=trashed)
 
 
 def preview(tx: Transaction, who: Principal, choice: Choice) -> Preview:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.retention import Deed
+from retoma.model.retention import Deed, Entry
 from retoma.model.session import Status
 from retoma.stores.names import Names
-from retoma.stores.retention_api import END, START, Alone, Entry, LeftAlone, Mark
+from retoma.stores.retention_api import END, START, Alone, LeftAlone, Mark
 from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
 
 
@@ -35,6 +35,9 @@ class SqlRetention:
         filters, values = _filters(asked)
         values |= {"tenant": tenant, "now": self._now()}
         return int(self._run(f"{FRAGMENTS['count_untouched']}{filters}", values)[0][0])
+
+    def trashed(self, tenant: TenantKey, before: int) -> int:
+        return int(self._run(STATEMENTS["count_trashed"], (tenant, before))[0][0])
 
     def still(self, tenant: TenantKey, key: SessionKey, status: Status, before: int) -> bool:
         return bool(self._run(STATEMENTS["still_untouched"], (key, tenant, status, before)))

@@ -9,7 +9,7 @@ import msgspec
 
 from retoma.model.flow import FlowStatus
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.retention import Deed
+from retoma.model.retention import Deed, Entry
 from retoma.model.session import Status
 
 END = (1 << 62, 1 << 62)
@@ -52,22 +52,6 @@ class LeftAlone(msgspec.Struct, frozen=True, kw_only=True):
     waiting: bool = True
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of the store's log. `id` is empty when no session is meant, and once it is deleted.
-
-    `count` is how many events the session had, or how many things went. `digest` stands for the id, also afterwards.
-    """
-
-    number: int
-    at: int
-    actor: str
-    deed: Deed
-    why: str
-    count: int
-    id: str = ""
-    digest: bytes | None = None
-
-
 class Retention(Protocol):
     """Sessions that were left alone, the longest first; and where the work of putting them away goes on."""
 
@@ -78,6 +62,10 @@ class Retention(Protocol):
         ...
 
     def count(self, tenant: TenantKey, asked: LeftAlone) -> int: ...
+    def trashed(self, tenant: TenantKey, before: int) -> int:
+        """Return how many sessions were put in the trash before that instant."""
+        ...
+
     def still(self, tenant: TenantKey, key: SessionKey, status: Status, before: int) -> bool:
         """Return whether a session is shown, not pinned, in that status and untouched, whose head was read before."""
         ...

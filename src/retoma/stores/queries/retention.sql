@@ -18,6 +18,10 @@ AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.session = s.pk AND l.expires_at > 
 -- fragment: with_nothing_awaited
 AND coalesce(s.flow_status, '') NOT IN ('waiting_for_input', 'waiting_for_tool')
 
+-- name: count_trashed
+-- How many sessions were in the trash before an instant.
+SELECT count(*) FROM session WHERE tenant = ? AND shelf = 2 AND trashed_at < ?
+
 -- name: still_untouched
 -- Whether a session may still go, now that its row is this transaction's.
 SELECT flow_status FROM session WHERE pk = ? AND tenant = ? AND shelf = 0 AND status = ? AND pinned = 0 AND updated_at < ?
