@@ -90,8 +90,9 @@ def looked(before: Looked | None, now: int) -> tuple[int, Looked]:
     if before is None:
         return now, Looked(now, now)
     if 0 <= now - before.believed <= STEADY_MS:
-        # Kept anew only when half of that is over: not every look has to write.
-        return now, before if now - before.believed <= STEADY_MS // 2 else Looked(now, now)
+        # Kept anew only when half of that is over, or when a look was far ahead: not every look has to write.
+        lately = before.seen <= now <= before.believed + STEADY_MS // 2
+        return now, before if lately else Looked(now, now)
     if now < before.seen:
         after = Looked(min(before.believed, now), now)
     elif now - before.seen >= SETTLED_MS:

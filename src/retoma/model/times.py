@@ -71,10 +71,11 @@ def duration(text: str) -> int:
 
 
 def span(ms: int) -> str:
-    """Return a duration as `duration` reads it, exactly: `1h30m`, `1m30s` for ninety seconds, `0s`."""
+    """Return a duration as `duration` reads it, exactly: `1h30m`, `1m30s` for ninety seconds, `30d`, `2w`, `0s`."""
     parts: list[str] = []
     rest = abs(ms)
-    for letter, unit in _UNITS[:-1]:
+    # Weeks beside days are hard to read: they stand alone, or not at all.
+    for letter, unit in _UNITS[rest % WEEK > 0 : -1]:
         count, rest = divmod(rest, unit)
         if count:
             parts.append(f"{count}{letter}")

@@ -13,7 +13,7 @@ from retoma.model.ids import Operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session, in_trash
-from retoma.model.times import span
+from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
 from retoma.service.flows import SYS
 from retoma.service.profiles import TRASH_KEPT_MS, trash_due
@@ -135,7 +135,7 @@ def empty_trash(tx: Transaction, who: Principal, *, now: int | None = None) -> b
         who.tenant,
         actor=TRASH,
         deed="erased",
-        why=f"{span(TRASH_KEPT_MS)} in the trash",
+        why=f"{TRASH_KEPT_MS // DAY} days in the trash",
         count=head.seq - head.base,
         session=(head.key, head.id),
     )
