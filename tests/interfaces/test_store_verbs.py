@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from tests.interfaces.conftest import Retoma
 
+from retoma.stores.migrate import migrations
+
 WHOLE = {
     "whole", "sample", "sessions", "events", "erased", "cut", "contents", "unreferenced", "witness", "damage",
     "unlisted", "quarantined", "repaired",
@@ -162,7 +164,11 @@ def test_an_older_store_is_migrated(retoma: Retoma, store: Path) -> None:
         database.execute("PRAGMA user_version = 1")
     database.close()
     dry = out(retoma("store", "migrate", "--dry-run", "--json"))
-    assert (dry["before"], [step["number"] for step in dry["steps"]], dry["applied"]) == (1, [2, 3], False)
+    assert (dry["before"], [step["number"] for step in dry["steps"]], dry["applied"]) == (
+        1,
+        [step.version for step in migrations("sqlite")][1:],
+        False,
+    )
     assert retoma("store", "migrate").stdout == ("Applied: step 2, widened\nApplied: step 3, second_copies\n")
     assert "nothing is pending" in retoma("store", "migrate").stdout
     assert retoma("store", "check").returncode == 0

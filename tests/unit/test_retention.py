@@ -20,6 +20,7 @@ from retoma.model.times import DAY, HOUR, MINUTE
 from retoma.runtime import due
 from retoma.runtime.drive import Request
 from retoma.service import retention
+from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.stores.api import Listing
 from retoma.stores.conformance import HOLDER, Clock
 from retoma.stores.retention_api import LeftAlone

@@ -15,8 +15,8 @@ CREATE TABLE store_log (
   digest  BLOB
 );
 CREATE INDEX store_log_recent  ON store_log (tenant, at, pk);
-CREATE INDEX store_log_session ON store_log (session)        WHERE session IS NOT NULL;
-CREATE INDEX store_log_digest  ON store_log (tenant, digest) WHERE digest IS NOT NULL;
+CREATE INDEX store_log_session ON store_log (session, at, pk)        WHERE session IS NOT NULL;
+CREATE INDEX store_log_digest  ON store_log (tenant, digest, at, pk) WHERE digest IS NOT NULL;
 CREATE INDEX store_log_copy    ON store_log (pk, tenant, at, actor, deed, why, count, session, id, digest);
 
 -- Where due work goes on, and by which clock it judges.
