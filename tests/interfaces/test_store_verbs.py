@@ -163,13 +163,12 @@ def test_an_older_store_is_migrated(retoma: Retoma, store: Path) -> None:
         database.execute(f"PRAGMA application_id = {0x52544D41}")
         database.execute("PRAGMA user_version = 1")
     database.close()
+    steps = migrations("sqlite")[1:]
     dry = out(retoma("store", "migrate", "--dry-run", "--json"))
-    assert (dry["before"], [step["number"] for step in dry["steps"]], dry["applied"]) == (
-        1,
-        [step.version for step in migrations("sqlite")][1:],
-        False,
-    )
-    assert retoma("store", "migrate").stdout == ("Applied: step 2, widened\nApplied: step 3, second_copies\n")
+    assert dry["steps"] == [{"number": step.version, "name": step.name} for step in steps]
+    assert (dry["before"], dry["applied"]) == (1, False)
+    applied = [f"Applied: step {step.version}, {step.name}" for step in steps]
+    assert retoma("store", "migrate").stdout.splitlines() == applied
     assert "nothing is pending" in retoma("store", "migrate").stdout
     assert retoma("store", "check").returncode == 0
 

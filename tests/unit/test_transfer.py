@@ -250,6 +250,25 @@ def test_a_session_that_went_another_way_is_a_conflict(client, other):
     assert left(other) == before
 
 
+def test_a_template_goes_along_and_what_had_none_says_nothing_of_it(client, other, clock):
+    make(client, "one", template="review")
+    assert b'"template"' not in out(client, name=make(client, name="plain"))
+    take(other, out(client))
+    assert other.get("s").template == "review"
+    assert out(other) == out(client)
+    assert other.check().whole
+    who, sources = Principal(LOCAL_TENANT, "bia"), Sources(clock, clock.bytes)
+    few = Client(other._store, who, sources=sources, limits=Limits(by_template={"review": 2}))
+    other.delete("s")
+    take(few, out(client))
+    with pytest.raises(Limit, match=r"templates\.review\.limits\.events_per_session allows 2"):
+        few.append("s", "user", "more")
+    few.delete("s")
+    client.append("s", "user", "two")
+    with pytest.raises(Limit, match=r"has 3 events, and templates\.review"):
+        take(few, out(client))
+
+
 def test_a_taken_id_and_another_name(client, other):
     make(client, "a")
     make(other, "mine")
