@@ -19,18 +19,17 @@ from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, n
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.retention import OFF, Choice, Entry, Retention
 from retoma.model.session import NewSession, Session, Status
-from retoma.model.template import Template, applied
 from retoma.service import access, erasing, leases, profiles, sessions, timeline
 from retoma.service import flows as positions
 from retoma.stores.api import Facts, Listing, Place, Store, Transaction
-from retoma.stores.retention_api import END
 from retoma.wiring import SYSTEM, Sources, open_file, open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from retoma.model.retention import Choice, Entry, Retention
+    from retoma.model.template import Template
     from retoma.model.transfer import Format
     from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
@@ -58,7 +57,7 @@ class Client:
         *,
         sources: Sources = SYSTEM,
         limits: Limits = NO_LIMITS,
-        retention: Retention = OFF,
+        retention: Retention | None = None,
         templates: Mapping[str, Template] = {},
     ) -> None:
         self._store = store
@@ -80,6 +79,8 @@ class Client:
         """
         operation = self._operation(key, "create", new if template is None else [new, template])
         if template is not None:
+            from retoma.model.template import applied
+
             new = applied(self._templates, template, new)
         return self._store.write(
             lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
@@ -349,10 +350,9 @@ class Client:
     def prune(
         self, choice: Choice, *, progress: Callable[[int], None] = lambda done: None
     ) -> Mapping[Status, int]:
-        """Put sessions that were left alone in the trash; return how many of each status.
+        """Put sessions that were left alone in the trash; return how many of each status. `progress` is told how many.
 
-        Pinned, archived and driven ones stay, and those that somebody writes in meanwhile. `progress` is told how many
-        are done. Raises Unavailable.
+        Pinned, archived and driven ones stay, and those that somebody writes in meanwhile.
         """
         from retoma.runtime.due import prune_all
 
@@ -361,19 +361,21 @@ class Client:
         return done
 
     def log(
-        self, *, session: str | None = None, since: int = 0, before: tuple[int, int] = END, limit: int = 50
+        self,
+        *,
+        session: str | None = None,
+        since: int = 0,
+        before: tuple[int, int] | None = None,
+        limit: int = 50,
     ) -> Sequence[Entry]:
-        """Return the newest entries of the store's log, newest first: what nobody did by hand in a session.
+        """Return the newest entries of the store's log, newest first; with `session`, of that one, deleted or not."""
 
-        `session` is the id of one, also of one that is deleted.
-        """
+        from retoma.stores.retention_api import END
+
+        tenant, place = self._who.tenant, before or END
         if session is None:
-            return self._store.read(
-                lambda tx: tx.log.page(self._who.tenant, since=since, before=before, limit=limit)
-            )
-        return self._store.read(
-            lambda tx: tx.log.of(self._who.tenant, session, since=since, before=before, limit=limit)
-        )
+            return self._store.read(lambda tx: tx.log.page(tenant, since=since, before=place, limit=limit))
+        return self._store.read(lambda tx: tx.log.of(tenant, session, since=since, before=place, limit=limit))
 
     @property
     def wrote(self) -> bool:
@@ -386,7 +388,7 @@ class Client:
         A client that wrote does it once more when it is closed. Without retention nothing is due.
         """
         self._worked = True
-        if self._retention.off:
+        if self._retention is None or self._retention.off:
             return {}
         from retoma.runtime.due import work
 
@@ -410,7 +412,8 @@ class Client:
         from retoma.service.collect import collect
 
         found = self.due()
-        work_all(self._store, self._who, self._retention)
+        if self._retention is not None:
+            work_all(self._store, self._who, self._retention)
         collect(self._store, self._who)
         if compact:
             self._store.compact()
@@ -482,8 +485,8 @@ def open_client(settings: Settings) -> Client:
         open_store(find_store(settings)),
         _owner(settings.environment.user),
         limits=settings.limits,
-        retention=settings.retention,
-        templates=settings.templates,
+        retention=settings.retention if settings.sets("retention") else None,
+        templates=settings.templates if settings.sets("templates") else {},
     )
 
 

@@ -48,8 +48,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def files(self) -> tuple[Path, ...]:
         return tuple(file.path for file in self.read)
 
+    def sets(self, table: str) -> bool:
+        """Return whether anything in the table of this name is set."""
+        return any(key.startswith(f"{table}.") for key in self.values)
+
     @property
     def limits(self) -> Limits:
+        if not (self.sets("limits") or self.sets("templates")):
+            from retoma.model.limits import NO_LIMITS
+
+            return NO_LIMITS
         from retoma.config.policy import limits
 
         return limits(self.values, self.sources)

@@ -34,9 +34,6 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
         return self.idle_timeout_ms is None and self.completed_after_ms is None
 
 
-OFF: Final = Retention()
-
-
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the store's log. `id` is empty when no session is meant, and once it is deleted.
 

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from retoma.model.principal import Principal
-from retoma.model.retention import OFF, Retention
+from retoma.model.retention import Retention
 from retoma.service.erasing import purge
 from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.service.retention import standing as standing_of
@@ -39,7 +39,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
         return self == Due()
 
 
-def due(tx: Transaction, who: Principal, rules: Retention = OFF) -> Due:
+def due(tx: Transaction, who: Principal, rules: Retention | None) -> Due:
     """Return what is due now."""
     standing = standing_of(tx, who, rules)
     trashed, deleting, imports, cut, contents, size = tx.audit.due(

@@ -52,13 +52,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     trashed: int = 0
 
 
-def standing(tx: Transaction, who: Principal, rules: Retention) -> Standing:
+def standing(tx: Transaction, who: Principal, rules: Retention | None) -> Standing:
     """Return how many sessions are due now."""
     idle = over = 0
-    if rules.idle_timeout_ms is not None:
+    if rules is not None and rules.idle_timeout_ms is not None:
         asked = LeftAlone(status="active", before=tx.now - rules.idle_timeout_ms, waiting=False)
         idle = tx.retention.count(who.tenant, asked)
-    if rules.completed_after_ms is not None:
+    if rules is not None and rules.completed_after_ms is not None:
         before = tx.now - rules.completed_after_ms
         over = sum(tx.retention.count(who.tenant, LeftAlone(status=one, before=before)) for one in FINAL)
     trashed = tx.retention.trashed(who.tenant, tx.now - TRASH_KEPT_MS)

@@ -27,12 +27,11 @@ def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, 
     """What went without anybody's hand: failed, trashed or deleted by prune, retention or the trash; newest first."""
     from retoma.model.times import instant
     from retoma.model.views import entry_view
-    from retoma.stores.retention_api import END
 
     found = ctx.reader.log(
         session=session,
         since=instant(since, now_ms=ctx.now_ms) if since is not None else 0,
-        before=_place(cursor) if cursor is not None else END,
+        before=_place(cursor) if cursor is not None else None,
         limit=limit + 1,
     )
     page, more = found[:limit], len(found) > limit
