@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -62,9 +62,8 @@ def work(
     if keeps:
         store.write(partial(keep_clock, who=who))
     task = Work(who=who, rules=rules, now=now, limit=_FEW)
-    for job in jobs:
-        if time.fits() and store.read(partial(job.waits, work=task)):
-            _run(store, job, task, done, time, after=None)
+    waiting = [job for job in jobs if store.read(partial(job.waits, work=task))]
+    _run(store, waiting, task, done, time, after=None)
     return done
 
 
@@ -75,7 +74,7 @@ def work_all(store: Store, who: Principal, rules: Retention) -> Mapping[str, int
     now = store.read(lambda tx: tx.now)
     task = Work(who=who, rules=rules, now=now, limit=_MANY)
     for job in asked_for(rules):
-        _run(store, job, task, done, Slice(lambda: 0.0, math.inf), after=START)
+        _run(store, [job], task, done, Slice(lambda: 0.0, math.inf), after=START)
     return done
 
 
@@ -96,13 +95,24 @@ def prune_all(
 
 
 def _run(
-    store: Store, job: Job, task: Work, done: dict[str, int], time: Slice, *, after: Mark | None
+    store: Store,
+    jobs: Sequence[Job],
+    task: Work,
+    done: dict[str, int],
+    time: Slice,
+    *,
+    after: Mark | None,
 ) -> None:
-    """Take steps of one job until nothing is left, or until the next would not end in time."""
-    while time.fits():
-        taken = time.timed(partial(store.write, partial(job.step, work=task, after=after)))
-        if taken.took:
-            done[job.done] = done.get(job.done, 0) + taken.took
-        after = taken.after
-        if after is None:
-            return
+    """Take a step of each job in turn, until nothing is left, or until the next step would not end in time."""
+    places = dict.fromkeys(jobs, after)
+    while places:
+        for job, place in list(places.items()):
+            if not time.fits():
+                return
+            taken = time.timed(partial(store.write, partial(job.step, work=task, after=place)))
+            if taken.took:
+                done[job.done] = done.get(job.done, 0) + taken.took
+            if taken.after is None:
+                del places[job]
+            else:
+                places[job] = taken.after

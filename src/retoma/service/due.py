@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from retoma.model.principal import Principal
-from retoma.model.retention import Looked, Retention, looked
+from retoma.model.retention import SETTLED_MS, Looked, Retention, looked
 from retoma.model.session import Status
 from retoma.service import erasing, retention
 from retoma.service.profiles import trash_due
@@ -18,6 +18,7 @@ from retoma.stores.retention_api import START, LeftAlone, Mark
 
 CLOCK: Final = "clock"
 IDLE: Final = "idle"
+IDLE_ENDED: Final = "idle ended"
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,8 @@ class Job(Protocol):
 class FailIdle(NamedTuple):
     """Active sessions without an event for too long are failed.
 
-    Flows that wait are never failed and stay in the way, so a command goes on where the one before it stopped.
+    Flows that wait are never failed, and stay in the way of who is idle. When they are very many, the work is passed on
+    from command to command, and begins anew some minutes after it came to an end.
     """
 
     done: str = "failed"
@@ -59,13 +61,15 @@ class FailIdle(NamedTuple):
         return rules.idle_timeout_ms is not None
 
     def waits(self, tx: Transaction, work: Work) -> bool:
-        after = tx.retention.mark(work.who.tenant, IDLE)
+        if _stood(tx, work) != START:
+            return True
+        ended = tx.retention.mark(work.who.tenant, IDLE_ENDED)
+        lately = ended is not None and 0 <= work.now - ended.at < SETTLED_MS
         before = work.now - (work.rules.idle_timeout_ms or 0)
-        return after not in (None, START) or retention.any_idle(tx, work.who, before=before, after=after)
+        return retention.any_idle(tx, work.who, before=before, further=not lately)
 
     def step(self, tx: Transaction, work: Work, after: Mark | None) -> Taken:
-        tenant = work.who.tenant
-        stood = tx.retention.mark(tenant, IDLE)
+        tenant, stood = work.who.tenant, _stood(tx, work)
         taken = retention.fail_idle(
             tx,
             work.who,
@@ -75,9 +79,15 @@ class FailIdle(NamedTuple):
             limit=work.limit,
         )
         stands = taken.after or START
-        if stands != (stood or START):
+        if stands != stood:
             tx.retention.put_mark(tenant, IDLE, stands)
+            if stands == START:
+                tx.retention.put_mark(tenant, IDLE_ENDED, Mark(work.now, 0))
         return taken
+
+
+def _stood(tx: Transaction, work: Work) -> Mark:
+    return tx.retention.mark(work.who.tenant, IDLE) or START
 
 
 class TrashOver(NamedTuple):
@@ -132,20 +142,20 @@ class Sweep(NamedTuple):
         return not rules.off
 
     def waits(self, tx: Transaction, work: Work) -> bool:
-        return erasing.unswept(tx, work.who)
+        return erasing.unswept(tx, work.who) or trash_due(tx, work.who, now=work.now) is not None
 
     def step(self, tx: Transaction, work: Work, after: Mark | None) -> Taken:
         return Taken(0, START if erasing.sweep(tx, work.who) else None)
 
 
 JOBS: Final[tuple[Job, ...]] = (
-    FailIdle(),
     TrashOver("completed"),
     TrashOver("failed"),
     EmptyTrash(),
     Sweep(),
+    FailIdle(),
 )
-"""All there are, in the order in which they are done: what one leaves is the next one's."""
+"""All there are. They take turns, a step each, in this order; the last may look at much and find nothing."""
 
 
 def asked_for(rules: Retention) -> Sequence[Job]:

@@ -123,10 +123,10 @@ def fail_idle(
     return Taken(count, found[-1].mark if len(found) == WINDOW else None)
 
 
-def any_idle(tx: Transaction, who: Principal, *, before: int, after: Mark | None) -> bool:
-    """Return whether `fail_idle` has something to do behind `after`, if only to look further."""
-    found = _window(tx, who, LeftAlone(status="active", before=before), after)
-    return len(found) == WINDOW or any(one.flow_status not in WAITING for one in found)
+def any_idle(tx: Transaction, who: Principal, *, before: int, further: bool) -> bool:
+    """Return whether `fail_idle` has something to do from the beginning on; `further`: also if only to look further."""
+    found = _window(tx, who, LeftAlone(status="active", before=before), None)
+    return (further and len(found) == WINDOW) or any(one.flow_status not in WAITING for one in found)
 
 
 def _window(tx: Transaction, who: Principal, asked: LeftAlone, after: Mark | None) -> Sequence[Alone]:
