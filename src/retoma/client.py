@@ -481,11 +481,12 @@ class Client:
 
 def open_client(settings: Settings) -> Client:
     """Open the store that the settings lead to, as its local owner."""
+    place = find_store(settings)
     return Client(
-        open_store(find_store(settings)),
+        open_store(place),
         _owner(settings.environment.user),
         limits=settings.limits,
-        retention=settings.retention if settings.sets("retention") else None,
+        retention=settings.retention(place) if settings.sets("retention") else None,
         templates=settings.templates if settings.sets("templates") else {},
     )
 

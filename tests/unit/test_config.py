@@ -171,12 +171,12 @@ def test_the_artifact_guides_table_means_what_is_here(load: Load, here: Path, tm
     path = write(
         here / "retoma.toml", guide + "session_timeout_seconds = 3600\nmax_artifacts_per_session = 9\n"
     )
-    assert load().retention.idle_timeout_ms == 3_600_000
+    assert ages(load())[0] == 3_600_000
     assert load().sources["retention.idle_timeout"] == f"retoma.toml:{path}"
     assert load().values["limits.artifacts_per_session"] == 9
     assert "runtime.sessions.max_artifacts_per_session" in load().unused
     write(path, f"{guide}session_timeout_seconds = 3600\n[retention]\nidle_timeout = '2h'\n")
-    assert load().retention.idle_timeout_ms == 7_200_000
+    assert ages(load())[0] == 7_200_000
     write(here / "retoma.toml", guide.replace("memory", "redis"))
     with pytest.raises(Invalid, match=r"retoma\.toml:3: .*'memory', 'sled' or 'sqlite', not 'redis'"):
         load()
@@ -300,13 +300,42 @@ def test_the_environment() -> None:
     assert quiet.user
 
 
+def ages(settings: Settings) -> tuple[int | None, int | None]:
+    rules = settings.retention(find_store(settings))
+    return rules.idle_timeout_ms, rules.completed_after_ms
+
+
 def test_retention_is_off_until_it_is_set(load: Load, here: Path) -> None:
-    assert load().retention.off
+    assert ages(load()) == (None, None)
+    (here / ".retoma").mkdir(mode=0o700)
     write(here / "retoma.toml", "[retention]\nidle_timeout = '1h30m'\ncompleted_after = '30d'\n")
-    assert (load().retention.idle_timeout_ms, load().retention.completed_after_ms) == (
-        5_400_000,
-        30 * 86_400_000,
-    )
+    assert ages(load()) == (5_400_000, 30 * 86_400_000)
+
+
+def test_who_enters_a_directory_loses_nothing_in_a_store_elsewhere(
+    load: Load, here: Path, tmp_path: Path
+) -> None:
+    users = write(tmp_path / "home/.config/retoma/retoma.toml", "[retention]\nidle_timeout = '1d'\n")
+    assert ages(load()) == (86_400_000, None)
+    brought = write(here / "retoma.toml", "[retention]\nidle_timeout = '1s'\ncompleted_after = '1s'\n")
+    own = find_store(load())
+    assert own.source == "default"
+    assert ages(load()) == (None, None)
+    assert load().withheld(own) == {
+        "retention.idle_timeout": brought,
+        "retention.completed_after": brought,
+    }
+    elsewhere = "postgresql://u@h/d"
+    assert ages(load(RETOMA_STORE=elsewhere)) == (None, None)
+    assert ages(load(elsewhere)) == (1_000, 1_000)  # named on this command line
+    assert ages(load(RETOMA_STORE=str(here / "s"))) == (1_000, 1_000)  # beside the file
+    write(brought, "[retention]\ncompleted_after = '1s'\n")
+    assert ages(load()) == (86_400_000, None)
+    assert users in load().files
+    trust(load().read[0], load().environment, at=5)
+    assert ages(load()) == (86_400_000, 1_000)
+    write(brought, "store = '~/.local/share/retoma'\n[retention]\ncompleted_after = '2s'\n")
+    assert ages(load()) == (86_400_000, None)
 
 
 def test_a_template_is_made_of_what_the_files_say_key_by_key(load: Load, here: Path, tmp_path: Path) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
+from retoma.config.place import StorePlace
 from retoma.config.value import Value
 from retoma.model.codec import JsonMap, decode, encode
 from retoma.model.limits import Limits
 from retoma.model.retention import Retention
 from retoma.model.template import Template
 
-__all__ = ["limits", "retention", "template_names", "templates"]
+if TYPE_CHECKING:
+    from retoma.config.settings import Settings
+
+__all__ = ["limits", "retention", "template_names", "templates", "withheld"]
 
 T = TypeVar("T")
 
@@ -32,12 +37,33 @@ def limits(values: Values, sources: Mapping[str, str]) -> Limits:
     )
 
 
-def retention(values: Values) -> Retention:
-    """Return what goes by its age."""
+def retention(settings: Settings, place: StorePlace) -> Retention:
+    """Return what goes by its age in the store at `place`."""
+    kept = withheld(settings, place)
+    values = {key: value for key, value in settings.values.items() if key not in kept}
     return Retention(
         idle_timeout_ms=_a(values, "retention.idle_timeout", int),
         completed_after_ms=_a(values, "retention.completed_after", int),
     )
+
+
+def withheld(settings: Settings, place: StorePlace) -> Mapping[str, Path]:
+    """Return the keys of retention that do not hold in the store at `place`, each with the file that sets it.
+
+    A file that was found may rule over the store beside it, and over one that was named on this very command line. Over
+    any other, such as the user's own, it rules once it is trusted: whoever enters a directory must lose nothing by it.
+    """
+    if place.kind == "memory" or place.source == "--store":
+        return {}
+    from retoma.config.trusted import is_trusted
+
+    found: dict[str, Path] = {}
+    for key in (key for key in settings.values if key.startswith("retention.")):
+        file = next(file for file in settings.read if file.source == settings.sources[key])
+        beside = place.path is not None and place.path.resolve().is_relative_to(file.path.parent.resolve())
+        if not beside and not is_trusted(file, settings.environment):
+            found[key] = file.path
+    return found
 
 
 def templates(values: Values) -> Mapping[str, Template]:

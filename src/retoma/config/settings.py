@@ -62,11 +62,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
         return limits(self.values, self.sources)
 
-    @property
-    def retention(self) -> Retention:
+    def retention(self, place: StorePlace) -> Retention:
+        """Return what goes by its age in the store at `place`."""
         from retoma.config.policy import retention
 
-        return retention(self.values)
+        return retention(self, place)
+
+    def withheld(self, place: StorePlace) -> Mapping[str, Path]:
+        """Return the keys of retention that do not hold in the store at `place`, each with the file that sets it."""
+        from retoma.config.policy import withheld
+
+        return withheld(self, place)
 
     @property
     def templates(self) -> Mapping[str, Template]:

@@ -74,8 +74,9 @@ def span(ms: int) -> str:
     """Return a duration as `duration` reads it, exactly: `1h30m`, `1m30s` for ninety seconds, `30d`, `2w`, `0s`."""
     parts: list[str] = []
     rest = abs(ms)
-    # Weeks beside days are hard to read: they stand alone, or not at all.
-    for letter, unit in _UNITS[rest % WEEK > 0 : -1]:
+    # Weeks beside days are hard to read: they stand alone, from two on, or not at all.
+    weeks = rest % WEEK == 0 and rest >= 2 * WEEK
+    for letter, unit in _UNITS[not weeks : -1]:
         count, rest = divmod(rest, unit)
         if count:
             parts.append(f"{count}{letter}")

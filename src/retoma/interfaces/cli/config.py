@@ -11,7 +11,7 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.output import Styled
 from retoma.interfaces.cli.verb import verb
 
-__all__ = ["config", "trust_rows"]
+__all__ = ["config", "trust_rows", "withheld_notes"]
 
 
 @verb("config", example="retoma config --json")
@@ -35,12 +35,15 @@ def config(ctx: Invocation, *, schema: bool) -> None:
                 "commands": [
                     {"file": file, "keys": keys, "trusted": trusted} for file, keys, trusted in trust
                 ],
+                "withheld": {key: str(file) for key, file in settings.withheld(place).items()},
             }
         )
         return
     ctx.out.table([(key, _shown(key, value), Styled(source, "dim")) for key, value, source in values])
     for key in settings.unused:
         ctx.out.note(f"{key} is known, and not used by this version.")
+    for line in withheld_notes(ctx):
+        ctx.out.note(line)
     for file, keys, trusted in trust:
         which = f"{file} names commands ({', '.join(keys)})"
         ctx.out.note(
@@ -56,6 +59,15 @@ def trust_rows(ctx: Invocation) -> list[tuple[str, tuple[str, ...], bool]]:
     from retoma.config.trusted import is_trusted
 
     return [(str(file.path), file.commands, is_trusted(file, ctx.environment)) for file in naming]
+
+
+def withheld_notes(ctx: Invocation) -> list[str]:
+    """Return a sentence for each key of retention that does not hold in this store."""
+    place = ctx.place
+    return [
+        f"{key} does not hold in {place.shown}, which is not beside {file}. Read it, then: retoma trust '{file}'"
+        for key, file in ctx.settings.withheld(place).items()
+    ]
 
 
 def _values(settings: Settings, place: StorePlace) -> Iterator[tuple[str, object, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retoma.interfaces.cli.config import trust_rows
+from retoma.interfaces.cli.config import trust_rows, withheld_notes
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import counted, size
 from retoma.interfaces.cli.verb import verb
@@ -16,7 +16,7 @@ __all__ = ["doctor"]
 @verb("doctor", example="retoma doctor")
 def doctor(ctx: Invocation) -> int:
     """Look at the store, the disk, the clock and the locks; say what to do about what is not well."""
-    facts, rules = ctx.client.facts(), ctx.settings.retention
+    facts, rules = ctx.client.facts(), ctx.settings.retention(ctx.place)
     newest = ctx.client.list([Listing()], limit=1).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
     standing, naming = ctx.client.standing(), trust_rows(ctx)
@@ -32,6 +32,7 @@ def doctor(ctx: Invocation) -> int:
         ("clock", "behind the newest session" if ahead else "steady"),
         ("disk", _disk(facts)),
         ("retention", _retention(rules)),
+        *(("retention", line) for line in withheld_notes(ctx)),
         ("due", _due(standing, rules)),
         *(("trust", _trust(file, keys, trusted)) for file, keys, trusted in naming),
     ]

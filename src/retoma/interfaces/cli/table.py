@@ -70,7 +70,7 @@ VERBS: dict[str, Entry] = {
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
     "config": Entry(f"{_CLI}.config:config", "what holds, and where each value came from"),
-    "trust": Entry(f"{_CLI}.trust:trust", "a retoma.toml that was found may run its commands"),
+    "trust": Entry(f"{_CLI}.trust:trust", "what a retoma.toml that was found may do"),
     "version": Entry(f"{_CLI}.version:version", "of Retoma, Python and SQLite"),
     "completion": Entry(f"{_CLI}.completion:completion", "of verbs, for bash, zsh and fish"),
 }

@@ -1,4 +1,4 @@
-"""`retoma trust`: a configuration file that was found may name commands from now on."""
+"""`retoma trust`: a configuration file that was found may name commands, and rule over stores elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["trust"]
 @click.option("--remove", is_flag=True, help="Trust it no longer.")
 @click.option("--list", "listed", is_flag=True, help="What is trusted, and whether it is still the same.")
 def trust(ctx: Invocation, *, path: Path | None, remove: bool, listed: bool) -> None:
-    """Let a retoma.toml that was found run the commands that it names, as long as it stays as it is.
+    """Let a retoma.toml that was found name commands, and rule over stores elsewhere, as long as it stays as it is.
 
     Without PATH the nearest one from here upwards is meant.
     """
