@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 import msgspec
 
 from retoma.config import Settings, StorePlace, find_store
-from retoma.errors import Busy
+from retoma.errors import Busy, RetomaError
 from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, new_operation
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
@@ -26,6 +28,8 @@ from retoma.wiring import SYSTEM, Sources, open_file, open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from retoma.model.retention import Choice, Entry, Retention
+    from retoma.model.template import Template
     from retoma.model.transfer import Format
     from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from retoma.service.check.report import Report
     from retoma.service.collect import Due
     from retoma.service.inventory import Inventory
+    from retoma.service.retention import Preview, Standing
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
@@ -51,20 +56,32 @@ class Calls:
         who: Principal,
         *,
         sources: Sources = SYSTEM,
-        limits: access.Limits | None = None,
+        limits: Limits = NO_LIMITS,
+        retention: Retention | None = None,
+        templates: Mapping[str, Template] = {},
     ) -> None:
         self._store = store
         self._who = who
         self._sources = sources
-        self._limits = limits or access.Limits()
+        self._limits = limits
+        self._retention = retention
+        self._templates = templates
+        self._worked = False
 
     def resolve(self, session: str) -> SessionId:
         """Return the id that an id, a unique beginning of one, or @last means. Raises NotFound, Invalid."""
         return self._store.read(lambda tx: access.resolve(tx, self._who, session))
 
-    def create(self, new: NewSession, *, key: str | None = None) -> SessionId:
-        """Make a session and return its id. Raises Invalid, Conflict, NotFound (its parent), Limit."""
-        operation = self._operation(key, "create", new)
+    def create(self, new: NewSession, *, template: str | None = None, key: str | None = None) -> SessionId:
+        """Make a session and return its id; what `new` leaves open a template gives.
+
+        Raises Invalid, Conflict, NotFound (its parent, the template), Limit.
+        """
+        operation = self._operation(key, "create", new if template is None else [new, template])
+        if template is not None:
+            from retoma.model.template import applied
+
+            new = applied(self._templates, template, new)
         return self._store.write(
             lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
         )
@@ -262,7 +279,7 @@ class Calls:
         from retoma.runtime.process import this_holder
 
         holder = this_holder(self._who.name)
-        now, random = self._sources
+        now, random, _ = self._sources
         return Drive(self._store, self._who, holder, now, random, request, limits=self._limits)
 
     def signal(self, session: str, name: str, *, locale: str = "") -> Sent:
@@ -324,17 +341,80 @@ class Calls:
         opened = partial(open_file, sources=self._sources)
         return backup(self._store, file, opened=opened, random=self._sources.random, progress=progress)
 
+    def preview(self, choice: Choice) -> Preview:
+        """Return what `prune` would take, and change nothing."""
+        from retoma.service.retention import preview
+
+        return self._store.read(lambda tx: preview(tx, self._who, choice))
+
+    def prune(
+        self, choice: Choice, *, progress: Callable[[int], None] = lambda done: None
+    ) -> Mapping[Status, int]:
+        """Put sessions that were left alone in the trash; return how many of each status. `progress` is told how many.
+
+        Pinned, archived and driven ones stay, and those that somebody writes in meanwhile.
+        """
+        from retoma.runtime.due import prune_all
+
+        done = prune_all(self._store, self._who, choice, progress)
+        self.tidy()
+        return done
+
+    def log(
+        self,
+        *,
+        session: str | None = None,
+        since: int = 0,
+        before: tuple[int, int] | None = None,
+        limit: int = 50,
+    ) -> Sequence[Entry]:
+        """Return the newest entries of the store's log, newest first; with `session`, of that one, deleted or not."""
+
+        from retoma.stores.retention_api import END
+
+        tenant, place = self._who.tenant, before or END
+        if session is None:
+            return self._store.read(lambda tx: tx.log.page(tenant, since=since, before=place, limit=limit))
+        return self._store.read(lambda tx: tx.log.of(tenant, session, since=since, before=place, limit=limit))
+
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was written since this client was opened."""
+        return self._store.wrote
+
+    def work_due(self, *, within_s: float = 0.020) -> Mapping[str, int]:
+        """Do what is due by retention, for a moment; return how many sessions were failed, trashed and deleted.
+
+        A client that wrote does it once more when it is closed. Without retention nothing is due.
+        """
+        self._worked = True
+        if self._retention is None or self._retention.off:
+            return {}
+        from retoma.runtime.due import work
+
+        return work(self._store, self._who, self._retention, elapsed=self._sources.elapsed, within_s=within_s)
+
+    def standing(self) -> Standing:
+        """Return how many sessions are due by age: counted by indexes, where `due` looks at all of the store."""
+        from retoma.service.retention import standing
+
+        return self._store.read(lambda tx: standing(tx, self._who, self._retention))
+
     def due(self) -> Due:
         """Return what `collect` would take."""
         from retoma.service.collect import due
 
-        return self._store.read(due)
+        return self._store.read(lambda tx: due(tx, self._who, self._retention))
 
     def collect(self, *, compact: bool = False) -> Due:
         """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
+        from retoma.runtime.due import work_all
         from retoma.service.collect import collect
 
-        found = collect(self._store, self._who)
+        found = self.due()
+        if self._retention is not None:
+            work_all(self._store, self._who, self._retention)
+        collect(self._store, self._who)
         if compact:
             self._store.compact()
             self._store.forget()
@@ -351,8 +431,13 @@ class Calls:
         return self._store.facts()
 
     def close(self) -> None:
-        """Close the store. Everything stays."""
-        self._store.close()
+        """Close the store. Everything stays, but for what is due by retention, when something was written."""
+        try:
+            if self.wrote and not self._worked:
+                with suppress(RetomaError):  # it is the next one's, and no failure of what was done here
+                    self.work_due()
+        finally:
+            self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -360,7 +445,10 @@ class Calls:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            self._store.close()
 
     def _unless_driven(self, session: str, use_case: Callable[[Transaction], T]) -> T:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""
@@ -394,16 +482,20 @@ def operation_of(sources: Sources, key: str | None, verb: str, request: object) 
 
 def open_client(settings: Settings) -> Calls:
     """Open the store that the settings lead to, as its local owner."""
-    return client_at(find_store(settings), user=settings.environment.user, limits=limits_of(settings))
-
-
-def limits_of(settings: Settings) -> access.Limits:
-    """Return what [limits] allows."""
-    return access.Limits(
-        settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
+    place = find_store(settings)
+    return Calls(
+        open_store(place),
+        _owner(settings.environment.user),
+        limits=settings.limits,
+        retention=settings.retention(place) if settings.sets("retention") else None,
+        templates=settings.templates if settings.sets("templates") else {},
     )
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Calls:
+def client_at(place: StorePlace, *, user: str = "") -> Calls:
     """Open the store at `place`, as its local owner."""
-    return Calls(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
+    return Calls(open_store(place), _owner(user))
+
+
+def _owner(user: str) -> Principal:
+    return Principal(TenantKey(LOCAL_TENANT), user or "local")

@@ -73,11 +73,17 @@ def open(store: str | PathLike[str] | None = None, *, user: str | None = None) -
 
 def opened(store: str | PathLike[str] | None = None, *, user: str | None = None) -> Door:
     """Return the way into a store, for either face."""
-    from retoma.client.calls import limits_of
     from retoma.config import find_store, load_settings
     from retoma.model.principal import LOCAL_TENANT, Principal
     from retoma.wiring import open_store
 
     settings = load_settings(overrides={"store": None if store is None else fspath(store)})
     who = Principal(LOCAL_TENANT, user or settings.environment.user or "local")
-    return Door(open_store(find_store(settings)), who, limits=limits_of(settings))
+    place = find_store(settings)
+    return Door(
+        open_store(place),
+        who,
+        limits=settings.limits,
+        retention=settings.retention(place) if settings.sets("retention") else None,
+        templates=settings.templates if settings.sets("templates") else {},
+    )

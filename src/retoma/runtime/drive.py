@@ -14,6 +14,7 @@ from retoma.errors import Conflict, Invalid, Limit, Refused
 from retoma.model.codec import JsonMap
 from retoma.model.flow import Position, Step, Visit
 from retoma.model.lease import Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, NewSession, Status
 from retoma.runtime.course import Course
@@ -21,7 +22,6 @@ from retoma.runtime.lease import Held
 from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
-from retoma.service.access import Limits
 from retoma.stores.api import Store, Transaction
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
+    from retoma.stores.retention_api import Log, Retention
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["updated", "created", "id"]
@@ -134,6 +135,10 @@ class Sessions(Protocol):
         """Return (first seq, number) of each epoch that is kept, in order."""
         ...
 
+    def template(self, key: SessionKey) -> str:
+        """Return the template that the session was made from; empty for none."""
+        ...
+
     def hide(self, tenant: TenantKey, head: Head) -> None:
         """Begin a deletion: from now on nothing finds the session; its name is free."""
         ...
@@ -175,7 +180,7 @@ class Profiles(Protocol):
         ...
 
     def trash_due(self, tenant: TenantKey, before: int) -> SessionId | None:
-        """Return a session that was put in the trash before that instant."""
+        """Return the session that was put in the trash first, if that was before the instant."""
         ...
 
 
@@ -402,6 +407,10 @@ class Transaction(Protocol):
     @property
     def transfers(self) -> Transfers: ...
     @property
+    def retention(self) -> Retention: ...
+    @property
+    def log(self) -> Log: ...
+    @property
     def audit(self) -> Audit: ...
 
 
@@ -457,6 +466,11 @@ class Store(Protocol):
 
     def forget(self) -> None:
         """Make sure that what was deleted is in none of the store's files."""
+        ...
+
+    @property
+    def wrote(self) -> bool:
+        """Whether this object has committed a change since it was opened."""
         ...
 
     def facts(self) -> Facts: ...

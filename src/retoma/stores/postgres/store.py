@@ -58,6 +58,7 @@ class PostgresStore:
         self._schema = Schema(shown, now, random)
         self._here = threading.local()
         self._closed = False
+        self.wrote = False
         self._connected = False
         self._starting = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
@@ -70,7 +71,9 @@ class PostgresStore:
         attempts = _Attempts(use_case)
         self._here.writing = True
         try:
-            return self._again(lambda: self._write(attempts), attempts)
+            result = self._again(lambda: self._write(attempts), attempts)
+            self.wrote = True
+            return result
         finally:
             self._here.writing = False
 
