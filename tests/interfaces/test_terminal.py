@@ -112,3 +112,41 @@ def test_a_secret_is_asked_for_again_without_an_echo(terminal, retoma, tmp_path)
     child.send("\r")
     status, said = left(child)
     assert (status, "Right." in said) == (0, True)
+
+
+def test_an_edited_flow_shows_at_the_prompt_and_what_was_typed_stays(terminal, retoma, tmp_path):
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    ask = "---\ntype: question\nsave_to: name\nto: end\n---\n{}?\n"
+    (flow / "start.md").write_text(ask.format("Who"))
+    (flow / "end.md").write_text("Bye {{ .name }}.\n")
+    child = terminal("run", flow, "--session", "s", "--plain", "--watch")
+    child.expect_exact("Who?")
+    child.expect_exact("> ")
+    child.send("An世")
+    child.expect_exact("世")
+    (flow / "start.md").write_text(ask.format("Who are you"))
+    child.expect_exact(
+        ">>> The flow was edited; the session goes on with the new version.\r\nWho are you?\r\n"
+    )
+    child.expect_exact("> An世")
+    (flow / "end.md").write_text("Bye {{ .name\n")
+    child.expect_exact("end.md:1: This {{ is not closed.")
+    child.expect_exact("> An世")
+    child.send("\x7fa\r")
+    status, said = left(child)
+    assert (status, "Bye Ana." in said) == (0, True)
+    assert '"input":"Ana"' in retoma("session", "log", "s", "--type", "flow.input").stdout
+
+
+def test_an_edit_while_a_secret_is_typed_shows_after_it(terminal, tmp_path):
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    (flow / "start.md").write_text("---\ninput_type: secret\nsave_to: pin\nto: next\n---\nPin?\n")
+    (flow / "next.md").write_text("---\nwait: true\n---\nNow?\n")
+    child = terminal("run", flow, "--session", "s", "--plain", "--watch")
+    child.expect_exact("Pin?\r\n> ")
+    (flow / "next.md").write_text("---\nwait: true\n---\nNow then?\n")
+    child.send("4711\r")
+    child.expect_exact("Now then?")
+    assert "4711" not in child.before

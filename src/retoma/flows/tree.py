@@ -139,19 +139,20 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         line = self._first + (event.start_mark.line if event.start_mark else 0)
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                raise TreeError("A second YAML document begins here.", line, "A node is one document.")
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(str(event.anchor), line)
-        elif isinstance(event, yaml.NodeEvent):
-            self._node(event, line)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close(line)
+        match event:
+            case yaml.ScalarEvent() | yaml.CollectionStartEvent():
+                self._node(event, line)
+            case yaml.CollectionEndEvent():
+                self._close(line)
+            case yaml.AliasEvent():
+                self._alias(str(event.anchor), line)
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    raise TreeError("A second YAML document begins here.", line, "A node is one document.")
 
-    def _node(self, event: yaml.NodeEvent, line: int) -> None:
-        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
+    def _node(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> None:
+        if event.tag is not None:
             raise TreeError(
                 f"The tag {event.tag!r} is not allowed here.", line, "Write the value without a tag."
             )

@@ -19,7 +19,7 @@ from retoma.model.flow import FlowStatus, Prompt, Step, Visit
 STEP_NODES = 100
 
 _NOTHING = Answer(value="", kept="")
-_GIVE_IT = " Give it with --context, or set it earlier."
+GIVE_IT = " Give it with --context, or set it earlier."
 
 
 class _Failed(Exception):
@@ -127,7 +127,7 @@ class Walk:
     def _enter(self, node: Node) -> None:
         sets = {key: value for key, value in node.default_context.items() if key not in self._context}
         self._context |= sets
-        lacking = unmet(node, self._context, hint=_GIVE_IT) or _beyond(node)
+        lacking = unmet(node, self._context, hint=GIVE_IT) or _beyond(node)
         self._visits.append(Visit(node=node.id, content="" if lacking else self.content(node), sets=sets))
         if lacking:
             raise _Failed(lacking)

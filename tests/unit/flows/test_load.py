@@ -403,7 +403,7 @@ class TestDirectory:
     def test_a_directory_that_is_no_flow_is_not_read_to_its_end(
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(import_module("retoma.flows.load"), "MAX_FILES", 2)
+        monkeypatch.setattr(import_module("retoma.flows.files"), "MAX_FILES", 2)
         with pytest.raises(Invalid, match="past that"):
             load(root)
 

@@ -6,11 +6,12 @@ import os
 import select
 import sys
 import time
+from typing import Protocol
 
 from retoma.errors import Invalid
 from retoma.model.event import MAX_DATA_BYTES
 
-__all__ = ["Lines", "TimedOut", "checked"]
+__all__ = ["Bell", "Lines", "TimedOut", "Woken", "checked"]
 
 _READ_BYTES = 64 << 10
 
@@ -19,19 +20,38 @@ class TimedOut(Exception):
     """Nothing was typed in the time the node gives."""
 
 
-class Lines:
-    """The lines of a file descriptor. A line longer than an event may be is read over, not kept."""
+class Woken(Exception):
+    """Something happened that the person should see now. `typed` is the part of a line that was taken away."""
 
-    def __init__(self, descriptor: int = 0) -> None:
+    def __init__(self, typed: str = "") -> None:
+        self.typed = typed
+
+
+class Bell(Protocol):
+    """What may wake whoever waits for a line: `fileno` is readable while it is `ready`."""
+
+    @property
+    def ready(self) -> bool: ...
+    def fileno(self) -> int: ...
+
+
+class Lines:
+    """The lines of a file descriptor. A line longer than an event may be is read over, not kept.
+
+    A `bell` wakes a wait; what of a line had come by then is kept for the next call.
+    """
+
+    def __init__(self, descriptor: int = 0, *, bell: Bell | None = None) -> None:
         self._descriptor = descriptor
+        self._bell = bell
         self._buffer = bytearray()
         self._ended = False
         self.number = 0
 
-    def next(self, label: str = "", timeout_s: float | None = None) -> str | None:
+    def next(self, label: str = "", timeout_s: float | None = None, typed: str = "") -> str | None:
         """Print `label`; return the next line without its end, or None at the end of the input.
 
-        Raises TimedOut, and Invalid for a line that is too long or not UTF-8; the line after it can be read then.
+        Raises TimedOut, Woken, and Invalid for a line that is too long or not UTF-8; the next one can be read then.
         Without an answer the line that `label` began is ended; Ctrl+C leaves it open.
         """
         sys.stdout.write(label)
@@ -39,7 +59,7 @@ class Lines:
         line = None
         try:
             line = self._next(timeout_s)
-        except (Invalid, TimedOut):
+        except (Invalid, TimedOut, Woken):
             _end_line(label)
             raise
         if line is None:
@@ -64,8 +84,12 @@ class Lines:
         return checked(line, self.number, dropped)
 
     def _fill(self, deadline: float | None) -> None:
-        if deadline is not None:
-            ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        if deadline is not None or self._bell is not None:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            bells = [self._bell.fileno()] if self._bell is not None else []
+            ready, _, _ = select.select([self._descriptor, *bells], [], [], left)
+            if ready and self._descriptor not in ready:
+                raise Woken
             if not ready:
                 raise TimedOut
         chunk = os.read(self._descriptor, _READ_BYTES)

@@ -13,6 +13,7 @@ from retoma.interfaces.cli.words import Words
 from retoma.model.codec import decode, encode
 from retoma.model.flow import Prompt, Visit
 from retoma.runtime.drive import Drive
+from retoma.runtime.reload import Reload
 
 __all__ = ["JsonScreen", "Screen", "TextScreen"]
 
@@ -25,6 +26,7 @@ class Screen(Protocol):
     def label(self, prompt: Prompt) -> str: ...
     def again(self, notice: str) -> None: ...
     def signal(self, name: str, node: str | None, to: str | None) -> None: ...
+    def reloaded(self, reload: Reload) -> None: ...
     def given(self, text: str) -> str: ...
     def refused(self, error: RetomaError) -> None: ...
     def end(self, status: str, drive: Drive, cause: str) -> None: ...
@@ -67,6 +69,9 @@ class TextScreen:
         if to is not None:
             text = ">>> Signal '{name}' at '{node}' node: on to '{to}'."
             self._out.note(self._say(text, name=name, node=node, to=to))
+
+    def reloaded(self, reload: Reload) -> None:
+        self._out.note(f">>> {reload.sentence}")
 
     def given(self, text: str) -> str:
         return text
@@ -134,6 +139,12 @@ class JsonScreen:
 
     def signal(self, name: str, node: str | None, to: str | None) -> None:
         self._line({"type": "signal", "name": name, "node": node, "to": to})
+
+    def reloaded(self, reload: Reload) -> None:
+        self._line(
+            {"type": "reload", "taken": reload.taken, "version": reload.version, "node": reload.node}
+            | {"text": reload.sentence, "problems": reload.problems}
+        )
 
     def given(self, text: str) -> str:
         """An input line is a JSON string or raw text."""
