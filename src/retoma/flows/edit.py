@@ -67,7 +67,9 @@ def take_up(
 def _same(stored: Flow | None, edited: Flow, node: str) -> str | None:
     found = edited.resolve(node)
     before = stored.nodes.get(node) if stored is not None else None
-    return edited.aliases.get(before.alias) if found is None and before is not None else found
+    if found is not None or before is None or not before.alias:
+        return found
+    return edited.resolve(before.alias)
 
 
 def _unmet_at_entry(edited: Flow, position: Position) -> str:
