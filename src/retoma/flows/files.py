@@ -72,20 +72,18 @@ def read(
     With a look `before` and what was `kept` from it, only files that changed since are read, and each of them has to be
     as it was seen: Unsettled says that one is not.
     """
-    files: dict[str, bytes] = {}
-    problems = list(seen.problems)
     stamps = before.files if before is not None else {}
-    contents = kept or {}
+    files = {below: content for below, content in (kept or {}).items() if below in seen.files}
+    problems = list(seen.problems)
+    changed = [one for one in seen.files.items() if stamps.get(one[0]) != one[1] or one[0] not in files]
     root = os.fspath(path)
-    for below, stamp in seen.files.items():
-        if below in contents and stamps.get(below) == stamp:
-            files[below] = contents[below]
-            continue
+    for below, stamp in changed:
         try:
             files[below] = _content(f"{root}/{below}", stamp, unchanged=before is not None)
         except OSError as error:
             if before is not None and isinstance(error, FileNotFoundError):
                 raise Unsettled from error
+            files.pop(below, None)
             problems.append(_problem(below, f"This file cannot be read: {error.strerror}."))
     return files, problems
 

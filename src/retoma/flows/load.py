@@ -24,6 +24,7 @@ class Piece(msgspec.Struct, frozen=True):
     """One file as it was parsed: its node, or None and among the problems why there is none."""
 
     data: bytes
+    id: str
     node: Node | None
     problems: tuple[Problem, ...] = ()
 
@@ -39,7 +40,7 @@ def load(path: str | os.PathLike[str]) -> Flow:
     everything that is wrong in any of its files. What reads well may still not run: see `check`.
     """
     found, problems = files.read(path, files.look(path))
-    return _build(_name(path), found, problems, {}, {})
+    return _build(_name(path), found, problems, {}, Examined())
 
 
 def read_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
@@ -52,7 +53,7 @@ def read_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
 
 def parse(name: str, contents: Mapping[str, bytes]) -> Flow:
     """Return the flow of files with these `contents`; `name` is its directory's. Raises Invalid as `load` does."""
-    return _build(name, contents, [], {}, {})
+    return _build(name, contents, [], {}, Examined())
 
 
 class Directory:
@@ -64,7 +65,7 @@ class Directory:
         self._seen = Look({})
         self._contents: dict[str, bytes] = {}
         self._pieces: Pieces = {}
-        self._examined: Examined = {}
+        self._examined = Examined()
 
     def look(self) -> Look:
         """Return what is in the directory now. Raises NotFound, Invalid."""
@@ -103,14 +104,8 @@ def _build(
 ) -> Flow:
     """Read every file, then raise all that is wrong at once; what reads well is examined whole even so."""
     found = list(problems)
-    nodes: dict[str, Node] = {}
-    broken: set[str] = set()
     with _uncollected():
-        for path in sorted(contents):
-            if files.is_node(path):
-                _add(nodes, broken, pieces, path, contents[path], found)
-    for path in pieces.keys() - contents.keys():
-        del pieces[path]
+        nodes, broken = _nodes(contents, pieces, found)
     aliases = _aliases(nodes, found)
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
     entry = entry or next((aliases[one] for one in (*ENTRY_NAMES, name) if one in aliases), "")
@@ -133,10 +128,37 @@ def _build(
     return flow
 
 
+def _nodes(
+    contents: Mapping[str, bytes], pieces: Pieces, found: list[Problem]
+) -> tuple[dict[str, Node], set[str]]:
+    """Return the nodes by id, and the ids whose files did not read."""
+    nodes: dict[str, Node] = {}
+    broken: set[str] = set()
+    for path in sorted(contents):
+        piece = pieces.get(path)
+        if piece is None or piece.data != contents[path]:
+            if not files.is_node(path):
+                continue
+            piece = pieces[path] = _piece(path, contents[path])
+        if piece.id in nodes or piece.id in broken:
+            other = nodes[piece.id].file if piece.id in nodes else "another file"
+            message = f"The id {piece.id!r} is {other}'s too."
+            found.append(Problem(path, 1, "error", message, "Rename one of the two files."))
+            continue
+        if piece.node is None:
+            broken.add(piece.id)
+        else:
+            nodes[piece.id] = piece.node
+        found += piece.problems
+    for path in pieces.keys() - contents.keys():
+        del pieces[path]
+    return nodes, broken
+
+
 def _secrets(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for node in nodes.values():
-        if node.asks == "secret" and node.save_to:
+        if node.input_type == "secret" and node.save_to:
             found[node.save_to] = (*found.get(node.save_to, ()), node.id)
     return found
 
@@ -149,37 +171,13 @@ def _entry_hint(name: str, nodes: Mapping[str, Node]) -> str:
     return f"Add one of: {', '.join(tried)} (for example start.md)."
 
 
-def _add(
-    nodes: dict[str, Node],
-    broken: set[str],
-    pieces: Pieces,
-    path: str,
-    data: bytes,
-    found: list[Problem],
-) -> None:
+def _piece(path: str, data: bytes) -> Piece:
     node_id = without_extension(path)
-    if node_id in nodes or node_id in broken:
-        other = nodes[node_id].file if node_id in nodes else "another file"
-        found.append(
-            Problem(path, 1, "error", f"The id {node_id!r} is {other}'s too.", "Rename one of the two files.")
-        )
-        return
-    piece = pieces.get(path)
-    if piece is None or piece.data != data:
-        piece = pieces[path] = _piece(node_id, path, data)
-    if piece.node is None:
-        broken.add(node_id)
-    else:
-        nodes[node_id] = piece.node
-    found += piece.problems
-
-
-def _piece(node_id: str, path: str, data: bytes) -> Piece:
     try:
         node, problems = _node(node_id, path, data)
     except TreeError as error:
-        return Piece(data, None, (Problem(path, error.line, "error", error.message, error.hint),))
-    return Piece(data, node, tuple(problems))
+        return Piece(data, node_id, None, (Problem(path, error.line, "error", error.message, error.hint),))
+    return Piece(data, node_id, node, tuple(problems))
 
 
 def _node(node_id: str, path: str, data: bytes) -> tuple[Node, list[Problem]]:
@@ -238,7 +236,7 @@ def _front_matter(text: str) -> tuple[str, str, int]:
 def _aliases(nodes: Mapping[str, Node], found: list[Problem]) -> dict[str, str]:
     aliases: dict[str, str] = {}
     for node in nodes.values():
-        alias = without_extension(node.alias)
+        alias = without_extension(node.alias) if node.alias else ""
         if not alias or alias == node.id:
             continue
         taken = nodes.get(alias) or nodes.get(aliases.get(alias, ""))

@@ -7,19 +7,51 @@ from difflib import get_close_matches
 
 import msgspec
 
-from retoma.flows.model import Flow, Level, Node, Problem
+from retoma.flows.model import Level, Node, Problem, resolved
 
 
 class Exits(msgspec.Struct, frozen=True):
-    """Where a node leads, as it is written.
+    """Where a node leads, as it is written in `file`, with `to` at `line`.
 
-    `targets` are (key, target, line). `only` is the one target that a node which does not wait can go to, empty when
-    there are several or none; it is `certain` when no condition stands before it.
+    `targets` are (key, target, line), `names` each target once. `only` is the one target that a node which does not wait
+    can go to, empty when there are several or none; it is `certain` when no condition stands before it.
     """
 
+    file: str
+    line: int
     targets: tuple[tuple[str, str, int], ...]
+    names: tuple[str, ...]
     only: str
     certain: bool
+
+
+class Ways(msgspec.Struct, frozen=True):
+    """All that decides where a flow's nodes lead: two that are equal have the same problems.
+
+    `broken` are ids whose files did not read; they may be named.
+    """
+
+    entry: str
+    default_error: str
+    aliases: Mapping[str, str]
+    exits: Mapping[str, Exits]
+    broken: frozenset[str]
+
+    def named(self, target: str) -> str:
+        """Return the id of the node that `target` names, empty when there is none."""
+        return resolved(target, self.exits, self.aliases) or ""
+
+
+def lost(ways: Ways) -> Iterator[Problem]:
+    """Yield the targets that are no node; with every file read, also nodes that nothing leads to and endless circles."""
+    yield from _misled(ways)
+    if ways.entry and not ways.broken:
+        reached = _reached(ways)
+        for node_id, one in ways.exits.items():
+            if node_id not in reached:
+                message = f"Nothing leads to {node_id!r}."
+                yield Problem(one.file, 1, "warning", message, "Link it from another node.")
+        yield from _endless(ways, reached)
 
 
 def exits_of(node: Node) -> Exits:
@@ -30,7 +62,15 @@ def exits_of(node: Node) -> Exits:
         if target != "rollback" or key not in ("to", "on_error")
     )
     certain = bool(node.to) or any(not way.condition and not way.text for way in node.transitions)
-    return Exits(targets, "" if node.waits or node.unsupported else _only(node), certain)
+    names = tuple(dict.fromkeys(target for _, target, _ in targets))
+    return Exits(
+        node.file,
+        node.line("to"),
+        targets,
+        names,
+        "" if node.waits or node.unsupported else _only(node),
+        certain,
+    )
 
 
 def _only(node: Node) -> str:
@@ -41,67 +81,57 @@ def _only(node: Node) -> str:
     return ways.pop() if len(ways) == 1 else ""
 
 
-def misled(flow: Flow, exits: Mapping[str, Exits], broken: Collection[str]) -> Iterator[Problem]:
-    """Yield the targets that are no node. Those that are `broken` did not read, and may be named."""
-    nodes = flow.nodes
-    for node_id, one in exits.items():
+def _misled(ways: Ways) -> Iterator[Problem]:
+    exits = ways.exits
+    unsure = [one for one in exits.values() if any(name not in exits for name in one.names)]
+    for one in unsure:
         for key, target, line in one.targets:
-            if target in nodes or flow.resolve(target) is not None or target in broken:
+            if ways.named(target) or target in ways.broken:
                 continue
-            near = get_close_matches(target, [*nodes, *flow.aliases], 1)
+            near = get_close_matches(target, [*exits, *ways.aliases], 1)
             hint = f"Did you mean {near[0]!r}?" if near else "Add a file with that name, or correct it."
-            message = f"{key!r} leads to {target!r}, which is not a node."
-            yield Problem(nodes[node_id].file, line, "error", message, hint)
+            yield Problem(one.file, line, "error", f"{key!r} leads to {target!r}, which is not a node.", hint)
 
 
-def unreached(flow: Flow, exits: Mapping[str, Exits]) -> Iterator[Problem]:
-    """Yield the nodes that nothing leads to, and the circles that never wait."""
-    reached = _reached(flow, exits)
-    for node_id, node in flow.nodes.items():
-        if node_id not in reached:
-            yield Problem(
-                node.file, 1, "warning", f"Nothing leads to {node_id!r}.", "Link it from another node."
-            )
-    yield from _endless(flow, exits, reached)
-
-
-def _reached(flow: Flow, exits: Mapping[str, Exits]) -> set[str]:
+def _reached(ways: Ways) -> set[str]:
+    exits = ways.exits
     seen: set[str] = set()
-    todo = [flow.entry, flow.default_error]
+    todo = [ways.entry, ways.default_error]
     while todo:
-        node_id = todo.pop()
+        name = todo.pop()
+        node_id = name if name in exits else ways.named(name)
         if node_id and node_id not in seen:
             seen.add(node_id)
-            todo += [_named(flow, target) for _, target, _ in exits[node_id].targets]
+            todo += exits[node_id].names
     return seen
 
 
-def _named(flow: Flow, target: str) -> str:
-    return target if target in flow.nodes else flow.resolve(target) or ""
-
-
-def _endless(flow: Flow, exits: Mapping[str, Exits], reached: Collection[str]) -> Iterator[Problem]:
+def _endless(ways: Ways, reached: Collection[str]) -> Iterator[Problem]:
     """Refuse a circle of nodes that neither wait nor choose: once in it, a flow never comes out.
 
     Warn where a condition may still break it, or nothing leads to it.
     """
-    following = {name: _named(flow, one.only) for name, one in exits.items() if one.only}
-    done: set[str] = set()
+    exits = ways.exits
+    following = {
+        name: one.only if one.only in exits else ways.named(one.only)
+        for name, one in exits.items()
+        if one.only
+    }
+    begun: dict[str, str] = {}  # each node, by where the way that came by first began
     for start in following:
-        path: dict[str, None] = {}
         node = start
-        while node in following and node not in path and node not in done:
-            path[node] = None
+        while node in following and node not in begun:
+            begun[node] = start
             node = following[node]
-        done |= path.keys()
-        if node in path:
-            names = list(path)
-            yield _circle(flow, exits, names[names.index(node) :], node in reached)
+        if node in begun and begun[node] == start:
+            circle = [node]
+            while following[circle[-1]] != node:
+                circle.append(following[circle[-1]])
+            yield _circle(ways, circle, node in reached)
 
 
-def _circle(flow: Flow, exits: Mapping[str, Exits], circle: list[str], reached: bool) -> Problem:
-    node = flow.nodes[circle[0]]
-    certain = reached and all(exits[name].certain for name in circle)
-    level: Level = "error" if certain else "warning"
-    message = f"This circle never waits: {' → '.join([*circle, node.id])}."
-    return Problem(node.file, node.line("to"), level, message, "Let one of its nodes wait.")
+def _circle(ways: Ways, circle: list[str], reached: bool) -> Problem:
+    first = ways.exits[circle[0]]
+    level: Level = "error" if reached and all(ways.exits[name].certain for name in circle) else "warning"
+    message = f"This circle never waits: {' → '.join([*circle, circle[0]])}."
+    return Problem(first.file, first.line, level, message, "Let one of its nodes wait.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from retoma.errors import Invalid
 from retoma.flows import answer, condition, template
 from retoma.flows.model import Flow, Node, Option, Problem
-from retoma.flows.reach import Exits, exits_of, misled, unreached
+from retoma.flows.reach import Exits, Ways, exits_of, lost
 
 _REASONS = {
     "do": "calls a tool",
@@ -26,17 +26,25 @@ _REASONS = {
 class Own(msgspec.Struct, frozen=True):
     """What can be said of a node by itself.
 
-    `problems` are its own; `prints` the (key, line) of each look-up that would be empty if nothing set it.
+    `problems` are its own; `prints` the (key, line) of each look-up that would be empty if nothing set it; `sets` the keys
+    that the flow has because of it. `signals`: what it says of signals depends on the entry node.
     """
 
     node: Node
     problems: tuple[Problem, ...]
     prints: tuple[tuple[str, int], ...]
+    sets: tuple[str, ...]
+    signals: bool
     exits: Exits
 
 
-Examined = dict[str, Own]
-"""What was found out before, by node: a node that is the same one is not examined by itself again."""
+class Examined:
+    """What was found out of a flow before: what did not change since is not examined again."""
+
+    def __init__(self) -> None:
+        self.owns: dict[str, Own] = {}
+        self.ways: Ways | None = None
+        self.lost: tuple[Problem, ...] = ()
 
 
 def validate(flow: Flow) -> list[Problem]:
@@ -65,37 +73,47 @@ def examine(
 ) -> Iterator[Problem]:
     """Yield what the nodes get wrong, by themselves and together. `broken` ids, whose files did not read, may be named.
 
-    What was found out of each node is kept in `examined`.
+    What is found out goes into `examined`.
     """
-    owns = examined if examined is not None else {}
+    known = examined if examined is not None else Examined()
+    owns = known.owns
     for gone in owns.keys() - flow.nodes.keys():
         del owns[gone]
     for node_id, node in flow.nodes.items():
         own = owns.get(node_id)
         if own is None or own.node is not node:
-            owns[node_id] = own = _own(node)
+            owns[node_id] = own = _own(node, own)
         yield from own.problems
     yield from _together(flow, owns)
     exits = {node_id: owns[node_id].exits for node_id in flow.nodes}
-    yield from misled(flow, exits, broken)
-    if not broken and flow.entry:
-        yield from unreached(flow, exits)
+    ways = Ways(flow.entry, flow.default_error, flow.aliases, exits, frozenset(broken))
+    if known.ways != ways:
+        known.ways, known.lost = ways, tuple(lost(ways))
+    yield from known.lost
 
 
-def _own(node: Node) -> Own:
-    problems = [*_unsupported(node), *_conditions(node), *_templates(node), *_shape(node)]
-    return Own(node, tuple(problems), tuple(_printed(node)), exits_of(node))
+def _own(node: Node, before: Own | None) -> Own:
+    problems = [*_unsupported(node), *_conditions(node), *_shape(node)]
+    prints = tuple(_printed(node, problems))
+    sets = (node.save_to, *node.default_context, *node.required_context, *node.context_schema)
+    signals = node.timeout_s is not None or bool(node.on_signal_default)
+    exits = exits_of(node)
+    if before is not None and before.exits == exits:
+        exits = before.exits  # the same object: ways are compared faster
+    return Own(node, tuple(problems), prints, sets, signals, exits)
 
 
-def _together(flow: Flow, owns: Examined) -> Iterator[Problem]:
+def _together(flow: Flow, owns: dict[str, Own]) -> Iterator[Problem]:
     """Yield what a node gets wrong beside the others: keys that nothing sets, signals that nothing handles."""
-    known = _known_keys(flow)
-    for node in flow.nodes.values():
-        for key, line in owns[node.id].prints:
+    known = {"sys", "tool_result"}
+    for own in owns.values():
+        known.update(own.sets)
+    for own in owns.values():
+        for key, line in own.prints:
             if key not in known or key in flow.secrets:
-                yield from _never_set(node, key, line, known, flow.secrets)
-        if node.timeout_s is not None or node.on_signal_default:
-            yield from _signals(node, flow)
+                yield from _never_set(own.node, key, line, known, flow.secrets)
+        if own.signals:
+            yield from _signals(own.node, flow)
 
 
 def _unsupported(node: Node) -> Iterator[Problem]:
@@ -113,21 +131,21 @@ def _conditions(node: Node) -> Iterator[Problem]:
     held += [(one.condition, one.line) for wordings in node.messages.values() for one in wordings]
     for text, line in held:
         if text.strip():
-            yield from _tried(node, line, condition.check, text)
+            try:
+                condition.check(text)
+            except condition.ConditionError as error:
+                yield Problem(node.file, line, "error", error.message, error.hint)
 
 
-def _templates(node: Node) -> Iterator[Problem]:
-    for text, line in _texts(node):
-        yield from _tried(node, line, template.check, text)
-
-
-def _printed(node: Node) -> Iterator[tuple[str, int]]:
+def _printed(node: Node, problems: list[Problem]) -> Iterator[tuple[str, int]]:
+    """Yield the look-ups that the node's templates print, with their lines; what does not parse is a problem."""
     for text, line in _texts(node):
         try:
             used = template.paths(text)
-        except template.TemplateError:
-            continue
-        yield from ((key, line + at - 1) for key, at in used)
+        except template.TemplateError as error:
+            problems.append(Problem(node.file, line + error.line - 1, "error", error.message, error.hint))
+        else:
+            yield from ((key, line + at - 1) for key, at in used)
 
 
 def _texts(node: Node) -> Iterator[tuple[str, int]]:
@@ -138,23 +156,6 @@ def _texts(node: Node) -> Iterator[tuple[str, int]]:
     texts.append((node.input_default or "", node.line("input_default")))
     texts += [(one.text, one.line) for wordings in node.messages.values() for one in wordings]
     return ((text, line) for text, line in texts if "{{" in text)
-
-
-def _tried(node: Node, line: int, read: Callable[[str], None], text: str) -> Iterator[Problem]:
-    try:
-        read(text)
-    except template.TemplateError as error:
-        yield Problem(node.file, line + error.line - 1, "error", error.message, error.hint)
-    except condition.ConditionError as error:
-        yield Problem(node.file, line, "error", error.message, error.hint)
-
-
-def _known_keys(flow: Flow) -> set[str]:
-    known = {"sys", "tool_result"}
-    for node in flow.nodes.values():
-        known.add(node.save_to)
-        known.update(node.default_context, node.required_context, node.context_schema)
-    return known
 
 
 def _never_set(
