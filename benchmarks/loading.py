@@ -26,15 +26,13 @@ def measure(run: Run) -> list[Figure]:
     flow = write_flow(emptied(run.disk / "large"), count)
     ours, bare = interleaved(run.rounds, partial(_load, flow), partial(_raw, flow))
     looks = interleaved(run.rounds, partial(_look, flow))[0]
-    with opened(place_in(emptied(run.disk / "large-store"))) as client:
-        with client.drive(Request(directory=flow, session=SESSION)) as drive:
-            directory = flows.Directory(flow)
-            directory.load(directory.look())
-            edits = [
-                partial(_reload, flow, directory, drive, edit)
-                for edit in (partial(_reword, flow), partial(_relink, flow, count))
-            ]
-            reworded, relinked = interleaved(run.rounds, *edits)
+    request = Request(directory=flow, session=SESSION)
+    with opened(place_in(emptied(run.disk / "large-store"))) as client, client.drive(request) as drive:
+        directory = flows.Directory(flow)
+        directory.load(directory.look())
+        edits = (partial(_reword, flow), partial(_relink, flow, count))
+        arms = [partial(_reload, directory, drive, edit) for edit in edits]
+        reworded, relinked = interleaved(run.rounds, *arms)
     what = f"a flow of {count:,} nodes"
     return [
         Figure(ROW, f"load and check {what}", "ms", _ms(ours), _ms(bare)),
@@ -97,7 +95,7 @@ def _look(flow: Path) -> float:
     return watch.wall_s
 
 
-def _reload(flow: Path, directory: flows.Directory, drive: Drive, edit: Callable[[], None]) -> float:
+def _reload(directory: flows.Directory, drive: Drive, edit: Callable[[], None]) -> float:
     """Return what it takes from the look that found the change settled until the session has the new version."""
     edit()
     seen = directory.look()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +11,7 @@ import msgspec
 from retoma.flows import files, json_tree, tree
 from retoma.flows.fields import Fields
 from retoma.flows.files import MAX_FILE, Look
+from retoma.flows.garbage import uncollected
 from retoma.flows.model import ENTRY_NAMES, Flow, Node, Problem, without_extension
 from retoma.flows.tree import TreeError
 from retoma.flows.validate import Examined, check, examine, refusal
@@ -83,18 +82,6 @@ class Directory:
         return flow
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector away: nearly all that is made here stays, and it would look at it again and again."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
 def _name(path: str | os.PathLike[str]) -> str:
     return Path(os.path.abspath(path)).name  # noqa: PTH100 (a link keeps its own name)
 
@@ -104,7 +91,7 @@ def _build(
 ) -> Flow:
     """Read every file, then raise all that is wrong at once; what reads well is examined whole even so."""
     found = list(problems)
-    with _uncollected():
+    with uncollected():
         nodes, broken = _nodes(contents, pieces, found)
     aliases = _aliases(nodes, found)
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")

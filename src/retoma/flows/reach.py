@@ -13,8 +13,8 @@ from retoma.flows.model import Level, Node, Problem, resolved
 class Exits(msgspec.Struct, frozen=True):
     """Where a node leads, as it is written in `file`, with `to` at `line`.
 
-    `targets` are (key, target, line), `names` each target once. `only` is the one target that a node which does not wait
-    can go to, empty when there are several or none; it is `certain` when no condition stands before it.
+    `targets` are (key, target, line), `names` each target once. `only` is the one target that a node which does not
+    wait can go to, empty when there are several or none; it is `certain` when no condition stands before it.
     """
 
     file: str
@@ -43,7 +43,7 @@ class Ways(msgspec.Struct, frozen=True):
 
 
 def lost(ways: Ways) -> Iterator[Problem]:
-    """Yield the targets that are no node; with every file read, also nodes that nothing leads to and endless circles."""
+    """Yield targets that are no node. With every file read, also nodes that nothing leads to, and endless circles."""
     yield from _misled(ways)
     if ways.entry and not ways.broken:
         reached = _reached(ways)

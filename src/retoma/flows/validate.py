@@ -9,6 +9,7 @@ import msgspec
 
 from retoma.errors import Invalid
 from retoma.flows import answer, condition, template
+from retoma.flows.garbage import uncollected
 from retoma.flows.model import Flow, Node, Option, Problem
 from retoma.flows.reach import Exits, Ways, exits_of, lost
 
@@ -26,8 +27,8 @@ _REASONS = {
 class Own(msgspec.Struct, frozen=True):
     """What can be said of a node by itself.
 
-    `problems` are its own; `prints` the (key, line) of each look-up that would be empty if nothing set it; `sets` the keys
-    that the flow has because of it. `signals`: what it says of signals depends on the entry node.
+    `problems` are its own; `prints` the (key, line) of each look-up that would be empty if nothing set it; `sets` the
+    keys that the flow has because of it. `signals`: what it says of signals depends on the entry node.
     """
 
     node: Node
@@ -79,10 +80,12 @@ def examine(
     owns = known.owns
     for gone in owns.keys() - flow.nodes.keys():
         del owns[gone]
-    for node_id, node in flow.nodes.items():
-        own = owns.get(node_id)
-        if own is None or own.node is not node:
-            owns[node_id] = own = _own(node, own)
+    with uncollected():
+        for node_id, node in flow.nodes.items():
+            own = owns.get(node_id)
+            if own is None or own.node is not node:
+                owns[node_id] = _own(node, own)
+    for own in owns.values():
         yield from own.problems
     yield from _together(flow, owns)
     exits = {node_id: owns[node_id].exits for node_id in flow.nodes}
