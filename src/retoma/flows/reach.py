@@ -9,6 +9,9 @@ import msgspec
 
 from retoma.flows.model import Level, Node, Problem, resolved
 
+# To look for the nearest of 10,000 names takes as long as to read hundreds of files: the first mistakes get one.
+MAX_HINTS = 20
+
 
 class Exits(msgspec.Struct, frozen=True):
     """Where a node leads, as it is written in `file`, with `to` at `line`.
@@ -84,11 +87,13 @@ def _only(node: Node) -> str:
 def _misled(ways: Ways) -> Iterator[Problem]:
     exits = ways.exits
     unsure = [one for one in exits.values() if any(name not in exits for name in one.names)]
+    known, hints = [*exits, *ways.aliases], 0
     for one in unsure:
         for key, target, line in one.targets:
             if ways.named(target) or target in ways.broken:
                 continue
-            near = get_close_matches(target, [*exits, *ways.aliases], 1)
+            hints += 1
+            near = get_close_matches(target, known, 1) if hints <= MAX_HINTS else []
             hint = f"Did you mean {near[0]!r}?" if near else "Add a file with that name, or correct it."
             yield Problem(one.file, line, "error", f"{key!r} leads to {target!r}, which is not a node.", hint)
 

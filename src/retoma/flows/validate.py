@@ -11,7 +11,8 @@ from retoma.errors import Invalid
 from retoma.flows import answer, condition, template
 from retoma.flows.garbage import uncollected
 from retoma.flows.model import Flow, Node, Option, Problem
-from retoma.flows.reach import Exits, Ways, exits_of, lost
+from retoma.flows.reach import MAX_HINTS, Exits, Ways, exits_of, lost
+from retoma.flows.syntax import MAX_ACTIONS
 
 _REASONS = {
     "do": "calls a tool",
@@ -111,10 +112,15 @@ def _together(flow: Flow, owns: dict[str, Own]) -> Iterator[Problem]:
     known = {"sys", "tool_result"}
     for own in owns.values():
         known.update(own.sets)
+    hints = 0
     for own in owns.values():
         for key, line in own.prints:
-            if key not in known or key in flow.secrets:
-                yield from _never_set(own.node, key, line, known, flow.secrets)
+            if key in flow.secrets:
+                said = f"{key!r} is a secret: its value is never shown."
+                yield Problem(own.node.file, line, "warning", said)
+            if key not in known:
+                hints += 1
+                yield _never_set(own.node, key, line, known if hints <= MAX_HINTS else ())
         if own.signals:
             yield from _signals(own.node, flow)
 
@@ -142,7 +148,13 @@ def _conditions(node: Node) -> Iterator[Problem]:
 
 def _printed(node: Node, problems: list[Problem]) -> Iterator[tuple[str, int]]:
     """Yield the look-ups that the node's templates print, with their lines; what does not parse is a problem."""
+    actions = 0
     for text, line in _texts(node):
+        actions += text.count("{{")
+        if actions > MAX_ACTIONS:
+            message = f"This node has more than {MAX_ACTIONS:,} actions."
+            problems.append(Problem(node.file, line, "error", message, "Split the node in several."))
+            return
         try:
             used = template.paths(text)
         except template.TemplateError as error:
@@ -161,20 +173,13 @@ def _texts(node: Node) -> Iterator[tuple[str, int]]:
     return ((text, line) for text, line in texts if "{{" in text)
 
 
-def _never_set(
-    node: Node, key: str, line: int, known: set[str], secrets: Collection[str]
-) -> Iterator[Problem]:
-    """Warn of a key that nothing in the flow sets or requires (from outside, or misspelt), and of a secret."""
-    if key in secrets:
-        yield Problem(node.file, line, "warning", f"{key!r} is a secret: its value is never shown.")
-    if key not in known:
-        near = get_close_matches(key, known - {""}, 1)
-        hint = (
-            f"Did you mean {near[0]!r}?"
-            if near
-            else "Name it in required_context if it is given at the start."
-        )
-        yield Problem(node.file, line, "warning", f"Nothing in the flow sets {key!r}.", hint)
+def _never_set(node: Node, key: str, line: int, known: Collection[str]) -> Problem:
+    """Warn of a key that nothing in the flow sets or requires: it comes from outside, or is misspelt."""
+    near = get_close_matches(key, [one for one in known if one], 1)
+    hint = (
+        f"Did you mean {near[0]!r}?" if near else "Name it in required_context if it is given at the start."
+    )
+    return Problem(node.file, line, "warning", f"Nothing in the flow sets {key!r}.", hint)
 
 
 def _shape(node: Node) -> Iterator[Problem]:
