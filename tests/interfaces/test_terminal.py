@@ -39,6 +39,20 @@ def left(child: pexpect.spawn) -> tuple[int, str]:
     return child.exitstatus, child.before
 
 
+def test_what_validate_would_warn_of_is_pointed_at_once(terminal, tmp_path):
+    (tmp_path / "start.md").write_text("---\nwait: true\nconten: x\n---\nHi {{ .nobody }}.\n")
+    said = f">>> 2 to look at in this flow: retoma flow validate {tmp_path}"
+    child = terminal("run", tmp_path, "--session", "s", "--plain")
+    child.expect_exact("Hi .")
+    assert said[:60] in child.before.replace("\r\n", "\n").replace("\n", "")
+    child.sendeof()
+    left(child)
+    child = terminal("run", tmp_path, "--session", "s", "--plain")
+    child.expect_exact("Hi .")
+    assert "to look at" not in child.before
+    child.sendeof()
+
+
 def test_a_line_is_edited_with_the_arrow_keys(terminal, retoma):
     child = terminal("run", TOUR, "--session", "s")
     child.expect_exact("[friend] > ")

@@ -78,8 +78,7 @@ class Directory:
         contents, problems = files.read(self._path, seen, before=self._seen, kept=self._contents)
         self._seen, self._contents = seen, contents
         flow = _build(self._name, contents, problems, self._pieces, self._examined)
-        check(flow, self._examined)
-        return flow
+        return msgspec.structs.replace(flow, warnings=tuple(check(flow, self._examined)))
 
 
 def _name(path: str | os.PathLike[str]) -> str:
@@ -110,8 +109,7 @@ def _build(
         warnings=tuple(one for one in found if one.level == "warning"),
     )
     if any(one.level == "error" for one in found):
-        errors = [one for one in found if one.level == "error"]
-        raise refusal(name, [*errors, *examine(flow, broken=broken, examined=examined)])
+        raise refusal(name, [*found, *examine(flow, broken=broken, examined=examined)])
     return flow
 
 

@@ -131,6 +131,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """A flow, whole: its nodes by id and the files that define it.
 
     `secrets` has for each context key that a secret is saved to the nodes that ask for it.
+    `warnings` are those of its files, or all that `check` has.
     `version` identifies the files' content and paths: BLAKE3 over the files sorted by path, each path and
     each content led by its length, so that no two different sets of files read the same.
     """

@@ -51,23 +51,24 @@ class Examined:
 
 def validate(flow: Flow) -> list[Problem]:
     """Return every problem of `flow`, warnings too, in the order of files and lines."""
-    return sorted([*flow.warnings, *examine(flow)])
+    return sorted({*flow.warnings, *examine(flow)})
 
 
 def check(flow: Flow, examined: Examined | None = None) -> list[Problem]:
     """Return the warnings of a flow that is sound to run. Raises Invalid (`flow_invalid`) when it is not."""
-    problems = sorted([*flow.warnings, *examine(flow, examined=examined)])
+    problems = sorted({*flow.warnings, *examine(flow, examined=examined)})
     if any(problem.level == "error" for problem in problems):
         raise refusal(flow.name, problems)
     return problems
 
 
 def refusal(name: str, problems: Iterable[Problem]) -> Invalid:
-    """Return the error that lists the error-level `problems`, one a line; its fact `problems` has them."""
-    errors = sorted({problem for problem in problems if problem.level == "error"})
+    """Return the error that lists the error-level `problems`, one a line; its fact `problems` has the warnings, too."""
+    found = sorted(set(problems))
+    errors = [problem for problem in found if problem.level == "error"]
     lines = "\n".join(str(problem) for problem in errors)
     count = "one problem" if len(errors) == 1 else f"{len(errors)} problems"
-    return Invalid(f"The flow {name!r} has {count}:\n{lines}", code="flow_invalid", problems=errors)
+    return Invalid(f"The flow {name!r} has {count}:\n{lines}", code="flow_invalid", problems=found)
 
 
 def examine(
@@ -99,7 +100,8 @@ def examine(
 def _own(node: Node, before: Own | None) -> Own:
     problems = [*_unsupported(node), *_conditions(node), *_shape(node)]
     prints = tuple(_printed(node, problems))
-    sets = (node.save_to, *node.default_context, *node.required_context, *node.context_schema)
+    given = (key.partition(".")[0] for key in node.required_context)
+    sets = (node.save_to, *node.default_context, *given, *node.required_context, *node.context_schema)
     signals = node.timeout_s is not None or bool(node.on_signal_default)
     exits = exits_of(node)
     if before is not None and before.exits == exits:
@@ -201,6 +203,7 @@ def _shape(node: Node) -> Iterator[Problem]:
             "Add 'options' or 'input_options'.",
         )
     yield from _default(node)
+    yield from _idle(node)
     if (
         not node.waits
         and node.transitions
@@ -212,6 +215,36 @@ def _shape(node: Node) -> Iterator[Problem]:
             "This node does not wait, and all its ways have conditions: when none holds, it asks for input.",
             "Add 'to', or 'wait: true'."
         )  # fmt: skip
+
+
+def _idle(node: Node) -> Iterator[Problem]:
+    """Warn of what is written and never comes to anything."""
+
+    def idle(line: int, message: str, hint: str) -> Problem:
+        return Problem(node.file, line, "warning", message, hint)
+
+    calls = {"do", "tool_call"} & set(node.lines)
+    if node.messages and node.type != "format":
+        yield idle(
+            node.line("messages"), "'messages' is not shown: the type is not 'format'.", "Add 'type: format'."
+        )
+    if node.save_to and not node.waits and not calls:
+        yield idle(
+            node.line("save_to"), "'save_to' does nothing: the node does not wait.", "Add 'wait: true'."
+        )
+    texts: set[str] = set()
+    for option in node.options:
+        text = option.text.strip().casefold()
+        if text in texts and not option.condition and "{{" not in text:
+            yield idle(option.line, f"The option {option.text!r} is here twice: the first one is chosen.", "")
+        texts.add(text)
+    always = [way.line for way in node.transitions if not way.condition and not way.text]
+    if always and node.to:
+        yield idle(
+            node.line("to"), "'to' is never taken: a transition without condition comes before it.", ""
+        )
+    for line in always[1:]:
+        yield idle(line, "This transition is never taken: one without condition comes before it.", "")
 
 
 def _signals(node: Node, flow: Flow) -> Iterator[Problem]:

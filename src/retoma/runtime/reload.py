@@ -41,7 +41,8 @@ class Reload(msgspec.Struct, frozen=True, kw_only=True):
 def refused(flow: Flow, at: Position, error: RetomaError) -> Reload:
     """Return that the change was not taken up because of `error`."""
     found = error.facts.get("problems")
-    problems = tuple(one for one in found if isinstance(one, Problem)) if isinstance(found, list) else ()
+    listed = found if isinstance(found, list) else []
+    problems = tuple(one for one in listed if isinstance(one, Problem) and one.level == "error")
     sentence = f"{error.message}\n{GOES_ON}" if problems else f"{error.message} {GOES_ON}"
     return Reload(taken=False, version=flow.version, node=at.node, sentence=sentence, problems=problems)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from retoma import flows
 from retoma.errors import Invalid, NotFound, RetomaError
 from retoma.flows import GOES_ON, Flow
@@ -38,7 +40,7 @@ class Versions:
             return stored, self._said_of_pinned(stored)
         try:
             flow = flows.load(self._directory)
-            flows.check(flow)
+            flow = msgspec.structs.replace(flow, warnings=tuple(flows.check(flow)))
             self.found = flow.version
         except (Invalid, NotFound) as error:
             self.found = error.message

@@ -85,7 +85,7 @@ def run(
         raise
     with drive, Watch(flow, drive.found) if watch else nullcontext() as watching:
         asks = not headless and not ctx.out.json and sys.stdin.isatty()
-        return _Run(ctx, drive, screen, watching, asks=asks, headless=headless).go()
+        return _Run(ctx, drive, screen, watching, flow=flow, asks=asks, headless=headless).go()
 
 
 class _Run:
@@ -98,6 +98,7 @@ class _Run:
         screen: Screen,
         watch: Watch | None,
         *,
+        flow: Path,
         asks: bool,
         headless: bool,
     ) -> None:
@@ -107,6 +108,7 @@ class _Run:
         self._asks = asks
         self._headless = headless
         self._say = Words(ctx.environment.lang)
+        self._flow = flow
         self._watch = watch
         self._change: Found | None = None
         self._typed = ""
@@ -154,6 +156,14 @@ class _Run:
             note(f">>> {line}")
         if drive.resumed:
             note(say(">>> Resuming at '{node}' node...", node=node))
+        else:
+            self._point_at_warnings()
+
+    def _point_at_warnings(self) -> None:
+        """Say to a person that `flow validate` has something to say."""
+        if (count := len(self._drive.flow.warnings)) and self._asks:
+            text = ">>> {count} to look at in this flow: retoma flow validate {flow}"
+            self._ctx.out.note(self._say(text, count=count, flow=self._flow))
 
     def _answered(self) -> bool:
         try:
@@ -219,6 +229,8 @@ class _Run:
         found, self._change = self._change, None
         reload = self._drive.reload(found)
         self._screen.reloaded(reload)
+        if reload.taken:
+            self._point_at_warnings()
         return reload.taken
 
     def _signalled(self, name: str) -> bool:
