@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
@@ -16,30 +16,39 @@ __all__ = ["Keyboard", "unseen"]
 
 
 class Keyboard:
-    """Standard input and output as one terminal, for the main thread. `next` is as in Lines; a `bell` wakes it."""
+    """Standard input and output as one terminal, for the main thread. `next` is as in Lines.
 
-    def __init__(self, *, bell: Bell | None = None) -> None:
+    `moves`: the terminal can move its cursor, and whoever sits there wants it to.
+    """
+
+    def __init__(self, *, moves: bool) -> None:
         # Importing it is what makes input() edit; without it a terminal keeps 4,095 bytes of a line, and says nothing.
         import readline
 
         readline.set_completer(None)
+        if not moves:
+            readline.parse_and_bind("set enable-bracketed-paste off")
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(errors="surrogateescape")
         self.number = 0
-        self._bell = bell
+        self._moves = moves
 
-    def next(self, label: str, timeout_s: float | None = None, typed: str = "") -> str | None:
+    def next(
+        self,
+        label: str,
+        timeout_s: float | None = None,
+        typed: str = "",
+        *,
+        bell: Bell | None = None,
+        rows: Sequence[int] = (),
+    ) -> str | None:
         """Return the next line, None at Ctrl+D. Raises TimedOut, Woken, Invalid, and KeyboardInterrupt at Ctrl+C.
 
-        `typed` is there to be edited, as if it had just been typed. The line that `label` began is ended; Ctrl+C leaves
-        it open.
+        `typed` is there to be edited, as if it had just been typed. With `rows`, those that each of the options takes
+        which were just printed, the arrow keys choose one. The line that `label` began is ended; Ctrl+C leaves it open.
         """
-        import readline
-
-        readline.set_startup_hook((lambda: readline.insert_text(typed)) if typed else None)
         try:
-            with timed(timeout_s, look=self._look if self._bell is not None else None):
-                line = input(label)
+            line = self._line(label, timeout_s, typed, bell, rows)
         except EOFError:
             sys.stdout.write("\n")
             return None
@@ -52,12 +61,33 @@ class Keyboard:
         self.number += 1
         return checked(line.encode(errors="surrogateescape"), self.number)
 
-    def _look(self) -> None:
-        """Raise Woken with what is typed so far, when the bell rings while a line is edited."""
+    def _line(
+        self, label: str, timeout_s: float | None, typed: str, bell: Bell | None, rows: Sequence[int]
+    ) -> str:
         import readline
 
-        if self._bell is not None and self._bell.ready and _edits():
-            raise Woken(readline.get_line_buffer())
+        from retoma.interfaces.cli.menu import Menu
+
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        if self._moves and not typed and Menu.fits(label, rows):
+            chosen, whole = Menu(label, rows).choose(timeout_s, bell)
+            if chosen is None:
+                raise EOFError
+            if whole:
+                return chosen
+            typed = chosen
+        readline.set_startup_hook((lambda: readline.insert_text(typed)) if typed else None)
+        left = None if deadline is None else max(0.001, deadline - time.monotonic())
+        with timed(left, look=None if bell is None else lambda: _look(bell)):
+            return input(label)
+
+
+def _look(bell: Bell) -> None:
+    """Raise Woken with what is typed so far, when the bell rings while a line is edited."""
+    import readline
+
+    if bell.ready and _edits():
+        raise Woken(readline.get_line_buffer())
 
 
 def _edits() -> bool:

@@ -6,6 +6,7 @@ import os
 import select
 import sys
 import time
+from collections.abc import Sequence
 from typing import Protocol
 
 from retoma.errors import Invalid
@@ -36,21 +37,27 @@ class Bell(Protocol):
 
 
 class Lines:
-    """The lines of a file descriptor. A line longer than an event may be is read over, not kept.
+    """The lines of a file descriptor. A line longer than an event may be is read over, not kept."""
 
-    A `bell` wakes a wait; what of a line had come by then is kept for the next call.
-    """
-
-    def __init__(self, descriptor: int = 0, *, bell: Bell | None = None) -> None:
+    def __init__(self, descriptor: int = 0) -> None:
         self._descriptor = descriptor
-        self._bell = bell
         self._buffer = bytearray()
         self._ended = False
         self.number = 0
 
-    def next(self, label: str = "", timeout_s: float | None = None, typed: str = "") -> str | None:
+    def next(
+        self,
+        label: str = "",
+        timeout_s: float | None = None,
+        typed: str = "",
+        *,
+        bell: Bell | None = None,
+        rows: Sequence[int] = (),
+    ) -> str | None:
         """Print `label`; return the next line without its end, or None at the end of the input.
 
+        A `bell` wakes the wait; what of a line had come by then is kept for the next call. `typed` and `rows` are for
+        a Keyboard.
         Raises TimedOut, Woken, and Invalid for a line that is too long or not UTF-8; the next one can be read then.
         Without an answer the line that `label` began is ended; Ctrl+C leaves it open.
         """
@@ -58,7 +65,7 @@ class Lines:
         sys.stdout.flush()
         line = None
         try:
-            line = self._next(timeout_s)
+            line = self._next(timeout_s, bell)
         except (Invalid, TimedOut, Woken):
             _end_line(label)
             raise
@@ -66,14 +73,14 @@ class Lines:
             _end_line(label)
         return line
 
-    def _next(self, timeout_s: float | None) -> str | None:
+    def _next(self, timeout_s: float | None, bell: Bell | None) -> str | None:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         dropped = 0
         while (end := self._buffer.find(b"\n")) < 0 and not self._ended:
             if len(self._buffer) > MAX_DATA_BYTES:
                 dropped += len(self._buffer)
                 self._buffer.clear()
-            self._fill(deadline)
+            self._fill(deadline, bell)
         if end < 0:
             end = len(self._buffer)
             if not end and not dropped:
@@ -83,10 +90,10 @@ class Lines:
         self.number += 1
         return checked(line, self.number, dropped)
 
-    def _fill(self, deadline: float | None) -> None:
-        if deadline is not None or self._bell is not None:
+    def _fill(self, deadline: float | None, bell: Bell | None) -> None:
+        if deadline is not None or bell is not None:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            bells = [self._bell.fileno()] if self._bell is not None else []
+            bells = [bell.fileno()] if bell is not None else []
             ready, _, _ = select.select([self._descriptor, *bells], [], [], left)
             if ready and self._descriptor not in ready:
                 raise Woken

@@ -85,7 +85,7 @@ def run(
         raise
     with drive, Watch(flow, drive.found) if watch else nullcontext() as watching:
         asks = not headless and not ctx.out.json and sys.stdin.isatty()
-        return _Run(ctx, drive, screen, watching, flow=flow, asks=asks, headless=headless).go()
+        return _Run(ctx, drive, screen, watching, flow=flow, asks=asks, headless=headless, plain=plain).go()
 
 
 class _Run:
@@ -101,6 +101,7 @@ class _Run:
         flow: Path,
         asks: bool,
         headless: bool,
+        plain: bool,
     ) -> None:
         self._ctx = ctx
         self._drive = drive
@@ -112,7 +113,9 @@ class _Run:
         self._watch = watch
         self._change: Found | None = None
         self._typed = ""
-        self._lines = _keyboard(watch) if asks and ctx.out.terminal else Lines(bell=watch)
+        self._lines: Keyboard | Lines = Lines()
+        if asks and ctx.out.terminal:
+            self._lines = _keyboard(moves=not plain and not ctx.environment.dumb)
 
     def go(self) -> int:
         drive, screen = self._drive, self._screen
@@ -208,15 +211,17 @@ class _Run:
         if prompt.input_type == "secret" and sys.stdin.isatty():
             return unseen(label, prompt.timeout_s)
         deadline = None if prompt.timeout_s is None else time.monotonic() + prompt.timeout_s
+        rows = self._screen.rows()
         while True:
             typed, self._typed = self._typed, ""
             try:
                 left = None if deadline is None else max(0.001, deadline - time.monotonic())
-                return self._lines.next(label, left, typed)
+                return self._lines.next(label, left, typed, bell=self._watch, rows=rows)
             except Woken as woken:
                 self._typed = woken.typed
                 if self._reloaded():
                     raise
+                rows = ()  # the options are not above the prompt any more
 
     def _reloaded(self) -> bool:
         """Meet a change of the flow's files; return whether the session goes on with the new version.
@@ -255,11 +260,11 @@ class _Run:
         return True
 
 
-def _keyboard(bell: Watch | None) -> Keyboard | Lines:
+def _keyboard(*, moves: bool) -> Keyboard | Lines:
     try:
-        return Keyboard(bell=bell)
+        return Keyboard(moves=moves)
     except ImportError:
-        return Lines(bell=bell)  # a Python built without readline
+        return Lines()  # a Python built without readline
 
 
 def _context(text: str | None) -> JsonMap:
