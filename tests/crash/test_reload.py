@@ -16,7 +16,7 @@ from pathlib import Path
 from blake3 import blake3
 from tests.crash.trials import SEED, client_at, count, quick_directory
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.flows import Directory
 from retoma.model.fold import fold
 from retoma.runtime.drive import Drive, Request
@@ -154,7 +154,7 @@ class Nervous(Directory):
 class Trial:
     """A session and its model, edit after edit."""
 
-    def __init__(self, client: Client, place: Path, chance: random.Random, name: str) -> None:
+    def __init__(self, client: Calls, place: Path, chance: random.Random, name: str) -> None:
         self.client, self.place, self.chance, self.name = client, place, chance, name
         self.number = self.clock = 0
         self.disk = self.fresh()

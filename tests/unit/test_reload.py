@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 
 import pytest
 
@@ -11,7 +12,8 @@ from retoma.errors import NotFound, Refused
 from retoma.flows import Directory, Flow, Unsettled
 from retoma.model.fold import fold
 from retoma.runtime.drive import Request
-from retoma.runtime.reload import Settling, Watch
+from retoma.runtime.reload import Settling
+from retoma.runtime.watch import Watch
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
 SECOND = "---\ntype: question\nsave_to: colour\nto: end\n---\nHello {{ .name }}, which colour?\n"
@@ -160,6 +162,14 @@ def test_a_directory_that_goes_and_comes_back(flow, settling, tmp_path):
     assert isinstance(settled(settling), Flow)
 
 
+@pytest.fixture(params=["told by the system", "looking"])
+def told(request, monkeypatch):
+    """With the library that asks the system, and without."""
+    if request.param == "looking":
+        monkeypatch.setitem(sys.modules, "watchfiles", None)
+
+
+@pytest.mark.usefixtures("told")
 def test_a_watch_hands_over_the_newest_change_once(flow, drive):
     with Watch(flow, drive.found, settled_s=0.001) as watch:
         assert watch.take() is None
@@ -169,6 +179,19 @@ def test_a_watch_hands_over_the_newest_change_once(flow, drive):
         assert watch.ready
         assert watch.take().nodes["end"].content == "Now"
         assert (watch.take(), watch.ready) == (None, False)
+
+
+@pytest.mark.usefixtures("told")
+def test_a_directory_that_another_one_takes_the_place_of_is_watched_on(flow, drive, tmp_path):
+    with Watch(flow, drive.found, settled_s=0.001) as watch:
+        shutil.move(flow, tmp_path / "away")
+        assert os.read(watch.fileno(), 1) == b"!"
+        os.write(watch._writable, b"!")
+        assert isinstance(watch.take(), NotFound)
+        shutil.move(tmp_path / "away", flow)
+        assert os.read(watch.fileno(), 1) == b"!"
+        os.write(watch._writable, b"!")
+        assert isinstance(watch.take(), Flow)
 
 
 def test_a_watch_that_breaks_says_so(flow, drive, monkeypatch):

@@ -1,23 +1,14 @@
-"""A flow's directory, watched while a session runs it: what comes of a change, once the change has settled."""
+"""What comes of a change of a flow's files, once the change has settled, for the session that runs it."""
 
 from __future__ import annotations
 
-import os
-import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
-from types import TracebackType
-from typing import Self, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from retoma.errors import Invalid, NotFound, RetomaError
 from retoma.flows import GOES_ON, Directory, Flow, Look, Problem, Unsettled
 from retoma.model.flow import Position
-
-SETTLED_S = 0.1
-"""Two looks so far apart that agree see files that nobody is writing any more."""
 
 AS_BEFORE = "The flow is again what the session runs."
 
@@ -99,81 +90,3 @@ class Settling:
             return None
         self._known = what
         return found
-
-
-class Watch:
-    """A thread that looks at a flow's directory, and keeps the newest change until it is taken.
-
-    `fileno` is readable while a change waits, for whoever waits for input beside it.
-    """
-
-    def __init__(
-        self,
-        directory: Path,
-        known: str,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        settled_s: float = SETTLED_S,
-    ) -> None:
-        self._settling = Settling(Directory(directory), known)
-        self._clock = clock
-        self._settled_s = settled_s
-        self._found: Found | BaseException | None = None
-        self._lock = threading.Lock()
-        self._done = threading.Event()
-        self._readable, self._writable = os.pipe()
-        self._thread = threading.Thread(target=self._run, name="watch-flow", daemon=True)
-        self._thread.start()
-
-    def fileno(self) -> int:
-        return self._readable
-
-    @property
-    def ready(self) -> bool:
-        """Whether a change waits to be taken."""
-        return self._found is not None
-
-    def take(self) -> Found | None:
-        """Return the newest change that was not taken yet, None when there is none."""
-        with self._lock:
-            found, self._found = self._found, None
-            if found is not None:
-                os.read(self._readable, 1)
-        if isinstance(found, BaseException) and not isinstance(found, RetomaError):
-            raise found
-        return found
-
-    def close(self) -> None:
-        self._done.set()
-        self._thread.join()
-        os.close(self._readable)
-        os.close(self._writable)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _run(self) -> None:
-        pause = 0.0
-        while not self._done.wait(pause):
-            began = self._clock()
-            try:
-                found = self._settling.look()
-            except BaseException as error:
-                self._keep(error)
-                return
-            if found is not None:
-                self._keep(found)
-            # A large flow takes long to look at. While nothing changes it gets a tenth of the time at most.
-            took = self._clock() - began
-            pause = self._settled_s if self._settling.restless else max(self._settled_s, 9 * took)
-
-    def _keep(self, found: Found | BaseException) -> None:
-        with self._lock:
-            if self._found is None:
-                os.write(self._writable, b"!")
-            self._found = found

@@ -22,7 +22,8 @@ from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
 from retoma.model.codec import JsonMap
 from retoma.model.flow import Prompt
 from retoma.runtime.drive import Drive, Request
-from retoma.runtime.reload import Found, Watch
+from retoma.runtime.reload import Found
+from retoma.runtime.watch import Watch
 
 __all__ = ["run"]
 
