@@ -101,7 +101,7 @@ class Door:
         self._closed = True
         for held in tuple(self.held):
             held.release()
-        self.store.close()
+        self.calls.close()
 
     # For tasks
 

@@ -10,7 +10,7 @@ from retoma.client.current import current
 from retoma.client.door import Door
 from retoma.client.faces import Act, Face, Work, Write, verb
 from retoma.errors import Invalid
-from retoma.model.codec import Json
+from retoma.model.codec import JsonField
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, NewSession
 from retoma.service import opening, sessions
 from retoma.stores.api import Listing, Sort, Transaction
@@ -39,7 +39,7 @@ class Finding(Face, Generic[S]):
         parent: str | None = None,
         tags: Iterable[str] = (),
         contexts: given.Contexts | None = None,
-        metadata: Mapping[str, Json] | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
         ttl: given.Duration | None = None,
         template: str | None = None,
         key: str | None = None,
@@ -138,7 +138,7 @@ class Finding(Face, Generic[S]):
         parent: str | None = None,
         tags: Iterable[str] = (),
         contexts: given.Contexts | None = None,
-        metadata: Mapping[str, Json] | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
         ttl: given.Duration | None = None,
     ) -> Act[S]:
         """Return a handle of the session as it is; make it when there is none, as `create` does, in one transaction.
@@ -283,7 +283,7 @@ def _new(
     *,
     tags: Iterable[str],
     contexts: given.Contexts | None,
-    metadata: Mapping[str, Json] | None,
+    metadata: Mapping[str, JsonField] | None,
     ttl: given.Duration | None,
     parent: str | None,
     **texts: str,
