@@ -170,6 +170,30 @@ def test_a_group_is_cut_at_its_time(queue: WriterQueue, turn: Log, monkeypatch: 
     assert turn.done == [["first", "0"], ["1", "2"], ["3"]]
 
 
+def test_where_commits_are_slow_a_writer_waits_for_those_whom_the_last_one_answered(
+    queue: WriterQueue, turn: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, commit = [0.0], turn.commit
+
+    def slow() -> None:
+        now[0] += 480
+        commit()
+
+    monkeypatch.setattr(writer, "monotonic", lambda: now[0])
+    monkeypatch.setattr(writer, "PAUSE_S", 60)
+    monkeypatch.setattr(turn, "commit", slow)
+    held = Held(queue)
+    first = [queue.submit(puts(str(n))) for n in range(3)]
+    held.lets_go()
+    assert [future.result() for future in first] == ["0", "1", "2"]
+    again = [queue.submit(puts(text)) for text in "abcd"]
+    assert [future.result() for future in again] == [*"abcd"]
+    assert turn.done == [["first", "0", "1", "2"], [*"abcd"]]
+    # Nobody else comes: it is not waited for them for ever, nor the next time.
+    monkeypatch.setattr(writer, "PAUSE_S", 0.001)
+    assert [queue.write(puts(text)) for text in "ef"] == ["e", "f"]
+
+
 @pytest.mark.parametrize("at", ["commit", "keep"])
 def test_a_group_that_was_not_committed_runs_again_one_at_a_time(
     queue: WriterQueue, turn: Log, at: str

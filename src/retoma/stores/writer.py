@@ -3,8 +3,8 @@
 A caller that finds nobody writing runs its use case itself, on its own thread. Who comes meanwhile queues. A writer
 that has run its own use case takes along whoever waits, up to 64 callers or 5 ms, and commits for all of them; then the
 first that still waits writes next. So nobody waits longer than for those before it, and a commit is as large as the
-crowd. Where a commit takes long, it waits a moment for those whom the last one answered. Callers of `submit` have no
-thread here: when one of them is next, the queue's own thread writes.
+crowd. Where a commit takes long, a writer first waits a moment for those whom the last one answered. Callers of
+`submit` have no thread here: when one of them is next, the queue's own thread writes.
 
 Nobody is answered before COMMIT returned, neither with a result nor with an error. A use case that is taken along has a
 savepoint, so its error undoes its own writes alone. When the transaction is gone, or COMMIT fails, nobody of the group
@@ -18,9 +18,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
-from threading import get_ident
-from time import monotonic, sleep
+from threading import Lock, get_ident
+from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from retoma.errors import RetomaError
@@ -101,9 +102,12 @@ class WriterQueue:
         # thread that has it knows so, wherever it is interrupted.
         self._seat: dict[None, int] = {}
         self._thread = WriterThread(self._serve)
-        # How many were taken along the last time, and how long the commit took.
+        # How long the last commit took, and how many others had written or wanted to when it was done.
         self._crowd = 0
         self._commit_s = 0.0
+        # How many have to wait before the writer begins, and what tells it that they do.
+        self._awaited = 0
+        self._gathered = Lock()
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` and return its result once it is durable."""
@@ -155,6 +159,8 @@ class WriterQueue:
     def _write(self, use_case: Callable[[Transaction], T]) -> T:
         turn = self._turn
         group: list[Caller] = []
+        if self._crowd:
+            self._gather()
         try:
             transaction = turn.begin()
         except BaseException as error:
@@ -165,10 +171,11 @@ class WriterQueue:
         try:
             result = use_case(transaction)
             if self._waiting or self._crowd:
-                self._take_along(group)
+                self._take_waiting(group)
                 began = monotonic()
                 turn.commit()
-                self._crowd, self._commit_s = len(group), monotonic() - began
+                self._commit_s = monotonic() - began
+                self._crowd = min(len(group) + len(self._waiting), GROUP_CALLERS - 1)
             else:
                 turn.commit()
         except BaseException as error:
@@ -193,24 +200,34 @@ class WriterQueue:
                 self._let_go()
         call.answer()
 
-    def _take_along(self, group: list[Caller]) -> None:
-        """Run those who wait; then, while fewer have come than the last time, those who are about to."""
-        until = monotonic() + GROUP_S
-        pause = min(self._commit_s / 8, PAUSE_S)
-        while self._take_waiting(group, until) and len(group) < self._crowd and pause >= WORTH_S:
-            sleep(pause)
-            if not self._waiting:
-                return
+    def _gather(self) -> None:
+        """Where a commit takes long, wait until all are there who were about when the last one was done.
 
-    def _take_waiting(self, group: list[Caller], until: float) -> bool:
-        """Run those who wait; return whether the group may grow."""
+        That ends when nobody comes any more, or half the time of a commit is over. Nothing is begun yet: other
+        processes may write, and those who come have Python for themselves.
+        """
+        pause = min(self._commit_s / 8, PAUSE_S)
+        if pause < WORTH_S:
+            return
+        waiting, crowd, gathered = self._waiting, self._crowd, self._gathered
+        until = monotonic() + min(self._commit_s / 2, GROUP_S)
+        gathered.acquire(blocking=False)
+        self._awaited = crowd
+        came = len(waiting)
+        while came < crowd and monotonic() < until:
+            if gathered.acquire(timeout=pause) or len(waiting) == came:
+                break
+            came = len(waiting)
+        self._awaited = 0
+
+    def _take_waiting(self, group: list[Caller]) -> None:
+        """Run those who wait."""
         waiting, turn = self._waiting, self._turn
-        while waiting:
-            if len(group) >= GROUP_CALLERS - 1:
-                return False
+        until = monotonic() + GROUP_S
+        while waiting and len(group) < GROUP_CALLERS - 1:
             call = waiting[0]
             if call.alone:
-                return False
+                return
             del waiting[0]
             group.append(call)
             if not call.starts():
@@ -228,8 +245,7 @@ class WriterQueue:
             else:
                 turn.keep()
             if monotonic() > until:
-                return False
-        return True
+                return
 
     def _again(self, use_case: Callable[[Transaction], T], group: list[Caller], error: BaseException) -> T:
         """Run a group that was not committed again, one at a time; after an interrupt, leave it to the others."""
@@ -329,6 +345,9 @@ class WriterQueue:
 
     def _queue(self, call: Caller, me: int) -> None:
         self._waiting.append(call)
+        if 0 < self._awaited <= len(self._waiting):
+            with suppress(RuntimeError):  # it was told already
+                self._gathered.release()
         seat = self._seat
         try:
             if not seat and seat.setdefault(None, me) == me:
