@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from retoma.errors import Unavailable
-from retoma.stores import writer
+from retoma.stores import turns, writer
 from retoma.stores.writer import GROUP_CALLERS, WriterQueue
 
 
@@ -179,8 +179,9 @@ def test_where_commits_are_slow_a_writer_waits_for_those_whom_the_last_one_answe
         now[0] += 480
         commit()
 
-    monkeypatch.setattr(writer, "monotonic", lambda: now[0])
-    monkeypatch.setattr(writer, "PAUSE_S", 60)
+    for module in (turns, writer):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(turns, "PAUSE_S", 60)
     monkeypatch.setattr(turn, "commit", slow)
     held = Held(queue)
     first = [queue.submit(puts(str(n))) for n in range(3)]
@@ -190,7 +191,7 @@ def test_where_commits_are_slow_a_writer_waits_for_those_whom_the_last_one_answe
     assert [future.result() for future in again] == [*"abcd"]
     assert turn.done == [["first", "0", "1", "2"], [*"abcd"]]
     # Nobody else comes: it is not waited for them for ever, nor the next time.
-    monkeypatch.setattr(writer, "PAUSE_S", 0.001)
+    monkeypatch.setattr(turns, "PAUSE_S", 0.001)
     assert [queue.write(puts(text)) for text in "ef"] == ["e", "f"]
 
 

@@ -1,4 +1,4 @@
-"""The writer queue: callers that write at the same time share a transaction, and its commit. For every dialect.
+"""The writer queue: callers that write at the same time share a transaction, and its commit. For SQLite.
 
 A caller that finds nobody writing runs its use case itself, on its own thread. Who comes meanwhile queues. A writer
 that has run its own use case takes along whoever waits, up to 64 callers or 5 ms, and commits for all of them; then the
@@ -16,28 +16,21 @@ result is dropped, and the write stands.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from copy import copy
-from threading import Lock, get_ident
+from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from retoma.errors import RetomaError
 from retoma.stores.api import Transaction
 from retoma.stores.callers import Caller, Case, Submitted, Waiting, WriterThread
+from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns, answer
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
-
-GROUP_CALLERS = 64
-GROUP_S = 0.005
-PAUSE_S = 0.0005
-WORTH_S = 0.0001
-"""A commit that takes 8 times as long or longer is worth a pause for the callers that were answered a moment ago."""
 
 
 class Turn(Protocol):
@@ -88,26 +81,13 @@ class _CannotBegin(Exception):
         self.said = said
 
 
-class WriterQueue:
-    """Runs use cases through `turn`, one group at a time.
-
-    An interrupt (KeyboardInterrupt) can come after any call in the main thread, and must leave nobody waiting for ever.
-    So a caller is in one place at each such moment: in the queue, in the group, or answered.
-    """
+class WriterQueue(Turns):
+    """Runs use cases through `turn`, one group at a time."""
 
     def __init__(self, turn: Turn) -> None:
+        super().__init__()
         self._turn = turn
-        self._waiting: deque[Caller] = deque()
-        # Which thread writes. A dictionary, because setdefault takes the seat and says whose it is in one step: the
-        # thread that has it knows so, wherever it is interrupted.
-        self._seat: dict[None, int] = {}
         self._thread = WriterThread(self._serve)
-        # How long the last commit took, and how many others had written or wanted to when it was done.
-        self._crowd = 0
-        self._commit_s = 0.0
-        # How many have to wait before the writer begins, and what tells it that they do.
-        self._awaited = 0
-        self._gathered = Lock()
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` and return its result once it is durable."""
@@ -156,6 +136,15 @@ class WriterQueue:
 
     # One turn. Whoever comes here has the seat.
 
+    def _serve(self, call: Caller) -> None:
+        try:
+            self._write(call.run)
+        except BaseException as error:
+            call.error = error
+            if self._seat.get(None) == get_ident():
+                self._let_go()
+        call.answer()
+
     def _write(self, use_case: Callable[[Transaction], T]) -> T:
         turn = self._turn
         group: list[Caller] = []
@@ -174,8 +163,7 @@ class WriterQueue:
                 self._take_waiting(group)
                 began = monotonic()
                 turn.commit()
-                self._commit_s = monotonic() - began
-                self._crowd = min(len(group) + len(self._waiting), GROUP_CALLERS - 1)
+                self._took(monotonic() - began, len(group))
             else:
                 turn.commit()
         except BaseException as error:
@@ -188,37 +176,8 @@ class WriterQueue:
             self._let_go()
         finally:
             if group:
-                _answer(group)
+                answer(group)
         return result
-
-    def _serve(self, call: Caller) -> None:
-        try:
-            self._write(call.run)
-        except BaseException as error:
-            call.error = error
-            if self._seat.get(None) == get_ident():
-                self._let_go()
-        call.answer()
-
-    def _gather(self) -> None:
-        """Where a commit takes long, wait until all are there who were about when the last one was done.
-
-        That ends when nobody comes any more, or half the time of a commit is over. Nothing is begun yet: other
-        processes may write, and those who come have Python for themselves.
-        """
-        pause = min(self._commit_s / 8, PAUSE_S)
-        if pause < WORTH_S:
-            return
-        waiting, crowd, gathered = self._waiting, self._crowd, self._gathered
-        until = monotonic() + min(self._commit_s / 2, GROUP_S)
-        gathered.acquire(blocking=False)
-        self._awaited = crowd
-        came = len(waiting)
-        while came < crowd and monotonic() < until:
-            if gathered.acquire(timeout=pause) or len(waiting) == came:
-                break
-            came = len(waiting)
-        self._awaited = 0
 
     def _take_waiting(self, group: list[Caller]) -> None:
         """Run those who wait."""
@@ -266,7 +225,7 @@ class WriterQueue:
                 self._waiting.extendleft(left[::-1])
                 self._let_go()
             finally:
-                _answer(calls[1:done])
+                answer(calls[1:done])
         if own.error is not None:
             raise own.error
         return own.result
@@ -311,7 +270,7 @@ class WriterQueue:
                     continue
                 call.error = self._copied(error)
         finally:
-            _answer(refused)
+            answer(refused)
 
     def _copied(self, error: BaseException) -> BaseException:
         """Return what `error` means, for one of several threads that raise it."""
@@ -324,8 +283,6 @@ class WriterQueue:
             raise error
         raise said from error
 
-    # Who is next
-
     def _caller(self, me: int, *, waits: bool = True) -> int:
         if self._seat.get(None) == me:
             raise RuntimeError("a use case must not begin another write: it is given its transaction")
@@ -333,64 +290,10 @@ class WriterQueue:
             raise RuntimeError("a callback of a submitted write must not wait for another: submit that, too")
         return me
 
-    def _has_seat(self, call: Waiting[T], me: int) -> bool:
-        """Wait in the queue; return True with the seat, False with the answer."""
-        try:
-            self._queue(call, me)
-            call.ready.acquire()
-        except BaseException:
-            call.give_up()
-            raise
-        return self._seat.get(None) == me
-
-    def _queue(self, call: Caller, me: int) -> None:
-        self._waiting.append(call)
-        if 0 < self._awaited <= len(self._waiting):
-            with suppress(RuntimeError):  # it was told already
-                self._gathered.release()
-        seat = self._seat
-        try:
-            if not seat and seat.setdefault(None, me) == me:
-                self._let_go()
-        except BaseException:
-            if seat.get(None) == me:
-                self._let_go()
-            raise
-
-    def _let_go(self) -> None:
-        """Give the seat to the first who waits, or leave it empty."""
-        seat, waiting, me = self._seat, self._waiting, get_ident()
-        while True:
-            while waiting:
-                call = waiting[0]
-                del waiting[0]
-                try:
-                    if call.takes_seat(seat):
-                        return
-                except BaseException:
-                    if seat.get(None) == me:
-                        waiting.appendleft(call)
-                    raise
-            del seat[None]
-            # Who queued between those lines saw the seat taken, and waits to be given it.
-            if not waiting or seat.setdefault(None, me) != me:
-                return
-
 
 def _committed(turn: Turn, error: BaseException) -> bool:
     """Return whether an interrupt came after the commit: a transaction goes with no interrupt by itself."""
     return not isinstance(error, Exception) and not turn.open
-
-
-def _answer(calls: list[Caller]) -> None:
-    """Answer all, whatever interrupts it."""
-    try:
-        while calls:
-            calls[0].answer()
-            del calls[0]
-    except BaseException:
-        _answer(calls)
-        raise
 
 
 def _nothing(transaction: Transaction) -> None:
