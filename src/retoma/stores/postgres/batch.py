@@ -17,6 +17,7 @@ from retoma.stores.sql import STATEMENTS, Row, Value, Values
 
 Asked: TypeAlias = "tuple[Value, ...]"
 """Whose head a use case asks for: (tenant, id)."""
+Read: TypeAlias = "tuple[str, tuple[Value, ...]]"
 
 HEAD = STATEMENTS["session_head"]
 OPERATION = STATEMENTS["operation_of_session"]
@@ -46,9 +47,9 @@ class Batch:
     """The use cases of one group, one after the other. `heads` and `leases` are by what was asked, and by session."""
 
     def __init__(self, heads: dict[Asked, Row], leases: dict[Asked, list[Row]]) -> None:
-        self.answers: dict[tuple[Value, ...], list[Row]] = {}
-        """Events that an operation wrote before, by the values that were asked with."""
-        self.wanted: list[tuple[Value, ...]] = []
+        self.answers: dict[Read, list[Row]] = {}
+        self.wanted: list[Read] = []
+        """What use cases want to read besides heads; each runs again once it is in `answers`."""
         self.size = 0
         """How many bytes of content are to be written."""
         self._heads = heads
@@ -119,11 +120,7 @@ class Batch:
         return lease
 
     def _operation(self, values: tuple[Value, ...]) -> list[Row]:
-        self._nothing_written()
-        before = self.answers.get(values)
-        if before is None:
-            self.wanted.append(values)
-            raise Wanted
+        before = self._read(OPERATION, values)
         operation, low, _ = values
         assert isinstance(low, int)
         written = [(event[0], event[6]) for event in self._all.events if event[5] == operation]
@@ -134,6 +131,13 @@ class Batch:
         ]
         return [*before, *here]
 
+    def _read(self, text: str, values: tuple[Value, ...]) -> list[Row]:
+        self._nothing_written()
+        if (text, values) not in self.answers:
+            self.wanted.append((text, values))
+            raise Wanted
+        return self.answers[text, values]
+
     def _nothing_written(self) -> None:
         """What is read again after it was written is not here."""
         if self._one.events or self._one.moves:
@@ -142,12 +146,19 @@ class Batch:
     # What it may write
 
     def _event(self, values: tuple[Value, ...]) -> list[Row]:
+        key = values[0]
+        if not isinstance(key, int) or key >> 32 not in self._asked:
+            raise Beyond
         self._one.events.append(values)
         return []
 
     def _moved(self, values: tuple[Value, ...]) -> list[Row]:
         *head, key = values
-        self._one.moves[key] = (*head[:4], head[4] if len(head) > 4 else None, key)
+        if key not in self._asked:
+            raise Beyond
+        before = self._one.moves.get(key)
+        listed = head[4] if len(head) > 4 else before[4] if before else None
+        self._one.moves[key] = (*head[:4], listed, key)
         return []
 
     def _blob(self, values: tuple[Value, ...]) -> list[Row]:
@@ -161,6 +172,7 @@ class Batch:
         return []
 
     def _move(self, key: Value, move: Sequence[Value]) -> None:
+        """Move a head for all who come after. A place in the lists stays until there is a newer one."""
         before = self._all.moves.get(key)
         seq, hashed, messages, at, listed, _ = move
         if listed is None and before is not None:
@@ -180,10 +192,11 @@ def _move_of_one(move: Sequence[Value]) -> tuple[str, Sequence[Value]]:
     return writing(STATEMENTS["move_head_listed"]).text, (*head, listed, key)
 
 
-_TAGS, _CONTEXTS = STATEMENTS["move_tags"], STATEMENTS["move_contexts"]
+_HOLDER, _TAGS, _CONTEXTS = STATEMENTS["lease"], STATEMENTS["move_tags"], STATEMENTS["move_contexts"]
 _DOES: dict[str, Callable[[Batch, tuple[Value, ...]], list[Row]]] = {
     HEAD: Batch._head,
     STATEMENTS["lease_token"]: Batch._lease,
+    _HOLDER: lambda batch, values: batch._read(_HOLDER, values),
     OPERATION: Batch._operation,
     STATEMENTS["add_event"]: Batch._event,
     STATEMENTS["add_blob"]: Batch._blob,

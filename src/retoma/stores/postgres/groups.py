@@ -19,7 +19,7 @@ import psycopg
 from retoma.errors import RetomaError
 from retoma.stores.callers import Blocked, Caller
 from retoma.stores.postgres import errors
-from retoma.stores.postgres.batch import HEAD, OPERATION, Asked, Batch, Beyond, Wanted
+from retoma.stores.postgres.batch import HEAD, Asked, Batch, Beyond, Wanted
 from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Wire
 from retoma.stores.postgres.statements import own, writing
@@ -183,7 +183,7 @@ class Groups(Turns):
         return Batch(free, {(row[2],): [row[3:]] if row[3] is not None else [] for row in leases})
 
     def _run_all(self, wire: Wire, batch: Batch, writes: Sequence[Write[Any]]) -> None:
-        """Run the use cases; then again those that wanted to know of an operation."""
+        """Run the use cases; then again those that wanted to read something."""
         until = monotonic() + GROUP_S
         again = []
         for write in writes:
@@ -192,9 +192,9 @@ class Groups(Turns):
                 again.append(write)
         if not again:
             return
-        for values in batch.wanted:
-            wire.put(writing(OPERATION).text, values)
-        batch.answers = dict(zip(batch.wanted, wire.answered(), strict=True))
+        for text, values in batch.wanted:
+            wire.put(writing(text).text, values)
+        batch.answers.update(zip(batch.wanted, wire.answered(), strict=True))
         for write in again:
             self._ran(batch, write)
 
