@@ -23,6 +23,7 @@ from retoma.service import leases
 from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock
 from retoma.stores.postgres import groups
+from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Dropped, Wire
 from retoma.stores.postgres.statements import own
 from retoma.stores.postgres.store import PostgresStore
@@ -304,6 +305,42 @@ def test_use_cases_that_are_beyond_a_group_are_kept_out_of_the_next(
         met._pool.submit(store.write, use_case).result()
         met.go()
     assert len(runs) == 4
+
+
+def test_groups_of_two_stores_on_the_same_sessions(
+    store: PostgresStore, client: Client, database: str
+) -> None:
+    """As two processes: each finds sessions that the other has."""
+    clock = Clock()
+    other = PostgresStore(database, shown="test", now=clock, random=clock.bytes)
+    clients = [Client(one, WHO) for one in (store, other)]
+    begin = threading.Barrier(12)
+
+    def writes(number: int) -> list[tuple[str, int]]:
+        begin.wait()
+        said = [SESSIONS[(number + n) % 2] for n in range(12)]
+        return [
+            (name, clients[number % 2].append(name, "user", f"{number}.{n}")) for n, name in enumerate(said)
+        ]
+
+    with ThreadPoolExecutor(12) as pool:
+        answered = [seq for seqs in pool.map(writes, range(12)) for seq in seqs]
+    other.close()
+    assert sorted(answered) == [(name, seq) for name in ("a", "b") for seq in range(2, 74)]
+    assert [len(texts(client, name)) for name in ("a", "b")] == [72, 72]
+
+
+def test_columns_come_back_as_the_rows_they_were(store: PostgresStore) -> None:
+    rows = [
+        (1, "a", b"\0\xff"),
+        (-(1 << 63), "", b""),
+        (None, "ö€𐍈", None),
+        ((1 << 63) - 1, None, b"x" * 70_000),
+    ]
+    with store._begun() as wire:
+        wire.put("SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[])", columns(rows, "itb"))
+        assert wire.answered()[-1] == rows
+        wire.roll_back()
 
 
 def test_what_is_asked_for_all_is_sought_in_indexes(client: Client, database: str) -> None:

@@ -50,7 +50,7 @@ class Write(Generic[T]):
 
     def is_unanswered(self) -> None:
         """The group may have been written."""
-        self.unanswered = True
+        self.unanswered = self.error is None
 
     def is_undone(self) -> None:
         """Nothing of the group was written."""
