@@ -20,7 +20,7 @@ import apsw
 from benchmarks.append import put_by_hand, raw, raw_store
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import TEXT, WHO, operation, place_in
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.session import NewSession
 from retoma.service import timeline
 from retoma.stores.api import Store, Transaction
@@ -102,7 +102,7 @@ def measure(run: Run) -> list[Figure]:
 def crowd(directory: Path, act: Act, count: int, *, same: bool) -> Crowd:
     """Let 32 callers append `count` messages together."""
     with closing(open_store(place_in(emptied(directory)))) as store:
-        client = Client(store, WHO)
+        client = Calls(store, WHO)
         names: list[str] = [client.create(NewSession(id=f"session-{n}")) for n in range(CALLERS)]
         act(store, names, 2)
         before = store.facts().commits or 0
@@ -112,7 +112,7 @@ def crowd(directory: Path, act: Act, count: int, *, same: bool) -> Crowd:
 
 def threads(store: Store, names: list[str], each: int) -> tuple[float, list[float]]:
     """Append from one thread for each name; the time begins when all of them are there."""
-    client, waits, watch = Client(store, WHO), [], Watch()
+    client, waits, watch = Calls(store, WHO), [], Watch()
 
     def all_there() -> None:
         watch.__enter__()

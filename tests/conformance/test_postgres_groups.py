@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from retoma.client import Client
+from retoma.client.calls import Calls
 from retoma.errors import Busy, Invalid, NotFound, Refused
 from retoma.model.chain import as_written, follows, genesis
 from retoma.model.event import INLINE_BYTES
@@ -46,9 +46,9 @@ def store(database: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[PostgresSt
 
 
 @pytest.fixture
-def client(store: PostgresStore) -> Client:
+def client(store: PostgresStore) -> Calls:
     clock = Clock()
-    client = Client(store, WHO, sources=Sources(clock, clock.bytes))
+    client = Calls(store, WHO, sources=Sources(clock, clock.bytes))
     for name in (*SESSIONS, "lone", "first"):
         client.create(NewSession(id=name))
     return client
@@ -116,16 +116,16 @@ def meeting(store: PostgresStore) -> Generator[Meeting]:
             met._go.set()
 
 
-def says(client: Client, name: str, text: str, **others: str) -> Callable[[], int]:
+def says(client: Calls, name: str, text: str, **others: str) -> Callable[[], int]:
     return partial(client.append, name, "user", text, **others)
 
 
-def texts(client: Client, name: str) -> list[str]:
+def texts(client: Calls, name: str) -> list[str]:
     return [message.text for message in client.messages(name)]
 
 
 def test_a_group_is_two_round_trips_and_each_chain_is_whole(
-    store: PostgresStore, client: Client, sent: list[int]
+    store: PostgresStore, client: Calls, sent: list[int]
 ) -> None:
     for _ in range(2):  # the second time, the statements are prepared
         with meeting(store) as met:
@@ -149,7 +149,7 @@ def test_a_group_is_two_round_trips_and_each_chain_is_whole(
 
 
 def test_a_group_reads_what_keys_wrote_before_in_a_third_round_trip(
-    store: PostgresStore, client: Client, sent: list[int]
+    store: PostgresStore, client: Calls, sent: list[int]
 ) -> None:
     client.append("a", "user", "known", key="k")
     for _ in range(2):
@@ -164,7 +164,7 @@ def test_a_group_reads_what_keys_wrote_before_in_a_third_round_trip(
     assert (texts(client, "a"), texts(client, "b")) == (["known"], ["new"])
 
 
-def test_an_error_undoes_its_own_writes_alone(store: PostgresStore, client: Client) -> None:
+def test_an_error_undoes_its_own_writes_alone(store: PostgresStore, client: Calls) -> None:
     client.change("c", "completed")
     store.write(lambda tx: leases.acquire(tx, WHO, "b", HOLDER))
 
@@ -194,7 +194,7 @@ def test_an_error_undoes_its_own_writes_alone(store: PostgresStore, client: Clie
     assert texts(client, "a") == ["first", "last"]
 
 
-def test_what_a_group_has_not_got_runs_by_itself(store: PostgresStore, client: Client) -> None:
+def test_what_a_group_has_not_got_runs_by_itself(store: PostgresStore, client: Calls) -> None:
     def counts(tx: Transaction) -> int:
         head = tx.sessions.head(TENANT, "b")
         assert head is not None
@@ -214,8 +214,8 @@ def test_what_a_group_has_not_got_runs_by_itself(store: PostgresStore, client: C
     assert store.read(lambda tx: tx.state.get(tx.sessions.key(TENANT, "b"))) == {"n": 1}
 
 
-def test_what_the_database_refuses_is_no_matter_of_the_others(store: PostgresStore, client: Client) -> None:
-    wrong = Client(store, Principal(TENANT, "no\0name"))
+def test_what_the_database_refuses_is_no_matter_of_the_others(store: PostgresStore, client: Calls) -> None:
+    wrong = Calls(store, Principal(TENANT, "no\0name"))
     with meeting(store) as met:
         futures = [met.add(says(one, "a", "text")) for one in (client, wrong, client)]
         met.go()
@@ -227,7 +227,7 @@ def test_what_the_database_refuses_is_no_matter_of_the_others(store: PostgresSto
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_group_whose_answer_was_lost_is_written_once(
-    store: PostgresStore, client: Client, monkeypatch: pytest.MonkeyPatch, kept: bool
+    store: PostgresStore, client: Calls, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
     commit, lost = Wire.commit, []
 
@@ -256,7 +256,7 @@ def test_a_group_whose_answer_was_lost_is_written_once(
 
 
 def test_nobody_waits_for_a_session_that_somebody_else_has(
-    store: PostgresStore, client: Client, database: str
+    store: PostgresStore, client: Calls, database: str
 ) -> None:
     with psycopg.connect(database) as other, meeting(store) as met:
         other.execute("SELECT 1 FROM session WHERE id = 'a' FOR UPDATE")
@@ -269,7 +269,7 @@ def test_nobody_waits_for_a_session_that_somebody_else_has(
         assert sorted(future.result() for future in late) == [2, 3, 4]
 
 
-def test_an_interrupt_is_the_writers_alone(store: PostgresStore, client: Client) -> None:
+def test_an_interrupt_is_the_writers_alone(store: PostgresStore, client: Calls) -> None:
     def interrupts() -> None:
         def use_case(tx: Transaction) -> None:
             tx.sessions.head(TENANT, "a")
@@ -286,7 +286,7 @@ def test_an_interrupt_is_the_writers_alone(store: PostgresStore, client: Client)
 
 
 def test_use_cases_that_are_beyond_a_group_are_kept_out_of_the_next(
-    store: PostgresStore, client: Client
+    store: PostgresStore, client: Calls
 ) -> None:
     runs = []
 
@@ -308,12 +308,12 @@ def test_use_cases_that_are_beyond_a_group_are_kept_out_of_the_next(
 
 
 def test_groups_of_two_stores_on_the_same_sessions(
-    store: PostgresStore, client: Client, database: str
+    store: PostgresStore, client: Calls, database: str
 ) -> None:
     """As two processes: each finds sessions that the other has."""
     clock = Clock()
     other = PostgresStore(database, shown="test", now=clock, random=clock.bytes)
-    clients = [Client(one, WHO) for one in (store, other)]
+    clients = [Calls(one, WHO) for one in (store, other)]
     begin = threading.Barrier(12)
 
     def writes(number: int) -> list[tuple[str, int]]:
@@ -343,7 +343,7 @@ def test_columns_come_back_as_the_rows_they_were(store: PostgresStore) -> None:
         wire.roll_back()
 
 
-def test_what_is_asked_for_all_is_sought_in_indexes(client: Client, database: str) -> None:
+def test_what_is_asked_for_all_is_sought_in_indexes(client: Calls, database: str) -> None:
     with psycopg.connect(database, autocommit=True) as other:
         other.execute(
             """INSERT INTO session (tenant, id, uid, status, epoch, epoch_seq, head_seq, head_hash, created_at,
