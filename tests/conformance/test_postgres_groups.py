@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,12 +15,13 @@ import pytest
 from retoma.client.calls import Calls
 from retoma.errors import Busy, Invalid, NotFound, Refused
 from retoma.model.chain import as_written, follows, genesis
+from retoma.model.codec import JsonMap
 from retoma.model.event import INLINE_BYTES
-from retoma.model.ids import TenantKey
+from retoma.model.ids import Operation, TenantKey, new_operation
 from retoma.model.lease import Holder
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
-from retoma.service import leases
+from retoma.service import entries, leases
 from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock
 from retoma.stores.postgres import groups
@@ -296,15 +298,43 @@ def test_use_cases_that_are_beyond_a_group_are_kept_out_of_the_next(
         assert head is not None
         tx.state.get(head.key)
 
-    with meeting(store) as met:
-        first = met.add(lambda: store.write(use_case))
-        met.go()
-        first.result()
-    assert len(runs) == 3, "up to the head, in the group, by itself"
+    for _ in range(3):
+        with meeting(store) as met:
+            first = met.add(lambda: store.write(use_case))
+            met.go()
+            first.result()
+    assert len(runs) == 9, "each up to the head, in the group, by itself"
     with meeting(store) as met:
         met._pool.submit(store.write, use_case).result()
         met.go()
-    assert len(runs) == 4
+    assert len(runs) == 10
+
+
+def test_changes_of_the_state_go_in_groups(store: PostgresStore, client: Calls) -> None:
+    def write(name: str, *written: entries.Entry) -> Callable[[], tuple[int, JsonMap]]:
+        def run() -> tuple[int, JsonMap]:
+            operation = new_operation(1, os.urandom)
+            done = store.write(
+                lambda tx: entries.write(tx, WHO, name, written, operation=Operation(operation))
+            )
+            return done.head.seq, done.removed
+
+        return run
+
+    write("a", entries.Changed({"n": 0, "gone": 1}))()
+    with meeting(store) as met:
+        futures = [
+            met.add(write("a", entries.Changed({"n": 1}), entries.Said("user", "one"))),
+            met.add(write("b", entries.Changed({"n": 2}))),
+            met.add(write("a", entries.Changed(removed=("gone", "missing")))),
+            met.add(write("a", entries.Changed({"n": 3}))),
+        ]
+        met.go()
+        results = [future.result() for future in futures]
+    assert sorted(seq for seq, _ in (results[0], *results[2:])) == [4, 5, 6]
+    assert results[1:3] == [(2, {}), (results[2][0], {"gone": 1})]
+    assert store.read(lambda tx: entries.state_of(tx, WHO, "a")) == {"n": 3}
+    assert store.read(lambda tx: entries.state_of(tx, WHO, "b")) == {"n": 2}
 
 
 def test_groups_of_two_stores_on_the_same_sessions(

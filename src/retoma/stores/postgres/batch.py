@@ -40,7 +40,7 @@ class _Written:
     events: list[Sequence[Value]] = field(default_factory=list)
     moves: dict[Value, Sequence[Value]] = field(default_factory=dict)
     blobs: dict[bytes, Sequence[Value]] = field(default_factory=dict)
-    listed: list[tuple[str, Sequence[Value]]] = field(default_factory=list)
+    others: list[tuple[str, tuple[Value, ...]]] = field(default_factory=list)
 
 
 class Batch:
@@ -64,7 +64,11 @@ class Batch:
 
     def run(self, text: str, values: Values = ()) -> list[Row]:
         """Run one statement of the use case that runs now."""
-        if isinstance(values, dict) or text not in _DOES:
+        if isinstance(values, dict):
+            raise Beyond
+        if text in _OTHERS:
+            return self._other(text, tuple(values))
+        if text not in _DOES:
             raise Beyond
         return _DOES[text](self, tuple(values))
 
@@ -73,7 +77,7 @@ class Batch:
         one, whole, self._one = self._one, self._all, _Written()
         whole.events += one.events
         whole.blobs |= one.blobs
-        whole.listed += one.listed
+        whole.others += one.others
         for row in (*one.events, *one.blobs.values()):
             self.size += sum(len(value) for value in row if isinstance(value, bytes))
         for key, move in one.moves.items():
@@ -101,7 +105,7 @@ class Batch:
             yield _move_of_one(moves[0])
         elif moves:
             yield own("move_heads").text, columns(moves, "ibiiii")
-        for text, values in whole.listed:
+        for text, values in whole.others:
             yield writing(text).text, values
 
     # What a use case may ask
@@ -131,6 +135,11 @@ class Batch:
         ]
         return [*before, *here]
 
+    def _value(self, values: tuple[Value, ...]) -> list[Row]:
+        if any(text in _CHANGES and changed[:2] == values for text, changed in self._all.others):
+            raise Beyond
+        return self._read(_VALUE, values)
+
     def _read(self, text: str, values: tuple[Value, ...]) -> list[Row]:
         self._nothing_written()
         if (text, values) not in self.answers:
@@ -140,7 +149,7 @@ class Batch:
 
     def _nothing_written(self) -> None:
         """What is read again after it was written is not here."""
-        if self._one.events or self._one.moves:
+        if self._one.events or self._one.moves or self._one.others:
             raise Beyond
 
     # What it may write
@@ -167,8 +176,8 @@ class Batch:
         self._one.blobs[content] = values
         return []
 
-    def _list(self, text: str, values: tuple[Value, ...]) -> list[Row]:
-        self._one.listed.append((text, values))
+    def _other(self, text: str, values: tuple[Value, ...]) -> list[Row]:
+        self._one.others.append((text, values))
         return []
 
     def _move(self, key: Value, move: Sequence[Value]) -> None:
@@ -192,17 +201,18 @@ def _move_of_one(move: Sequence[Value]) -> tuple[str, Sequence[Value]]:
     return writing(STATEMENTS["move_head_listed"]).text, (*head, listed, key)
 
 
-_HOLDER, _TAGS, _CONTEXTS = STATEMENTS["lease"], STATEMENTS["move_tags"], STATEMENTS["move_contexts"]
+_HOLDER, _VALUE = STATEMENTS["lease"], STATEMENTS["state_key"]
+_CHANGES = {STATEMENTS["put_state"], STATEMENTS["drop_state_key"]}
+_OTHERS = {*_CHANGES, STATEMENTS["move_tags"], STATEMENTS["move_contexts"]}
 _DOES: dict[str, Callable[[Batch, tuple[Value, ...]], list[Row]]] = {
     HEAD: Batch._head,
     STATEMENTS["lease_token"]: Batch._lease,
     _HOLDER: lambda batch, values: batch._read(_HOLDER, values),
     OPERATION: Batch._operation,
+    _VALUE: Batch._value,
     STATEMENTS["add_event"]: Batch._event,
     STATEMENTS["add_blob"]: Batch._blob,
     STATEMENTS["move_head"]: Batch._moved,
     STATEMENTS["move_head_listed"]: Batch._moved,
-    _TAGS: lambda batch, values: batch._list(_TAGS, values),
-    _CONTEXTS: lambda batch, values: batch._list(_CONTEXTS, values),
 }
-"""What a group does together: appends, with all that belongs to them."""
+"""What a group does together: appends and changes of the state, with all that belongs to them."""

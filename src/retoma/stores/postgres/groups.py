@@ -1,4 +1,4 @@
-"""Appends that meet: one of their callers runs all of them in one transaction, on one connection.
+"""Appends and changes of the state that meet: one of their callers runs all of them in one transaction.
 
 A use case is run up to the first thing it asks for. When that is the head of a session, it may go in a group: the
 group locks all those heads in one packet, runs the use cases one after the other on what came back, and sends all they
@@ -33,8 +33,10 @@ T = TypeVar("T")
 GROUP_BYTES = 1 << 20
 HELD_S = 1.0
 """How long writes are put off while somebody else has their session; then each waits for it by itself."""
-_BY_ITSELF = 32
-"""How often the use cases of one function go by themselves, after one of them was beyond a group."""
+BEYOND, KEPT, APART = 16, 4, 48
+"""What a function's score gains when a use case of it was beyond a group, and loses when one was not; and from where on
+its use cases go by themselves. Each that does takes one off, so that groups are tried again.
+"""
 _ONE_HEAD = f"{writing(HEAD).text} SKIP LOCKED"
 
 
@@ -53,7 +55,7 @@ class _Joined(Blocked):
 
 
 class Groups(Turns):
-    """Groups of appends, one at a time. `lent` lends a connection that writes, and undoes what it leaves open."""
+    """Groups of writes, one at a time. `lent` lends a connection that writes, and undoes what it leaves open."""
 
     def __init__(
         self,
@@ -79,9 +81,8 @@ class Groups(Turns):
 
     def take(self, write: Write[Any]) -> bool:
         """Return whether the write may go in a group: whether it asks for a head before anything else."""
-        left = self._beyond.get(_code(write.use_case), 0)
-        if left:
-            self._keep_apart(write, left - 1)
+        if self._beyond.get(_code(write.use_case), 0) >= APART:
+            self._score(write, -1)
             return False
         self._first.now = self._now()
         try:
@@ -92,7 +93,7 @@ class Groups(Turns):
                 return True
         except Exception:
             return False  # it raises that again, by itself
-        self._keep_apart(write, _BY_ITSELF)
+        self._score(write, APART)
         return False
 
     def write(self, write: Write[T], alone: Callable[[], T]) -> T:
@@ -210,12 +211,13 @@ class Groups(Turns):
             return False
         except Beyond:
             batch.drop()
-            self._keep_apart(write, _BY_ITSELF if batch.has(write.asks) else 0)
+            self._score(write, BEYOND if batch.has(write.asks) else 0)
         except BaseException as error:
             batch.drop()
             write.error, write.settled = error, True
         else:
             write.mark, write.settled = batch.keep(), True
+            self._score(write, -KEPT)
         return True
 
     def _commit(self, wire: Wire, batch: Batch, writes: Sequence[Write[Any]]) -> None:
@@ -234,8 +236,9 @@ class Groups(Turns):
                 write.is_unanswered()
             raise
 
-    def _keep_apart(self, write: Write[Any], times: int) -> None:
-        self._beyond[_code(write.use_case)] = times
+    def _score(self, write: Write[Any], change: int) -> None:
+        code = _code(write.use_case)
+        self._beyond[code] = min(max(self._beyond.get(code, 0) + change, 0), APART + BEYOND)
 
     def _run(self, text: str, values: Values = ()) -> list[Row]:
         if self._batch is None:
