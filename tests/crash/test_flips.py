@@ -12,9 +12,10 @@ import pytest
 from tests.crash.sessions import Maker
 from tests.crash.trials import SEED, client_at, count, quick_directory
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.lease import Holder
+from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
@@ -36,6 +37,7 @@ def whole() -> Iterator[bytes]:
             for _ in range(40):
                 maker.make()
             client.create(NewSession(id="keyed"), key="once")
+            client.prune(Choice(before=clock.now, statuses=("completed",)))
             held = maker.made[-1]
             holder = Holder("host", "boot", 7, 1, "test")
             client._store.write(lambda tx: leases.acquire(tx, client._who, held, holder))
@@ -57,8 +59,10 @@ def test_every_flip_that_changes_what_a_read_returns_is_found(
             data[bit // 8] ^= 1 << bit % 8
             file = placed(directory / f"flip{trial}", bytes(data))
             signal.alarm(HANGS_S)
-            outcome = checked(file)
-            signal.alarm(0)
+            try:
+                outcome = checked(file)
+            finally:
+                signal.alarm(0)
             if outcome == "whole":
                 after = seen(file)
                 if after == before:
@@ -128,11 +132,13 @@ def seen(file: Path) -> dict[str, object]:
             for format in ("jsonl", "md"):
                 put(f"{format} {name}", lambda n=name, f=format: b"".join(client.export(n, f)))
         put("again", lambda: client.create(NewSession(id="keyed"), key="once"))
+        put("log", lambda: client.log(limit=1_000))
+        put("log of s1", lambda: client.log(session="s1"))
         put("last", lambda: client.resolve("@last"))
     return found
 
 
-def listed(client: Client, listing: Listing) -> object:
+def listed(client: Calls, listing: Listing) -> object:
     page = client.list([listing], limit=1_000)
     return page.items, page.next, client.count([listing])
 

@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from tests.unit.test_imports import parts, records, texts, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 
@@ -52,7 +52,7 @@ class Writer:
         message = {"role": "assistant", "id": reply or f"msg_{name}", "model": "claude-x", "content": said}
         self.entry(name, "assistant", message=message, **facts)
 
-    def bring(self, client: Client, lines: Sequence[object] | None = None) -> list[str]:
+    def bring(self, client: Calls, lines: Sequence[object] | None = None) -> list[str]:
         dumped = [json.dumps(line) for line in (self.lines if lines is None else lines)]
         self.path.write_text("".join(line + "\n" for line in dumped))
         return whole(client.bring(self.path))
@@ -71,7 +71,7 @@ def written(tmp_path: Path) -> Writer:
     return Writer(tmp_path / f"{SESSION}.jsonl")
 
 
-def said(client: Client, name: str) -> list[str]:
+def said(client: Calls, name: str) -> list[str]:
     """Return what was said in a few words: texts, calls, results."""
     return [
         f"{role}:{part.get('text') or part.get('id') or part['type']}"
@@ -80,7 +80,7 @@ def said(client: Client, name: str) -> list[str]:
     ]
 
 
-def test_the_last_line_is_the_session_and_the_others_are_kept(client: Client, written: Writer) -> None:
+def test_the_last_line_is_the_session_and_the_others_are_kept(client: Calls, written: Writer) -> None:
     written.user("p1", "Paint it")
     written.assistant("a1", "Which colour?")
     written.user("p2", "Red")
@@ -108,7 +108,7 @@ def test_the_last_line_is_the_session_and_the_others_are_kept(client: Client, wr
     assert client.check().damage == []
 
 
-def test_going_back_after_an_import_is_another_way(client: Client, written: Writer) -> None:
+def test_going_back_after_an_import_is_another_way(client: Calls, written: Writer) -> None:
     written.user("p1", "Paint it")
     written.assistant("a1", "Which colour?")
     written.user("p2", "Red")
@@ -124,7 +124,7 @@ def test_going_back_after_an_import_is_another_way(client: Client, written: Writ
     }
 
 
-def test_tools_that_were_called_together_keep_their_results(client: Client, written: Writer) -> None:
+def test_tools_that_were_called_together_keep_their_results(client: Calls, written: Writer) -> None:
     written.user("p1", "Look")
     written.assistant("a1", "I look.", reply="msg_1")
     written.assistant("a2", call("t1"), reply="msg_1")
@@ -140,7 +140,7 @@ def test_tools_that_were_called_together_keep_their_results(client: Client, writ
     assert client.get(main).messages == 5
 
 
-def test_a_reply_whose_parts_stand_apart_is_one_message(client: Client, written: Writer) -> None:
+def test_a_reply_whose_parts_stand_apart_is_one_message(client: Calls, written: Writer) -> None:
     written.user("p1", "Look")
     written.assistant("a1", call("t1"), reply="msg_1")
     written.user("r1", [result("t1")])
@@ -157,7 +157,7 @@ def test_a_reply_whose_parts_stand_apart_is_one_message(client: Client, written:
     assert client.check().damage == []
 
 
-def test_in_one_go_it_is_one_message(client: Client, written: Writer) -> None:
+def test_in_one_go_it_is_one_message(client: Calls, written: Writer) -> None:
     written.user("p1", "Look")
     written.assistant("a1", call("t1"), reply="msg_1")
     written.user("r1", [result("t1")])
@@ -169,7 +169,7 @@ def test_in_one_go_it_is_one_message(client: Client, written: Writer) -> None:
     assert client.get(main).messages == 5
 
 
-def test_any_order_of_the_lines_is_the_same_line(client: Client, written: Writer) -> None:
+def test_any_order_of_the_lines_is_the_same_line(client: Calls, written: Writer) -> None:
     for number in range(12):
         (written.user if number % 2 == 0 else written.assistant)(f"m{number}", f"text {number}")
     wanted = [f"{'assistant' if number % 2 else 'user'}:text {number}" for number in range(12)]
@@ -179,7 +179,7 @@ def test_any_order_of_the_lines_is_the_same_line(client: Client, written: Writer
     assert said(client, main) == wanted
 
 
-def test_a_second_root_begins_a_line_of_its_own(client: Client, written: Writer) -> None:
+def test_a_second_root_begins_a_line_of_its_own(client: Calls, written: Writer) -> None:
     written.user("p1", "First")
     written.assistant("a1", "One.")
     written.user("p2", "First, said better", parent=None)
@@ -189,7 +189,7 @@ def test_a_second_root_begins_a_line_of_its_own(client: Client, written: Writer)
     assert said(client, left) == ["user:First", "assistant:One."]
 
 
-def test_a_compaction_goes_on_from_what_was_before(client: Client, written: Writer) -> None:
+def test_a_compaction_goes_on_from_what_was_before(client: Calls, written: Writer) -> None:
     written.user("p1", "First")
     written.assistant("a1", "One.")
     written.entry(
@@ -210,7 +210,7 @@ def test_a_compaction_goes_on_from_what_was_before(client: Client, written: Writ
     assert records(client, main) == {"system": 1}
 
 
-def test_links_in_a_circle_end(client: Client, written: Writer) -> None:
+def test_links_in_a_circle_end(client: Calls, written: Writer) -> None:
     written.user("p1", "a", parent="p2")
     written.user("p2", "b", parent="p1")
     written.user("p3", "c", parent="p3")
@@ -218,7 +218,7 @@ def test_links_in_a_circle_end(client: Client, written: Writer) -> None:
     assert sorted(text for name in names for text in said(client, name)) == ["user:a", "user:b", "user:c"]
 
 
-def test_what_is_missing_is_no_hindrance(client: Client, written: Writer) -> None:
+def test_what_is_missing_is_no_hindrance(client: Calls, written: Writer) -> None:
     lines: list[dict[str, object]] = [
         {"type": "user", "message": {"role": "user", "content": "no uuid, no time"}, "sessionId": SESSION},
         {"type": "assistant", "uuid": uuid("a"), "sessionId": SESSION, "message": {"content": "a text"}},
@@ -246,7 +246,7 @@ def test_what_is_missing_is_no_hindrance(client: Client, written: Writer) -> Non
     assert client.check().damage == []
 
 
-def test_sub_agents_of_every_layout(client: Client, written: Writer, tmp_path: Path) -> None:
+def test_sub_agents_of_every_layout(client: Calls, written: Writer, tmp_path: Path) -> None:
     written.user("p1", "Ask helpers")
     written.assistant("a1", call("t1", "Task"))
     for name, facts in (("x", {"agentId": "aaa1"}), ("y", {})):
@@ -272,7 +272,7 @@ def test_sub_agents_of_every_layout(client: Client, written: Writer, tmp_path: P
     assert "subagents/agent-torn.jsonl: " in " ".join(notice.detail for notice in notices)
 
 
-def test_a_sub_agents_file_finds_its_session(client: Client, tmp_path: Path) -> None:
+def test_a_sub_agents_file_finds_its_session(client: Calls, tmp_path: Path) -> None:
     alone = Writer(tmp_path / "agent-bbb2.jsonl")
     alone.user("z1", "Task of z", isSidechain=True, agentId="bbb2")
     (name,) = alone.bring(client)
@@ -287,7 +287,7 @@ def test_a_sub_agents_file_finds_its_session(client: Client, tmp_path: Path) -> 
     assert client.get(name).parent == "renamed"
 
 
-def test_pictures_and_files_keep_their_bytes(client: Client, written: Writer) -> None:
+def test_pictures_and_files_keep_their_bytes(client: Calls, written: Writer) -> None:
     data = base64.b64encode(b"\x89PNG" + bytes(range(256))).decode()
     picture = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": data}}
     linked = {"type": "image", "source": {"type": "url", "url": "https://x.example/y.png"}}
@@ -311,7 +311,7 @@ def test_pictures_and_files_keep_their_bytes(client: Client, written: Writer) ->
 
 @pytest.mark.parametrize("kind", ["text", "image", "result", "record", "many"])
 def test_a_record_larger_than_an_event_is_shortened_and_kept_in_pieces(
-    client: Client, written: Writer, kind: str
+    client: Calls, written: Writer, kind: str
 ) -> None:
     large = 'é"\\\n\u0001🧭' * 300_000
     data = base64.b64encode(random.Random(1).randbytes(3 << 20)).decode()
@@ -341,7 +341,7 @@ def test_a_record_larger_than_an_event_is_shortened_and_kept_in_pieces(
     assert client.check().damage == []
 
 
-def test_halves_of_letters_and_other_things_json_cannot_hold(client: Client, written: Writer) -> None:
+def test_halves_of_letters_and_other_things_json_cannot_hold(client: Calls, written: Writer) -> None:
     written.user("p1", "cut \ud83d here")
     written.assistant("a1", "fine 🧭", extra=float("inf"), big=10**30, real=1.5)
     (main,) = written.bring(client)
@@ -352,7 +352,7 @@ def test_halves_of_letters_and_other_things_json_cannot_hold(client: Client, wri
     assert kept == [json.dumps(line) for line in written.lines]
 
 
-def test_titles_in_their_order(client: Client, written: Writer) -> None:
+def test_titles_in_their_order(client: Calls, written: Writer) -> None:
     def title(*more: dict[str, object]) -> str:
         (name,) = written.bring(client, [*written.lines, *more])
         found = client.get(name).title
@@ -372,7 +372,7 @@ def test_titles_in_their_order(client: Client, written: Writer) -> None:
     assert title(custom, ai) == "x" * 199 + "…"
 
 
-def test_a_later_title_is_taken_over(client: Client, written: Writer) -> None:
+def test_a_later_title_is_taken_over(client: Calls, written: Writer) -> None:
     written.user("p1", "Hello")
     written.bring(client)
     written.lines.append({"type": "custom-title", "customTitle": "Better", "sessionId": SESSION})
@@ -382,7 +382,7 @@ def test_a_later_title_is_taken_over(client: Client, written: Writer) -> None:
     assert client.check().damage == []
 
 
-def test_tokens_are_counted_once_a_reply(client: Client, written: Writer) -> None:
+def test_tokens_are_counted_once_a_reply(client: Calls, written: Writer) -> None:
     usage = {
         "input_tokens": 10,
         "cache_creation_input_tokens": 5,
@@ -401,7 +401,7 @@ def test_tokens_are_counted_once_a_reply(client: Client, written: Writer) -> Non
     assert client.check().damage == []
 
 
-def test_a_large_file_takes_little_memory(client: Client, tmp_path: Path) -> None:
+def test_a_large_file_takes_little_memory(client: Calls, tmp_path: Path) -> None:
     file = tmp_path / f"{SESSION}.jsonl"
     line = "word " * 20_000
     with file.open("w") as out:

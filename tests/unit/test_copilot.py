@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.unit.test_imports import SAMPLES, parts, records, texts, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Integrity
 
 ONE = SAMPLES / "copilot/session-state/0b5e8f10-3c47-4f6a-9d21-7a1c00000001"
@@ -35,13 +35,13 @@ def folder(tmp_path: Path, events: list[object], yaml: str | None = None) -> Pat
 
 
 @pytest.mark.parametrize("yaml", [None, "id: [unclosed", "name: \x07", "- a list", "", "&a [*a, *a]", "\0"])
-def test_without_its_yaml_the_folder_says_who_it_is(client: Client, tmp_path: Path, yaml: str | None) -> None:
+def test_without_its_yaml_the_folder_says_who_it_is(client: Calls, tmp_path: Path, yaml: str | None) -> None:
     file = folder(tmp_path, [event("user.message", "1", {"content": "Hello"})], yaml)
     assert whole(client.bring(file)) == [file.parent.name]
     assert client.get(file.parent.name).title == ""
 
 
-def test_a_title_that_changed_is_taken_over_once(client: Client, tmp_path: Path) -> None:
+def test_a_title_that_changed_is_taken_over_once(client: Calls, tmp_path: Path) -> None:
     file = folder(
         tmp_path, [event("user.message", "1", {"content": "Hello"})], "name: First\nupdated_at: 1\n"
     )
@@ -55,7 +55,7 @@ def test_a_title_that_changed_is_taken_over_once(client: Client, tmp_path: Path)
     assert client.check().damage == []
 
 
-def test_what_a_session_is_about(client: Client) -> None:
+def test_what_a_session_is_about(client: Calls) -> None:
     (name,) = whole(client.bring(ONE / "events.jsonl"))
     whole_session = client.show(name)
     assert whole_session.session.title == "Check Garden Files"
@@ -70,7 +70,7 @@ def test_what_a_session_is_about(client: Client) -> None:
     ]  # fmt: skip
 
 
-def test_results_in_any_order_and_calls_that_only_began(client: Client, tmp_path: Path) -> None:
+def test_results_in_any_order_and_calls_that_only_began(client: Calls, tmp_path: Path) -> None:
     request = {"toolCallId": "c1", "name": "bash", "arguments": '{"command": "ls"}'}
     odd = {"toolCallId": "c2", "name": "eval", "arguments": "1 + 1"}
     events: list[object] = [
@@ -104,7 +104,7 @@ def test_results_in_any_order_and_calls_that_only_began(client: Client, tmp_path
     assert client.check().damage == []
 
 
-def test_sub_agents_below_sub_agents(client: Client, tmp_path: Path) -> None:
+def test_sub_agents_below_sub_agents(client: Calls, tmp_path: Path) -> None:
     def asks(id: str, call: str, **more: object) -> dict[str, object]:
         data = {"content": "", "toolRequests": [{"toolCallId": call, "name": "task", "arguments": {}}]}
         return event("assistant.message", id, data, **more)
@@ -124,7 +124,7 @@ def test_sub_agents_below_sub_agents(client: Client, tmp_path: Path) -> None:
     assert [client.get(name).title for name in agents] == ["Outer", "inner", ""]
 
 
-def test_the_same_id_with_another_content_is_kept(client: Client, tmp_path: Path) -> None:
+def test_the_same_id_with_another_content_is_kept(client: Calls, tmp_path: Path) -> None:
     events: list[object] = [
         event("user.message", "1", {"content": "one"}),
         event("user.message", "1", {"content": "two"}),
@@ -137,7 +137,7 @@ def test_the_same_id_with_another_content_is_kept(client: Client, tmp_path: Path
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", bytes(4_096), b"\xff\xfe\n", b'{"type":"session.sta'])
-def test_a_file_with_nothing_whole_is_refused(client: Client, tmp_path: Path, content: bytes) -> None:
+def test_a_file_with_nothing_whole_is_refused(client: Calls, tmp_path: Path, content: bytes) -> None:
     file = folder(tmp_path, [])
     file.write_bytes(content)
     with pytest.raises(Integrity, match="is whole"):

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.test_imports import SAMPLES
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.service.transfer import mend
@@ -33,10 +33,10 @@ OTHERS = {
 SEVERAL = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def empty() -> Client:
+def empty() -> Calls:
     clock = Clock()
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+    return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
 
 def bring(data: bytes, source: str) -> tuple[Arrived | None, str]:

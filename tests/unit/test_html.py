@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 import pytest
 from tests.unit.test_imports import SAMPLES, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.session import NewSession
 from retoma.service.transfer.markup import rendered
 
@@ -84,7 +84,7 @@ class Strict(HTMLParser):
         raise AssertionError(f"a comment: {data}")
 
 
-def page(client: Client, name: str = "s") -> tuple[str, Strict]:
+def page(client: Calls, name: str = "s") -> tuple[str, Strict]:
     text = b"".join(client.export(name, "html")).decode()
     parsed = Strict()
     parsed.feed(text)
@@ -93,7 +93,7 @@ def page(client: Client, name: str = "s") -> tuple[str, Strict]:
     return text, parsed
 
 
-def everywhere(client: Client, text: str) -> None:
+def everywhere(client: Calls, text: str) -> None:
     client.create(NewSession(id="s", title=text[:200], description=text, agent=text, model=text, tags=("t",)))
     client.append("s", "user", text, sender=text)
     client.append(
@@ -116,7 +116,7 @@ def everywhere(client: Client, text: str) -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_nothing_that_was_said_does_anything(client: Client, attack: str) -> None:
+def test_nothing_that_was_said_does_anything(client: Calls, attack: str) -> None:
     everywhere(client, attack)
     _, parsed = page(client)
     assert "img" not in parsed.seen
@@ -126,7 +126,7 @@ def test_nothing_that_was_said_does_anything(client: Client, attack: str) -> Non
     assert letters in re.sub(r"[^a-z]", "", parsed.text.lower().replace("%22", ""))
 
 
-def test_the_page_brings_all_that_it_needs(client: Client) -> None:
+def test_the_page_brings_all_that_it_needs(client: Calls) -> None:
     client.create(NewSession(id="s", title="T"))
     text, parsed = page(client)
     assert text.startswith("<!doctype html>")
@@ -142,7 +142,7 @@ def test_the_page_brings_all_that_it_needs(client: Client) -> None:
     assert not re.search(r"https?:|//|url\(|@import|<script|style=", text.replace("</", ""))
 
 
-def test_a_conversation_is_read_as_one(client: Client) -> None:
+def test_a_conversation_is_read_as_one(client: Calls) -> None:
     client.create(NewSession(id="s", title="A talk", model="m"))
     client.append("s", "user", "See *this* [page](https://x.example/y):\n\n- one\n- two")
     call = {"type": "tool_call", "id": "1", "name": "look", "arguments": {"path": "/x"}}
@@ -166,7 +166,7 @@ def test_a_conversation_is_read_as_one(client: Client) -> None:
     ]  # fmt: skip
 
 
-def test_pictures_that_came_with_a_session_are_shown(client: Client) -> None:
+def test_pictures_that_came_with_a_session_are_shown(client: Calls) -> None:
     client.create(NewSession(id="s"))
     data = base64.b64encode(b"\x89PNG\r\n").decode()
     for raw in (
@@ -181,7 +181,7 @@ def test_pictures_that_came_with_a_session_are_shown(client: Client) -> None:
     assert "Kept beside it" not in parsed.text
 
 
-def test_imported_sessions_are_pages_too(client: Client) -> None:
+def test_imported_sessions_are_pages_too(client: Calls) -> None:
     for sample in (
         "claude-code/projects/-project/5a3f0c11-7b2e-4d19-9c40-1f6e2a8b0003.jsonl",
         "openai-agents/sessions.db",
@@ -206,7 +206,7 @@ def test_a_long_text_is_shown_as_it_is() -> None:
     assert rendered("# x\n" * 10_000).startswith('<div class="said plain" dir="auto"># x\n')
 
 
-def test_it_is_written_piece_by_piece(client: Client) -> None:
+def test_it_is_written_piece_by_piece(client: Calls) -> None:
     client.create(NewSession(id="s"))
     for number in range(2_500):
         client.append("s", "user", f"text {number}")

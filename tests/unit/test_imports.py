@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Conflict, Integrity, Invalid, NotFound, Refused, RetomaError
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
@@ -27,17 +27,17 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 CLAUDE = "5a3f0c11-7b2e-4d19-9c40-1f6e2a8b"
 COPILOT = "0b5e8f10-3c47-4f6a-9d21-7a1c"
 
-Fresh = Callable[[], Client]
+Fresh = Callable[[], Calls]
 
 
 @pytest.fixture
 def fresh(clock: Clock) -> Iterator[Fresh]:
     """Make empty stores."""
-    made: list[Client] = []
+    made: list[Calls] = []
 
-    def make() -> Client:
+    def make() -> Calls:
         store = SqliteStore(None, now=clock, random=clock.bytes)
-        made.append(Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)))
+        made.append(Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)))
         return made[-1]
 
     yield make
@@ -139,11 +139,11 @@ def whole(arrived: Arrived) -> list[str]:
     return [one.imported.id for one in arrived.sessions]
 
 
-def out(client: Client, name: str) -> bytes:
+def out(client: Calls, name: str) -> bytes:
     return b"".join(client.export(name, "jsonl"))
 
 
-def parts(client: Client, name: str) -> list[tuple[str, dict[str, object]]]:
+def parts(client: Calls, name: str) -> list[tuple[str, dict[str, object]]]:
     """Return what was said, part by part."""
     found: list[tuple[str, dict[str, object]]] = []
     for event in client.events(name):
@@ -155,11 +155,11 @@ def parts(client: Client, name: str) -> list[tuple[str, dict[str, object]]]:
     return found
 
 
-def texts(client: Client, name: str) -> list[str]:
+def texts(client: Calls, name: str) -> list[str]:
     return [f"{role}: {part['text']}" for role, part in parts(client, name) if part["type"] == "text"]
 
 
-def records(client: Client, name: str) -> Counter[str]:
+def records(client: Calls, name: str) -> Counter[str]:
     return Counter(
         str(event.value()["type"]) for event in client.events(name) if event.type == "import.record"
     )
@@ -277,7 +277,7 @@ def test_a_file_that_grew_adds_what_is_new(fresh: Fresh, tmp_path: Path, sample:
         assert client.check().damage == []
 
 
-def test_labels_and_notes_do_not_stand_in_the_way_of_what_grew(client: Client, tmp_path: Path) -> None:
+def test_labels_and_notes_do_not_stand_in_the_way_of_what_grew(client: Calls, tmp_path: Path) -> None:
     sample = SAMPLES / "copilot/session-state/0b5e8f10-3c47-4f6a-9d21-7a1c00000001/events.jsonl"
     lines = sample.read_bytes().splitlines(keepends=True)
     file = tmp_path / "events.jsonl"
@@ -297,7 +297,7 @@ def test_labels_and_notes_do_not_stand_in_the_way_of_what_grew(client: Client, t
     assert client.check().damage == []
 
 
-def test_a_session_that_went_on_here_is_not_mixed_with_the_file(client: Client, tmp_path: Path) -> None:
+def test_a_session_that_went_on_here_is_not_mixed_with_the_file(client: Calls, tmp_path: Path) -> None:
     sample = SAMPLES / "copilot/session-state/0b5e8f10-3c47-4f6a-9d21-7a1c00000001/events.jsonl"
     lines = sample.read_bytes().splitlines(keepends=True)
     file = tmp_path / "events.jsonl"
@@ -316,7 +316,7 @@ def test_a_session_that_went_on_here_is_not_mixed_with_the_file(client: Client, 
     assert client.get("theirs").uid != client.get(name).uid
 
 
-def test_another_session_of_the_same_id_is_not_touched(client: Client) -> None:
+def test_another_session_of_the_same_id_is_not_touched(client: Calls) -> None:
     client.create(NewSession(id="pedido-001"))
     (one,) = client.bring(SAMPLES / "trellis/sessions/pedido-001.json").sessions
     assert one.error.code == "id_taken"
@@ -324,7 +324,7 @@ def test_another_session_of_the_same_id_is_not_touched(client: Client) -> None:
     assert client.get("pedido-001").seq == 1
 
 
-def test_what_lies_in_the_trash_is_said(client: Client) -> None:
+def test_what_lies_in_the_trash_is_said(client: Calls) -> None:
     sample = SAMPLES / "trellis/sessions/pedido-001.json"
     client.bring(sample)
     client.trash("pedido-001")
@@ -334,7 +334,7 @@ def test_what_lies_in_the_trash_is_said(client: Client) -> None:
     assert client.bring(sample).sessions[0].imported.added == 0
 
 
-def test_a_redacted_session_is_known_again(client: Client) -> None:
+def test_a_redacted_session_is_known_again(client: Calls) -> None:
     sample = SAMPLES / "claude-code/projects/-project/5a3f0c11-7b2e-4d19-9c40-1f6e2a8b0002.jsonl"
     (name,) = whole(client.bring(sample))
     from retoma.model.redaction import pattern
@@ -345,7 +345,7 @@ def test_a_redacted_session_is_known_again(client: Client) -> None:
     assert "litros" not in str(texts(client, name))
 
 
-def test_a_stream_is_looked_into(client: Client) -> None:
+def test_a_stream_is_looked_into(client: Calls) -> None:
     class Pipe(io.RawIOBase):
         def __init__(self, data: bytes) -> None:
             self._data = io.BytesIO(data)
@@ -370,7 +370,7 @@ def test_a_stream_is_looked_into(client: Client) -> None:
         assert added == sample.startswith("copilot")
 
 
-def test_the_source_that_is_named_holds(client: Client, tmp_path: Path) -> None:
+def test_the_source_that_is_named_holds(client: Calls, tmp_path: Path) -> None:
     file = tmp_path / "x.json"
     file.write_bytes(b'{"status": "active"}')
     with pytest.raises(Invalid, match="not an export"):
@@ -383,7 +383,7 @@ def test_the_source_that_is_named_holds(client: Client, tmp_path: Path) -> None:
         client.bring(SAMPLES / "trellis/sessions/pedido-001.json", source="retoma")
 
 
-def test_ids_that_cannot_be_ids_here(client: Client, tmp_path: Path) -> None:
+def test_ids_that_cannot_be_ids_here(client: Calls, tmp_path: Path) -> None:
     file = tmp_path / "a b.json"
     for id in ("a b/c.d", "../../x", "é", "-x", "x" * 200, "\x1b[31m", ""):
         document = {"session_id": id, "current_node_id": "start", "status": "active", "context": {}}
@@ -394,7 +394,7 @@ def test_ids_that_cannot_be_ids_here(client: Client, tmp_path: Path) -> None:
     assert client.check().damage == []
 
 
-def test_who_may_only_read_imports_nothing(client: Client) -> None:
-    reader = Client(client._store, Principal(LOCAL_TENANT, "eve", "read"))
+def test_who_may_only_read_imports_nothing(client: Calls) -> None:
+    reader = Calls(client._store, Principal(LOCAL_TENANT, "eve", "read"))
     (one,) = reader.bring(SAMPLES / "trellis/sessions/pedido-001.json").sessions
     assert "not write" in str(one.error)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.unit.test_imports import SAMPLES, parts, records, texts, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Integrity, Invalid
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.sqlite import SqliteStore
@@ -68,7 +68,7 @@ def user(text: str) -> dict[str, object]:
     return {"role": "user", "content": text}
 
 
-def test_tables_of_any_name_and_many_sessions(client: Client, tmp_path: Path) -> None:
+def test_tables_of_any_name_and_many_sessions(client: Calls, tmp_path: Path) -> None:
     file = tmp_path / "x.sqlite"
     names = {"sessions": "my sessions; --", "messages": "select"}
     make(file, [(f"s{n % 7}", user(f"text {n}")) for n in range(70)], **names).close()
@@ -78,7 +78,7 @@ def test_tables_of_any_name_and_many_sessions(client: Client, tmp_path: Path) ->
     assert {one.imported.added for one in client.bring(file).sessions} == {0}
 
 
-def test_two_pairs_of_tables_in_one_file(client: Client, tmp_path: Path) -> None:
+def test_two_pairs_of_tables_in_one_file(client: Calls, tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     with closing(make(file, [("a", user("one"))])) as database:
         database.executescript(TABLES.format(sessions="others", messages="other_messages"))
@@ -87,7 +87,7 @@ def test_two_pairs_of_tables_in_one_file(client: Client, tmp_path: Path) -> None
 
 
 def test_what_lies_in_a_log_beside_the_file_is_read_and_nothing_is_left(
-    client: Client, tmp_path: Path
+    client: Calls, tmp_path: Path
 ) -> None:
     file = tmp_path / "x.db"
     with closing(make(file, [("a", user("one"))], wal=True)) as database:
@@ -100,7 +100,7 @@ def test_what_lies_in_a_log_beside_the_file_is_read_and_nothing_is_left(
     assert texts(client, "a") == ["user: one", "user: two"]
 
 
-def test_nothing_is_left_beside_a_sample(client: Client, tmp_path: Path) -> None:
+def test_nothing_is_left_beside_a_sample(client: Calls, tmp_path: Path) -> None:
     file = tmp_path / "sessions.db"
     shutil.copy(SAMPLES / "openai-agents/sessions.db", file)
     before = file.read_bytes()
@@ -109,7 +109,7 @@ def test_nothing_is_left_beside_a_sample(client: Client, tmp_path: Path) -> None
     assert file.read_bytes() == before
 
 
-def test_what_is_the_same_again_and_what_is_not(client: Client, tmp_path: Path) -> None:
+def test_what_is_the_same_again_and_what_is_not(client: Calls, tmp_path: Path) -> None:
     call = {"type": "function_call", "call_id": "call_0", "name": "f", "arguments": "{}", "id": "__fake_id__"}
     output = {"type": "function_call_output", "call_id": "call_0", "output": "x"}
     yes = {
@@ -134,7 +134,7 @@ def test_what_is_the_same_again_and_what_is_not(client: Client, tmp_path: Path) 
     assert kinds == ["text", "tool_call", "tool_result", "text"] * 2 + ["text"]
 
 
-def test_items_of_every_kind(client: Client, tmp_path: Path) -> None:
+def test_items_of_every_kind(client: Calls, tmp_path: Path) -> None:
     picture = {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo=", "detail": "auto"}
     items: list[object] = [
         {"role": "developer", "content": "Be brief."},
@@ -172,7 +172,7 @@ def test_items_of_every_kind(client: Client, tmp_path: Path) -> None:
     assert client.check().damage == []
 
 
-def test_branches_and_what_stands_in_none(client: Client, tmp_path: Path) -> None:
+def test_branches_and_what_stands_in_none(client: Calls, tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     shutil.copy(SAMPLES / "openai-agents/advanced.db", file)
     with closing(sqlite3.connect(file)) as database, database:
@@ -186,13 +186,13 @@ def test_branches_and_what_stands_in_none(client: Client, tmp_path: Path) -> Non
     assert {one.imported.added for one in client.bring(file).sessions} == {0}
 
 
-def test_databases_that_are_none_of_theirs(client: Client, tmp_path: Path) -> None:
+def test_databases_that_are_none_of_theirs(client: Calls, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "other.db")) as database:
         database.execute("CREATE TABLE notes (id, text)")
     with pytest.raises(Invalid, match="without a table of messages"):
         client.bring(tmp_path / "other.db")
     store = SqliteStore(tmp_path / "retoma.db", now=lambda: 1, random=lambda n: b"x" * n)
-    Client(store, Principal(LOCAL_TENANT, "ana")).close()
+    Calls(store, Principal(LOCAL_TENANT, "ana")).close()
     with pytest.raises(Invalid, match="is a store of Retoma"):
         client.bring(tmp_path / "retoma.db")
     (tmp_path / "noise.db").write_bytes(b"SQLite format 3\0" + b"\x07" * 5_000)
@@ -202,7 +202,7 @@ def test_databases_that_are_none_of_theirs(client: Client, tmp_path: Path) -> No
             client.bring(tmp_path / name)
 
 
-def test_one_name_for_several_sessions_is_refused(client: Client) -> None:
+def test_one_name_for_several_sessions_is_refused(client: Calls) -> None:
     with pytest.raises(Invalid, match="holds 2 sessions"):
         client.bring(SAMPLES / "openai-agents/sessions.db", name="x")
     assert client.get("x") is None

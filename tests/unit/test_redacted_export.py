@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.conftest import MakeFlow
 from tests.unit.test_damaged_imports import empty
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Conflict, Invalid
 from retoma.model.changes import Changes
 from retoma.model.redaction import REDACTED, Veil, pattern
@@ -40,12 +40,12 @@ LOOKS = [
 
 
 def out(
-    client: Client, format: str = "jsonl", *keys: str, patterns: tuple[str, ...] = (), name: str = "s"
+    client: Calls, format: str = "jsonl", *keys: str, patterns: tuple[str, ...] = (), name: str = "s"
 ) -> str:
     return b"".join(client.export(name, format, veil=Veil(keys, patterns))).decode()
 
 
-def planted(client: Client) -> Client:
+def planted(client: Calls) -> Calls:
     """Make a session with secrets in every place that an export has."""
     client.create(
         NewSession(id="s", title=f"About {LOOKS[0]}", description="plain", tags=("fine",),
@@ -71,7 +71,7 @@ HIDDEN = [*SECRETS.values(), *LOOKS, "in-a-text-9", "pa55-word", "zzz-yyy-xxx", 
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_no_secret_is_in_any_format(client: Client, format: str) -> None:
+def test_no_secret_is_in_any_format(client: Calls, format: str) -> None:
     text = out(planted(client), format)
     plain = text.replace("\\", "")
     assert [secret for secret in HIDDEN if secret in plain] == []
@@ -84,7 +84,7 @@ def test_no_secret_is_in_any_format(client: Client, format: str) -> None:
         assert "before [redacted] after" in plain.replace("\\[", "[")
 
 
-def test_it_says_that_it_is_redacted_and_can_be_imported(client: Client) -> None:
+def test_it_says_that_it_is_redacted_and_can_be_imported(client: Calls) -> None:
     lines = out(planted(client))
     first, last = json.loads(lines.splitlines()[0]), json.loads(lines.splitlines()[-1])
     assert first["redacted"] is True
@@ -108,7 +108,7 @@ def test_it_says_that_it_is_redacted_and_can_be_imported(client: Client) -> None
             assert other.import_(io.BytesIO(b"".join(client.export("s", "jsonl")))).added == 0
 
 
-def test_the_state_of_a_flow_is_redacted_and_the_flow_goes_on(client: Client, make_flow: MakeFlow) -> None:
+def test_the_state_of_a_flow_is_redacted_and_the_flow_goes_on(client: Calls, make_flow: MakeFlow) -> None:
     flow = make_flow(
         start="---\ntype: question\nsave_to: token\nto: second\n---\nToken?\n",
         second="---\ntype: question\nsave_to: name\nto: end\n---\nName?\n",
@@ -134,7 +134,7 @@ def test_the_state_of_a_flow_is_redacted_and_the_flow_goes_on(client: Client, ma
         assert other.check().damage == []
 
 
-def test_keys_and_patterns_of_ones_own(client: Client) -> None:
+def test_keys_and_patterns_of_ones_own(client: Calls) -> None:
     client.create(NewSession(id="s", tags=("card-4111",), contexts=(("task", "4111"), ("task", "7"))))
     client.append("s", "user", "My card is 4111 1111, my shoe size 44.")
     client.append(
@@ -157,7 +157,7 @@ def test_keys_and_patterns_of_ones_own(client: Client) -> None:
             Veil((), (wrong,))
 
 
-def test_a_flows_files_stay_behind_when_one_holds_a_secret(client: Client, make_flow: MakeFlow) -> None:
+def test_a_flows_files_stay_behind_when_one_holds_a_secret(client: Calls, make_flow: MakeFlow) -> None:
     flow = make_flow(start=f"---\ntype: question\nto: start\n---\nUse {LOOKS[0]}\n")
     client.drive(Request(directory=flow, session="s")).close()
     lines = out(client)
@@ -168,7 +168,7 @@ def test_a_flows_files_stay_behind_when_one_holds_a_secret(client: Client, make_
         assert other.check().damage == []
 
 
-def test_nothing_is_redacted_where_nothing_is_secret(client: Client) -> None:
+def test_nothing_is_redacted_where_nothing_is_secret(client: Calls) -> None:
     client.create(NewSession(id="s", title="Plain"))
     client.append("s", "user", "Hello")
     lines = out(client)
@@ -179,7 +179,7 @@ def test_nothing_is_redacted_where_nothing_is_secret(client: Client) -> None:
         assert other.check().damage == []
 
 
-def test_a_redacted_copy_does_not_go_on_with_a_whole_session(client: Client) -> None:
+def test_a_redacted_copy_does_not_go_on_with_a_whole_session(client: Calls) -> None:
     client.create(NewSession(id="s"))
     client.append("s", "user", f"use {LOOKS[0]}")
     with empty() as other:
@@ -190,7 +190,7 @@ def test_a_redacted_copy_does_not_go_on_with_a_whole_session(client: Client) -> 
         assert LOOKS[0] in str([message.text for message in other.messages("s")])
 
 
-def test_what_was_erased_before_stays_explained(client: Client) -> None:
+def test_what_was_erased_before_stays_explained(client: Calls) -> None:
     planted(client)
     client.redact("s", Selection(wanted=pattern("battery")))
     client.update("s", Changes(title="Other"))

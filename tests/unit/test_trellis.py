@@ -9,7 +9,7 @@ import pytest
 from tests.unit.conftest import MakeFlow
 from tests.unit.test_imports import SAMPLES, parts, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Integrity, Invalid, Refused
 from retoma.runtime.drive import Request
 
@@ -26,7 +26,7 @@ def write(path: Path, **fields: object) -> Path:
 
 
 @pytest.mark.parametrize("sample", ["sessions/pedido-002.json", "sessions-old-spelling/pedido-010.json"])
-def test_a_flow_goes_on_at_its_node(client: Client, make_flow: MakeFlow, sample: str) -> None:
+def test_a_flow_goes_on_at_its_node(client: Calls, make_flow: MakeFlow, sample: str) -> None:
     flow = make_flow(**NODES)
     (name,) = whole(client.bring(SAMPLES / "trellis" / sample))
     before = client.position(name)
@@ -46,7 +46,7 @@ def test_a_flow_goes_on_at_its_node(client: Client, make_flow: MakeFlow, sample:
     assert client.bring(SAMPLES / "trellis" / sample).sessions[0].imported.added == 0
 
 
-def test_then_it_is_a_session_of_that_flow_and_no_other(client: Client, make_flow: MakeFlow) -> None:
+def test_then_it_is_a_session_of_that_flow_and_no_other(client: Calls, make_flow: MakeFlow) -> None:
     flow, other = make_flow(**NODES), make_flow("other", start=NODES["start"], preparar="Else.\n")
     client.bring(SAMPLES / "trellis/sessions/pedido-001.json")
     client.drive(Request(directory=flow, session="pedido-001")).close()
@@ -60,7 +60,7 @@ def test_then_it_is_a_session_of_that_flow_and_no_other(client: Client, make_flo
     assert client.check().damage == []
 
 
-def test_the_flow_of_the_samples_needs_tools_and_changes_nothing(client: Client) -> None:
+def test_the_flow_of_the_samples_needs_tools_and_changes_nothing(client: Calls) -> None:
     client.bring(SAMPLES / "trellis/sessions/pedido-001.json")
     before = client.get("pedido-001")
     with pytest.raises(Invalid):
@@ -68,7 +68,7 @@ def test_the_flow_of_the_samples_needs_tools_and_changes_nothing(client: Client)
     assert client.get("pedido-001") == before
 
 
-def test_a_node_that_is_not_in_the_flow(client: Client, make_flow: MakeFlow) -> None:
+def test_a_node_that_is_not_in_the_flow(client: Calls, make_flow: MakeFlow) -> None:
     flow = make_flow(**NODES)
     client.bring(SAMPLES / "trellis/damaged/node-not-in-flow.json")
     with client.drive(Request(directory=flow, session="node-not-in-flow")) as drive:
@@ -80,7 +80,7 @@ def test_a_node_that_is_not_in_the_flow(client: Client, make_flow: MakeFlow) -> 
 
 
 def test_a_node_by_its_alias_and_one_that_does_not_wait(
-    client: Client, make_flow: MakeFlow, tmp_path: Path
+    client: Calls, make_flow: MakeFlow, tmp_path: Path
 ) -> None:
     flow = make_flow(
         start=NODES["start"],
@@ -97,7 +97,7 @@ def test_a_node_by_its_alias_and_one_that_does_not_wait(
 
 
 def test_what_the_flow_cannot_carry_on_with_is_said(
-    client: Client, make_flow: MakeFlow, tmp_path: Path
+    client: Calls, make_flow: MakeFlow, tmp_path: Path
 ) -> None:
     needs = "---\ntype: question\nrequired_context: [forma]\nto: start\n---\nX\n"
     flow = make_flow(start=needs, preparar=needs)
@@ -113,13 +113,13 @@ def test_what_the_flow_cannot_carry_on_with_is_said(
     assert client.position("r").position.status == "rolling_back"
 
 
-def test_a_signal_before_the_first_run_says_what_to_do(client: Client) -> None:
+def test_a_signal_before_the_first_run_says_what_to_do(client: Calls) -> None:
     client.bring(SAMPLES / "trellis/sessions/pedido-001.json")
     with pytest.raises(Refused, match="retoma run FLOW --session pedido-001"):
         client.signal("pedido-001", "interrupt")
 
 
-def test_what_ended_there_has_ended_here(client: Client, make_flow: MakeFlow) -> None:
+def test_what_ended_there_has_ended_here(client: Calls, make_flow: MakeFlow) -> None:
     flow = make_flow(**NODES)
     for name, status, node in (("pedido-003", "completed", "fim"), ("pedido-004", "failed", None)):
         client.bring(SAMPLES / f"trellis/sessions/{name}.json")
@@ -133,7 +133,7 @@ def test_what_ended_there_has_ended_here(client: Client, make_flow: MakeFlow) ->
     ]
 
 
-def test_a_state_that_moved_on_there_is_another_way(client: Client, tmp_path: Path) -> None:
+def test_a_state_that_moved_on_there_is_another_way(client: Calls, tmp_path: Path) -> None:
     file = write(
         tmp_path / "s.json", session_id="s", current_node_id="a", status="active", context={}, history=["a"]
     )
@@ -144,13 +144,13 @@ def test_a_state_that_moved_on_there_is_another_way(client: Client, tmp_path: Pa
     assert client.position("s").position.node == "a"
 
 
-def test_the_guides_form_leaves_the_current_node_out(client: Client, tmp_path: Path) -> None:
+def test_the_guides_form_leaves_the_current_node_out(client: Calls, tmp_path: Path) -> None:
     file = write(tmp_path / "g.json", CurrentNodeID="c", Status="active", Context={}, History=["a", "b"])
     assert whole(client.bring(file)) == ["g"]
     assert client.position("g").history == ["a", "b", "c"]
 
 
-def test_odd_documents(client: Client, tmp_path: Path) -> None:
+def test_odd_documents(client: Calls, tmp_path: Path) -> None:
     document = {
         "session_id": "odd", "current_node_id": "a", "status": 7,
         "context": {"sys": 1, "tool_result": {"_id": "t", "result": 3}},
@@ -173,7 +173,7 @@ def test_odd_documents(client: Client, tmp_path: Path) -> None:
     assert client.check().damage == []
 
 
-def test_two_states_in_one_file(client: Client, tmp_path: Path) -> None:
+def test_two_states_in_one_file(client: Calls, tmp_path: Path) -> None:
     first = json.dumps({"session_id": "s", "current_node_id": "a", "status": "active", "context": {}})
     second = json.dumps({"session_id": "s", "current_node_id": "b", "status": "active", "context": {}})
     other = json.dumps({"session_id": "o", "current_node_id": "b", "status": "active", "context": {}})
@@ -192,7 +192,7 @@ def test_two_states_in_one_file(client: Client, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"current_node_id": "a', "\0\0\0", '{"status": "active"} trailing']
 )
-def test_half_a_state_is_none(client: Client, tmp_path: Path, content: str) -> None:
+def test_half_a_state_is_none(client: Calls, tmp_path: Path, content: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(content)
     if content.endswith("trailing"):

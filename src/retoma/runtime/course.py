@@ -10,10 +10,10 @@ from retoma import flows
 from retoma.flows import Flow, SecretNeeded
 from retoma.model.flow import Position, Prompt, Step, Visit
 from retoma.model.ids import Operation, SessionId, new_operation
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.runtime.lease import Held
 from retoma.service import flows as positions
-from retoma.service.access import Limits
 from retoma.service.flows import Led, Signalled, Typed
 from retoma.stores.api import Store
 

@@ -14,11 +14,11 @@ from retoma.model.event import NewEvent, new_event
 from retoma.model.flow import Position, Step
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, Session, accept_writes
+from retoma.model.state import SYS
 from retoma.service.access import (
-    NO_LIMITS,
-    Limits,
     append,
     expect_head,
     fence,
@@ -28,10 +28,6 @@ from retoma.service.access import (
     repeated,
 )
 from retoma.stores.api import Transaction
-
-SYS = "sys"
-"""The state key that holds what templates see as `sys`; flows cannot save to it."""
-
 
 _CHUNK = 500
 
@@ -258,7 +254,7 @@ def _record(
     stands = nodes[-1] if nodes else node
     if step.status == "finished":
         events += _end(step, stands)
-    have_room(head, len(events), limits)
+    have_room(tx, head, len(events), limits)
     seq = head.seq + len(events)
     _put_state(tx, head, changes, step.ans, seq, answered=bool(first) and first[0].type == kinds.FLOW_INPUT)
     tx.flows.visit(head.key, nodes, visits=visits, node=stands, status=step.status)

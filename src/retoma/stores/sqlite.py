@@ -67,6 +67,10 @@ class SqliteStore:
                 hint="The next deletion clears them, too.",
             )
 
+    @property
+    def wrote(self) -> bool:
+        return self._turn.wrote
+
     def facts(self) -> Facts:
         return self._alone(self._facts)
 
@@ -184,7 +188,7 @@ class SqliteStore:
 def _make_directory(directory: Path) -> None:
     if directory.is_dir():
         return
-    directory.mkdir(parents=True, mode=0o700)
+    directory.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may have made it just now
     # The parent is synced too: without it the new directory can vanish in a power cut.
     parent = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

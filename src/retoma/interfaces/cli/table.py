@@ -20,6 +20,7 @@ VERBS: dict[str, Entry] = {
     "run": Entry(f"{_CLI}.run:run", "start or resume a flow in a session"),
     "flow validate": Entry(f"{_CLI}.flow:validate", "say what is wrong in a flow, without running it"),
     "flow graph": Entry(f"{_CLI}.flow:graph", "a flow drawn, with where a session stands"),
+    "flow schema": Entry(f"{_CLI}.flow:schema", "of a node's front matter, for editors"),
     "session create": Entry(f"{_CLI}.session:create", "make a session, print its id"),
     "session ls": Entry(f"{_CLI}.session_list:ls", "list sessions, newest first"),
     "session show": Entry(f"{_CLI}.session:show", "all of one session, for people"),
@@ -27,6 +28,7 @@ VERBS: dict[str, Entry] = {
     "session read": Entry(f"{_CLI}.session_read:read", "the conversation"),
     "session log": Entry(f"{_CLI}.session_read:log", "the journal, one event a line"),
     "session append": Entry(f"{_CLI}.session_read:append", "a message, no turn"),
+    "session pick": Entry(f"{_CLI}.session_pick:pick", "look for one on the full screen"),
     "session tree": Entry(f"{_CLI}.session_read:tree", "a session and all below it"),
     "session pause": Entry(f"{_CLI}.session:pause", "active → suspended"),
     "session resume": Entry(f"{_CLI}.session:resume", "suspended → active"),
@@ -55,6 +57,7 @@ VERBS: dict[str, Entry] = {
     "session import": Entry(f"{_CLI}.session_transfer:import_", "exports, and sessions of other tools"),
     "session trash": Entry(f"{_CLI}.session_shelf:trash", "hide for seven days, then delete"),
     "session restore": Entry(f"{_CLI}.session_shelf:restore", "out of the trash"),
+    "session prune": Entry(f"{_CLI}.session_prune:prune", "trash what was left alone for long"),
     "session rm": Entry(f"{_CLI}.session_forget:rm", "delete sessions for good"),
     "store check": Entry(f"{_CLI}.store_check:check", "is all there as it was written"),
     "store backup": Entry(f"{_CLI}.store_backup:backup", "one moment of it as a file, while others write"),
@@ -62,9 +65,13 @@ VERBS: dict[str, Entry] = {
     "store info": Entry(f"{_CLI}.store:info", "sizes by kind and by session"),
     "store migrate": Entry(f"{_CLI}.store:migrate", "to this Retoma's format"),
     "store gc": Entry(f"{_CLI}.store:gc", "take what is due to go"),
+    "store log": Entry(f"{_CLI}.store_log:log", "what went without anybody's hand, and why"),
+    "template ls": Entry(f"{_CLI}.template:ls", "templates for sessions, by name"),
+    "template show": Entry(f"{_CLI}.template:show", "what one gives to a session"),
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
     "config": Entry(f"{_CLI}.config:config", "what holds, and where each value came from"),
+    "trust": Entry(f"{_CLI}.trust:trust", "what a retoma.toml that was found may do"),
     "version": Entry(f"{_CLI}.version:version", "of Retoma, Python and SQLite"),
     "completion": Entry(f"{_CLI}.completion:completion", "of verbs, for bash, zsh and fish"),
 }
@@ -81,21 +88,20 @@ ALIASES: dict[str, str] = {
 # What `retoma --help` shows, in its order. A noun is shown with its verbs.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Flows", ("run", "flow")),
-    ("Sessions", ("session",)),
-    ("Store", ("store", "init", "doctor", "config")),
-    ("This program", ("version", "completion")),
+    ("Sessions", ("session", "template")),
+    ("Store and program", ("store", "init", "doctor", "config", "trust", "version", "completion")),
 )
 
 # What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
 TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "session": (
-        ("Find", ("ls", "show", "tree")),
+        ("Find", ("ls", "show", "pick", "tree")),
         ("Converse", ("create", "read", "append", "log", "inspect")),
         ("Its life", ("pause", "resume", "end", "fail", "signal", "reset")),
         ("Its name", ("rename", "describe", "set-id")),
         ("Labels", ("tag", "link", "unlink", "meta", "note")),
         ("Settings", ("set-agent", "set-model", "set-thinking", "set-channel")),
-        ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore")),
+        ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore", "prune")),
         ("Carry", ("export", "import")),
         ("Forget", ("redact", "rm")),
     ),

@@ -11,8 +11,8 @@ from retoma.model.fold import TOKENS
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import SHOWN, TRASHED
+from retoma.model.state import SYS
 from retoma.service.check.ledger import TEXTS, Ledger
-from retoma.service.flows import SYS
 from retoma.stores.api import Transaction
 
 PAGE: Final = 1_000
@@ -48,6 +48,7 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
         "flow_node": stands,
         "flow_visits": len(ledger.history),
         "updated_at": ledger.last_at,
+        "template": ledger.template,
     } | {name: getattr(ledger.row, name) for name in TEXTS}
     if row["base_seq"] == 0:
         wanted["created_at"] = ledger.first_at

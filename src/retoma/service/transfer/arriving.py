@@ -14,8 +14,10 @@ from retoma.model.chain import genesis
 from retoma.model.changes import Changes, applied, difference
 from retoma.model.codec import Json, encode
 from retoma.model.ids import SessionId, SessionKey
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session, in_trash
+from retoma.model.state import SYS
 from retoma.model.transfer import (
     EndRecord,
     EpochPart,
@@ -28,8 +30,6 @@ from retoma.model.transfer import (
     encoded,
     session_record,
 )
-from retoma.service.access import Limits
-from retoma.service.flows import SYS
 from retoma.service.transfer.chaining import Chain
 from retoma.service.transfer.foreign import Draft, Foreign, identity, label, named
 from retoma.service.transfer.incoming import Imported, take_in

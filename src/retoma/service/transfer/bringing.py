@@ -8,8 +8,8 @@ from importlib import import_module
 import msgspec
 
 from retoma.errors import RetomaError
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
-from retoma.service.access import Limits
 from retoma.service.transfer.arriving import arrive
 from retoma.service.transfer.detect import HEAD_BYTES, Format, Source, format_of
 from retoma.service.transfer.foreign import Foreign, Tool

@@ -13,7 +13,7 @@ from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import MAX_DATA_BYTES
 from retoma.model.message import ToolCall, ToolResult
-from retoma.service.flows import SYS
+from retoma.model.state import SYS
 from retoma.service.transfer import mend
 from retoma.service.transfer.foreign import (
     Draft,

@@ -13,6 +13,7 @@ from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.redaction import REDACTED, Veil
+from retoma.model.state import SYS
 from retoma.model.transfer import (
     ContextPart,
     FlowRecord,
@@ -22,7 +23,6 @@ from retoma.model.transfer import (
     decoded,
     encoded,
 )
-from retoma.service.flows import SYS
 
 _OURS = (kinds.RESET, kinds.FLOW_VERSION)
 _HASHES = ("version", "uid")
