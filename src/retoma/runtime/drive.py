@@ -161,9 +161,8 @@ class Drive(Course):
 
     def _start_new(self, holder: Holder, first: Step) -> None:
         """Make the session and begin in it; what is too large to begin with leaves no session behind."""
-        new = NewSession(id=self._request.session, agent="")
-        if self._request.session is None:
-            new = msgspec.structs.replace(new, title=self.flow.name)
+        named = self._request.session
+        new = NewSession(id=named, title=self.flow.name if named is None else "")
         operation = self._operation()
         try:
             self.session = self._store.write(
@@ -232,10 +231,10 @@ class Drive(Course):
 
     def _taken_up(self) -> Edited:
         """Return how the session goes on under the directory's version; one that was imported may have had none."""
+        flow, at, locale, secrets = self.flow, self.position, self._locale, self._secrets
         if self._ran is None:
-            return flows.take_over(self.flow, self.position, locale=self._locale, secrets=self._secrets)
-        before = self._versions.stored(self._ran)
-        return flows.take_up(before, self.flow, self.position, locale=self._locale, secrets=self._secrets)
+            return flows.take_over(flow, at, locale=locale, secrets=secrets)
+        return flows.take_up(self._versions.stored(self._ran), flow, at, locale=locale, secrets=secrets)
 
     def _stand(self) -> Step:
         """Show where the flow stands, if nothing is shown yet, and go on from there if it does not wait."""
