@@ -13,7 +13,7 @@ from retoma.stores.postgres.store import PostgresStore
 
 
 class TestDatabase(DurableContract, TransferContract, AuditContract, RetentionContract):
-    # Writers here have a transaction each, on connections of their own: what is promised of shared ones is not theirs.
+    # Appends that meet share a transaction here (test_postgres_groups.py); nobody promises in which order they come.
     test_who_gives_up_later_has_written = WriterContract.test_who_gives_up_later_has_written
     test_every_caller_is_answered = WriterContract.test_every_caller_is_answered_threads_and_tasks_alike
     test_a_closed_store_refuses = WriterContract.test_what_is_submitted_to_a_closed_store_is_refused

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retoma.client import Client
+from retoma.client.calls import Calls
 from retoma.errors import Unavailable
 from retoma.model.changes import Changes
 from retoma.model.principal import LOCAL_TENANT, Principal
@@ -38,17 +38,17 @@ def store(clock: Clock) -> SqliteStore:
 
 
 @pytest.fixture
-def under(store: SqliteStore, clock: Clock) -> Callable[[Retention], Client]:
+def under(store: SqliteStore, clock: Clock) -> Callable[[Retention], Calls]:
     """Return a client on the one store of the test, under some rules. Time does not pass while it works."""
 
-    def client(rules: Retention) -> Client:
+    def client(rules: Retention) -> Calls:
         sources = Sources(clock, clock.bytes, lambda: 0.0)
-        return Client(store, Principal(LOCAL_TENANT, "ana"), sources=sources, retention=rules)
+        return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=sources, retention=rules)
 
     return client
 
 
-def passes(clock: Clock, client: Client, ms: int) -> None:
+def passes(clock: Clock, client: Calls, ms: int) -> None:
     """Let time go by in half hours, with a command in each: due work sees a steady clock."""
     end = clock.now + ms
     while clock.now < end:
@@ -56,11 +56,11 @@ def passes(clock: Clock, client: Client, ms: int) -> None:
         client.work_due()
 
 
-def listed(client: Client, **asked: object) -> list[str]:
+def listed(client: Calls, **asked: object) -> list[str]:
     return sorted(session.id for session in client.list([Listing(**asked)], limit=1_000).items)
 
 
-def told(client: Client, **asked: object) -> list[tuple[str, str, str]]:
+def told(client: Calls, **asked: object) -> list[tuple[str, str, str]]:
     return [(entry.actor, entry.deed, entry.id) for entry in reversed(client.log(**asked))]
 
 
@@ -270,10 +270,10 @@ def test_a_slice_ends_in_time_and_the_next_goes_on(under, clock):
 
 
 def test_a_client_that_wrote_does_a_slice_when_it_is_closed(tmp_path, clock):
-    def opened() -> Client:
+    def opened() -> Calls:
         store = SqliteStore(tmp_path / "retoma.db", now=clock, random=clock.bytes)
         who = Principal(LOCAL_TENANT, "ana")
-        return Client(store, who, sources=Sources(clock, clock.bytes), retention=IDLE)
+        return Calls(store, who, sources=Sources(clock, clock.bytes), retention=IDLE)
 
     with opened() as client:
         client.create(NewSession(id="s"))
@@ -301,7 +301,7 @@ def test_a_client_that_wrote_does_a_slice_when_it_is_closed(tmp_path, clock):
 def test_who_may_only_read_does_no_due_work(under, clock, store):
     under(IDLE).create(NewSession(id="s"))
     clock.now += 3 * HOUR
-    reader = Client(
+    reader = Calls(
         store, Principal(LOCAL_TENANT, "eva", "read"), sources=Sources(clock, clock.bytes), retention=IDLE
     )
     assert reader.work_due() == {}

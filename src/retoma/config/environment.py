@@ -17,6 +17,7 @@ __all__ = ["Environment", "read_environment", "working_directory"]
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of it. Empty variables are absent ones.
 
+    `dumb`: the terminal can do nothing but print.
     `columns` is there when COLUMNS is set, `completing` while a shell asks for completions. `user` names who acts.
     """
 
@@ -24,6 +25,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     debug: bool = False
     no_color: bool = False
+    dumb: bool = False
     session: str | None = None
     store: str | None = None
     lang: str = ""
@@ -62,6 +64,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         user=_text(read.get("LOGNAME") or read.get("USER") or _account()),
         debug=read.get("RETOMA_DEBUG", "") not in ("", "0"),
         no_color=bool(read.get("NO_COLOR")) or read.get("TERM") == "dumb",
+        dumb=read.get("TERM", "") in ("", "dumb"),
         session=read.get("RETOMA_SESSION") or None,
         store=read.get("RETOMA_STORE") or None,
         lang=read.get("LC_ALL") or read.get("LC_MESSAGES") or read.get("LANG") or "",

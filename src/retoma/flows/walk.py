@@ -8,6 +8,7 @@ import msgspec
 
 from retoma.flows import answer, condition, secret, template
 from retoma.flows.answer import Again, Answer, confirmation
+from retoma.flows.budget import Budget
 from retoma.flows.condition import ConditionError
 from retoma.flows.model import Flow, Message, Node, Option
 from retoma.flows.needs import unmet
@@ -19,7 +20,7 @@ from retoma.model.flow import FlowStatus, Prompt, Step, Visit
 STEP_NODES = 100
 
 _NOTHING = Answer(value="", kept="")
-_GIVE_IT = " Give it with --context, or set it earlier."
+GIVE_IT = " Give it with --context, or set it earlier."
 
 
 class _Failed(Exception):
@@ -39,6 +40,7 @@ class Walk:
         self._known = dict(known or {})
         self._sets: dict[str, Json] = {}
         self._visits: list[Visit] = []
+        self._budget = Budget()
 
     def begin(self, given: JsonMap) -> Step:
         """Enter the entry node over the `given` context."""
@@ -125,9 +127,10 @@ class Walk:
         )
 
     def _enter(self, node: Node) -> None:
+        self._budget = Budget()
         sets = {key: value for key, value in node.default_context.items() if key not in self._context}
         self._context |= sets
-        lacking = unmet(node, self._context, hint=_GIVE_IT) or _beyond(node)
+        lacking = unmet(node, self._context, hint=GIVE_IT) or _beyond(node)
         self._visits.append(Visit(node=node.id, content="" if lacking else self.content(node), sets=sets))
         if lacking:
             raise _Failed(lacking)
@@ -196,7 +199,9 @@ class Walk:
     def _holds(self, text: str, line: int, given: Json, context: JsonMap) -> bool:
         try:
             decided_with = secret.told(context, self._known) if self._known else context
-            return condition.holds(text, input=given, context=decided_with, ans=self._ans)
+            return condition.holds(
+                text, input=given, context=decided_with, ans=self._ans, budget=self._budget
+            )
         except ConditionError as error:
             error.line = line
             raise
@@ -207,7 +212,8 @@ class Walk:
 
     def _render(self, text: str, line: int) -> str:
         try:
-            return template.render(text, {**self._context, "sys": {"ans": self._ans}})
+            data = {**self._context, "sys": {"ans": self._ans}}
+            return template.render(text, data, budget=self._budget)
         except TemplateError as error:
             error.line += line - 1
             raise

@@ -1,72 +1,41 @@
-"""The client: one opened store and one principal, with a method for each use case. Thin: every rule is in service/."""
+"""One opened store and one principal, with a method for each use case, by id. Thin: every rule is in service/."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import msgspec
 
+from retoma.client.upkeep import Upkeep
 from retoma.config import Settings, StorePlace, find_store
-from retoma.errors import Busy, RetomaError
+from retoma.errors import Busy
 from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, new_operation
-from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
-from retoma.service import access, erasing, leases, profiles, sessions, timeline
+from retoma.service import access, erasing, profiles, sessions, timeline
 from retoma.service import flows as positions
-from retoma.stores.api import Facts, Listing, Place, Store, Transaction
-from retoma.wiring import SYSTEM, Sources, open_file, open_store
+from retoma.stores.api import Listing, Place, Transaction
+from retoma.wiring import Sources, open_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from retoma.model.retention import Choice, Entry, Retention
-    from retoma.model.template import Template
     from retoma.model.transfer import Format
-    from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
-    from retoma.service.check.repair import Repaired
-    from retoma.service.check.report import Report
-    from retoma.service.collect import Due
-    from retoma.service.inventory import Inventory
-    from retoma.service.retention import Preview, Standing
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
 
 
-__all__ = ["Client", "client_at", "open_client"]
+__all__ = ["Calls", "client_at", "open_client"]
 
 
-class Client:
+class Calls(Upkeep):
     """Sessions in one store, for one principal. Close it, or use it in a `with`."""
-
-    def __init__(
-        self,
-        store: Store,
-        who: Principal,
-        *,
-        sources: Sources = SYSTEM,
-        limits: Limits = NO_LIMITS,
-        retention: Retention | None = None,
-        templates: Mapping[str, Template] = {},
-    ) -> None:
-        self._store = store
-        self._who = who
-        self._sources = sources
-        self._limits = limits
-        self._retention = retention
-        self._templates = templates
-        self._worked = False
 
     def resolve(self, session: str) -> SessionId:
         """Return the id that an id, a unique beginning of one, or @last means. Raises NotFound, Invalid."""
@@ -191,14 +160,6 @@ class Client:
         self._store.write(lambda tx: sessions.delete(tx, self._who, session, operation=operation))
         self.tidy()
 
-    def tidy(self) -> None:
-        """Do what is due: remove what was deleted, cut off, or in the trash too long, in short transactions."""
-        if not self._store.read(lambda tx: erasing.due(tx, self._who)):
-            return
-        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
-            pass
-        self._store.forget()
-
     def append(
         self,
         session: str,
@@ -313,155 +274,14 @@ class Client:
 
         return import_(self._store, self._who, stream, name=name, limits=self._limits)
 
-    def check(
-        self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
-    ) -> Report:
-        """Return what in the store is not as it was written; `sample` is the part of the sessions to look at.
-
-        Nothing is changed. `progress` is told how many events of how many were looked at. Raises Unavailable.
-        """
-        from retoma.service.check.store import check
-
-        return check(self._store, sample=sample, random=self._sources.random, progress=progress)
-
-    def repair(self, report: Report) -> Repaired:
-        """Put what a report found damaged aside. Nothing is deleted."""
-        from retoma.service.check.repair import repair
-
-        self._who.may_write()
-        return repair(self._store, report)
-
-    def backup(self, file: Path, *, progress: Callable[[int, int], None] | None = None) -> Done:
-        """Write one moment of the store to the new file `file`, checked; others go on writing meanwhile.
-
-        Raises Conflict when there is such a file, Integrity when the store is damaged, Unavailable.
-        """
-        from retoma.runtime.backup import backup
-
-        opened = partial(open_file, sources=self._sources)
-        return backup(self._store, file, opened=opened, random=self._sources.random, progress=progress)
-
-    def preview(self, choice: Choice) -> Preview:
-        """Return what `prune` would take, and change nothing."""
-        from retoma.service.retention import preview
-
-        return self._store.read(lambda tx: preview(tx, self._who, choice))
-
-    def prune(
-        self, choice: Choice, *, progress: Callable[[int], None] = lambda done: None
-    ) -> Mapping[Status, int]:
-        """Put sessions that were left alone in the trash; return how many of each status. `progress` is told how many.
-
-        Pinned, archived and driven ones stay, and those that somebody writes in meanwhile.
-        """
-        from retoma.runtime.due import prune_all
-
-        done = prune_all(self._store, self._who, choice, progress)
-        self.tidy()
-        return done
-
-    def log(
-        self,
-        *,
-        session: str | None = None,
-        since: int = 0,
-        before: tuple[int, int] | None = None,
-        limit: int = 50,
-    ) -> Sequence[Entry]:
-        """Return the newest entries of the store's log, newest first; with `session`, of that one, deleted or not."""
-
-        from retoma.stores.retention_api import END
-
-        tenant, place = self._who.tenant, before or END
-        if session is None:
-            return self._store.read(lambda tx: tx.log.page(tenant, since=since, before=place, limit=limit))
-        return self._store.read(lambda tx: tx.log.of(tenant, session, since=since, before=place, limit=limit))
-
-    @property
-    def wrote(self) -> bool:
-        """Whether anything was written since this client was opened."""
-        return self._store.wrote
-
-    def work_due(self, *, within_s: float = 0.020) -> Mapping[str, int]:
-        """Do what is due by retention, for a moment; return how many sessions were failed, trashed and deleted.
-
-        A client that wrote does it once more when it is closed. Without retention nothing is due.
-        """
-        self._worked = True
-        if self._retention is None or self._retention.off:
-            return {}
-        from retoma.runtime.due import work
-
-        return work(self._store, self._who, self._retention, elapsed=self._sources.elapsed, within_s=within_s)
-
-    def standing(self) -> Standing:
-        """Return how many sessions are due by age: counted by indexes, where `due` looks at all of the store."""
-        from retoma.service.retention import standing
-
-        return self._store.read(lambda tx: standing(tx, self._who, self._retention))
-
-    def due(self) -> Due:
-        """Return what `collect` would take."""
-        from retoma.service.collect import due
-
-        return self._store.read(lambda tx: due(tx, self._who, self._retention))
-
-    def collect(self, *, compact: bool = False) -> Due:
-        """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
-        from retoma.runtime.due import work_all
-        from retoma.service.collect import collect
-
-        found = self.due()
-        if self._retention is not None:
-            work_all(self._store, self._who, self._retention)
-        collect(self._store, self._who)
-        if compact:
-            self._store.compact()
-            self._store.forget()
-        return found
-
-    def contents(self, *, largest: int = 10) -> Inventory:
-        """Return what the store holds: counts and bytes, by kind and by session."""
-        from retoma.service.inventory import inventory
-
-        return self._store.read(lambda tx: inventory(tx, largest=largest))
-
-    def facts(self) -> Facts:
-        """Return what the store says of itself."""
-        return self._store.facts()
-
-    def close(self) -> None:
-        """Close the store. Everything stays, but for what is due by retention, when something was written."""
-        try:
-            if self.wrote and not self._worked:
-                with suppress(RetomaError):  # it is the next one's, and no failure of what was done here
-                    self.work_due()
-        finally:
-            self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None:
-            self.close()
-        else:
-            self._store.close()
-
     def _unless_driven(self, session: str, use_case: Callable[[Transaction], T]) -> T:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""
         try:
             return self._store.write(use_case)
         except Busy as busy:
-            from retoma.runtime.lease import gone_token
+            from retoma.runtime.lease import write_over
 
-            gone = gone_token(busy)
-            if gone is None:
-                raise
-            self._store.write(lambda tx: leases.release(tx, self._who, session, gone))
-            return self._store.write(use_case)
+            return write_over(self._store, self._who, session, use_case, busy)
 
     def _page(
         self, session: str, since: int, *, epochs: bool
@@ -472,17 +292,22 @@ class Client:
         return self._store.read(lambda tx: timeline.events(tx, self._who, session, after=since))
 
     def _operation(self, key: str | None, verb: str, request: object) -> Operation:
-        if key is None:
-            return Operation(new_operation(self._sources.now(), self._sources.random))
-        from blake3 import blake3
-
-        return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+        return operation_of(self._sources, key, verb, request)
 
 
-def open_client(settings: Settings) -> Client:
+def operation_of(sources: Sources, key: str | None, verb: str, request: object) -> Operation:
+    """Return the identity of a write: the caller's key with the hash of what it asks, or one of its own."""
+    if key is None:
+        return Operation(new_operation(sources.now(), sources.random))
+    from blake3 import blake3
+
+    return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+
+
+def open_client(settings: Settings) -> Calls:
     """Open the store that the settings lead to, as its local owner."""
     place = find_store(settings)
-    return Client(
+    return Calls(
         open_store(place),
         _owner(settings.environment.user),
         limits=settings.limits,
@@ -491,9 +316,9 @@ def open_client(settings: Settings) -> Client:
     )
 
 
-def client_at(place: StorePlace, *, user: str = "") -> Client:
+def client_at(place: StorePlace, *, user: str = "") -> Calls:
     """Open the store at `place`, as its local owner."""
-    return Client(open_store(place), _owner(user))
+    return Calls(open_store(place), _owner(user))
 
 
 def _owner(user: str) -> Principal:
