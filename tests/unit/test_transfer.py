@@ -10,6 +10,8 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from retoma.client import Calls
 from retoma.errors import (
@@ -120,6 +122,53 @@ def test_no_cell_is_a_formula(client, text):
     make(client, text)
     (row,) = list(csv.reader(io.StringIO(out(client, "csv").decode(), newline="")))[1:]
     assert row[6] == "'" + text
+
+
+# RFC 4180, section 2, as it is written; TEXTDATA is taken to have all letters, and the tab.
+_FIELD = re.compile(r'"((?:[^"]|"")*)"|([^",\r\n]*)')
+
+
+def rfc4180(text: str) -> list[list[str]]:
+    """Return the records of a file, or fail at the first thing that the grammar does not allow."""
+    rows: list[list[str]] = [[]]
+    at = 0
+    while True:
+        match = _FIELD.match(text, at)
+        quoted, plain = match.groups()
+        rows[-1].append(plain if quoted is None else quoted.replace('""', '"'))
+        at = match.end()
+        if text[at : at + 1] == ",":
+            at += 1
+        elif text[at : at + 2] == "\r\n":
+            at += 2
+            if at == len(text):
+                return rows
+            rows.append([])
+        else:
+            raise AssertionError(f"at {at}: {text[at : at + 20]!r}")
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(st.characters(codec="utf-8")) | st.sampled_from(TEXTS), min_size=1, max_size=5))
+def test_csv_is_what_the_standard_says(clock, texts):
+    store = SqliteStore(None, now=clock, random=clock.bytes)
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+        client.create(NewSession(id="s"))
+        for text in texts:
+            client.append("s", "user", text, sender=text)
+        written = out(client, "csv").decode()
+    rows = rfc4180(written)
+    assert rows == list(csv.reader(io.StringIO(written, newline=""), strict=True))
+    assert {len(row) for row in rows} == {len(HEADER)}
+    assert [row[6] for row in rows[1:]] == [guarded(text) for text in texts]
+    assert [row[5] for row in rows[1:]] == [guarded(text) for text in texts]
+    assert all(not re.match(r"\s*[=+@-]", cell) for row in rows for cell in row)
+
+
+def test_the_grammar_sees_what_is_wrong():
+    for wrong in ("a", "a\n", 'a"b\r\n', '"a\r\n', "a\rb\r\n", '"a"b\r\n'):
+        with pytest.raises(AssertionError):
+            rfc4180(wrong)
 
 
 def test_a_flow_speaks_in_every_format(client, make_flow):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import msgspec
@@ -23,9 +24,12 @@ from retoma.stores.api import Listing, Place, Transaction
 from retoma.wiring import Sources, open_store
 
 if TYPE_CHECKING:
+    from retoma.model.redaction import Veil
     from retoma.model.transfer import Format
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
+    from retoma.service.transfer.bringing import Arrived
+    from retoma.service.transfer.detect import Source
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
@@ -253,15 +257,18 @@ class Calls(Upkeep):
         """Return the session with its state, and its flow's position and history. Raises NotFound."""
         return self._store.read(lambda tx: positions.look(tx, self._who, session))
 
-    def export(self, session: str, format: Format = "json") -> Generator[bytes, None, None]:
+    def export(
+        self, session: str, format: Format = "json", *, veil: Veil | None = None
+    ) -> Generator[bytes, None, None]:
         """Return the pieces of a file with the session as it stands now. Raises NotFound, Invalid (the format).
 
-        json and jsonl can be imported again; csv and md have the conversation alone. While it is read it raises
-        Integrity for a damaged event, and Conflict when the session was cut or deleted meanwhile.
+        json and jsonl can be imported again; csv, md and html have the conversation alone. What `veil` hides is in none
+        of them. While it is read it raises Integrity for a damaged event, and Conflict when the session was cut or
+        deleted meanwhile.
         """
         from retoma.service.transfer.export import export
 
-        return export(self._store, self._who, session, format)
+        return export(self._store, self._who, session, format, veil=veil)
 
     def import_(self, stream: BinaryIO, *, name: str | None = None) -> Imported:
         """Read an exported session (json or jsonl) from `stream` and keep it, as `name` if given.
@@ -273,6 +280,22 @@ class Calls(Upkeep):
         from retoma.service.transfer.incoming import import_
 
         return import_(self._store, self._who, stream, name=name, limits=self._limits)
+
+    def bring(self, file: Path | BinaryIO, *, source: Source = "auto", name: str | None = None) -> Arrived:
+        """Keep the sessions of a file, an export or another tool's, under `name` if it is one.
+
+        What is whole in another tool's file is kept, and the rest told in `notices`; each session has its own outcome.
+        Raises OSError when it cannot be read, Integrity when nothing of it is whole, Invalid, and as `import_` does.
+        """
+        from retoma.service.transfer.bringing import bring
+        from retoma.service.transfer.given import Given
+
+        if not isinstance(file, Path):
+            given = Given("standard input", file, self._sources.now())
+            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
+        with file.open("rb") as stream:
+            given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
+            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
 
     def _unless_driven(self, session: str, use_case: Callable[[Transaction], T]) -> T:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retoma.flows.condition import ConditionError
-from retoma.flows.edit import GOES_ON, Edited, take_up
+from retoma.flows.edit import GOES_ON, Edited, take_over, take_up
 from retoma.flows.files import Look, Unsettled
 from retoma.flows.graph import edges, graph
 from retoma.flows.load import Directory, load, parse, read_files
@@ -40,6 +40,7 @@ __all__ = [
     "signal",
     "start",
     "step",
+    "take_over",
     "take_up",
     "validate",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from retoma.errors import RetomaError
+from retoma.errors import Refused, RetomaError
 from retoma.flows.model import Flow
 from retoma.flows.needs import unmet
 from retoma.flows.secret import SecretNeeded
@@ -61,6 +61,39 @@ def take_up(
     if node is not None:
         moved = f" Its node '{was}' is '{node}' now." if node != was else ""
         sentence = f"{said}; the session goes on with the new version.{moved}"
+    return msgspec.structs.replace(taken, sentence=sentence, moved=node not in (None, was))
+
+
+def take_over(flow: Flow, position: Position, *, locale: str = "", secrets: Secrets | None = None) -> Edited:
+    """Return how a session goes on in `flow` that was imported without one, and stands at `position`.
+
+    Raises Refused when the flow cannot carry on from there, and SecretNeeded as `take_up` does.
+    """
+    if position.status == "rolling_back":
+        raise Refused(
+            "The session was imported in the middle of a rollback, which cannot be gone on with here.",
+            code="rolling_back",
+            hint="Begin anew with --fresh; what was collected is in `retoma session inspect`.",
+        )
+    was = position.node
+    node = flow.resolve(was) if was is not None else None
+    at = msgspec.structs.replace(position, node=node or was)
+    lacking = _lacking(flow, at, locale) if node is not None else _unmet_at_entry(flow, position)
+    taken = None
+    if not lacking:
+        taken = _taken(flow, at, gone=node is None, locale=locale, secrets=secrets)
+        lacking = taken.step.failure.removesuffix(GIVE_IT) if taken.step else ""
+    if taken is None or lacking:
+        raise Refused(
+            f"The session cannot go on in the flow '{flow.name}': {lacking}",
+            code="flow_needs",
+            hint="Nothing was changed. Mend the flow, or begin anew with --fresh and --context.",
+        )
+    sentence = f"The session was imported; it goes on in the flow '{flow.name}'."
+    if node is None and was is not None:
+        sentence += f" There is no node '{was}' in it: back to '{flow.entry}', with what was collected."
+    elif node != was:
+        sentence += f" Its node '{was}' is '{node}' there."
     return msgspec.structs.replace(taken, sentence=sentence, moved=node not in (None, was))
 
 

@@ -23,6 +23,7 @@ FLOW_SIGNAL: Final = "flow.signal"
 FLOW_STEP: Final = "flow.step"
 FLOW_END: Final = "flow.end"
 FLOW_VERSION: Final = "flow.version"
+RECORD: Final = "import.record"
 
 CONVERSATION: Final = (MESSAGE, FLOW_INPUT, FLOW_STEP)
 """The types that a reader of the conversation sees."""

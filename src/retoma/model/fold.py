@@ -6,6 +6,7 @@ The store keeps the same facts as rows; they must agree at every moment, which t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,10 @@ from retoma.model import event as kinds
 from retoma.model.codec import Json
 from retoma.model.event import Event
 from retoma.model.redaction import REDACTED
+
+_SYS: Final = "sys"
+TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cached")
+"""What the usage of a message counts."""
 
 
 class Folded(msgspec.Struct):
@@ -30,6 +35,9 @@ class Folded(msgspec.Struct):
     flow_status: str | None = None
     history: list[str] = []
     ans: Json = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
     partial: bool = False
 
 
@@ -46,6 +54,7 @@ def _apply(folded: Folded, event: Event) -> None:
     match event.type:
         case kinds.MESSAGE:
             folded.messages += 1
+            _count(folded, data)
         case kinds.ERASED:
             _forget(folded, data)
         case _ if event.erased:
@@ -56,6 +65,7 @@ def _apply(folded: Folded, event: Event) -> None:
             _reset(folded, data)
         case kinds.STATE:
             _change(folded, data)
+            _answer(folded)
         case _:
             _apply_flow(folded, event.type, data)
 
@@ -76,11 +86,28 @@ def _apply_flow(folded: Folded, kind: str, data: dict[str, Json]) -> None:
         case kinds.FLOW_END:
             folded.flow_status = "finished"
         case kinds.FLOW_VERSION:
+            # A session that was imported without its flow's name has it from the first version that it runs.
+            folded.flow = folded.flow or str(data.get("flow"))
             folded.flow_status = str(data.get("status", folded.flow_status))
             if "node" in data and folded.history:
                 folded.history[-1] = str(data["node"])
         case _:
             pass  # created, updated, signals (their steps follow) and types of a later version change none of these
+
+
+def _answer(folded: Folded) -> None:
+    """Take the last input out of the state's keys, where an import has it."""
+    system = folded.state.pop(_SYS, None)
+    if isinstance(system, dict):
+        folded.ans = system.get("ans")
+
+
+def _count(folded: Folded, data: dict[str, Json]) -> None:
+    usage = data.get("usage")
+    for name in TOKENS if isinstance(usage, dict) else ():
+        count = usage.get(name) if isinstance(usage, dict) else None
+        if isinstance(count, int):
+            setattr(folded, name, getattr(folded, name) + count)
 
 
 def _forget(folded: Folded, data: dict[str, Json]) -> None:
@@ -106,3 +133,4 @@ def _reset(folded: Folded, data: dict[str, Json]) -> None:
     folded.status, folded.reason, folded.messages = "active", "", 0
     folded.state, folded.history, folded.ans = {}, [], None
     folded.flow = folded.flow_status = None
+    folded.tokens_in = folded.tokens_out = folded.tokens_cached = 0

@@ -224,14 +224,18 @@ class Drive(Course):
     def _go_on(self) -> Step:
         """Take up a flow where it stands: the same point, under the directory's version when it can carry on there."""
         self.shown = ()
-        if self._ran is not None and self._ran != self._version:
-            before = self._versions.stored(self._ran)
-            edited = flows.take_up(
-                before, self.flow, self.position, locale=self._locale, secrets=self._secrets
-            )
+        if self._ran != self._version:
+            edited = self._taken_up()
             self.notices.append(edited.sentence)
             self._meet(edited)
         return self._stand()
+
+    def _taken_up(self) -> Edited:
+        """Return how the session goes on under the directory's version; one that was imported may have had none."""
+        if self._ran is None:
+            return flows.take_over(self.flow, self.position, locale=self._locale, secrets=self._secrets)
+        before = self._versions.stored(self._ran)
+        return flows.take_up(before, self.flow, self.position, locale=self._locale, secrets=self._secrets)
 
     def _stand(self) -> Step:
         """Show where the flow stands, if nothing is shown yet, and go on from there if it does not wait."""
@@ -267,6 +271,7 @@ class Drive(Course):
                 files=self.flow.files,
                 at=at,
                 moved=moved,
+                first=self._ran is None,
                 step=step,
                 operation=self._operation(),
                 token=held.token,

@@ -33,7 +33,11 @@ def send_signal(opened: Callable[[Request], Drive], at: Snapshot, name: str, *, 
     session = at.session
     if session.flow_path is None:
         raise Refused(
-            f"Session '{session.id}' runs no flow.", code="no_flow", hint="Only a flow takes signals."
+            f"Session '{session.id}' runs no flow{'' if session.flow is None else ' here yet'}.",
+            code="no_flow",
+            hint="Only a flow takes signals."
+            if session.flow is None
+            else f"It was imported: go on with it once, `retoma run FLOW --session {session.id}`.",
         )
     request = Request(directory=Path(session.flow_path), session=session.id, pinned=True, locale=locale)
     with opened(request) as drive:

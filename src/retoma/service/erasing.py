@@ -9,7 +9,7 @@ import msgspec
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
-from retoma.model.ids import Operation
+from retoma.model.ids import Operation, new_operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session, in_trash
@@ -22,6 +22,8 @@ from retoma.stores.api import Transaction
 
 CHUNK = 500
 """How many events one transaction reads or removes."""
+_MOST_NAMED = 50_000
+"""How many events one event names."""
 TRASH = "trash"
 """Who the store's log says deleted what lay in the trash too long."""
 
@@ -94,6 +96,33 @@ def redact(
         row, about = _cleared(whole.session, whole.about, selection.wanted)
         tx.profiles.put(who.tenant, moved, row, whole.about, about)
     return taken
+
+
+def explain(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    events: Sequence[int],
+    keys: Sequence[str],
+    fields: Sequence[str],
+    *,
+    ans: bool,
+) -> int:
+    """Journal a redaction that was made on the way out of another store; return the journal's length.
+
+    The data of `events` is not here, and what they and the pattern left in the state says so already.
+    """
+    operation = Operation(new_operation(tx.now, tx.random))
+    head = head_of(tx, who, session)
+    for first in range(0, max(len(events), 1), _MOST_NAMED):
+        data: dict[str, Json] = {"events": [*events[first : first + _MOST_NAMED]], "keys": [*keys]}
+        if fields:
+            data["fields"] = [*fields]
+        if ans:
+            data["ans"] = True
+        head = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
+    _clear_state(tx, head, keys, ans, None)
+    return head.seq
 
 
 def joined(one: Redaction, other: Redaction) -> Redaction:

@@ -137,6 +137,7 @@ def change_version(
     files: Mapping[str, bytes],
     at: Position,
     moved: bool,
+    first: bool,
     step: Step | None,
     operation: Operation,
     token: FencingToken,
@@ -144,12 +145,15 @@ def change_version(
 ) -> int:
     """Go on with another version of the flow, `at` the position as it is there; return the journal's length.
 
-    `moved`: the node has another id there, which the history takes over. `step` is what the new version does at once,
-    None when it waits as before.
+    `moved`: the node has another id there, which the history takes over. `first`: the session had no version, nor the
+    flow's name. `step` is what the new version does at once, None when it waits as before.
     """
     head = _driven(tx, who, session, token)
     tx.flows.put_version(who.tenant, version, flow, files)
-    tx.flows.set_version(who.tenant, head.key, version=version, path=path)
+    if first:
+        tx.flows.begin(who.tenant, head.key, flow=flow, path=path, version=version)
+    else:
+        tx.flows.set_version(who.tenant, head.key, version=version, path=path)
     data: dict[str, Json] = {"flow": flow, "version": version.hex()}
     if moved and at.node is not None:
         tx.flows.rename(head.key, at.node, visits=at.visits)
@@ -169,8 +173,8 @@ def stored_version(tx: Transaction, who: Principal, version: bytes) -> tuple[str
 
 
 def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
-    """Raise Refused when the session runs the flow of another directory."""
-    if session.flow is None or session.flow_path == path or session.flow_version == version:
+    """Raise Refused when the session runs the flow of another directory. One that was imported may have none yet."""
+    if session.flow is None or session.flow_path in (None, path) or session.flow_version == version:
         return
     raise Refused(
         f"Session '{session.id}' runs another flow: {session.flow_path}.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
@@ -157,6 +157,8 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
                 sender=sender if isinstance(sender, str) else "",
                 epoch=epoch,
                 parts=() if isinstance(said, str) else tuple(said),
+                tokens_in=_tokens(data, "tokens_in"),
+                tokens_out=_tokens(data, "tokens_out"),
             )
         case kinds.FLOW_INPUT:
             yield Message(
@@ -178,6 +180,12 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
             )
         case _:
             pass
+
+
+def _tokens(data: Mapping[str, Json], name: str) -> int | None:
+    usage = data.get("usage")
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else None
 
 
 def _after(head: Head, since: int, *, epochs: bool) -> int:

@@ -10,7 +10,7 @@ from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.given import pairs, value
 from retoma.interfaces.cli.named import TEMPLATE
 from retoma.interfaces.cli.verb import verb
-from retoma.model.session import NewSession, Status
+from retoma.model.session import NewSession, Session, Status
 
 __all__ = ["create", "end", "fail", "pause", "resume", "show"]
 
@@ -91,7 +91,7 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("title", session.title),
         ("description", about.description),
         ("status", session.status + (f": {session.reason}" if session.reason else "")),
-        ("flow", f"{session.flow} at {session.flow_node} ({session.flow_status})" if session.flow else ""),
+        ("flow", _flow(session)),
         ("directory", session.flow_path or ""),
         ("agent", session.agent),
         ("model", session.model),
@@ -145,6 +145,13 @@ def _change(ctx: Invocation, id: str, to: Status, reason: str = "", key: str | N
         ctx.out.print_json({"id": session, "from": old, "to": new, "reason": reason})
     else:
         ctx.out.line(f"{session}: {old} → {new}")
+
+
+def _flow(session: Session) -> str:
+    """Return where the session's flow stands; an imported one may not say which flow it is."""
+    if session.flow is None:
+        return ""
+    return f"{session.flow or '(not named)'} at {session.flow_node} ({session.flow_status})"
 
 
 @verb("session pause", example="retoma session pause my-experiment")

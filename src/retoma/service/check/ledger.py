@@ -9,7 +9,7 @@ from retoma.model import event as kinds
 from retoma.model.changes import applied
 from retoma.model.codec import Json
 from retoma.model.event import Event
-from retoma.model.fold import Folded, fold
+from retoma.model.fold import TOKENS, Folded, fold
 from retoma.model.ids import SessionId, SessionKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
@@ -22,12 +22,14 @@ KNOWN: Final = frozenset(
     {
         kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.NOTE, kinds.ERASED, kinds.MESSAGE, kinds.STATE,
         kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
+        kinds.RECORD,
     }
 )  # fmt: skip
 _LOSES: Final[dict[str, frozenset[str]]] = {
     kinds.CREATED: PROFILE,
     kinds.UPDATED: PROFILE,
     kinds.STATUS: frozenset({"status", "reason"}),
+    kinds.MESSAGE: frozenset(TOKENS),
     kinds.FLOW_STARTED: frozenset({"flow", "flow_version", "flow_status"}),
     kinds.FLOW_INPUT: frozenset({"flow_status"}),
     kinds.FLOW_STEP: frozenset({"flow_status"}),
@@ -149,7 +151,7 @@ class Ledger:
         self.epochs.append((self.folded.epoch, str(data.get("uid", "")), event.seq, event.at))
         self.history, self.set_at, self._group, self.answered = [], {}, set(), False
         self.flow_version = ""
-        self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status"}
+        self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status", *TOKENS}
 
     def _keys(self, event: Event, data: dict[str, Any]) -> None:
         """Follow which keys the events of one write set: their rows name the last event of it."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from retoma.model.codec import decode, encode
 from retoma.model.flow import version_of
+from retoma.model.fold import TOKENS
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import SHOWN, TRASHED
@@ -52,7 +53,7 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
     if row["base_seq"] == 0:
         wanted["created_at"] = ledger.first_at
     if not ledger.foreign:
-        wanted |= dict.fromkeys(("tokens_in", "tokens_out", "tokens_cached", "cost_micros"), 0)
+        wanted |= {name: getattr(folded, name) for name in TOKENS} | {"cost_micros": 0}
     unknown = set(ledger.unknown)
     if ledger.history and stands is None:
         unknown.add("flow_node")
