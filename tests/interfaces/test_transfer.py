@@ -100,12 +100,13 @@ def test_each_file_is_tried_and_the_worst_status_is_the_commands(retoma, tmp_pat
     assert one.returncode == 4
 
 
-def test_what_cannot_be_asked(retoma, store):
+def test_what_cannot_be_asked(retoma, tmp_path):
     retoma("session", "create", "a")
     assert retoma("session", "export", "a", "--format", "csv", "--json").returncode == 2
     assert retoma("session", "export", "absent").returncode == 4
     assert retoma("session", "import", "a", "b", "--as", "c").returncode == 2
-    assert retoma("session", "import", str(store.parent)).returncode == 4
+    (tmp_path / "empty").mkdir()
+    assert retoma("session", "import", str(tmp_path / "empty")).returncode == 4
 
 
 def test_a_closed_pipe_is_no_failure(retoma, store):

@@ -229,6 +229,7 @@ class Exported(TypedDict):
     format: str
     file: str
     size_bytes: int
+    redacted: bool
 
 
 class Outcome(TypedDict):
@@ -255,15 +256,25 @@ class Error(TypedDict):
     facts: Mapping[str, JsonField]
 
 
+class Notice(TypedDict):
+    """What was met in another tool's file: `code` is stable, `line` counts from 1 where a line is meant."""
+
+    code: str
+    detail: str
+    line: NotRequired[int]
+
+
 class Imported(TypedDict):
-    """What became of a file."""
+    """What became of a session of a file; of a file with several, an item each. `warnings` stand with the first."""
 
     file: str
+    format: str | None
     id: str | None
     events: int | None
     added: int
     outcome: str
     error: Error | None
+    warnings: list[Notice]
 
 
 class Page(TypedDict, Generic[T]):
