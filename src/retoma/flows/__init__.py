@@ -6,9 +6,21 @@ from retoma.flows.condition import ConditionError
 from retoma.flows.edit import Edited, take_up
 from retoma.flows.graph import edges, graph
 from retoma.flows.load import load, parse, read_files
-from retoma.flows.model import Flow, Node, Problem
+from retoma.flows.model import Flow, Node, Problem, Tool
 from retoma.flows.secret import SecretNeeded
-from retoma.flows.step import INTERRUPT, PASSING_NODES, handler, proceed, restart, show, signal, start, step
+from retoma.flows.step import (
+    INTERRUPT,
+    PASSING_NODES,
+    handler,
+    proceed,
+    restart,
+    settle,
+    show,
+    signal,
+    start,
+    stay,
+    step,
+)
 from retoma.flows.template import TemplateError
 from retoma.flows.validate import check, validate
 
@@ -22,6 +34,7 @@ __all__ = [
     "Problem",
     "SecretNeeded",
     "TemplateError",
+    "Tool",
     "check",
     "edges",
     "graph",
@@ -31,9 +44,11 @@ __all__ = [
     "proceed",
     "read_files",
     "restart",
+    "settle",
     "show",
     "signal",
     "start",
+    "stay",
     "step",
     "take_up",
     "validate",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from retoma.errors import Invalid, NotFound
-from retoma.flows import json_tree, tree
+from retoma.flows import json_tree, tools, tree
 from retoma.flows.fields import Fields
 from retoma.flows.model import ENTRY_NAMES, EXTENSIONS, Flow, Node, Problem, without_extension
 from retoma.flows.tree import TreeError
@@ -20,7 +20,6 @@ MAX_FILE = 1 << 20
 MAX_FILES = 10_000
 MAX_SIZE = 64 << 20
 MAX_DEPTH = 50
-_TOOLS = ("tools.yaml", "tools.yml", "tools.json")
 
 
 def load(path: str | os.PathLike[str]) -> Flow:
@@ -152,12 +151,12 @@ class _Walk:
 
 
 def _defines(path: PurePosixPath) -> bool:
-    return str(path) in _TOOLS or _is_node(path)
+    return str(path) in tools.FILES or _is_node(path)
 
 
 def _is_node(path: PurePosixPath) -> bool:
     hidden = any(part.startswith(".") for part in path.parts)
-    return path.suffix in EXTENSIONS and path.name not in ("README.md", *_TOOLS) and not hidden
+    return path.suffix in EXTENSIONS and path.name not in ("README.md", *tools.FILES) and not hidden
 
 
 def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Flow:
@@ -169,6 +168,8 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
         if _is_node(PurePosixPath(path)):
             _add(nodes, broken, path, files[path], found)
     aliases = _aliases(nodes, found)
+    listed, wrong = tools.of_files(files)
+    found += wrong
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
     entry = entry or next((aliases[one] for one in (*ENTRY_NAMES, name) if one in aliases), "")
     if not entry:
@@ -180,6 +181,7 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
         aliases=aliases,
         default_error="error" if "error" in nodes else "",
         secrets=_secrets(nodes),
+        tools=listed,
         files=dict(files),
         version=version_of(files),
         warnings=tuple(one for one in found if one.level == "warning"),

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from retoma.errors import Invalid
-from retoma.flows import answer, condition, template
-from retoma.flows.model import Flow, Level, Node, Option, Problem
-
-_REASONS = {
-    "do": "calls a tool",
-    "tool_call": "calls a tool",
-    "type": "is a tool",
-    "undo": "compensates with a tool",
-    "to": "rolls back",
-    "on_error": "rolls back",
-    "agent": "asks an agent",
-}
+from retoma.flows import answer, condition, template, tools
+from retoma.flows.model import ROLLBACK, Flow, Level, Node, Option, Problem, Tool
 
 
-def validate(flow: Flow) -> list[Problem]:
-    """Return every problem of `flow`, warnings too, in the order of files and lines."""
-    return sorted([*flow.warnings, *examine(flow)])
+def validate(flow: Flow, *, listed: Mapping[str, Tool] | None = None) -> list[Problem]:
+    """Return every problem of `flow`, warnings too, in the order of files and lines.
+
+    `listed` are the tools that may be called, instead of those that the flow brings.
+    """
+    allowed = flow.tools if listed is None else listed
+    return sorted({*flow.warnings, *examine(flow), *tools.unlisted(flow, allowed)})
 
 
 def check(flow: Flow) -> list[Problem]:
@@ -58,7 +52,7 @@ def examine(flow: Flow, *, broken: Collection[str] = ()) -> Iterator[Problem]:
 
 def _targets(flow: Flow, node: Node, broken: Collection[str]) -> Iterator[Problem]:
     for key, target, line in node.targets():
-        if target == "rollback" and key in ("to", "on_error"):
+        if target == ROLLBACK:
             continue
         if flow.resolve(target) is None and target not in broken:
             near = get_close_matches(target, [*flow.nodes, *flow.aliases], 1)
@@ -70,8 +64,7 @@ def _targets(flow: Flow, node: Node, broken: Collection[str]) -> Iterator[Proble
 
 def _unsupported(node: Node) -> Iterator[Problem]:
     for key in node.unsupported:
-        what = "agents" if key == "agent" else "tools"
-        message = f"The node {node.id!r} {_REASONS[key]}: this version does not run {what} yet."
+        message = f"The node {node.id!r} asks an agent: this version does not run agents yet."
         yield Problem(
             node.file, node.line(key), "error", message, f"Take {key!r} out, or wait for a later version."
         )
@@ -95,6 +88,10 @@ def _templates(node: Node, known: set[str], flow: Flow) -> Iterator[Problem]:
     for text, line in texts:
         yield from _tried(node, line, template.check, text)
         yield from _never_set(node, text, line, known, flow.secrets)
+    for use in (node.do, node.undo):
+        for text, line in (*use.texts, (use.confirm, use.line)) if use is not None else ():
+            yield from _tried(node, line, template.check, text)
+            yield from _never_set(node, text, line, known, ())
 
 
 def _tried(node: Node, line: int, read: Callable[[str], None], text: str) -> Iterator[Problem]:
@@ -136,6 +133,9 @@ def _never_set(
 
 
 def _shape(node: Node, flow: Flow) -> Iterator[Problem]:
+    if node.id == ROLLBACK:
+        message = "No way leads to this node: the target 'rollback' takes back what was done."
+        yield Problem(node.file, 1, "warning", message, "Give it another name.")
     if node.type == "tool" and not {"do", "tool_call"} & set(node.lines):
         yield Problem(
             node.file, node.line("type"), "error", "A node of type tool needs 'do'.", "Name the tool in 'do'."
@@ -155,8 +155,10 @@ def _shape(node: Node, flow: Flow) -> Iterator[Problem]:
         )
     yield from _default(node)
     yield from _signals(node, flow)
+    yield from _handlers(node)
     if (
         not node.waits
+        and node.do is None
         and node.transitions
         and not node.to
         and all(way.condition or way.text for way in node.transitions)
@@ -166,6 +168,16 @@ def _shape(node: Node, flow: Flow) -> Iterator[Problem]:
             "This node does not wait, and all its ways have conditions: when none holds, it asks for input.",
             "Add 'to', or 'wait: true'."
         )  # fmt: skip
+
+
+def _handlers(node: Node) -> Iterator[Problem]:
+    """Warn of what is said about a tool where none is called."""
+    if node.do is None and node.on_error:
+        message = "'on_error' does nothing: the node calls no tool."
+        yield Problem(node.file, node.line("on_error"), "warning", message, "Add 'do'.")
+    if "do" in node.lines and "tool_call" in node.lines:
+        yield Problem(node.file, node.line("tool_call"), "error", "'tool_call' is another name of 'do'.",
+                      "Keep one of the two.")  # fmt: skip
 
 
 def _signals(node: Node, flow: Flow) -> Iterator[Problem]:
@@ -241,7 +253,7 @@ def _always_leads_on(node: Node) -> bool:
 
 def _only_way(flow: Flow, node: Node) -> Node | None:
     ways = {way.to for way in node.transitions} | ({node.to} if node.to else set())
-    if node.unsupported:
+    if node.unsupported or node.do is not None:
         return None
     first = node.transitions[0] if node.transitions else None
     if first is not None and not first.condition and not first.text:

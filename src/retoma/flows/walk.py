@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from retoma.flows import answer, condition, secret, template
+from retoma.flows import answer, arguments, condition, secret, template
 from retoma.flows.answer import Again, Answer, confirmation
 from retoma.flows.condition import ConditionError
-from retoma.flows.model import Flow, Message, Node, Option
+from retoma.flows.model import ROLLBACK, Flow, Message, Node, Option, ToolUse
 from retoma.flows.needs import unmet
 from retoma.flows.template import TemplateError
+from retoma.model.call import Call, Came, Rollback
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import FlowStatus, Prompt, Step, Visit
 
@@ -69,7 +70,7 @@ class Walk:
                 return self._ask_again(node, f"Please choose one of these: {answer.choices(options)}.")
             self._save(saved)
             if target is not None:
-                return self.enter(self._target(node, target))
+                return self.go(node, target)
             if node.has_way_out:
                 return self._ask_again(node, "That does not lead on from here. Please try again.")
         except (TemplateError, ConditionError, _Failed) as error:
@@ -80,17 +81,55 @@ class Walk:
         """Go on from a node that was entered and does not wait."""
         self.need(node)
         try:
-            following = self._following(node)
-            return self.enter(following) if following else self._stop(node)
+            if node.do is not None:
+                return self._call(node, node.do)
+            target = self._following(node)
+            return self.go(node, target) if target else self._stop(node)
         except (TemplateError, ConditionError, _Failed) as error:
             return self._end("finished", failure=_cause(node, error))
 
-    def go(self, node: Node, target: str) -> Step:
-        """Go where a signal at `node` leads."""
+    def came(self, node: Node, tool: str, came: Came) -> Step:
+        """Leave `node` by the way that opens for what came of its call of `tool`."""
+        self.need(node)
+        if came.outcome == "denied":
+            return self.go(node, node.on_denied) if node.on_denied else self._end("finished")
+        self._ans = came.value
+        if came.outcome == "failed":
+            return self._failed(node, tool, came.text)
+        given = Answer(value=came.result, kept=came.result)
+        try:
+            target = self._way(node, given, self._context)
+        except ConditionError as error:
+            return self._end("finished", failure=_cause(node, error))
+        if target is not None:
+            return self.go(node, target)
+        if not node.transitions:
+            return self._end("finished")
+        failure = f"No way out of the node {node.id!r} is open for what the tool {tool!r} returned. Add 'to'."
+        return self._end("finished", failure=failure)
+
+    def save(self, values: JsonMap) -> None:
+        """Set context keys by what led to the step."""
+        self._save(values)
+
+    def go(self, node: Node, target: str, *, cause: str = "") -> Step:
+        """Go from `node` to a target, or begin the rollback, because of `cause`."""
+        if target == ROLLBACK:
+            return self._end("rolling_back", rollback=Rollback(node=node.id, cause=cause))
         try:
             return self.enter(self._target(node, target))
         except _Failed as error:
             return self._end("finished", failure=_cause(node, error))
+
+    def _failed(self, node: Node, tool: str, cause: str) -> Step:
+        said = f"The tool {tool!r} failed at the node {node.id!r}: {cause}"
+        default = self._flow.default_error
+        target = node.on_error or (default if node.id != default else "")
+        return self.go(node, target, cause=said) if target else self._end("finished", failure=said)
+
+    def _call(self, node: Node, use: ToolUse) -> Step:
+        call = arguments.call_of(node.id, use, self._context, self._ans, self._flow.secrets)
+        return self._end("waiting_for_tool", call=call)
 
     def enter(self, node: Node) -> Step:
         """Enter `node` and those that follow it."""
@@ -98,9 +137,14 @@ class Walk:
             self.need(node)
             try:
                 self._enter(node)
-                following = self._following(node)
-                if following is None:
+                if node.do is not None:
+                    return self._call(node, node.do)
+                target = self._following(node)
+                if target is None:
                     return self._stop(node)
+                if target == ROLLBACK:
+                    return self.go(node, target)
+                following = self._target(node, target)
             except (TemplateError, ConditionError, _Failed) as error:
                 if not self._visits or self._visits[-1].node != node.id:
                     self._visits.append(Visit(node=node.id, content=""))
@@ -132,12 +176,9 @@ class Walk:
         if lacking:
             raise _Failed(lacking)
 
-    def _following(self, node: Node) -> Node | None:
-        """Return the node that comes without an input, None when `node` waits or ends."""
-        if node.waits:
-            return None
-        target = self._way(node, _NOTHING, self._context)
-        return self._target(node, target) if target else None
+    def _following(self, node: Node) -> str | None:
+        """Return the target that comes without an input, None when `node` waits or ends."""
+        return None if node.waits else self._way(node, _NOTHING, self._context)
 
     def _stop(self, node: Node) -> Step:
         if node.waits or node.has_way_out:
@@ -156,7 +197,7 @@ class Walk:
                 continue
             if self._holds(way.condition, way.line, given.value, context):
                 return way.to
-        if node.on_denied and answer.is_refusal(given.value):
+        if node.on_denied and node.do is None and answer.is_refusal(given.value):
             return node.on_denied
         always = (way.to for way in node.transitions if not way.condition and not way.text)
         return next(always, node.to) or None
@@ -220,7 +261,14 @@ class Walk:
         return self._end("waiting_for_input", prompt=self.prompt(node), notice=notice)
 
     def _end(
-        self, status: FlowStatus, *, prompt: Prompt | None = None, notice: str = "", failure: str = ""
+        self,
+        status: FlowStatus,
+        *,
+        prompt: Prompt | None = None,
+        notice: str = "",
+        failure: str = "",
+        call: Call | None = None,
+        rollback: Rollback | None = None,
     ) -> Step:
         return Step(
             status=status,
@@ -230,13 +278,18 @@ class Walk:
             prompt=prompt,
             notice=notice,
             failure=failure,
+            call=call,
+            rollback=rollback,
+            rolls=rollback is not None,
         )
 
 
 def _beyond(node: Node) -> str | None:
     # `validate` says so before a run begins; here it holds for whoever did not ask it.
-    acts = [key for key in node.unsupported if key in ("do", "tool_call", "agent", "type")]
-    return f"The node {node.id!r} has {acts[0]!r}, and this version does not run tools yet." if acts else None
+    acts = node.unsupported
+    return (
+        f"The node {node.id!r} has {acts[0]!r}, and this version does not run agents yet." if acts else None
+    )
 
 
 def _selects(text: str, value: Json) -> bool:

@@ -16,8 +16,9 @@ from retoma.model.flow import Position, Step, Visit
 from retoma.model.lease import Holder
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, NewSession, Status
-from retoma.runtime.course import Course
+from retoma.runtime.calls import Calls
 from retoma.runtime.lease import Held
+from retoma.runtime.toolbox import Given, opened
 from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
@@ -38,9 +39,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool = False
     pinned: bool = False
     locale: str = ""
+    tools: Given = Given()
 
 
-class Drive(Course):
+class Drive(Calls):
     """A flow that runs in a session, held by this process from `open` to `close`.
 
     `notices` are sentences about what was found on opening. `final` is the status of a session that had ended before;
@@ -67,6 +69,7 @@ class Drive(Course):
         known = None if request.fresh else request.session
         self._versions = Versions(store, who, request.directory, known)
         self.flow, said = self._versions.choose(pinned=request.pinned)
+        self.tools = opened(request.tools, self.flow, self._versions.path)
         self.notices: list[str] = list(said)
         try:
             self._open(holder)
@@ -121,7 +124,7 @@ class Drive(Course):
     def _start(self, holder: Holder, snapshot: positions.Snapshot | None) -> None:
         """Begin the flow, if it can: a context that lacks a key changes nothing and leaves nothing behind."""
         request = self._request
-        first = flows.start(self.flow, request.context, locale=request.locale)
+        first = self._whole(flows.start(self.flow, request.context, locale=request.locale))
         if first.failure and len(first.visits) <= 1:
             self.failure = first.failure
             self.position = Position(node=self.flow.entry, status="finished", context=dict(request.context))
@@ -197,13 +200,23 @@ class Drive(Course):
         """Take up a flow where it stands: the same point, under the directory's version when it can carry on there."""
         self.shown = ()
         if self._ran is not None and self._ran != self._version:
-            self._meet(self._ran)
-        if not self.shown:
+            meet = self._meet if self.position.call is None else self._call_first
+            meet(self._ran)
+        if not self.shown and self.position.rollback is None:
             content, self.prompt = flows.show(
                 self.flow, self.position, locale=self._locale, secrets=self._secrets
             )
             self.shown = (Visit(node=self.position.node or self.flow.entry, content=content),)
         return self._attempt(self._pass)
+
+    def _call_first(self, before: bytes) -> None:
+        """Go on with the version `before`, which asked for the tool; the list of tools is the new one."""
+        stored = self._versions.stored(before)
+        if stored is not None:
+            self.flow = stored
+            self.notices.append(
+                "The flow was edited since. First comes the tool that the version before asked for."
+            )
 
     def _meet(self, before: bytes) -> None:
         """Go on with the version that was chosen instead of the one `before`, or with that one when it cannot be."""
@@ -223,12 +236,12 @@ class Drive(Course):
     def _change_and_step(self, at: Position, *, moved: bool, gone: bool) -> None:
         """Go on from a node that does not wait in the new version, or from the entry when the node is gone."""
         if gone:
-            step = flows.restart(self.flow, at, locale=self._locale, secrets=self._secrets)
+            step = self._whole(flows.restart(self.flow, at, locale=self._locale, secrets=self._secrets))
             self._change_version(at, moved=False, step=step)
             return
         at = msgspec.structs.replace(at, status="active")
         content, _ = flows.show(self.flow, at, locale=self._locale, secrets=self._secrets)
-        step = flows.proceed(self.flow, at, locale=self._locale, secrets=self._secrets)
+        step = self._whole(flows.proceed(self.flow, at, locale=self._locale, secrets=self._secrets))
         self._change_version(at, moved=moved, step=step)
         self.shown = (Visit(node=at.node or "", content=content), *self.shown)
 

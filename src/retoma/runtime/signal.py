@@ -35,6 +35,13 @@ def send_signal(opened: Callable[[Request], Drive], at: Snapshot, name: str, *, 
         raise Refused(
             f"Session '{session.id}' runs no flow.", code="no_flow", hint="Only a flow takes signals."
         )
+    if at.position.call is not None:
+        raise Refused(
+            f"Session '{session.id}' waits for the tool '{at.position.call.name}', and takes no signal before.",
+            code="waiting_for_tool",
+            hint="`retoma run` with its flow calls it, and goes on.",
+            node=at.position.node,
+        )
     request = Request(directory=Path(session.flow_path), session=session.id, pinned=True, locale=locale)
     with opened(request) as drive:
         node, to = drive.position.node, drive.leads_to(name)

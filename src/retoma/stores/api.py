@@ -222,6 +222,10 @@ class Flows(Protocol):
         """Add `nodes` behind the `visits` that are there, and move the position."""
         ...
 
+    def unwind(self, key: SessionKey, *, visits: int, status: str) -> None:
+        """Keep the first `visits` nodes of the history, and let the flow stand at the last of them (0: nowhere)."""
+        ...
+
     def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None: ...
     def rename(self, key: SessionKey, node: str, *, visits: int) -> None:
         """Give the last of the `visits` the id that its node has now."""

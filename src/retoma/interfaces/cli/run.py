@@ -15,12 +15,14 @@ from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.keyboard import Keyboard, unseen
 from retoma.interfaces.cli.lines import Lines, TimedOut
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
+from retoma.interfaces.cli.tool_turns import Ended, ToolTurns
 from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.cli.words import Words
 from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
 from retoma.model.codec import JsonMap
 from retoma.model.flow import Prompt
 from retoma.runtime.drive import Drive, Request
+from retoma.runtime.toolbox import Given
 
 __all__ = ["run"]
 
@@ -36,6 +38,10 @@ _EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 @click.option("--context", metavar="JSON|@FILE", help="What the flow knows from the start.")
 @click.option("--headless", is_flag=True, help="No prompt, no colour; a line of input is an answer.")
 @click.option("--plain", is_flag=True, help="Text as it is written, also on a terminal.")
+@click.option("--yes", is_flag=True, help="Allow every tool.")
+@click.option("--deny", is_flag=True, help="Refuse every tool.")
+@click.option("--tools", metavar="FILE", type=click.Path(path_type=Path), help="The tools that it may call.")
+@click.option("--allow-inline", is_flag=True, help="Allow tools that the flow's nodes declare.")
 def run(
     ctx: Invocation,
     *,
@@ -47,6 +53,10 @@ def run(
     context: str | None,
     headless: bool,
     plain: bool,
+    yes: bool,
+    deny: bool,
+    tools: Path | None,
+    allow_inline: bool,
 ) -> int:
     """Start a flow in a session, or take it up where it stands. Stopped in any way, the same command goes on."""
     if fresh and pinned:
@@ -54,6 +64,10 @@ def run(
             "--fresh begins with the flow as it is now, --pinned goes on with the stored one.",
             code="usage",
             hint="Give one of the two.",
+        )
+    if yes and deny:
+        raise Invalid(
+            "--yes allows every tool, --deny refuses it.", code="usage", hint="Give one of the two."
         )
     request = Request(
         directory=flow,
@@ -63,6 +77,7 @@ def run(
         resume=resume,
         pinned=pinned,
         locale=ctx.environment.lang,
+        tools=Given(file=tools, allow_inline=allow_inline, environment=ctx.environment.for_tools),
     )
     screen: Screen = JsonScreen()
     if not ctx.out.json:
@@ -75,13 +90,24 @@ def run(
         raise
     with drive:
         asks = not headless and not ctx.out.json and sys.stdin.isatty()
-        return _Run(ctx, drive, screen, asks=asks, headless=headless).go()
+        approved = "yes" if yes else "headless" if headless else ""
+        return _Run(ctx, drive, screen, asks=asks, headless=headless, approved=approved, deny=deny).go()
 
 
 class _Run:
     """One run from the opened drive to the exit status. `asks` says that a person types the answers."""
 
-    def __init__(self, ctx: Invocation, drive: Drive, screen: Screen, *, asks: bool, headless: bool) -> None:
+    def __init__(
+        self,
+        ctx: Invocation,
+        drive: Drive,
+        screen: Screen,
+        *,
+        asks: bool,
+        headless: bool,
+        approved: str,
+        deny: bool,
+    ) -> None:
         self._ctx = ctx
         self._drive = drive
         self._screen = screen
@@ -89,6 +115,7 @@ class _Run:
         self._headless = headless
         self._say = Words(ctx.environment.lang)
         self._lines = _keyboard() if asks and ctx.out.terminal else Lines()
+        self._tools = ToolTurns(drive, screen, approved=approved, deny=deny, note=ctx.out.note)
 
     def go(self) -> int:
         drive, screen = self._drive, self._screen
@@ -102,10 +129,13 @@ class _Run:
                     status, cause = ("failed", drive.failure) if drive.failure else ("finished", "")
                     return FAILED if cause else 0
                 if not self._answered():
-                    status = "waiting_for_input"
+                    status = "waiting_for_input" if drive.prompt else "waiting_for_tool"
                     return STOPPED
         except KeyboardInterrupt:
             return INTERRUPTED
+        except Ended:
+            status = "waiting_for_tool"
+            return STOPPED
         except BrokenPipeError:
             # Whoever read the output has read enough; that is no end of the flow.
             return 0 if drive.over else STOPPED
@@ -135,6 +165,8 @@ class _Run:
 
     def _answered(self) -> bool:
         try:
+            if self._drive.call is not None and self._drive.prompt is None:
+                return self._tools.turn(self._lines.next)
             return self._turn()
         except Invalid as error:
             if not self._asks:

@@ -37,6 +37,15 @@ _PORTUGUESE = {
     "The secret '{key}' is asked for again: it is kept nowhere.": (
         "O segredo '{key}' é pedido de novo: não fica guardado em lugar nenhum."
     ),
+    ">>> Undo '{node}': tool '{name}' {args}": ">>> Desfazer '{node}': ferramenta '{name}' {args}",
+    ">>> Tool '{name}' {args}": ">>> Ferramenta '{name}' {args}",
+    "Allow execution?": "Permitir a execução?",
+    ">>> Tool '{name}' was refused: {why}": ">>> A ferramenta '{name}' foi recusada: {why}",
+    ">>> Tool '{name}' failed: {why}": ">>> A ferramenta '{name}' falhou: {why}",
+    ">>> Failed: {cause}": ">>> Falhou: {cause}",
+    ">>> Stopped at '{node}' node: the tool '{name}' waits. Go on with the same command{named}.": (
+        ">>> Parado no nó '{node}': a ferramenta '{name}' espera. Continue com o mesmo comando{named}."
+    ),
     " and --session {session}": " e --session {session}",
 }
 
