@@ -54,6 +54,17 @@ class Calls(Course):
         except flows.TemplateError:
             return said
 
+    def refused_tools(self) -> list[str]:
+        """Return a sentence for each tool that the flow names and that will be refused."""
+        uses = [
+            (node.id, use, undo)
+            for node in self.flow.nodes.values()
+            for use, undo in ((node.do, False), (node.undo, True))
+            if use is not None
+        ]
+        said = (self.tools.refusal(self.flow, Call(node=id, name=use.name, undo=undo)) for id, use, undo in uses)
+        return list(dict.fromkeys(sentence for sentence in said if sentence))
+
     def ready(self) -> bool:
         """Return whether the call has its secrets; else `prompt` asks for one of them again."""
         missing = [key for key in arguments.needed(self._pending()) if key not in self._secrets]

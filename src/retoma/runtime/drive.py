@@ -129,6 +129,7 @@ class Drive(Calls):
             self.failure = first.failure
             self.position = Position(node=self.flow.entry, status="finished", context=dict(request.context))
             return
+        self.notices += self.refused_tools()
         if snapshot is None:
             self._start_new(holder, first)
         else:
