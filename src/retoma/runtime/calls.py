@@ -62,7 +62,9 @@ class Calls(Course):
             for use, undo in ((node.do, False), (node.undo, True))
             if use is not None
         ]
-        said = (self.tools.refusal(self.flow, Call(node=id, name=use.name, undo=undo)) for id, use, undo in uses)
+        said = (
+            self.tools.refusal(self.flow, Call(node=id, name=use.name, undo=undo)) for id, use, undo in uses
+        )
         return list(dict.fromkeys(sentence for sentence in said if sentence))
 
     def ready(self) -> bool:

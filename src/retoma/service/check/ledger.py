@@ -77,7 +77,8 @@ class Ledger:
         self.foreign |= event.type not in KNOWN
         before = _under_way(self.folded)
         self.folded = fold((event,), self.folded)
-        changed = before != _under_way(self.folded)
+        # An epoch that begins has no state at all.
+        changed = event.type != kinds.RESET and before != _under_way(self.folded)
         data = event.value()
         if event.type == kinds.RESET:
             self._reset(event, data)
