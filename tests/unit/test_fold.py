@@ -81,7 +81,7 @@ acts = st.one_of(
 )
 
 
-@settings(max_examples=3000)
+@settings(max_examples=100)
 @given(st.lists(acts, max_size=12))
 def test_a_journal_folds_to_the_rows(tmp_path_factory, deeds):
     directory = tmp_path_factory.getbasetemp() / "fold-flow"

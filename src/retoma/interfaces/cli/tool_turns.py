@@ -30,7 +30,7 @@ class ToolTurns:
     ) -> None:
         self._drive = drive
         self._screen = screen
-        self._approved = approved
+        self._approved = "" if deny else approved
         self._deny = deny
         self._note = note
 
