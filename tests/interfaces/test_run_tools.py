@@ -28,9 +28,8 @@ def test_json_asks_for_each_tool_and_shows_what_came_of_it(retoma):
     kinds = [line["type"] for line in said if line["type"] != "render"]
     assert kinds[:8] == ["request_input", "request_input", *once, *once]
     asked = [line for line in said if line["type"] == "request_input" and "tool" in line]
-    assert [(line["tool"], line["input_type"], line["default"]) for line in asked] == [
-        ("book", "confirm", "no")
-    ] * 2
+    assert [line["tool"] for line in asked] == ["book", "book", "cancel"]
+    assert {(line["input_type"], line["default"]) for line in asked} == {("confirm", "no")}
     results = [line for line in said if line["type"] == "tool_result"]
     assert [line["outcome"] for line in results] == ["done", "denied", "done"]
     assert (said[-1]["type"], said[-1]["status"], said[-1]["node"]) == ("end", "failed", None)
