@@ -29,6 +29,7 @@ VERBS: dict[str, Entry] = {
     "session read": Entry(f"{_CLI}.session_read:read", "the conversation"),
     "session log": Entry(f"{_CLI}.session_read:log", "the journal, one event a line"),
     "session append": Entry(f"{_CLI}.session_read:append", "a message, no turn"),
+    "session pick": Entry(f"{_CLI}.session_pick:pick", "look for one on the full screen"),
     "session tree": Entry(f"{_CLI}.session_read:tree", "a session and all below it"),
     "session pause": Entry(f"{_CLI}.session:pause", "active → suspended"),
     "session resume": Entry(f"{_CLI}.session:resume", "suspended → active"),
@@ -91,7 +92,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 # What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
 TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "session": (
-        ("Find", ("ls", "show", "tree")),
+        ("Find", ("ls", "show", "pick", "tree")),
         ("Converse", ("create", "read", "append", "log", "inspect")),
         ("Its life", ("pause", "resume", "end", "fail", "signal", "reset")),
         ("Its name", ("rename", "describe", "set-id")),
