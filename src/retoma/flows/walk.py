@@ -12,6 +12,7 @@ from retoma.flows.condition import ConditionError
 from retoma.flows.model import ROLLBACK, Flow, Message, Node, Option, ToolUse
 from retoma.flows.needs import unmet
 from retoma.flows.template import TemplateError
+from retoma.flows.wording import by_locale
 from retoma.model.call import Call, Came, Rollback
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import FlowStatus, Prompt, Step, Visit
@@ -20,6 +21,7 @@ from retoma.model.flow import FlowStatus, Prompt, Step, Visit
 STEP_NODES = 100
 
 _NOTHING = Answer(value="", kept="")
+_NO_AGENTS = "The node {!r} has 'agent', and this version does not run agents yet."
 _GIVE_IT = " Give it with --context, or set it earlier."
 
 
@@ -45,7 +47,7 @@ class Walk:
         """Enter the entry node over the `given` context."""
         if "sys" in given:
             return self._end("finished", failure="The context cannot set 'sys': it is the flow's own.")
-        self._save(given)
+        self.save(given)
         return self.enter(self._flow.nodes[self._flow.entry])
 
     def need(self, node: Node) -> None:
@@ -68,7 +70,7 @@ class Walk:
             target = self._way(node, given, {**self._context, **saved})
             if target is None and given.unmatched:
                 return self._ask_again(node, f"Please choose one of these: {answer.choices(options)}.")
-            self._save(saved)
+            self.save(saved)
             if target is not None:
                 return self.go(node, target)
             if node.has_way_out:
@@ -107,10 +109,6 @@ class Walk:
             return self._end("finished")
         failure = f"No way out of the node {node.id!r} is open for what the tool {tool!r} returned. Add 'to'."
         return self._end("finished", failure=failure)
-
-    def save(self, values: JsonMap) -> None:
-        """Set context keys by what led to the step."""
-        self._save(values)
 
     def go(self, node: Node, target: str, *, cause: str = "") -> Step:
         """Go from `node` to a target, or begin the rollback, because of `cause`."""
@@ -171,9 +169,10 @@ class Walk:
     def _enter(self, node: Node) -> None:
         sets = {key: value for key, value in node.default_context.items() if key not in self._context}
         self._context |= sets
-        lacking = unmet(node, self._context, hint=_GIVE_IT) or _beyond(node)
+        lacking = unmet(node, self._context, hint=_GIVE_IT)
         self._visits.append(Visit(node=node.id, content="" if lacking else self.content(node), sets=sets))
-        if lacking:
+        # `validate` says so before a run begins; here it holds for whoever did not ask it.
+        if lacking := lacking or (_NO_AGENTS.format(node.id) if node.unsupported else None):
             raise _Failed(lacking)
 
     def _following(self, node: Node) -> str | None:
@@ -228,7 +227,7 @@ class Walk:
         """Return the first wording that holds, in the locale, its language, or else as written first."""
         if node.type != "format":
             return None
-        for wordings in _by_locale(node, self._locale):
+        for wordings in by_locale(node, self._locale):
             for wording in wordings:
                 if self._open(wording.condition, wording.line):
                     return wording
@@ -253,7 +252,8 @@ class Walk:
             error.line += line - 1
             raise
 
-    def _save(self, values: JsonMap) -> None:
+    def save(self, values: JsonMap) -> None:
+        """Set context keys by what led to the step."""
         self._sets |= values
         self._context |= values
 
@@ -284,25 +284,8 @@ class Walk:
         )
 
 
-def _beyond(node: Node) -> str | None:
-    # `validate` says so before a run begins; here it holds for whoever did not ask it.
-    acts = node.unsupported
-    return (
-        f"The node {node.id!r} has {acts[0]!r}, and this version does not run agents yet." if acts else None
-    )
-
-
 def _selects(text: str, value: Json) -> bool:
     return not text or (isinstance(value, str) and value.strip().casefold() == text.casefold())
-
-
-def _by_locale(node: Node, locale: str) -> list[tuple[Message, ...]]:
-    """Return the wordings to try: for pt_BR.UTF-8 `pt-BR`, `pt`, another `pt-…`, then what is first."""
-    wanted = locale.split(".", maxsplit=1)[0].replace("_", "-").lower()
-    language = wanted.split("-")[0]
-    written = {name.replace("_", "-").lower(): wordings for name, wordings in node.messages.items()}
-    names = [wanted, language, *(name for name in written if name.split("-")[0] == language), *written]
-    return [written[name] for name in dict.fromkeys(names) if name in written]
 
 
 def _cause(node: Node, error: Exception) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from retoma.errors import Refused
 from retoma.model import event as kinds
-from retoma.model.call import Call, outcome_of
+from retoma.model.call import outcome_of
 from retoma.model.codec import Json, decode, encode
 from retoma.model.event import NewEvent, new_event
 from retoma.model.flow import Position, Step
@@ -248,9 +248,7 @@ def _record(
         tx.state.put(head.key, changes, seq=seq)
     came = _came(first, step)
     if kind in kinds.ANSWERS or call or step.rolls or (at.came is not None and came is None):
-        pending = call if call is not None or kind == kinds.TOOL_RESULT else at.call
-        kept = msgspec.to_builtins(pending) if isinstance(pending, Call) else pending
-        tx.state.put(head.key, {calls.SYS: calls.system_after(at, step, kept, came)}, seq=seq)
+        tx.state.put(head.key, {calls.SYS: calls.system_after(at, step, call, came)}, seq=seq)
     tx.flows.visit(head.key, nodes, visits=at.visits, node=stands, status=step.status)
     if step.rollback is not None:
         tx.flows.unwind(head.key, visits=step.kept, status=step.status)
