@@ -15,6 +15,7 @@ ON_BOTH = {
     "test_flow_verbs",
     "test_handoff",
     "test_run",
+    "test_run_tools",
     "test_session_guide",
     "test_session_verbs",
     "test_transfer",

@@ -20,6 +20,7 @@ def lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+@pytest.mark.in_files
 def test_json_asks_for_each_tool_and_shows_what_came_of_it(retoma):
     ran = retoma("run", str(TRIP), "--json", input='Faro\n2\ny\nno\n"yes"\n')
     assert ran.returncode == 1
@@ -62,6 +63,7 @@ def test_deny_refuses_all_and_a_failure_is_rolled_back(retoma):
     assert retoma("run", str(TRIP), "--yes", "--deny").returncode == 2
 
 
+@pytest.mark.in_files
 def test_inline_tools_and_lists_of_ones_own(retoma, tmp_path):
     refused = retoma("run", str(KIOSK), "--headless", input="coffee\n")
     assert "it runs with --allow-inline alone." in refused.stderr
@@ -95,6 +97,7 @@ def slow(tmp_path):
     return flow
 
 
+@pytest.mark.in_files
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 3), (signal.SIGHUP, 3)]
 )
@@ -118,6 +121,7 @@ def test_what_ends_the_run_ends_the_tool_and_the_call_waits(retoma, store, slow,
     assert (again.returncode, again.stdout) == (0, "Waiting.\nDone.\n")
 
 
+@pytest.mark.in_files
 def test_a_person_is_asked_before_each_tool(store):
     child = pexpect.spawn(
         sys.executable, ["-m", "retoma", "--store", str(store), "run", str(TRIP), "--plain"],
@@ -143,6 +147,7 @@ def test_a_person_is_asked_before_each_tool(store):
     assert "Not undone: 'flight'" in child.before.replace("\r\n", "")
 
 
+@pytest.mark.in_files
 def test_flow_test_says_what_differs_and_flow_new_makes_one_that_passes(retoma, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = retoma("flow", "new", "supper")
