@@ -60,6 +60,10 @@ def test_deny_refuses_all_and_a_failure_is_rolled_back(retoma):
     failed = retoma("run", str(TRIP), "--headless", "--session", "s", input="Faro\n9\n")
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].endswith("Undone: 'hotel' (cancel), 'flight' (cancel).")
+    again = retoma("run", str(TRIP), "--headless", "--session", "s")
+    assert again.stderr.startswith(
+        ">>> Session 's' failed before, and was rolled back. Begin anew with --fresh."
+    )
     assert retoma("run", str(TRIP), "--yes", "--deny").returncode == 2
 
 

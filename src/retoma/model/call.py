@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
@@ -92,6 +91,8 @@ def idempotency_key(session: str, epoch: str, call: Call, visits: int) -> str:
     `epoch` is empty in the first epoch of an id that was never used before, else the epoch's uid. An undo has another
     key than what it undoes: no tool's name has a line break.
     """
+    import hashlib  # only a flow with tools pays for it
+
     parts = [session, *([epoch] if epoch else []), call.node, str(visits), call.name]
     text = ":".join(parts) + ("\nundo" if call.undo else "")
     return hashlib.sha256(text.encode()).hexdigest()

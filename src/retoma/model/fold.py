@@ -77,7 +77,7 @@ def _apply_flow(folded: Folded, kind: str, data: dict[str, Json]) -> None:
             folded.flow, folded.flow_status = str(data.get("flow")), "active"
             _change(folded, data)
         case kinds.FLOW_INPUT:
-            folded.ans = data.get("answer", data.get("input"))
+            folded.ans, folded.came = data.get("answer", data.get("input")), None
             folded.flow_status = str(data.get("status", folded.flow_status))
             _change(folded, data)
         case kinds.FLOW_STEP:

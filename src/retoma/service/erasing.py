@@ -150,7 +150,7 @@ def _takes(selection: Selection, event: Event) -> bool:
 
 _OURS = (kinds.RESET, kinds.FLOW_VERSION)
 """Events that hold nothing of what was said: numbers, hashes and names of nodes."""
-_HASHES = ("version", "uid")
+_HASHES = ("version", "uid", "key")
 """What is hexadecimal in an event's data: a short pattern would be found in it by chance."""
 
 

@@ -154,6 +154,8 @@ class _Run:
         if drive.final:
             ended = "failed" if drive.final == "failed" else "ended"
             where = "at '{node}' node" if node else "with no flow in it"
+            if drive.position.status == "finished" and not node:
+                where = "and was rolled back"
             text = f">>> Session '{{session}}' {ended} before, {where}. Begin anew with --fresh."
             note(say(text, session=drive.session, node=node))
             return

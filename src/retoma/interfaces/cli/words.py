@@ -18,6 +18,9 @@ _PORTUGUESE = {
     ">>> Session '{session}' failed before, with no flow in it. Begin anew with --fresh.": (
         ">>> A sessão '{session}' já falhou, sem fluxo. Comece de novo com --fresh."
     ),
+    ">>> Session '{session}' failed before, and was rolled back. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já falhou e foi desfeita. Comece de novo com --fresh."
+    ),
     ">>> Resuming at '{node}' node...": ">>> Retomando no nó '{node}'...",
     ">>> Signal '{name}' at '{node}' node: on to '{to}'.": ">>> Sinal '{name}' no nó '{node}': adiante para '{to}'.",
     ">>> Finished at '{node}' node.": ">>> Concluído no nó '{node}'.",
