@@ -120,7 +120,7 @@ class Child:
 
 
 def child(*args: str | Path, **variables: str) -> Child:
-    """Run this Python with `args` and `variables` to its end; return what it took. Raises RuntimeError when it fails."""
+    """Run this Python with `args` and `variables`; return what it took. Raises RuntimeError when it fails."""
     read_end, write_end = os.pipe()
     with os.fdopen(read_end) as out:
         began = time.perf_counter()

@@ -12,7 +12,7 @@ import pytest
 from tests.crash.sessions import Maker
 from tests.crash.trials import SEED, client_at, count, quick_directory
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.lease import Holder
 from retoma.model.session import NewSession
@@ -134,7 +134,7 @@ def seen(file: Path) -> dict[str, object]:
     return found
 
 
-def listed(client: Client, listing: Listing) -> object:
+def listed(client: Calls, listing: Listing) -> object:
     page = client.list([listing], limit=1_000)
     return page.items, page.next, client.count([listing])
 

@@ -13,7 +13,7 @@ from benchmarks.stores import fill, place_in
 from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.changes import Changes
 from retoma.model.lease import Holder
 from retoma.model.session import NewSession
@@ -277,7 +277,7 @@ def test_a_tail_that_is_gone_is_reported_until_a_repair_takes_note(file: Path) -
         assert "A committed tail was gone" in report.quarantined[0].why
 
 
-def counted(client: Client) -> dict[str, int]:
+def counted(client: Calls) -> dict[str, int]:
     run = client._store._open_reader().run
     names = [name for (name,) in run("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return {name: run(f"SELECT count(*) FROM {name}")[0][0] for name in names}

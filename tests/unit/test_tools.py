@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Busy, NotFound, Refused
 from retoma.model import event as kinds
 from retoma.model.call import Came
@@ -342,7 +342,7 @@ def test_a_secret_is_given_to_the_tool_and_kept_nowhere(tmp_path: Path, make_flo
     clock = Clock()
     store = SqliteStore(tmp_path / "store" / "retoma.db", now=clock, random=clock.bytes)
     fake = Fake(KeyboardInterrupt(), done())
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         with client.drive(request(flow, fake)) as drive:
             drive.send("xyzzy")
             drive.send("\ue0000:0\ue001")  # what stands for a secret inside cannot be typed
@@ -454,7 +454,7 @@ def test_a_pending_call_moves_to_another_store_with_its_key(client, flow, tmp_pa
         drive.perform("test")
     clock = Clock()
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "eva"), sources=Sources(clock, clock.bytes)) as other:
+    with Calls(store, Principal(LOCAL_TENANT, "eva"), sources=Sources(clock, clock.bytes)) as other:
         other.import_(BytesIO(b"".join(client.export("s", "jsonl"))))
         drive = through(other, flow, fake)
         assert drive.over

@@ -19,7 +19,7 @@ from retoma.service.calls import Returned
 Told = Callable[[str], None]
 
 
-class Calls(Course):
+class Calling(Course):
     """A course that calls tools. While `call` is there the flow waits for it: `perform` it, or `deny` it."""
 
     tools: Tools

@@ -16,7 +16,7 @@ from retoma.model.flow import Position, Step, Visit
 from retoma.model.lease import Holder
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, NewSession, Status
-from retoma.runtime.calls import Calls
+from retoma.runtime.calls import Calling
 from retoma.runtime.lease import Held
 from retoma.runtime.toolbox import Given, opened
 from retoma.runtime.version import Versions
@@ -42,7 +42,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     tools: Given = Given()
 
 
-class Drive(Calls):
+class Drive(Calling):
     """A flow that runs in a session, held by this process from `open` to `close`.
 
     `notices` are sentences about what was found on opening. `final` is the status of a session that had ended before;

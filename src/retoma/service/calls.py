@@ -17,11 +17,9 @@ from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import Head, Session, accept_writes
+from retoma.model.state import SYS
 from retoma.service.access import NO_LIMITS, Limits, append, expect_head, fence, have_room, head_of
 from retoma.stores.api import Transaction
-
-SYS = "sys"
-"""The state key that holds what the flow keeps for itself, `sys` in templates; flows cannot save to it."""
 
 
 class Returned(msgspec.Struct, frozen=True):

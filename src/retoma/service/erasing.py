@@ -14,8 +14,9 @@ from retoma.model.ids import Operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session, in_trash
+from retoma.model.state import SYS
 from retoma.service.access import append, fence, head_of
-from retoma.service.calls import SYS, in_system
+from retoma.service.calls import in_system
 from retoma.service.profiles import trash_due
 from retoma.service.sessions import hide, show
 from retoma.stores.api import Transaction

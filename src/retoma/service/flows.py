@@ -17,6 +17,7 @@ from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, Session, accept_writes
+from retoma.model.state import SYS
 from retoma.service import calls
 from retoma.service.access import (
     NO_LIMITS,
@@ -248,7 +249,7 @@ def _record(
         tx.state.put(head.key, changes, seq=seq)
     came = _came(first, step)
     if kind in kinds.ANSWERS or call or step.rolls or (at.came is not None and came is None):
-        tx.state.put(head.key, {calls.SYS: calls.system_after(at, step, call, came)}, seq=seq)
+        tx.state.put(head.key, {SYS: calls.system_after(at, step, call, came)}, seq=seq)
     tx.flows.visit(head.key, nodes, visits=at.visits, node=stands, status=step.status)
     if step.rollback is not None:
         tx.flows.unwind(head.key, visits=step.kept, status=step.status)

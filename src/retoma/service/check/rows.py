@@ -10,7 +10,7 @@ from retoma.model.flow import version_of
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import SHOWN, TRASHED
-from retoma.service.calls import SYS
+from retoma.model.state import SYS
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.api import Transaction
 

@@ -1,4 +1,4 @@
-"""The client: one opened store and one principal, with a method for each use case. Thin: every rule is in service/."""
+"""One opened store and one principal, with a method for each use case, by id. Thin: every rule is in service/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, n
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
-from retoma.service import access, erasing, leases, profiles, sessions, timeline
+from retoma.service import access, erasing, profiles, sessions, timeline
 from retoma.service import flows as positions
 from retoma.stores.api import Facts, Listing, Place, Store, Transaction
 from retoma.wiring import SYSTEM, Sources, open_file, open_store
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-__all__ = ["Client", "client_at", "open_client"]
+__all__ = ["Calls", "client_at", "open_client"]
 
 
-class Client:
+class Calls:
     """Sessions in one store, for one principal. Close it, or use it in a `with`."""
 
     def __init__(
@@ -374,13 +374,9 @@ class Client:
         try:
             return self._store.write(use_case)
         except Busy as busy:
-            from retoma.runtime.lease import gone_token
+            from retoma.runtime.lease import write_over
 
-            gone = gone_token(busy)
-            if gone is None:
-                raise
-            self._store.write(lambda tx: leases.release(tx, self._who, session, gone))
-            return self._store.write(use_case)
+            return write_over(self._store, self._who, session, use_case, busy)
 
     def _page(
         self, session: str, since: int, *, epochs: bool
@@ -391,21 +387,30 @@ class Client:
         return self._store.read(lambda tx: timeline.events(tx, self._who, session, after=since))
 
     def _operation(self, key: str | None, verb: str, request: object) -> Operation:
-        if key is None:
-            return Operation(new_operation(self._sources.now(), self._sources.random))
-        from blake3 import blake3
-
-        return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+        return operation_of(self._sources, key, verb, request)
 
 
-def open_client(settings: Settings) -> Client:
+def operation_of(sources: Sources, key: str | None, verb: str, request: object) -> Operation:
+    """Return the identity of a write: the caller's key with the hash of what it asks, or one of its own."""
+    if key is None:
+        return Operation(new_operation(sources.now(), sources.random))
+    from blake3 import blake3
+
+    return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+
+
+def open_client(settings: Settings) -> Calls:
     """Open the store that the settings lead to, as its local owner."""
-    limits = access.Limits(
+    return client_at(find_store(settings), user=settings.environment.user, limits=limits_of(settings))
+
+
+def limits_of(settings: Settings) -> access.Limits:
+    """Return what [limits] allows."""
+    return access.Limits(
         settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
     )
-    return client_at(find_store(settings), user=settings.environment.user, limits=limits)
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
+def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Calls:
     """Open the store at `place`, as its local owner."""
-    return Client(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
+    return Calls(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
