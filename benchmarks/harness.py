@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from compileall import compile_dir
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import retoma
 
 T = TypeVar("T")
+
+Row: TypeAlias = int | str
+"""A row of the targets by its number, or by a name what has none there."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Scale:
     resumes: int = 100
     sessions: int = 10_000
     listed: int = 1_000_000
+    nodes: int = 10_000
 
 
 QUICK = Scale(
@@ -41,6 +45,7 @@ QUICK = Scale(
     resumes=2,
     sessions=20,
     listed=60,
+    nodes=60,
 )
 
 
@@ -58,7 +63,7 @@ class Run:
 class Figure:
     """What was measured, round by round. With a baseline it is judged by the ratio of each pair, else by its value."""
 
-    row: int
+    row: Row
     measure: str
     unit: str
     ours: Sequence[float]

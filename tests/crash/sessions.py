@@ -101,6 +101,7 @@ class Maker:
             else (("task", "7"),),
             metadata={"a": [1, 2.5, None, {"ç": True}], "n": 2**63} if chance.random() < 0.5 else {},
             ttl_ms=chance.choice((None, 3_600_000)),
+            template=chance.choice(("", "review")),
         )
 
     def _text(self) -> str:

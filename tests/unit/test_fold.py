@@ -6,7 +6,9 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retoma import Client
 from retoma.client import Calls
+from retoma.client.door import Door
 from retoma.errors import NotFound, RetomaError, Unavailable
 from retoma.model.call import Came
 from retoma.model.chain import digest, genesis, link
@@ -20,6 +22,7 @@ from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 
+WHO = Principal(LOCAL_TENANT, "ana")
 NODES = {
     "start": "---\non_signal_default: {key: key, interrupt: b}\nsave_to: road\n"
     "options:\n  - text: a\n    to: a\n  - text: b\n    to: b\n  - text: t\n    to: tool\n---\nWhich?\n",
@@ -77,6 +80,11 @@ acts = st.one_of(
     st.tuples(st.just("redact"), st.integers(2, 30)),
     st.tuples(st.just("edit"), st.sampled_from(EDITS)),
     st.tuples(st.just("signal"), st.sampled_from(["stop", "key", "interrupt"])),
+    st.tuples(st.just("set"), st.sampled_from(["road", "x", "own"]), words),
+    st.tuples(
+        st.just("batch"),
+        st.lists(st.tuples(st.sampled_from(["road", "own", "z"]), words | st.none()), max_size=4),
+    ),
     st.tuples(st.just("become"), st.sampled_from(["active", "suspended", "completed", "failed"])),
 )
 
@@ -89,16 +97,16 @@ def test_a_journal_folds_to_the_rows(tmp_path_factory, deeds):
     write(directory, {})
     clock = Clock()
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, WHO, sources=Sources(clock, clock.bytes)) as client:
         client.create(NewSession(id="s"))
         for deed in deeds:
             clock.now += 700
             try:
-                do(client, directory, deed)
+                do(client, Client(Door(store, WHO, sources=Sources(clock, clock.bytes))), directory, deed)
             except RetomaError:
                 continue
         agree(client)
-        assert client.check().damage == []
+        assert [one.detail for one in client.check().damage] == []
 
 
 def write(directory, edit):
@@ -109,8 +117,18 @@ def write(directory, edit):
             (directory / f"{name}.md").write_text(text, encoding="utf-8")
 
 
-def do(client, directory, deed):
+def do(client, program, directory, deed):
     match deed:
+        case ("set", name, value):
+            program.session("s").state[name] = value
+        case ("batch", changes):
+            with program.session("s").batch() as batch:
+                for name, value in changes:
+                    if value is None:
+                        del batch.state[name]
+                    else:
+                        batch.append("user", value)
+                        batch.state[name] = value
         case ("edit", edit):
             write(directory, edit)
         case ("signal", name):

@@ -26,11 +26,12 @@ from retoma.errors import (
 from retoma.model.chain import SALT_BYTES, digest, genesis, link
 from retoma.model.ids import TenantKey
 from retoma.model.lease import Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.model.transfer import encoded
 from retoma.runtime.drive import Request
-from retoma.service import access, leases
+from retoma.service import leases
 from retoma.service.transfer import incoming
 from retoma.service.transfer.csv import HEADER, guarded
 from retoma.stores.api import Listing
@@ -249,6 +250,25 @@ def test_a_session_that_went_another_way_is_a_conflict(client, other):
     assert left(other) == before
 
 
+def test_a_template_goes_along_and_what_had_none_says_nothing_of_it(client, other, clock):
+    make(client, "one", template="review")
+    assert b'"template"' not in out(client, name=make(client, name="plain"))
+    take(other, out(client))
+    assert other.get("s").template == "review"
+    assert out(other) == out(client)
+    assert other.check().whole
+    who, sources = Principal(LOCAL_TENANT, "bia"), Sources(clock, clock.bytes)
+    few = Calls(other._store, who, sources=sources, limits=Limits(by_template={"review": 2}))
+    other.delete("s")
+    take(few, out(client))
+    with pytest.raises(Limit, match=r"templates\.review\.limits\.events_per_session allows 2"):
+        few.append("s", "user", "more")
+    few.delete("s")
+    client.append("s", "user", "two")
+    with pytest.raises(Limit, match=r"has 3 events, and templates\.review"):
+        take(few, out(client))
+
+
 def test_a_taken_id_and_another_name(client, other):
     make(client, "a")
     make(other, "mine")
@@ -278,14 +298,14 @@ def test_limits_hold(client, clock):
     data = out(client)
     store = SqliteStore(None, now=clock, random=clock.bytes)
     for limits in (
-        access.Limits(events_per_session=3),
-        access.Limits(sessions=0),
-        access.Limits(sessions_active=0),
+        Limits(events_per_session=3),
+        Limits(sessions=0),
+        Limits(sessions_active=0),
     ):
         with pytest.raises(Limit):
             Calls(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(data))
     client.change("s", "completed")
-    limits = access.Limits(sessions_active=0)
+    limits = Limits(sessions_active=0)
     Calls(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(out(client)))
     store.close()
 

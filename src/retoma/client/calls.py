@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import msgspec
 
+from retoma.client.upkeep import Upkeep
 from retoma.config import Settings, StorePlace, find_store
 from retoma.errors import Busy
 from retoma.model.changes import Changes
@@ -20,20 +19,13 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
 from retoma.service import access, erasing, profiles, sessions, timeline
 from retoma.service import flows as positions
-from retoma.stores.api import Facts, Listing, Place, Store, Transaction
-from retoma.wiring import SYSTEM, Sources, open_file, open_store
+from retoma.stores.api import Listing, Place, Transaction
+from retoma.wiring import Sources, open_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from retoma.model.transfer import Format
-    from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
-    from retoma.service.check.repair import Repaired
-    from retoma.service.check.report import Report
-    from retoma.service.collect import Due
-    from retoma.service.inventory import Inventory
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
@@ -42,29 +34,23 @@ T = TypeVar("T")
 __all__ = ["Calls", "client_at", "open_client"]
 
 
-class Calls:
+class Calls(Upkeep):
     """Sessions in one store, for one principal. Close it, or use it in a `with`."""
-
-    def __init__(
-        self,
-        store: Store,
-        who: Principal,
-        *,
-        sources: Sources = SYSTEM,
-        limits: access.Limits | None = None,
-    ) -> None:
-        self._store = store
-        self._who = who
-        self._sources = sources
-        self._limits = limits or access.Limits()
 
     def resolve(self, session: str) -> SessionId:
         """Return the id that an id, a unique beginning of one, or @last means. Raises NotFound, Invalid."""
         return self._store.read(lambda tx: access.resolve(tx, self._who, session))
 
-    def create(self, new: NewSession, *, key: str | None = None) -> SessionId:
-        """Make a session and return its id. Raises Invalid, Conflict, NotFound (its parent), Limit."""
-        operation = self._operation(key, "create", new)
+    def create(self, new: NewSession, *, template: str | None = None, key: str | None = None) -> SessionId:
+        """Make a session and return its id; what `new` leaves open a template gives.
+
+        Raises Invalid, Conflict, NotFound (its parent, the template), Limit.
+        """
+        operation = self._operation(key, "create", new if template is None else [new, template])
+        if template is not None:
+            from retoma.model.template import applied
+
+            new = applied(self._templates, template, new)
         return self._store.write(
             lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
         )
@@ -174,14 +160,6 @@ class Calls:
         self._store.write(lambda tx: sessions.delete(tx, self._who, session, operation=operation))
         self.tidy()
 
-    def tidy(self) -> None:
-        """Do what is due: remove what was deleted, cut off, or in the trash too long, in short transactions."""
-        if not self._store.read(lambda tx: erasing.due(tx, self._who)):
-            return
-        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
-            pass
-        self._store.forget()
-
     def append(
         self,
         session: str,
@@ -266,7 +244,7 @@ class Calls:
         from retoma.runtime.process import this_holder
 
         holder = this_holder(self._who.name)
-        now, random = self._sources
+        now, random, _ = self._sources
         if request.tools.environment is None:
             tools = msgspec.structs.replace(request.tools, environment=read_environment().for_tools)
             request = msgspec.structs.replace(request, tools=tools)
@@ -303,72 +281,6 @@ class Calls:
 
         return import_(self._store, self._who, stream, name=name, limits=self._limits)
 
-    def check(
-        self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
-    ) -> Report:
-        """Return what in the store is not as it was written; `sample` is the part of the sessions to look at.
-
-        Nothing is changed. `progress` is told how many events of how many were looked at. Raises Unavailable.
-        """
-        from retoma.service.check.store import check
-
-        return check(self._store, sample=sample, random=self._sources.random, progress=progress)
-
-    def repair(self, report: Report) -> Repaired:
-        """Put what a report found damaged aside. Nothing is deleted."""
-        from retoma.service.check.repair import repair
-
-        self._who.may_write()
-        return repair(self._store, report)
-
-    def backup(self, file: Path, *, progress: Callable[[int, int], None] | None = None) -> Done:
-        """Write one moment of the store to the new file `file`, checked; others go on writing meanwhile.
-
-        Raises Conflict when there is such a file, Integrity when the store is damaged, Unavailable.
-        """
-        from retoma.runtime.backup import backup
-
-        opened = partial(open_file, sources=self._sources)
-        return backup(self._store, file, opened=opened, random=self._sources.random, progress=progress)
-
-    def due(self) -> Due:
-        """Return what `collect` would take."""
-        from retoma.service.collect import due
-
-        return self._store.read(due)
-
-    def collect(self, *, compact: bool = False) -> Due:
-        """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
-        from retoma.service.collect import collect
-
-        found = collect(self._store, self._who)
-        if compact:
-            self._store.compact()
-            self._store.forget()
-        return found
-
-    def contents(self, *, largest: int = 10) -> Inventory:
-        """Return what the store holds: counts and bytes, by kind and by session."""
-        from retoma.service.inventory import inventory
-
-        return self._store.read(lambda tx: inventory(tx, largest=largest))
-
-    def facts(self) -> Facts:
-        """Return what the store says of itself."""
-        return self._store.facts()
-
-    def close(self) -> None:
-        """Close the store. Everything stays."""
-        self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _unless_driven(self, session: str, use_case: Callable[[Transaction], T]) -> T:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""
         try:
@@ -401,16 +313,20 @@ def operation_of(sources: Sources, key: str | None, verb: str, request: object) 
 
 def open_client(settings: Settings) -> Calls:
     """Open the store that the settings lead to, as its local owner."""
-    return client_at(find_store(settings), user=settings.environment.user, limits=limits_of(settings))
-
-
-def limits_of(settings: Settings) -> access.Limits:
-    """Return what [limits] allows."""
-    return access.Limits(
-        settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
+    place = find_store(settings)
+    return Calls(
+        open_store(place),
+        _owner(settings.environment.user),
+        limits=settings.limits,
+        retention=settings.retention(place) if settings.sets("retention") else None,
+        templates=settings.templates if settings.sets("templates") else {},
     )
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Calls:
+def client_at(place: StorePlace, *, user: str = "") -> Calls:
     """Open the store at `place`, as its local owner."""
-    return Calls(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
+    return Calls(open_store(place), _owner(user))
+
+
+def _owner(user: str) -> Principal:
+    return Principal(TenantKey(LOCAL_TENANT), user or "local")

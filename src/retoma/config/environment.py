@@ -20,6 +20,7 @@ _FOR_TOOLS = ("PATH", "HOME", "LANG", "TMPDIR")
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of it. Empty variables are absent ones.
 
+    `dumb`: the terminal can do nothing but print.
     `columns` is there when COLUMNS is set, `completing` while a shell asks for completions. `user` names who acts.
     `for_tools` is what of it the tools of flows see.
     """
@@ -28,6 +29,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     user: str = ""
     debug: bool = False
     no_color: bool = False
+    dumb: bool = False
     session: str | None = None
     store: str | None = None
     lang: str = ""
@@ -67,6 +69,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         user=_text(read.get("LOGNAME") or read.get("USER") or _account()),
         debug=read.get("RETOMA_DEBUG", "") not in ("", "0"),
         no_color=bool(read.get("NO_COLOR")) or read.get("TERM") == "dumb",
+        dumb=read.get("TERM", "") in ("", "dumb"),
         session=read.get("RETOMA_SESSION") or None,
         store=read.get("RETOMA_STORE") or None,
         lang=read.get("LC_ALL") or read.get("LC_MESSAGES") or read.get("LANG") or "",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import TypeVar
 
 from retoma.flows import uses
+from retoma.flows.keys import INPUT_TYPES, KEYS, MESSAGE_KEYS, NODE_TYPES, VALUE_TYPES, WAY_KEYS
 from retoma.flows.model import Message, Node, NodeType, Option, Problem, ToolUse, Transition
 from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
 from retoma.flows.written import duration, is_null, named, trimmed
@@ -14,17 +15,6 @@ from retoma.model.codec import Json
 from retoma.model.flow import InputType
 
 T = TypeVar("T")
-
-KEYS = (
-    "id", "type", "content", "to", "transitions", "options", "wait", "input_type", "input_options",
-    "input_default", "save_to", "timeout", "required_context", "default_context", "context_schema", "do",
-    "tool_call", "undo", "tools", "on_error", "on_denied", "on_signal", "on_timeout", "on_interrupt",
-    "on_signal_default", "metadata", "messages", "agent",
-)  # fmt: skip
-_NODE_TYPES: tuple[NodeType, ...] = ("text", "question", "tool", "format", "start")
-_INPUT_TYPES: tuple[InputType, ...] = ("text", "confirm", "choice", "int", "float", "secret")
-_WAY_KEYS = ("to", "to_node_id", "jump_to", "condition", "text")
-_TYPES = ("string", "int", "float", "bool")
 
 
 class Fields:
@@ -79,7 +69,7 @@ class Fields:
     def _wrong(self, key: str, wanted: str, tree: Tree) -> None:
         self.problem(tree.line, f"{key!r} must be {wanted}, not {named(tree)}.")
 
-    def _unknown(self, keys: dict[str, int], known: tuple[str, ...], what: str) -> None:
+    def _unknown(self, keys: dict[str, int], known: Collection[str], what: str) -> None:
         for key, line in keys.items():
             if key not in known:
                 near = get_close_matches(key, known, 1)
@@ -152,16 +142,16 @@ class Fields:
 
     def _type(self) -> NodeType:
         text = self._text("type")
-        if text and text not in _NODE_TYPES and not get_close_matches(text, _NODE_TYPES, 1):
+        if text and text not in NODE_TYPES and not get_close_matches(text, NODE_TYPES, 1):
             # A word of another program's. One that is nearly known is a slip, which would pass by a question.
             message = f"The type {text!r} is not known: it is read as 'text'."
-            line, hint = self.items["type"].line, f"There are: {', '.join(_NODE_TYPES)}."
+            line, hint = self.items["type"].line, f"There are: {', '.join(NODE_TYPES)}."
             self.problems.append(Problem(self.file, line, "warning", message, hint))
             return "text"
-        return self._one_of("type", _NODE_TYPES) or "text"
+        return self._one_of("type", NODE_TYPES) or "text"
 
     def _input_type(self) -> InputType | None:
-        return self._one_of("input_type", _INPUT_TYPES)
+        return self._one_of("input_type", INPUT_TYPES)
 
     def _one_of(self, key: str, known: tuple[T, ...]) -> T | None:
         text = self._text(key)
@@ -199,7 +189,7 @@ class Fields:
             element = item.items[0] if isinstance(item, Sequence) and len(item.items) == 1 else item
             text = element.text if isinstance(element, Scalar) else ""
             schema[name] = f"[{text}]" if isinstance(item, Sequence) else text
-            if schema[name].removeprefix("[").removesuffix("]") not in _TYPES:
+            if schema[name].removeprefix("[").removesuffix("]") not in VALUE_TYPES:
                 self.problem(
                     item.line, f"The type of {name!r} is not known.", "Use string, int, float, bool or [T]."
                 )
@@ -230,12 +220,12 @@ class Fields:
         return Option(text, to, condition, tree.line)
 
     def _way(self, tree: Mapping) -> tuple[str, str, str]:
-        self._unknown(tree.keys, _WAY_KEYS, "key")
+        self._unknown(tree.keys, WAY_KEYS, "key")
         texts = {}
         for key, item in tree.items.items():
             if isinstance(item, Scalar):
                 texts[key] = "" if is_null(item) else item.text.strip()
-            elif key in _WAY_KEYS:
+            elif key in WAY_KEYS:
                 self._wrong(key, "a text", item)
         to = texts.get("to") or texts.get("to_node_id") or texts.get("jump_to") or ""
         return to, texts.get("condition", ""), texts.get("text", "")
@@ -271,7 +261,7 @@ class Fields:
         if not isinstance(tree, Mapping):
             self._wrong("a message", "a text or a mapping with 'text'", tree)
             return None
-        self._unknown(tree.keys, ("text", "condition"), "key")
+        self._unknown(tree.keys, MESSAGE_KEYS, "key")
         text, condition = tree.items.get("text"), tree.items.get("condition")
         if not isinstance(text, Scalar):
             self.problem(tree.line, "This message has no text.")

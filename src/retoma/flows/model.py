@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -169,6 +169,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
     `secrets` has for each context key that a secret is saved to the nodes that ask for it. `tools` is the allow-list
     that its directory brings, by name.
+    `warnings` are those of its files, or all that `check` has.
     `version` identifies the files' content and paths: BLAKE3 over the files sorted by path, each path and
     each content led by its length, so that no two different sets of files read the same.
     """
@@ -186,12 +187,17 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
 
     def resolve(self, target: str) -> str | None:
         """Return the id of the node that `target` names: by path, then by alias; None when there is none."""
-        for name in (target, without_extension(target)):
-            if name in self.nodes:
-                return name
-            if name in self.aliases:
-                return self.aliases[name]
-        return None
+        return resolved(target, self.nodes, self.aliases)
+
+
+def resolved(target: str, ids: Container[str], aliases: Mapping[str, str]) -> str | None:
+    """Return which of the `ids` the `target` names: by path, then by alias; None when it names none."""
+    if target in ids:
+        return target
+    if target in aliases:
+        return aliases[target]
+    name = without_extension(target)
+    return name if name in ids else aliases.get(name)
 
 
 def without_extension(name: str) -> str:

@@ -8,11 +8,12 @@ import msgspec
 
 from retoma.flows import answer, arguments, condition, secret, template
 from retoma.flows.answer import Again, Answer, confirmation
+from retoma.flows.budget import Budget
 from retoma.flows.condition import ConditionError
 from retoma.flows.model import ROLLBACK, Flow, Message, Node, Option, ToolUse
 from retoma.flows.needs import unmet
 from retoma.flows.template import TemplateError
-from retoma.flows.wording import by_locale
+from retoma.flows.wording import by_locale, cause_of
 from retoma.model.call import Call, Came, Rollback
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import FlowStatus, Prompt, Step, Visit
@@ -22,7 +23,7 @@ STEP_NODES = 100
 
 _NOTHING = Answer(value="", kept="")
 _NO_AGENTS = "The node {!r} has 'agent', and this version does not run agents yet."
-_GIVE_IT = " Give it with --context, or set it earlier."
+GIVE_IT = " Give it with --context, or set it earlier."
 
 
 class _Failed(Exception):
@@ -42,6 +43,7 @@ class Walk:
         self._known = dict(known or {})
         self._sets: dict[str, Json] = {}
         self._visits: list[Visit] = []
+        self._budget = Budget()
 
     def begin(self, given: JsonMap) -> Step:
         """Enter the entry node over the `given` context."""
@@ -76,7 +78,7 @@ class Walk:
             if node.has_way_out:
                 return self._ask_again(node, "That does not lead on from here. Please try again.")
         except (TemplateError, ConditionError, _Failed) as error:
-            return self._end("finished", failure=_cause(node, error))
+            return self._end("finished", failure=cause_of(node, error))
         return self._end("finished")
 
     def leave(self, node: Node) -> Step:
@@ -88,7 +90,7 @@ class Walk:
             target = self._following(node)
             return self.go(node, target) if target else self._stop(node)
         except (TemplateError, ConditionError, _Failed) as error:
-            return self._end("finished", failure=_cause(node, error))
+            return self._end("finished", failure=cause_of(node, error))
 
     def came(self, node: Node, tool: str, came: Came) -> Step:
         """Leave `node` by the way that opens for what came of its call of `tool`."""
@@ -102,7 +104,7 @@ class Walk:
         try:
             target = self._way(node, given, self._context)
         except ConditionError as error:
-            return self._end("finished", failure=_cause(node, error))
+            return self._end("finished", failure=cause_of(node, error))
         if target is not None:
             return self.go(node, target)
         if not node.transitions:
@@ -117,7 +119,7 @@ class Walk:
         try:
             return self.enter(self._target(node, target))
         except _Failed as error:
-            return self._end("finished", failure=_cause(node, error))
+            return self._end("finished", failure=cause_of(node, error))
 
     def _failed(self, node: Node, tool: str, cause: str) -> Step:
         said = f"The tool {tool!r} failed at the node {node.id!r}: {cause}"
@@ -146,7 +148,7 @@ class Walk:
             except (TemplateError, ConditionError, _Failed) as error:
                 if not self._visits or self._visits[-1].node != node.id:
                     self._visits.append(Visit(node=node.id, content=""))
-                return self._end("finished", failure=_cause(node, error))
+                return self._end("finished", failure=cause_of(node, error))
             node = following
         return self._end("active")
 
@@ -167,9 +169,10 @@ class Walk:
         )
 
     def _enter(self, node: Node) -> None:
+        self._budget = Budget()
         sets = {key: value for key, value in node.default_context.items() if key not in self._context}
         self._context |= sets
-        lacking = unmet(node, self._context, hint=_GIVE_IT)
+        lacking = unmet(node, self._context, hint=GIVE_IT)
         self._visits.append(Visit(node=node.id, content="" if lacking else self.content(node), sets=sets))
         # `validate` says so before a run begins; here it holds for whoever did not ask it.
         if lacking := lacking or (_NO_AGENTS.format(node.id) if node.unsupported else None):
@@ -236,7 +239,9 @@ class Walk:
     def _holds(self, text: str, line: int, given: Json, context: JsonMap) -> bool:
         try:
             decided_with = secret.told(context, self._known) if self._known else context
-            return condition.holds(text, input=given, context=decided_with, ans=self._ans)
+            return condition.holds(
+                text, input=given, context=decided_with, ans=self._ans, budget=self._budget
+            )
         except ConditionError as error:
             error.line = line
             raise
@@ -247,7 +252,8 @@ class Walk:
 
     def _render(self, text: str, line: int) -> str:
         try:
-            return template.render(text, {**self._context, "sys": {"ans": self._ans}})
+            data = {**self._context, "sys": {"ans": self._ans}}
+            return template.render(text, data, budget=self._budget)
         except TemplateError as error:
             error.line += line - 1
             raise
@@ -286,15 +292,3 @@ class Walk:
 
 def _selects(text: str, value: Json) -> bool:
     return not text or (isinstance(value, str) and value.strip().casefold() == text.casefold())
-
-
-def _cause(node: Node, error: Exception) -> str:
-    match error:
-        case TemplateError():
-            return f"The node {node.id!r} does not render ({node.file}:{error.line}): {error}"
-        case ConditionError():
-            return (
-                f"A condition of the node {node.id!r} cannot be decided ({node.file}:{error.line}): {error}"
-            )
-        case _:
-            return str(error)

@@ -78,9 +78,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 def version_of(files: Mapping[str, bytes]) -> str:
     """Return the hex BLAKE3 that stands for exactly these paths with exactly these contents."""
-    digest = blake3()
+    parts: list[bytes] = []
     for path in sorted(files):
-        for part in (path.encode("utf-8", "surrogateescape"), files[path]):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-    return digest.hexdigest()
+        name, content = path.encode("utf-8", "surrogateescape"), files[path]
+        parts += (len(name).to_bytes(8, "big"), name, len(content).to_bytes(8, "big"), content)
+    return blake3(b"".join(parts)).hexdigest()

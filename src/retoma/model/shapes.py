@@ -54,6 +54,7 @@ class Session(TypedDict):
     model: str | None
     thinking: str | None
     channel: str | None
+    template: str | None
     parent: str | None
     epoch: int
     events: int

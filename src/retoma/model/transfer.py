@@ -103,6 +103,7 @@ class SessionRecord(_Part, tag="session", tag_field="type", frozen=True, kw_only
     messages: Count
     usage: UsagePart
     flow: FlowPart | None
+    template: str | UnsetType = UNSET
 
 
 class EventRecord(_Part, tag="event", tag_field="type", omit_defaults=True, frozen=True, kw_only=True):
@@ -217,6 +218,7 @@ def session_record(session: Session, about: About, base: Link, epochs: list[Epoc
             cost_micros=session.cost_micros,
         ),
         flow=_flow_part(session),
+        template=session.template or UNSET,
     )
 
 

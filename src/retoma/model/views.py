@@ -12,7 +12,11 @@ from retoma.model.flow import Position, Prompt, Visit
 from retoma.model.lease import Lease
 from retoma.model.message import Message
 from retoma.model.session import About, Session
-from retoma.model.times import rfc3339
+from retoma.model.times import rfc3339, span
+
+if TYPE_CHECKING:
+    from retoma.model.retention import Entry
+    from retoma.model.template import Template
 
 if TYPE_CHECKING:
     from retoma.model import shapes
@@ -30,6 +34,7 @@ def session_view(session: Session, now_ms: int) -> shapes.Session:
         "model": session.model or None,
         "thinking": session.thinking or None,
         "channel": session.channel or None,
+        "template": session.template or None,
         "parent": session.parent,
         "epoch": session.epoch,
         "events": session.seq,
@@ -229,3 +234,31 @@ def end_view(
         "session": session or None,
     }
     return view | ({"cause": cause} if cause else {})
+
+
+def entry_view(entry: Entry) -> dict[str, object]:
+    """Return an entry of the store's log; `session` is null when none is meant, and once it is deleted."""
+    return {
+        "number": entry.number,
+        "at": rfc3339(entry.at),
+        "actor": entry.actor,
+        "deed": entry.deed,
+        "session": entry.id or None,
+        "digest": entry.digest.hex() if entry.digest is not None else None,
+        "count": entry.count,
+        "why": entry.why,
+    }
+
+
+def template_view(name: str, template: Template) -> dict[str, object]:
+    """Return what a template gives to a session."""
+    return {
+        "name": name,
+        "title_prefix": template.title_prefix or None,
+        "tags": list(template.tags),
+        "metadata": template.metadata,
+        "agent": template.agent or None,
+        "model": template.model or None,
+        "ttl": span(template.ttl_ms) if template.ttl_ms is not None else None,
+        "limits": {"events_per_session": template.events_per_session},
+    }

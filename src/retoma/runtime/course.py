@@ -11,11 +11,11 @@ from retoma.flows import Flow, SecretNeeded, rollback
 from retoma.model.call import Call, Outcome
 from retoma.model.flow import Position, Prompt, Step, Visit
 from retoma.model.ids import Operation, SessionId, new_operation
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.runtime.lease import Held
 from retoma.service import calls
 from retoma.service import flows as positions
-from retoma.service.access import Limits
 from retoma.service.flows import Led, Signalled, Typed
 from retoma.stores.api import Store
 

@@ -14,11 +14,12 @@ from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.flow import Position, Step
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import Head, Session, accept_writes
 from retoma.model.state import SYS
-from retoma.service.access import NO_LIMITS, Limits, append, expect_head, fence, have_room, head_of
+from retoma.service.access import append, expect_head, fence, have_room, head_of
 from retoma.stores.api import Transaction
 
 
@@ -76,7 +77,7 @@ def start(
     fence(tx, head, token)
     accept_writes(head, "steps")
     expect_head(head, expect)
-    have_room(head, 1, limits)
+    have_room(tx, head, 1, limits)
     system = tx.state.value(head.key, SYS)
     kept: dict[str, Any] = dict(system) if isinstance(system, dict) else {}
     call = kept["call"]

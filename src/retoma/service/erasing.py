@@ -15,14 +15,17 @@ from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session, in_trash
 from retoma.model.state import SYS
+from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
 from retoma.service.calls import in_system
-from retoma.service.profiles import trash_due
+from retoma.service.profiles import TRASH_KEPT_MS, trash_due
 from retoma.service.sessions import hide, show
 from retoma.stores.api import Transaction
 
 CHUNK = 500
 """How many events one transaction reads or removes."""
+TRASH = "trash"
+"""Who the store's log says deleted what lay in the trash too long."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +116,11 @@ def joined(one: Redaction, other: Redaction) -> Redaction:
 
 def purge(tx: Transaction, who: Principal) -> bool:
     """Remove one more piece of what was deleted, cut off or left in the trash; False when nothing was due."""
+    return sweep(tx, who) or empty_trash(tx, who)
+
+
+def sweep(tx: Transaction, who: Principal) -> bool:
+    """Remove one more piece of what was deleted or cut off; False when nothing was left."""
     doomed = tx.sessions.doomed(who.tenant)
     if doomed is not None:
         if not tx.erasing.drop_events(doomed, limit=CHUNK):
@@ -122,20 +130,35 @@ def purge(tx: Transaction, who: Principal) -> bool:
     due = tx.erasing.due(who.tenant)
     if due is not None:
         tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK)
-        return True
-    trashed = trash_due(tx, who)
-    if trashed is not None:
-        hide(tx, who, head_of(tx, who, trashed))
-    return trashed is not None
+    return due is not None
+
+
+def empty_trash(tx: Transaction, who: Principal, *, now: int | None = None) -> bool:
+    """Begin to delete a session whose time in the trash is over, at `now` if it is given; False when there is none."""
+    trashed = trash_due(tx, who, now=now)
+    if trashed is None:
+        return False
+    head = head_of(tx, who, trashed)
+    tx.log.add(
+        who.tenant,
+        actor=TRASH,
+        deed="erased",
+        why=f"{TRASH_KEPT_MS // DAY} days in the trash",
+        count=head.seq - head.base,
+        session=(head.key, head.id),
+    )
+    hide(tx, who, head)
+    return True
+
+
+def unswept(tx: Transaction, who: Principal) -> bool:
+    """Return whether `sweep` would find something to do."""
+    return tx.sessions.doomed(who.tenant) is not None or tx.erasing.due(who.tenant) is not None
 
 
 def due(tx: Transaction, who: Principal) -> bool:
     """Return whether `purge` would find something to do."""
-    return (
-        tx.sessions.doomed(who.tenant) is not None
-        or tx.erasing.due(who.tenant) is not None
-        or trash_due(tx, who) is not None
-    )
+    return unswept(tx, who) or trash_due(tx, who) is not None
 
 
 def _takes(selection: Selection, event: Event) -> bool:

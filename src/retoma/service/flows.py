@@ -15,13 +15,12 @@ from retoma.model.event import NewEvent, new_event
 from retoma.model.flow import Position, Step
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, Session, accept_writes
 from retoma.model.state import SYS
 from retoma.service import calls
 from retoma.service.access import (
-    NO_LIMITS,
-    Limits,
     append,
     expect_head,
     fence,
@@ -243,7 +242,7 @@ def _record(
     stands = nodes[-1] if nodes else at.node
     if step.status == "finished":
         events += _end(step, None if step.rollback else stands)
-    have_room(head, len(events), limits)
+    have_room(tx, head, len(events), limits)
     seq = head.seq + len(events)
     if changes:
         tx.state.put(head.key, changes, seq=seq)

@@ -10,11 +10,12 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Content, Message, Role, content, read_aloud
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, accept_writes
-from retoma.service.access import NO_LIMITS, Limits, expect_head, fence, have_room, head_of, repeated
 from retoma.service.access import append as append_events
+from retoma.service.access import expect_head, fence, have_room, head_of, repeated
 from retoma.stores.api import Transaction
 
 CHUNK = 1_000
@@ -48,7 +49,7 @@ def append(
     accept_writes(head, "messages")
     fence(tx, head, token)
     expect_head(head, expect)
-    have_room(head, 1, limits)
+    have_room(tx, head, 1, limits)
     return append_events(tx, who, head, [message_event(role, said, sender)], operation).seq
 
 

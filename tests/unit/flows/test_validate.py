@@ -104,3 +104,35 @@ def test_a_target_whose_file_is_broken_is_not_called_missing() -> None:
     with pytest.raises(Invalid) as raised:
         parse("made", {"start.md": b"---\nto: a\n---\n", "a.md": b"---\n: [\n---\n"})
     assert "start.md" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("node", "line", "said"),
+    [
+        ("---\nmessages: {en: [Hi]}\n---\n", 2, "'messages' is not shown"),
+        ("---\nsave_to: x\n---\n", 2, "'save_to' does nothing"),
+        ("---\noptions:\n  - One\n  - one \n---\n", 4, "The option 'one' is here twice"),
+        ("---\nwait: true\ntransitions: [{to: end}]\nto: start\n---\n", 4, "'to' is never taken"),
+        ("---\nwait: true\ntransitions:\n  - to: end\n  - to: start\n---\n", 5, "This transition is never taken"),
+    ],
+)  # fmt: skip
+def test_what_comes_to_nothing_is_warned_of(node: str, line: int, said: str) -> None:
+    found = validate(parse("f", {"start.md": node.encode(), "end.md": b"---\nid: e\n---\nEnd\n"}))
+    assert [(one.level, one.file, one.line) for one in found if one.message.startswith(said)] == [
+        ("warning", "start.md", line)
+    ]
+
+
+def test_a_broken_file_takes_no_warning_of_another_away() -> None:
+    with pytest.raises(Invalid) as raised:
+        parse("f", {"start.md": b"---\nconten: x\n---\n", "end.md": b"---\n[\n---\n"})
+    found = raised.value.facts["problems"]
+    assert [(one.level, one.file, one.hint) for one in found if one.file == "start.md"] == [
+        ("warning", "start.md", "Did you mean 'content'?")
+    ]
+    assert "'conten'" not in str(raised.value)
+
+
+def test_a_dotted_key_that_is_required_is_given() -> None:
+    text = b"---\nrequired_context: [shop.name]\n---\n{{ .shop.name }}\n"
+    assert validate(parse("f", {"start.md": text})) == []

@@ -1,4 +1,4 @@
-"""`retoma flow validate` and `flow graph`."""
+"""`retoma flow validate`, `flow graph` and `flow schema`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from retoma.flows import Flow, Tool
     from retoma.service.flows import Snapshot
 
-__all__ = ["graph", "validate"]
+__all__ = ["graph", "schema", "validate"]
 
 
 @verb("flow validate", example="retoma flow validate examples/tour")
@@ -80,6 +80,14 @@ def graph(ctx: Invocation, *, flow: Path, session: str | None, shape: str) -> No
     else:
         text = drawn(loaded, "dot" if shape == "dot" else "mermaid", visited=visited, current=current)
         ctx.out.line(text.rstrip("\n"))
+
+
+@verb("flow schema", example="retoma flow schema > node.schema.json")
+def schema(ctx: Invocation) -> None:
+    """Print the JSON Schema of a node: its front matter, or a node that is YAML or JSON as a whole."""
+    from retoma.flows.schema import schema as of_a_node
+
+    ctx.out.print_json(of_a_node())
 
 
 def _position(ctx: Invocation, directory: Path, flow: Flow, session: str) -> Snapshot:

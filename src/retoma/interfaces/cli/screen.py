@@ -8,14 +8,18 @@ from typing import Protocol
 
 from retoma.errors import RetomaError
 from retoma.interfaces.cli.output import Output
-from retoma.interfaces.cli.text import clean
+from retoma.interfaces.cli.text import clean, listed
 from retoma.interfaces.cli.words import Words
 from retoma.model.call import Call, Came
 from retoma.model.codec import decode, encode
 from retoma.model.flow import Prompt, Visit
 from retoma.runtime.drive import Drive
+from retoma.runtime.reload import Reload
 
 __all__ = ["JsonScreen", "Screen", "TextScreen"]
+
+# Setting more than this takes so long that a person would wait for it.
+_MARKDOWN_LETTERS = 50_000
 
 
 class Screen(Protocol):
@@ -24,11 +28,13 @@ class Screen(Protocol):
     def show(self, visits: Sequence[Visit]) -> None: ...
     def ask(self, prompt: Prompt) -> None: ...
     def label(self, prompt: Prompt) -> str: ...
+    def rows(self) -> Sequence[int]: ...
     def again(self, notice: str) -> None: ...
     def signal(self, name: str, node: str | None, to: str | None) -> None: ...
     def call(self, call: Call) -> None: ...
     def approval(self, call: Call, question: str) -> str: ...
     def came(self, call: Call, came: Came) -> None: ...
+    def reloaded(self, reload: Reload) -> None: ...
     def given(self, text: str) -> str: ...
     def refused(self, error: RetomaError) -> None: ...
     def end(self, status: str, drive: Drive, cause: str) -> None: ...
@@ -42,21 +48,30 @@ class TextScreen:
         self._say = say
         self._headless = headless
         self._markdown = out.terminal and not plain
+        self._rows: list[int] = []
 
     def show(self, visits: Sequence[Visit]) -> None:
         for visit in visits:
             if not visit.content.strip():
                 continue
-            if self._markdown:
+            if self._markdown and len(visit.content) <= _MARKDOWN_LETTERS:
                 self._render(visit.content)
             else:
                 self._out.line(visit.content.rstrip("\n"))
         sys.stdout.flush()
 
     def ask(self, prompt: Prompt) -> None:
+        self._rows.clear()
         for number, option in enumerate(prompt.options, 1):
-            self._out.line(f"  {number}  {option}")
+            lines = listed(number, option, width=self._out.width if self._markdown else None)
+            self._rows.append(len(lines))
+            for line in lines:
+                self._out.line(line)
         sys.stdout.flush()
+
+    def rows(self) -> Sequence[int]:
+        """Return how many rows each of the options has that were printed last."""
+        return tuple(self._rows)
 
     def label(self, prompt: Prompt) -> str:
         """Return what stands before the place to type, on its line."""
@@ -92,6 +107,9 @@ class TextScreen:
                 self._out.problem(self._say(text, name=call.name, why=came.text))
             case "done":
                 pass
+
+    def reloaded(self, reload: Reload) -> None:
+        self._out.note(f">>> {reload.sentence}")
 
     def given(self, text: str) -> str:
         return text
@@ -159,6 +177,9 @@ class JsonScreen:
     def label(self, prompt: Prompt) -> str:
         return ""
 
+    def rows(self) -> Sequence[int]:
+        return ()
+
     def again(self, notice: str) -> None:
         self._line({"type": "notice", "text": notice})
 
@@ -185,6 +206,12 @@ class JsonScreen:
         from retoma.model.views import came_view
 
         self._line(came_view(call, came))
+
+    def reloaded(self, reload: Reload) -> None:
+        self._line(
+            {"type": "reload", "taken": reload.taken, "version": reload.version, "node": reload.node}
+            | {"text": reload.sentence, "problems": reload.problems}
+        )
 
     def given(self, text: str) -> str:
         """An input line is a JSON string or raw text."""

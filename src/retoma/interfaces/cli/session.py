@@ -8,6 +8,7 @@ from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.given import pairs, value
+from retoma.interfaces.cli.named import TEMPLATE
 from retoma.interfaces.cli.verb import verb
 from retoma.model.call import Call
 from retoma.model.session import NewSession, Session, Status
@@ -27,6 +28,7 @@ __all__ = ["create", "end", "fail", "pause", "resume", "show"]
 @click.option("--meta", multiple=True, metavar="K=V", help="A value that is JSON is kept as such.")
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF", help="repository=…, task=…")
 @click.option("--ttl", metavar="D", help="Ephemeral: 30m, 5h, 1d.")
+@click.option("--template", metavar="N", type=TEMPLATE, help="What is not said here, it gives.")
 @click.option("--key", metavar="KEY", help="Idempotency: the same key makes it once.")
 def create(
     ctx: Invocation,
@@ -42,6 +44,7 @@ def create(
     meta: tuple[str, ...],
     contexts: tuple[str, ...],
     ttl: str | None,
+    template: str | None,
     key: str | None,
 ) -> None:
     """Make a session and print its id; without ID one is generated."""
@@ -61,7 +64,7 @@ def create(
         metadata={name: value(text) for name, text in pairs(meta, "K=V")},
         ttl_ms=duration(ttl) if ttl else None,
     )
-    made = ctx.client.create(new, key=key)
+    made = ctx.client.create(new, template=template, key=key)
     if ctx.out.json:
         whole = ctx.client.show(made)
         ctx.out.print_json(whole_view(whole.session, whole.about, whole.lease, ctx.now_ms))
@@ -101,6 +104,7 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("model", session.model),
         ("thinking", session.thinking),
         ("channel", session.channel),
+        ("template", session.template),
         ("parent", session.parent or ""),
         ("tags", ", ".join(about.tags)),
         ("contexts", ", ".join(f"{kind}={ref}" for kind, ref in about.contexts)),

@@ -22,6 +22,7 @@ VERBS: dict[str, Entry] = {
     "flow graph": Entry(f"{_CLI}.flow:graph", "a flow drawn, with where a session stands"),
     "flow test": Entry(f"{_CLI}.flow_test:test", "run a flow by scripts, without its tools"),
     "flow new": Entry(f"{_CLI}.flow_new:new", "a small flow to begin from"),
+    "flow schema": Entry(f"{_CLI}.flow:schema", "of a node's front matter, for editors"),
     "session create": Entry(f"{_CLI}.session:create", "make a session, print its id"),
     "session ls": Entry(f"{_CLI}.session_list:ls", "list sessions, newest first"),
     "session show": Entry(f"{_CLI}.session:show", "all of one session, for people"),
@@ -58,6 +59,7 @@ VERBS: dict[str, Entry] = {
     "session import": Entry(f"{_CLI}.session_transfer:import_", "exported sessions, into this store"),
     "session trash": Entry(f"{_CLI}.session_shelf:trash", "hide for seven days, then delete"),
     "session restore": Entry(f"{_CLI}.session_shelf:restore", "out of the trash"),
+    "session prune": Entry(f"{_CLI}.session_prune:prune", "trash what was left alone for long"),
     "session rm": Entry(f"{_CLI}.session_forget:rm", "delete sessions for good"),
     "store check": Entry(f"{_CLI}.store_check:check", "is all there as it was written"),
     "store backup": Entry(f"{_CLI}.store_backup:backup", "one moment of it as a file, while others write"),
@@ -65,9 +67,13 @@ VERBS: dict[str, Entry] = {
     "store info": Entry(f"{_CLI}.store:info", "sizes by kind and by session"),
     "store migrate": Entry(f"{_CLI}.store:migrate", "to this Retoma's format"),
     "store gc": Entry(f"{_CLI}.store:gc", "take what is due to go"),
+    "store log": Entry(f"{_CLI}.store_log:log", "what went without anybody's hand, and why"),
+    "template ls": Entry(f"{_CLI}.template:ls", "templates for sessions, by name"),
+    "template show": Entry(f"{_CLI}.template:show", "what one gives to a session"),
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
     "config": Entry(f"{_CLI}.config:config", "what holds, and where each value came from"),
+    "trust": Entry(f"{_CLI}.trust:trust", "what a retoma.toml that was found may do"),
     "version": Entry(f"{_CLI}.version:version", "of Retoma, Python and SQLite"),
     "completion": Entry(f"{_CLI}.completion:completion", "of verbs, for bash, zsh and fish"),
 }
@@ -84,9 +90,8 @@ ALIASES: dict[str, str] = {
 # What `retoma --help` shows, in its order. A noun is shown with its verbs.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Flows", ("run", "flow")),
-    ("Sessions", ("session",)),
-    ("Store", ("store", "init", "doctor", "config")),
-    ("This program", ("version", "completion")),
+    ("Sessions", ("session", "template")),
+    ("Store and program", ("store", "init", "doctor", "config", "trust", "version", "completion")),
 )
 
 # What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
@@ -98,7 +103,7 @@ TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("Its name", ("rename", "describe", "set-id")),
         ("Labels", ("tag", "link", "unlink", "meta", "note")),
         ("Settings", ("set-agent", "set-model", "set-thinking", "set-channel")),
-        ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore")),
+        ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore", "prune")),
         ("Carry", ("export", "import")),
         ("Forget", ("redact", "rm")),
     ),

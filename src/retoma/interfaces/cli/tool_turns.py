@@ -6,16 +6,23 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import Final, NamedTuple
 
 from retoma.flows.answer import confirmation
 from retoma.interfaces.cli.screen import Screen
 from retoma.runtime.drive import Drive
 
-__all__ = ["Ended", "ToolTurns"]
+__all__ = ["Allowed", "Ended", "ToolTurns"]
 
 _REFUSED: Final = "it was not allowed."
 _DENIED: Final = "--deny refuses every tool."
+
+
+class Allowed(NamedTuple):
+    """Who allows every tool, empty when each is asked about; or that none is."""
+
+    by: str
+    none: bool
 
 
 class Ended(BaseException):

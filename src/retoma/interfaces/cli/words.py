@@ -23,6 +23,9 @@ _PORTUGUESE = {
     ),
     ">>> Resuming at '{node}' node...": ">>> Retomando no nó '{node}'...",
     ">>> Signal '{name}' at '{node}' node: on to '{to}'.": ">>> Sinal '{name}' no nó '{node}': adiante para '{to}'.",
+    ">>> {count} to look at in this flow: retoma flow validate {flow}": (
+        ">>> {count} a rever neste fluxo: retoma flow validate {flow}"
+    ),
     ">>> Finished at '{node}' node.": ">>> Concluído no nó '{node}'.",
     ">>> Failed at '{node}' node: {cause}": ">>> Falhou no nó '{node}': {cause}",
     ">>> Interrupted at '{node}' node. Go on with the same command{named}.": (

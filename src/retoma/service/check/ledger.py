@@ -17,7 +17,7 @@ from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
 
 TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
 PROFILE: Final = frozenset(
-    {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed"}
+    {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed", "template"}
 )
 KNOWN: Final = frozenset(
     {
@@ -59,6 +59,7 @@ class Ledger:
         self.flow_version = ""
         self.set_at: dict[str, int] = {}
         self.answered = False
+        self.template = ""
         self.notes: list[int] = []
         self.epochs: list[tuple[int, str, int, int]] = []
         self.unexplained: set[int] = set()
@@ -148,6 +149,7 @@ class Ledger:
             "metadata": data.get("metadata", {}),
         }
         self.row, self.about = applied(self.row, self.about, change)
+        self.template = str(data.get("template", ""))
 
     def _updated(self, at: int, data: dict[str, Any]) -> None:
         self.row, self.about = applied(self.row, self.about, data)

@@ -47,6 +47,7 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
         "flow_node": stands,
         "flow_visits": len(ledger.history),
         "updated_at": ledger.last_at,
+        "template": ledger.template,
     } | {name: getattr(ledger.row, name) for name in TEXTS}
     if row["base_seq"] == 0:
         wanted["created_at"] = ledger.first_at

@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from retoma.errors import Busy, Conflict, Limit, RetomaError, Unavailable
 from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import TRASHED, NewSession, checked, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
 from retoma.service import erasing, sessions
-from retoma.service.access import Limits, fence, head_of
+from retoma.service.access import fence, head_of
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.proof import Aside, Proof
 from retoma.service.transfer.reading import records
@@ -159,14 +161,16 @@ class _Import:
         sessions.within(tx, self._who, self._limits, active=session.status == "active")
 
     def _few_enough(self, session: SessionRecord) -> None:
-        events, most = session.head.seq - session.base.seq, self._limits.events_per_session
-        if most is not None and events > most:
+        events = session.head.seq - session.base.seq
+        most = self._limits.events_of("" if session.template is UNSET else session.template)
+        if most is not None and events > most.events:
             raise Limit(
-                f"Session '{session.id}' has {events:,} events; [limits] allows {most:,}.",
+                f"Session '{session.id}' has {events:,} events, and {most.key} allows {most.events:,}.",
                 code="too_many_events",
-                hint="Raise events_per_session in retoma.toml.",
-                limit=most,
+                hint=f"Raise the limit in {self._limits.where(most.key)}.",
+                limit=most.events,
                 value=events,
+                key=most.key,
             )
 
     # What comes in
@@ -265,6 +269,7 @@ def _plausible(session: SessionRecord, line: int) -> None:
         channel=session.channel,
         tags=session.tags,
         contexts=contexts,
+        template="" if session.template is UNSET else session.template,
     )
     if checked(new) != new:
         raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")
