@@ -69,9 +69,7 @@ def run(
             hint="Give one of the two.",
         )
     if yes and deny:
-        raise Invalid(
-            "--yes allows every tool, --deny refuses it.", code="usage", hint="Give one of the two."
-        )
+        raise Invalid("--yes allows every tool, --deny refuses it.", code="usage", hint="Give one of them.")
     if watch and pinned:
         raise Invalid(
             "--pinned keeps the version that the session has, --watch takes up each new one.",
