@@ -115,10 +115,24 @@ class Note(TypedDict):
     text: str | None
 
 
+class ToolCall(TypedDict):
+    """A tool that a flow waits for; with `undo` it takes back what the node did."""
+
+    node: str
+    name: str
+    id: str | None
+    args: JsonField
+    undo: bool
+    key: str
+    approved: str | None
+    attempt: int
+
+
 class Shown(Whole):
     """What `session show` prints."""
 
     notes: list[Note]
+    pending_tool_call: ToolCall | None
 
 
 class Tree(Session):
@@ -146,6 +160,7 @@ class State(TypedDict):
     context: Mapping[str, JsonField]
     history: list[str]
     sys: Sys
+    pending_tool_call: ToolCall | None
 
 
 class Trellis(TypedDict):
