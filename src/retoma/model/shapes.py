@@ -226,6 +226,16 @@ class Redacted(TypedDict):
     done: bool
 
 
+class Pruned(TypedDict):
+    """What was put in the trash, or would be: sessions without an event since `before`; `first` names 20 at most."""
+
+    before: Time
+    count: int
+    by_status: dict[str, int]
+    first: list[str]
+    done: bool
+
+
 class Signalled(TypedDict):
     """What a signal did; `to` is null when nothing handles an interrupt."""
 
