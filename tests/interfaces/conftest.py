@@ -16,6 +16,7 @@ ON_BOTH = {
     "test_handoff",
     "test_retention_verbs",
     "test_run",
+    "test_run_tools",
     "test_session_guide",
     "test_session_verbs",
     "test_transfer",

@@ -70,6 +70,8 @@ RUN = (
     "session reset desk --erase",
     "session end desk",
     "session fail child --reason broke",
+    "session prune --tag b --older-than 0s --dry-run",
+    "session prune --status active --older-than 0s --tag none --yes",
     "session set-id child kid",
     "session rm desk kid nobody",
 )

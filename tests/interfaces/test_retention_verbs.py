@@ -339,10 +339,9 @@ def test_trust_holds_for_a_file_as_it_is(do, config, tmp_path):
     assert "Read it, then: retoma trust" in do("config").err
     done = do("trust")
     assert done.out.endswith("It names commands in agents.main.tools.\n")
-    assert do("doctor", "--json").json["commands"] == [
-        {"file": str(path), "keys": ["agents.main.tools"], "trusted": True}
-    ]
-    assert "and is trusted" in do("config").err
+    row = {"file": str(path), "commands": ["agents.main.tools"], "trusted": True}
+    assert do("doctor", "--json").json["trust"] == do("config", "--json").json["trust"] == [row]
+    assert "Read it" not in do("config").err
     config("[limits]\nsessions = 5\n")
     (listed,) = do("trust", "--list", "--json").json["items"]
     assert (listed["path"], listed["unchanged"]) == (str(path), False)

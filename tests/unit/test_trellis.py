@@ -60,12 +60,13 @@ def test_then_it_is_a_session_of_that_flow_and_no_other(client: Calls, make_flow
     assert client.check().damage == []
 
 
-def test_the_flow_of_the_samples_needs_tools_and_changes_nothing(client: Calls) -> None:
-    client.bring(SAMPLES / "trellis/sessions/pedido-001.json")
-    before = client.get("pedido-001")
-    with pytest.raises(Invalid):
-        client.drive(Request(directory=SAMPLES / "trellis/flow", session="pedido-001"))
-    assert client.get("pedido-001") == before
+def test_a_session_that_waited_for_a_tool_asks_for_it_again(client: Calls) -> None:
+    client.bring(SAMPLES / "trellis/sessions/pedido-002.json")
+    with client.drive(Request(directory=SAMPLES / "trellis/flow", session="pedido-002")) as drive:
+        assert drive.call is not None
+        assert drive.call.name == "aquecer"
+    assert client.position("pedido-002").position.node == "preparar"
+    assert client.check().damage == []
 
 
 def test_a_node_that_is_not_in_the_flow(client: Calls, make_flow: MakeFlow) -> None:

@@ -239,12 +239,19 @@ class Calls(Upkeep):
         return follow(lambda seq: self._events(session, seq), status, since=since, wait=wait or pause)
 
     def drive(self, request: Request) -> Drive:
-        """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit."""
+        """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit.
+
+        Its tools see PATH, HOME, LANG and TMPDIR of this process, unless the request says otherwise.
+        """
+        from retoma.config import read_environment
         from retoma.runtime.drive import Drive
         from retoma.runtime.process import this_holder
 
         holder = this_holder(self._who.name)
         now, random, _ = self._sources
+        if request.tools.environment is None:
+            tools = msgspec.structs.replace(request.tools, environment=read_environment().for_tools)
+            request = msgspec.structs.replace(request, tools=tools)
         return Drive(self._store, self._who, holder, now, random, request, limits=self._limits)
 
     def signal(self, session: str, name: str, *, locale: str = "") -> Sent:

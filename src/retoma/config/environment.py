@@ -14,11 +14,15 @@ from retoma.errors import Unavailable
 __all__ = ["Environment", "read_environment", "working_directory"]
 
 
+_FOR_TOOLS = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of it. Empty variables are absent ones.
 
     `dumb`: the terminal can do nothing but print.
     `columns` is there when COLUMNS is set, `completing` while a shell asks for completions. `user` names who acts.
+    `for_tools` is what of it the tools of flows see.
     """
 
     home: Path
@@ -33,6 +37,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     completing: str = ""
     xdg_config_home: Path | None = None
     xdg_data_home: Path | None = None
+    for_tools: Mapping[str, str] = {}
 
     def config_directory(self) -> Path:
         """Return where the user's own `retoma.toml` is, there or not."""
@@ -72,6 +77,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         completing=read.get("_RETOMA_COMPLETE", ""),
         xdg_config_home=_absolute(read.get("XDG_CONFIG_HOME")),
         xdg_data_home=_absolute(read.get("XDG_DATA_HOME")),
+        for_tools={name: read[name] for name in _FOR_TOOLS if read.get(name)},
     )
 
 

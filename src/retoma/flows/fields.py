@@ -6,16 +6,15 @@ from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import TypeVar
 
+from retoma.flows import uses
 from retoma.flows.keys import INPUT_TYPES, KEYS, MESSAGE_KEYS, NODE_TYPES, VALUE_TYPES, WAY_KEYS
-from retoma.flows.model import Message, Node, NodeType, Option, Problem, Transition
+from retoma.flows.model import Message, Node, NodeType, Option, Problem, ToolUse, Transition
 from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
 from retoma.flows.written import duration, is_null, named, trimmed
 from retoma.model.codec import Json
 from retoma.model.flow import InputType
 
 T = TypeVar("T")
-
-_NOT_RUN = ("do", "tool_call", "undo", "agent")
 
 
 class Fields:
@@ -59,6 +58,8 @@ class Fields:
             on_signal_default=self._text_map("on_signal_default"),
             messages=self._messages(),
             metadata=self._data("metadata"),
+            do=self._use("do") or self._use("tool_call"),
+            undo=self._use("undo"),
             unsupported=self._unsupported(),
         )
 
@@ -237,6 +238,11 @@ class Fields:
                 found.setdefault(name, target)
         return found
 
+    def _use(self, key: str) -> ToolUse | None:
+        found, problems = uses.read(self.file, key, self.items.get(key), self.items.get("metadata"))
+        self.problems += problems
+        return found
+
     def _messages(self) -> dict[str, tuple[Message, ...]]:
         tree = self.items.get("messages")
         if tree is None or is_null(tree):
@@ -262,27 +268,11 @@ class Fields:
             return None
         return Message(text.text, condition.text if isinstance(condition, Scalar) else "", text.text_line)
 
-    def _call(self, key: str) -> None:
-        """Check the shape of a tool call: a name, or a mapping with one."""
-        tree = self.items.get(key)
-        if isinstance(tree, Sequence):
-            self._wrong(key, "a tool's name or a mapping with 'name'", tree)
-        elif isinstance(tree, Mapping) and not isinstance(tree.items.get("name"), Scalar):
-            self.problem(tree.line, f"{key!r} must have a 'name'.", "Name the tool.")
-
     def _unsupported(self) -> tuple[str, ...]:
-        for key in ("do", "tool_call", "undo"):
-            self._call(key)
         if (tools := self.items.get("tools")) is not None and not (
             isinstance(tools, Sequence) or is_null(tools)
         ):
             self._wrong("tools", "a list", tools)
         if isinstance(agent := self.items.get("agent"), Sequence):
             self._wrong("agent", "a name or a mapping", agent)
-        found = [key for key in _NOT_RUN if key in self.items]
-        if self._text("type") == "tool":
-            found.append("type")
-        for key in ("to", "on_error"):
-            if self._text(key) == "rollback":
-                found.append(key)
-        return tuple(found)
+        return ("agent",) if "agent" in self.items else ()

@@ -11,13 +11,14 @@ from typing import TypeAlias
 import msgspec
 
 from retoma.errors import Invalid, NotFound
+from retoma.flows import tools
 from retoma.flows.model import EXTENSIONS, Problem
 
 MAX_FILE = 1 << 20
 MAX_FILES = 10_000
 MAX_SIZE = 64 << 20
 MAX_DEPTH = 50
-_TOOLS = ("tools.yaml", "tools.yml", "tools.json")
+_TOOLS = tools.FILES
 
 Stamp: TypeAlias = tuple[int, int, int, int]
 """Inode, size, and when content and inode changed last: what no write leaves as it was."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from retoma.flows import files, json_tree, tree
+from retoma.flows import files, json_tree, tools, tree
 from retoma.flows.fields import Fields
 from retoma.flows.files import MAX_FILE, Look
 from retoma.flows.garbage import uncollected
@@ -93,6 +93,8 @@ def _build(
     with uncollected():
         nodes, broken = _nodes(contents, pieces, found)
     aliases = _aliases(nodes, found)
+    listed, wrong = tools.of_files(contents)
+    found += wrong
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
     entry = entry or next((aliases[one] for one in (*ENTRY_NAMES, name) if one in aliases), "")
     if not entry:
@@ -104,6 +106,7 @@ def _build(
         aliases=aliases,
         default_error="error" if "error" in nodes else "",
         secrets=_secrets(nodes),
+        tools=listed,
         files=dict(contents),
         version=version_of(contents),
         warnings=tuple(one for one in found if one.level == "warning"),

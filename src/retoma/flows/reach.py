@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 import msgspec
 
-from retoma.flows.model import Level, Node, Problem, resolved
+from retoma.flows.model import ROLLBACK, Level, Node, Problem, resolved
 
 # To look for the nearest of 10,000 names takes as long as to read hundreds of files: the first mistakes get one.
 MAX_HINTS = 20
@@ -59,11 +59,7 @@ def lost(ways: Ways) -> Iterator[Problem]:
 
 def exits_of(node: Node) -> Exits:
     """Return where `node` leads."""
-    targets = tuple(
-        (key, target, line)
-        for key, target, line in node.targets()
-        if target != "rollback" or key not in ("to", "on_error")
-    )
+    targets = tuple((key, target, line) for key, target, line in node.targets() if target != ROLLBACK)
     certain = bool(node.to) or any(not way.condition and not way.text for way in node.transitions)
     names = tuple(dict.fromkeys(target for _, target, _ in targets))
     return Exits(
@@ -71,7 +67,7 @@ def exits_of(node: Node) -> Exits:
         node.line("to"),
         targets,
         names,
-        "" if node.waits or node.unsupported else _only(node),
+        "" if node.waits or node.unsupported or node.do is not None else _only(node),
         certain,
     )
 

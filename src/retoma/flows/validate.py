@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 import msgspec
 
 from retoma.errors import Invalid
-from retoma.flows import answer, condition, template
+from retoma.flows import answer, condition, template, tools
 from retoma.flows.garbage import uncollected
-from retoma.flows.model import Flow, Node, Option, Problem
+from retoma.flows.model import ROLLBACK, Flow, Node, Option, Problem, Tool
 from retoma.flows.reach import MAX_HINTS, Exits, Ways, exits_of, lost
 from retoma.flows.syntax import MAX_ACTIONS
-
-_REASONS = {
-    "do": "calls a tool",
-    "tool_call": "calls a tool",
-    "type": "is a tool",
-    "undo": "compensates with a tool",
-    "to": "rolls back",
-    "on_error": "rolls back",
-    "agent": "asks an agent",
-}
 
 
 class Own(msgspec.Struct, frozen=True):
     """What can be said of a node by itself.
 
-    `problems` are its own; `prints` the (key, line) of each look-up that would be empty if nothing set it; `sets` the
-    keys that the flow has because of it. `signals`: what it says of signals depends on the entry node.
+    `problems` are its own; `prints` the (key, line) of each look-up that would be empty if nothing set it, `asks` those
+    of the arguments of tools; `sets` the keys that the flow has because of it. `signals`: what it says of signals
+    depends on the entry node.
     """
 
     node: Node
     problems: tuple[Problem, ...]
     prints: tuple[tuple[str, int], ...]
+    asks: tuple[tuple[str, int], ...]
     sets: tuple[str, ...]
     signals: bool
     exits: Exits
@@ -49,9 +41,13 @@ class Examined:
         self.lost: tuple[Problem, ...] = ()
 
 
-def validate(flow: Flow) -> list[Problem]:
-    """Return every problem of `flow`, warnings too, in the order of files and lines."""
-    return sorted({*flow.warnings, *examine(flow)})
+def validate(flow: Flow, *, listed: Mapping[str, Tool] | None = None) -> list[Problem]:
+    """Return every problem of `flow`, warnings too, in the order of files and lines.
+
+    `listed` are the tools that may be called, instead of those that the flow brings.
+    """
+    allowed = flow.tools if listed is None else listed
+    return sorted({*flow.warnings, *examine(flow), *tools.unlisted(flow, allowed)})
 
 
 def check(flow: Flow, examined: Examined | None = None) -> list[Problem]:
@@ -100,13 +96,14 @@ def examine(
 def _own(node: Node, before: Own | None) -> Own:
     problems = [*_unsupported(node), *_conditions(node), *_shape(node)]
     prints = tuple(_printed(node, problems))
+    asks = tuple(_asked(node, problems))
     given = (key.partition(".")[0] for key in node.required_context)
     sets = (node.save_to, *node.default_context, *given, *node.required_context, *node.context_schema)
     signals = node.timeout_s is not None or bool(node.on_signal_default)
     exits = exits_of(node)
     if before is not None and before.exits == exits:
         exits = before.exits  # the same object: ways are compared faster
-    return Own(node, tuple(problems), prints, sets, signals, exits)
+    return Own(node, tuple(problems), prints, asks, sets, signals, exits)
 
 
 def _together(flow: Flow, owns: dict[str, Own]) -> Iterator[Problem]:
@@ -120,6 +117,7 @@ def _together(flow: Flow, owns: dict[str, Own]) -> Iterator[Problem]:
             if key in flow.secrets:
                 said = f"{key!r} is a secret: its value is never shown."
                 yield Problem(own.node.file, line, "warning", said)
+        for key, line in (*own.prints, *own.asks):
             if key not in known:
                 hints += 1
                 yield _never_set(own.node, key, line, known if hints <= MAX_HINTS else ())
@@ -129,8 +127,7 @@ def _together(flow: Flow, owns: dict[str, Own]) -> Iterator[Problem]:
 
 def _unsupported(node: Node) -> Iterator[Problem]:
     for key in node.unsupported:
-        what = "agents" if key == "agent" else "tools"
-        message = f"The node {node.id!r} {_REASONS[key]}: this version does not run {what} yet."
+        message = f"The node {node.id!r} asks an agent: this version does not run agents yet."
         yield Problem(
             node.file, node.line(key), "error", message, f"Take {key!r} out, or wait for a later version."
         )
@@ -165,6 +162,18 @@ def _printed(node: Node, problems: list[Problem]) -> Iterator[tuple[str, int]]:
             yield from ((key, line + at - 1) for key, at in used)
 
 
+def _asked(node: Node, problems: list[Problem]) -> Iterator[tuple[str, int]]:
+    """Yield the look-ups in the arguments of tools, which may hold secrets; what does not parse is a problem."""
+    for use in (node.do, node.undo):
+        for text, line in use.texts if use is not None else ():
+            try:
+                used = template.paths(text)
+            except template.TemplateError as error:
+                problems.append(Problem(node.file, line + error.line - 1, "error", error.message, error.hint))
+            else:
+                yield from ((key, line + at - 1) for key, at in used)
+
+
 def _texts(node: Node) -> Iterator[tuple[str, int]]:
     """Yield each text of the node that may hold a template, and the line at which it begins."""
     texts = [(node.content, node.content_line)]
@@ -172,6 +181,7 @@ def _texts(node: Node) -> Iterator[tuple[str, int]]:
     texts += [(text, node.line("input_options")) for text in node.input_options]
     texts.append((node.input_default or "", node.line("input_default")))
     texts += [(one.text, one.line) for wordings in node.messages.values() for one in wordings]
+    texts += [(use.confirm, use.line) for use in (node.do, node.undo) if use is not None]
     return ((text, line) for text, line in texts if "{{" in text)
 
 
@@ -185,6 +195,9 @@ def _never_set(node: Node, key: str, line: int, known: Collection[str]) -> Probl
 
 
 def _shape(node: Node) -> Iterator[Problem]:
+    if node.id == ROLLBACK:
+        message = "No way leads to this node: the target 'rollback' takes back what was done."
+        yield Problem(node.file, 1, "warning", message, "Give it another name.")
     if node.type == "tool" and not {"do", "tool_call"} & set(node.lines):
         yield Problem(
             node.file, node.line("type"), "error", "A node of type tool needs 'do'.", "Name the tool in 'do'."
@@ -204,8 +217,10 @@ def _shape(node: Node) -> Iterator[Problem]:
         )
     yield from _default(node)
     yield from _idle(node)
+    yield from _handlers(node)
     if (
         not node.waits
+        and node.do is None
         and node.transitions
         and not node.to
         and all(way.condition or way.text for way in node.transitions)
@@ -245,6 +260,16 @@ def _idle(node: Node) -> Iterator[Problem]:
         )
     for line in always[1:]:
         yield idle(line, "This transition is never taken: one without condition comes before it.", "")
+
+
+def _handlers(node: Node) -> Iterator[Problem]:
+    """Yield what is said about a tool where none is called, or twice."""
+    if node.do is None and node.on_error:
+        message = "'on_error' does nothing: the node calls no tool."
+        yield Problem(node.file, node.line("on_error"), "warning", message, "Add 'do'.")
+    if "do" in node.lines and "tool_call" in node.lines:
+        yield Problem(node.file, node.line("tool_call"), "error", "'tool_call' is another name of 'do'.",
+                      "Keep one of the two.")  # fmt: skip
 
 
 def _signals(node: Node, flow: Flow) -> Iterator[Problem]:

@@ -10,7 +10,9 @@ from typing import Final
 
 import msgspec
 
+from retoma.model import call as calls
 from retoma.model import event as kinds
+from retoma.model.call import Came
 from retoma.model.codec import Json
 from retoma.model.event import Event
 from retoma.model.redaction import REDACTED
@@ -38,7 +40,15 @@ class Folded(msgspec.Struct):
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
+    call: dict[str, Json] | None = None
+    came: str | None = None
+    rollback: dict[str, Json] | None = None
     partial: bool = False
+
+    @property
+    def system(self) -> dict[str, Json]:
+        """What the state keeps for the flow itself."""
+        return calls.system_state(self.ans, self.call, self.came, self.rollback)
 
 
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
@@ -59,6 +69,7 @@ def _apply(folded: Folded, event: Event) -> None:
             _forget(folded, data)
         case _ if event.erased:
             folded.partial = True
+            _lose(folded, event.type)
         case kinds.STATUS:
             folded.status, folded.reason = str(data.get("to")), str(data.get("reason", ""))
         case kinds.RESET:
@@ -76,21 +87,54 @@ def _apply_flow(folded: Folded, kind: str, data: dict[str, Json]) -> None:
             folded.flow, folded.flow_status = str(data.get("flow")), "active"
             _change(folded, data)
         case kinds.FLOW_INPUT:
-            folded.ans = data.get("answer", data.get("input"))
+            folded.ans, folded.came = data.get("answer", data.get("input")), None
             folded.flow_status = str(data.get("status", folded.flow_status))
             _change(folded, data)
         case kinds.FLOW_STEP:
             folded.history.append(str(data["node"]))
             folded.flow_status = str(data.get("status", "active"))
+            folded.came = None
             _change(folded, data)
         case kinds.FLOW_END:
             folded.flow_status = "finished"
+            if data.get("rolled_back"):
+                folded.history = []
+            folded.call = folded.came = folded.rollback = None
         case kinds.FLOW_VERSION:
             # A session that was imported without its flow's name has it from the first version that it runs.
             folded.flow = folded.flow or str(data.get("flow"))
             folded.flow_status = str(data.get("status", folded.flow_status))
             if "node" in data and folded.history:
                 folded.history[-1] = str(data["node"])
+        case _:
+            _apply_tool(folded, kind, data)
+
+
+def _apply_tool(folded: Folded, kind: str, data: dict[str, Json]) -> None:
+    match kind:
+        case kinds.TOOL_CALL:
+            folded.call = dict(data)
+            folded.flow_status = "rolling_back" if data.get("undo") else "waiting_for_tool"
+            if isinstance(at := data.get("at"), int):
+                del folded.history[at:]
+        case kinds.TOOL_STARTED if folded.call is not None:
+            folded.call = calls.started(folded.call, data)
+        case kinds.TOOL_RESULT:
+            folded.call = None
+            if data.get("undo"):
+                folded.rollback = calls.through(folded.rollback or {}, data)
+                del folded.history[-1:]
+                return
+            came = Came(
+                outcome=calls.outcome_of(data), result=data.get("result"), text=str(data.get("error", ""))
+            )
+            folded.ans = folded.ans if came.outcome == "denied" else came.value
+            folded.came = came.outcome if data.get("status") == "active" else None
+            folded.flow_status = str(data.get("status", folded.flow_status))
+            folded.state |= calls.result_sets(data)
+        case kinds.FLOW_ROLLBACK:
+            folded.rollback, folded.flow_status = dict(data), "rolling_back"
+            del folded.history[-1:]
         case _:
             pass  # created, updated, signals (their steps follow) and types of a later version change none of these
 
@@ -110,12 +154,25 @@ def _count(folded: Folded, data: dict[str, Json]) -> None:
             setattr(folded, name, getattr(folded, name) + count)
 
 
+def _lose(folded: Folded, kind: str) -> None:
+    """Follow what an erased event's type alone says."""
+    if kind in (kinds.TOOL_RESULT, kinds.FLOW_END):
+        folded.call = folded.came = None
+    if kind == kinds.FLOW_END:
+        folded.rollback = None
+    if kind == kinds.FLOW_STEP:
+        folded.came = None
+
+
 def _forget(folded: Folded, data: dict[str, Json]) -> None:
     keys = data.get("keys")
     for key in keys if isinstance(keys, list) else ():
         folded.state[str(key)] = REDACTED
     if data.get("ans"):
         folded.ans = REDACTED
+    call, rollback = data.get("call"), data.get("rollback")
+    folded.call = call if isinstance(call, dict) else folded.call
+    folded.rollback = rollback if isinstance(rollback, dict) else folded.rollback
 
 
 def _change(folded: Folded, data: dict[str, Json]) -> None:
@@ -132,5 +189,6 @@ def _reset(folded: Folded, data: dict[str, Json]) -> None:
     folded.epoch = epoch if isinstance(epoch, int) else folded.epoch + 1
     folded.status, folded.reason, folded.messages = "active", "", 0
     folded.state, folded.history, folded.ans = {}, [], None
+    folded.call = folded.came = folded.rollback = None
     folded.flow = folded.flow_status = None
     folded.tokens_in = folded.tokens_out = folded.tokens_cached = 0

@@ -115,10 +115,24 @@ class Note(TypedDict):
     text: str | None
 
 
+class ToolCall(TypedDict):
+    """A tool that a flow waits for; with `undo` it takes back what the node did."""
+
+    node: str
+    name: str
+    id: str | None
+    args: JsonField
+    undo: bool
+    key: str
+    approved: str | None
+    attempt: int
+
+
 class Shown(Whole):
     """What `session show` prints."""
 
     notes: list[Note]
+    pending_tool_call: ToolCall | None
 
 
 class Tree(Session):
@@ -146,6 +160,7 @@ class State(TypedDict):
     context: Mapping[str, JsonField]
     history: list[str]
     sys: Sys
+    pending_tool_call: ToolCall | None
 
 
 class Trellis(TypedDict):
@@ -208,6 +223,16 @@ class Redacted(TypedDict):
     events: list[int]
     keys: list[str]
     fields: list[str]
+    done: bool
+
+
+class Pruned(TypedDict):
+    """What was put in the trash, or would be: sessions without an event since `before`; `first` names 20 at most."""
+
+    before: Time
+    count: int
+    by_status: dict[str, int]
+    first: list[str]
     done: bool
 
 

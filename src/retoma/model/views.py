@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from retoma.model.call import Call, Came
 from retoma.model.codec import JsonMap
 from retoma.model.event import Event
 from retoma.model.flow import Position, Prompt, Visit
@@ -131,6 +132,38 @@ def state_view(session: Session, position: Position, history: Sequence[str]) -> 
         "context": position.context,
         "history": list(history),
         "sys": {"ans": position.ans},
+        "pending_tool_call": call_view(position.call),
+    }
+
+
+def call_view(call: Call | None) -> shapes.ToolCall | None:
+    """Return the tool call that a flow waits for, or None. The texts of secrets are not in it."""
+    if call is None:
+        return None
+    return {
+        "node": call.node,
+        "name": call.name,
+        "id": call.id or None,
+        "args": call.args,
+        "undo": call.undo,
+        "key": call.key,
+        "approved": call.approved or None,
+        "attempt": call.attempt,
+    }
+
+
+def came_view(call: Call, came: Came) -> dict[str, object]:
+    """Return what came of a tool call, as a line of `run --json`."""
+    said = {"done": "result", "failed": "error", "denied": "denied"}[came.outcome]
+    return {
+        "type": "tool_result",
+        "node": call.node,
+        "name": call.name,
+        "id": call.id or None,
+        "undo": call.undo,
+        "key": call.key,
+        "outcome": came.outcome,
+        said: came.result if came.outcome == "done" else came.text,
     }
 
 

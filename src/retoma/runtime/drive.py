@@ -18,9 +18,10 @@ from retoma.model.lease import Holder
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, NewSession, Status
-from retoma.runtime.course import Course
+from retoma.runtime.calls import Calling
 from retoma.runtime.lease import Held
 from retoma.runtime.reload import AS_BEFORE, Reload, refused
+from retoma.runtime.toolbox import Given, opened
 from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
@@ -40,9 +41,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool = False
     pinned: bool = False
     locale: str = ""
+    tools: Given = Given()
 
 
-class Drive(Course):
+class Drive(Calling):
     """A flow that runs in a session, held by this process from `open` to `close`.
 
     `notices` are sentences about what was found on opening, `found` is what was in the directory (see `Versions`).
@@ -69,6 +71,7 @@ class Drive(Course):
         known = None if request.fresh else request.session
         self._versions = Versions(store, who, request.directory, known)
         self.flow, said = self._versions.choose(pinned=request.pinned)
+        self.tools = opened(request.tools, self.flow, self._versions.path)
         self.found = self._versions.found
         self.notices: list[str] = list(said)
         try:
@@ -111,6 +114,7 @@ class Drive(Course):
             return refused(self.flow, self.position, error)
         taken = edited.flow is found
         if taken:
+            self.tools = opened(self._request.tools, self.flow, self._versions.path)
             self._attempt(self._stand)
         return Reload(
             taken=taken, version=self.flow.version, node=self.position.node, sentence=edited.sentence
@@ -149,11 +153,12 @@ class Drive(Course):
     def _start(self, holder: Holder, snapshot: positions.Snapshot | None) -> None:
         """Begin the flow, if it can: a context that lacks a key changes nothing and leaves nothing behind."""
         request = self._request
-        first = flows.start(self.flow, request.context, locale=request.locale)
+        first = self._whole(flows.start(self.flow, request.context, locale=request.locale))
         if first.failure and len(first.visits) <= 1:
             self.failure = first.failure
             self.position = Position(node=self.flow.entry, status="finished", context=dict(request.context))
             return
+        self.notices += self.refused_tools()
         if snapshot is None:
             self._start_new(holder, first)
         else:
@@ -224,21 +229,30 @@ class Drive(Course):
         """Take up a flow where it stands: the same point, under the directory's version when it can carry on there."""
         self.shown = ()
         if self._ran != self._version:
-            edited = self._taken_up()
-            self.notices.append(edited.sentence)
-            self._meet(edited)
+            self._meet_edited()
         return self._stand()
 
-    def _taken_up(self) -> Edited:
-        """Return how the session goes on under the directory's version; one that was imported may have had none."""
-        flow, at, locale, secrets = self.flow, self.position, self._locale, self._secrets
-        if self._ran is None:
-            return flows.take_over(flow, at, locale=locale, secrets=secrets)
-        return flows.take_up(self._versions.stored(self._ran), flow, at, locale=locale, secrets=secrets)
+    def _meet_edited(self) -> None:
+        before = self._versions.stored(self._ran) if self._ran is not None else None
+        if self.position.call is not None and self._ran is not None:
+            # The version that asked for the tool goes on; which program that is, the list of the new one says.
+            self.flow = before or self.flow
+            self.notices.append(
+                "The flow was edited since. First comes the tool that the version before asked for."
+            )
+            return
+        if self._ran is None:  # one that was imported may have had none
+            edited = flows.take_over(self.flow, self.position, locale=self._locale, secrets=self._secrets)
+        else:
+            edited = flows.take_up(
+                before, self.flow, self.position, locale=self._locale, secrets=self._secrets
+            )
+        self.notices.append(edited.sentence)
+        self._meet(edited)
 
     def _stand(self) -> Step:
         """Show where the flow stands, if nothing is shown yet, and go on from there if it does not wait."""
-        if not self.shown:
+        if not self.shown and self.position.rollback is None:
             content, self.prompt = flows.show(
                 self.flow, self.position, locale=self._locale, secrets=self._secrets
             )
@@ -251,7 +265,8 @@ class Drive(Course):
         if self._ran == self._version:
             return
         try:
-            self._change_version(edited.at, moved=edited.moved, step=edited.step)
+            step = self._whole(edited.step) if edited.step is not None else None
+            self._change_version(edited.at, moved=edited.moved, step=step)
         except BaseException:
             self.flow = before
             raise
@@ -261,22 +276,12 @@ class Drive(Course):
         held = self._require_held()
         self._seq = self._store.write(
             lambda tx: positions.change_version(
-                tx,
-                self._who,
-                self.session,
-                flow=self.flow.name,
-                path=self._versions.path,
-                version=self._version,
-                files=self.flow.files,
-                at=at,
-                moved=moved,
-                first=self._ran is None,
-                step=step,
-                operation=self._operation(),
-                token=held.token,
+                tx, self._who, self.session, flow=self.flow.name, path=self._versions.path, version=self._version,
+                files=self.flow.files, at=at, moved=moved, first=self._ran is None, step=step,
+                operation=self._operation(), token=held.token,
                 limits=self._limits,
             )
-        )
+        )  # fmt: skip
         self.position, self._ran = at, self._version
         if moved and at.node is not None:
             self.history[-1:] = [at.node]

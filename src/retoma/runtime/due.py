@@ -12,7 +12,7 @@ from retoma.model.retention import Choice, Retention
 from retoma.model.session import Status
 from retoma.service.due import Job, Work, asked_for, clock, keep_clock
 from retoma.service.retention import Taken, prune
-from retoma.stores.api import Store
+from retoma.stores.api import Store, Transaction
 from retoma.stores.retention_api import START, Mark
 
 WITHIN_S: Final = 0.020
@@ -27,11 +27,11 @@ class Slice:
     def __init__(self, elapsed: Callable[[], float], within_s: float) -> None:
         self._elapsed = elapsed
         self._end = elapsed() + within_s
-        self._longest = 0.0
+        self._longest = -1.0
 
     def fits(self) -> bool:
-        """Return whether another step, as long as the longest so far, would end in time."""
-        return self._elapsed() + self._longest < self._end
+        """Return whether another step, as long as the longest so far, would end in time. The first always may."""
+        return self._longest < 0 or self._elapsed() + self._longest < self._end
 
     def timed(self, step: Callable[[], Taken]) -> Taken:
         """Take a step, and remember how long it was."""
@@ -49,22 +49,29 @@ def work(
     elapsed: Callable[[], float],
     within_s: float = WITHIN_S,
 ) -> Mapping[str, int]:
-    """Do what is due for at most `within_s` seconds; return how many sessions were failed, trashed and deleted.
+    """Do what is due for `within_s` seconds; return how many sessions were failed, trashed and deleted.
 
-    What is left is taken up by the next call, of whichever process. When nothing is due it only reads, and once in a
-    while keeps the time.
+    One step is always taken, so that it comes to an end on a slow disk, too. What is left is taken up by the next call,
+    of whichever process. When nothing is due it only reads, and once in a while keeps the time.
     """
     jobs = asked_for(rules)
     if not jobs or who.role == "read":
         return {}
     time, done = Slice(elapsed, within_s), dict[str, int]()
-    now, keeps = store.read(partial(clock, who=who))
+    task, waiting, keeps = store.read(partial(_look, who=who, rules=rules, jobs=jobs))
     if keeps:
         store.write(partial(keep_clock, who=who))
-    task = Work(who=who, rules=rules, now=now, limit=_FEW)
-    waiting = [job for job in jobs if store.read(partial(job.waits, work=task))]
     _run(store, waiting, task, done, time, after=None)
     return done
+
+
+def _look(
+    tx: Transaction, who: Principal, rules: Retention, jobs: Sequence[Job]
+) -> tuple[Work, Sequence[Job], bool]:
+    """Return the work by the clock as it is to be believed, which of the jobs wait, and whether to keep the time."""
+    now, keeps = clock(tx, who)
+    task = Work(who=who, rules=rules, now=now, limit=_FEW)
+    return task, [job for job in jobs if job.waits(tx, task)], keeps
 
 
 def work_all(store: Store, who: Principal, rules: Retention) -> Mapping[str, int]:

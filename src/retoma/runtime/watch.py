@@ -100,9 +100,10 @@ class Watch:
 
     def _keep(self, found: Found | BaseException) -> None:
         with self._lock:
-            if self._found is None:
-                os.write(self._writable, b"!")
+            rings = self._found is None
             self._found = found
+            if rings:
+                os.write(self._writable, b"!")
 
 
 def _told(path: Path, done: threading.Event) -> Iterator[bool]:

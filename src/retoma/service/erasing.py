@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from retoma.model import event as kinds
+from retoma.model.call import result_sets
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
 from retoma.model.ids import Operation, new_operation
@@ -16,6 +17,7 @@ from retoma.model.session import About, Head, Session, in_trash
 from retoma.model.state import SYS
 from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
+from retoma.service.calls import in_system
 from retoma.service.profiles import TRASH_KEPT_MS, trash_due
 from retoma.service.sessions import hide, show
 from retoma.stores.api import Transaction
@@ -72,6 +74,7 @@ def redact(
     more = len(page) == CHUNK and page[-1].seq < until
     state = tx.state.get(head.key)
     keys, ans = _in_state(state, found, None if more else selection.wanted)
+    tools = in_system(state.get(SYS), found, None if more else selection.wanted)
     whole = show(tx, who, head.id)
     fields = (
         () if more or selection.wanted is None else _in_profile(whole.session, whole.about, selection.wanted)
@@ -82,7 +85,7 @@ def redact(
         fields=fields,
         after=page[-1].seq if more else None,
     )
-    if operation is None or not (found or keys or fields or ans):
+    if operation is None or not (found or keys or fields or ans or tools):
         return taken
     tx.erasing.erase(head.key, taken.events)
     data: dict[str, Json] = {"events": list(taken.events), "keys": _sayable(keys, selection.wanted)}
@@ -90,8 +93,13 @@ def redact(
         data["fields"] = list(fields)
     if ans:
         data["ans"] = True
+    data |= tools
     moved = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
-    _clear_state(tx, moved, keys, ans, selection.wanted)
+    _clear_state(tx, moved, keys, selection.wanted)
+    if ans or tools:
+        system = state.get(SYS)
+        known = system if isinstance(system, dict) else {}
+        tx.state.put(moved.key, {SYS: known | ({"ans": REDACTED} if ans else {}) | tools}, seq=moved.seq)
     if fields and selection.wanted is not None:
         row, about = _cleared(whole.session, whole.about, selection.wanted)
         tx.profiles.put(who.tenant, moved, row, whole.about, about)
@@ -121,7 +129,11 @@ def explain(
         if ans:
             data["ans"] = True
         head = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
-    _clear_state(tx, head, keys, ans, None)
+    _clear_state(tx, head, keys, None)
+    if ans:
+        system = tx.state.some(head.key, [SYS]).get(SYS)
+        known = system if isinstance(system, dict) else {}
+        tx.state.put(head.key, {SYS: known | {"ans": REDACTED}}, seq=head.seq)
     return head.seq
 
 
@@ -195,7 +207,7 @@ def _takes(selection: Selection, event: Event) -> bool:
 
 _OURS = (kinds.RESET, kinds.FLOW_VERSION)
 """Events that hold nothing of what was said: numbers, hashes and names of nodes."""
-_HASHES = ("version", "uid")
+_HASHES = ("version", "uid", "key")
 """What is hexadecimal in an event's data: a short pattern would be found in it by chance."""
 
 
@@ -215,7 +227,11 @@ def _in_state(
             spoken |= bool(data.get("ans")) and ans == REDACTED
             continue
         sets = data.get("set")
-        for name, value in sets.items() if isinstance(sets, dict) else ():
+        said = sets if isinstance(sets, dict) else {}
+        if event.type == kinds.TOOL_RESULT:
+            said = result_sets(data)
+            spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
+        for name, value in said.items():
             if name in state and state[name] == value and value != REDACTED:
                 keys.add(name)
         spoken |= (
@@ -233,13 +249,10 @@ def _named(data: Mapping[str, Json]) -> Sequence[Json]:
     return keys if isinstance(keys, list) else ()
 
 
-def _clear_state(tx: Transaction, head: Head, keys: Sequence[str], ans: bool, wanted: Wanted | None) -> None:
+def _clear_state(tx: Transaction, head: Head, keys: Sequence[str], wanted: Wanted | None) -> None:
     gone = [name for name in keys if wanted is not None and wanted(name)]
     tx.state.delete(head.key, gone)
-    kept: dict[str, Json] = {name: REDACTED for name in keys if name not in gone}
-    if ans:
-        kept[SYS] = {"ans": REDACTED}
-    tx.state.put(head.key, kept, seq=head.seq)
+    tx.state.put(head.key, {name: REDACTED for name in keys if name not in gone}, seq=head.seq)
 
 
 def _sayable(keys: Sequence[str], wanted: Wanted | None) -> list[Json]:

@@ -220,9 +220,10 @@ class State(Protocol):
 
 
 class Flows(Protocol):
-    """Versions of flows, and where one stands."""
+    """Versions of flows, and where one stands. `unwind` keeps the first `visits` nodes, and stands at the last."""
 
     def begin(self, tenant: TenantKey, key: SessionKey, *, flow: str, path: str, version: bytes) -> None: ...
+    def unwind(self, key: SessionKey, *, visits: int, status: str) -> None: ...
     def visit(
         self, key: SessionKey, nodes: Sequence[str], *, visits: int, node: str | None, status: str
     ) -> None:
@@ -232,7 +233,6 @@ class Flows(Protocol):
     def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None: ...
     def rename(self, key: SessionKey, node: str, *, visits: int) -> None:
         """Give the last of the `visits` the id that its node has now."""
-        ...
 
     def put_version(
         self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]

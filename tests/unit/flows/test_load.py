@@ -137,7 +137,7 @@ def test_what_is_not_a_node() -> None:
             "start.md": b"a",
             "README.md": b"---\n",
             "sub/README.md": b"---\n",
-            "tools.yaml": b"[",
+            "tools.yaml": b"",
             ".git/x.md": b"---\n",
             "a/.b/c.md": b"---\n",
             "notes.txt": b"",
@@ -275,12 +275,15 @@ messages:
     }
 
 
-def test_what_this_version_cannot_run_still_loads() -> None:
+def test_calls_are_read_and_what_this_version_cannot_run_still_loads() -> None:
     flow = made(
         start="---\ndo: {name: x, args: {a: '{{ .b }}'}}\nundo: y\non_error: rollback\n---\n",
         b="---\nagent: z\n---",
     )
-    assert flow.nodes["start"].unsupported == ("do", "undo", "on_error")
+    use = flow.nodes["start"].do
+    assert use is not None
+    assert (use.name, use.args, use.texts) == ("x", {"a": "{{ .b }}"}, (("{{ .b }}", 2),))
+    assert flow.nodes["start"].undo is not None
     assert flow.nodes["b"].unsupported == ("agent",)
 
 

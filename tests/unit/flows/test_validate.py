@@ -10,7 +10,10 @@ from retoma.flows.model import Problem
 
 
 def told(**files: str) -> list[Problem]:
-    return validate(parse("made", {f"{name}.md": text.encode() for name, text in files.items()}))
+    try:
+        return validate(parse("made", {f"{name}.md": text.encode() for name, text in files.items()}))
+    except Invalid as refused:
+        return list(refused.problems)
 
 
 @pytest.mark.parametrize(
@@ -32,11 +35,19 @@ def told(**files: str) -> list[Problem]:
         ),
         ("---\nto: end\n---\n\na\n{{ if .x }}\n", 6, "error", "no {{ end }}"),
         ("---\noptions:\n  - '{{ .x'\n---\n", 3, "error", "not closed"),
-        ("---\ndo: t\n---\n", 2, "error", "does not run tools yet"),
+        ("---\ndo: t\n---\n", 2, "warning", "names the tool 't', which is not listed"),
+        ("---\ndo: [t]\n---\n", 2, "error", "a tool's name or a mapping"),
+        ("---\ndo:\n  args: {}\n---\n", 3, "error", "must have a 'name'"),
+        ("---\ndo:\n  name: t\n  arg: {}\n---\n", 4, "warning", "Did you mean 'args'?"),
+        ("---\ndo:\n  name: t\n  args:\n    a: '{{ .x'\n---\n", 5, "error", "not closed"),
+        ("---\ndo: t\ntool_call: t\n---\n", 3, "error", "another name of 'do'"),
+        ("---\nwait: true\non_error: end\n---\n", 3, "warning", "calls no tool"),
+        ("---\ndo: t\non_error: edn\n---\n", 3, "error", "Did you mean 'end'?"),
+        ("---\ndo: t\nmetadata: {x-exec: {args: [a]}}\n---\n", 3, "error", "must have a 'command'"),
+        ("---\ndo: t\nmetadata: {x-exec: {command: a}}\n---\n", 2, "warning", "with --allow-inline alone"),
         ("---\ndo: t\nwait: true\n---\n", 2, "error", "cannot stand beside waiting"),
-        ("---\nundo: {name: t}\n---\n", 2, "error", "does not run tools yet"),
+        ("---\nundo: {name: t}\n---\n", 2, "warning", "'undo' names the tool 't'"),
         ("---\ntype: tool\n---\n", 2, "error", "needs 'do'"),
-        ("---\nto: rollback\n---\n", 2, "error", "does not run tools yet"),
         ("---\nagent: x\n---\n", 2, "error", "does not run agents yet"),
         ("---\ninput_type: choice\n---\n", 2, "error", "no options"),
         ("---\ninput_type: int\ninput_default: many\n---\n", 3, "error", "not an input that this node takes"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import click
 
@@ -11,7 +12,7 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.output import Styled
 from retoma.interfaces.cli.verb import verb
 
-__all__ = ["config", "trust_rows", "withheld_notes"]
+__all__ = ["Trust", "config", "trust_rows", "withheld_notes"]
 
 
 @verb("config", example="retoma config --json")
@@ -32,9 +33,7 @@ def config(ctx: Invocation, *, schema: bool) -> None:
                 "settings": [{"key": key, "value": value, "source": source} for key, value, source in values],
                 "files": [str(path) for path in settings.files],
                 "unused": settings.unused,
-                "commands": [
-                    {"file": file, "keys": keys, "trusted": trusted} for file, keys, trusted in trust
-                ],
+                "trust": [one._asdict() for one in trust],
                 "withheld": {key: str(file) for key, file in settings.withheld(place).items()},
             }
         )
@@ -44,21 +43,34 @@ def config(ctx: Invocation, *, schema: bool) -> None:
         ctx.out.note(f"{key} is known, and not used by this version.")
     for line in withheld_notes(ctx):
         ctx.out.note(line)
-    for file, keys, trusted in trust:
-        which = f"{file} names commands ({', '.join(keys)})"
-        ctx.out.note(
-            f"{which}, and is trusted." if trusted else f"{which}. Read it, then: retoma trust '{file}'"
-        )
+    for one in trust:
+        if one.commands and not one.trusted:
+            ctx.out.note(f"{one.file} {one.said}. Read it, then: retoma trust '{one.file}'")
 
 
-def trust_rows(ctx: Invocation) -> list[tuple[str, tuple[str, ...], bool]]:
-    """Return the configuration files that name commands: the file, the keys, and whether it is trusted as it is."""
-    naming = [file for file in ctx.settings.read if file.commands]
-    if not naming:
+class Trust(NamedTuple):
+    """A configuration file that was read, the keys in it that name commands, and whether it is trusted as it is."""
+
+    file: str
+    commands: tuple[str, ...]
+    trusted: bool
+
+    @property
+    def said(self) -> str:
+        """The rest of a sentence that begins with the file."""
+        named = f"names commands ({', '.join(self.commands)})" if self.commands else "names no commands"
+        return f"{named}, and is {'' if self.trusted else 'not '}trusted"
+
+
+def trust_rows(ctx: Invocation) -> list[Trust]:
+    """Return the configuration files, the nearest first."""
+    if not ctx.settings.read:
         return []
     from retoma.config.trusted import is_trusted
 
-    return [(str(file.path), file.commands, is_trusted(file, ctx.environment)) for file in naming]
+    return [
+        Trust(str(file.path), file.commands, is_trusted(file, ctx.environment)) for file in ctx.settings.read
+    ]
 
 
 def withheld_notes(ctx: Invocation) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retoma.interfaces.cli.config import trust_rows, withheld_notes
+from retoma.interfaces.cli.config import Trust, trust_rows, withheld_notes
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import counted, size
 from retoma.interfaces.cli.verb import verb
@@ -19,10 +19,10 @@ def doctor(ctx: Invocation) -> int:
     facts, rules = ctx.client.facts(), ctx.settings.retention(ctx.place)
     newest = ctx.client.list([Listing()], limit=1).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
-    standing, naming = ctx.client.standing(), trust_rows(ctx)
-    advice = _advice(facts, naming, ahead=ahead)
+    standing, trust = ctx.client.standing(), trust_rows(ctx)
+    advice = _advice(facts, trust, ahead=ahead)
     if ctx.out.json:
-        ctx.out.print_json(_report(ctx, facts, standing, rules, naming, advice, ahead=ahead))
+        ctx.out.print_json(_report(ctx, facts, standing, rules, trust, advice, ahead=ahead))
         return 0 if not advice else 1
     engine = f"{facts.engine}, {facts.journal_mode.upper()}, synchronous {facts.synchronous}"
     rows = [
@@ -34,7 +34,7 @@ def doctor(ctx: Invocation) -> int:
         ("retention", _retention(rules)),
         *(("retention", line) for line in withheld_notes(ctx)),
         ("due", _due(standing, rules)),
-        *(("trust", _trust(file, keys, trusted)) for file, keys, trusted in naming),
+        *(("trust", f"{one.file} {one.said}") for one in trust),
     ]
     ctx.out.table([row for row in rows if row[1]])
     for line in advice:
@@ -42,7 +42,7 @@ def doctor(ctx: Invocation) -> int:
     return 0 if not advice else 1
 
 
-def _advice(facts: Facts, naming: list[tuple[str, tuple[str, ...], bool]], *, ahead: bool) -> list[str]:
+def _advice(facts: Facts, trust: list[Trust], *, ahead: bool) -> list[str]:
     advice = []
     if ahead:
         advice.append("The newest session was written in the future: set this machine's clock.")
@@ -51,9 +51,9 @@ def _advice(facts: Facts, naming: list[tuple[str, tuple[str, ...], bool]], *, ah
     if facts.weak:
         advice.append(facts.weak)
     advice += [
-        f"{file} names commands that are not run yet. Read it, then: retoma trust '{file}'"
-        for file, _, trusted in naming
-        if not trusted
+        f"{one.file} names commands that are not run yet. Read it, then: retoma trust '{one.file}'"
+        for one in trust
+        if one.commands and not one.trusted
     ]
     return advice
 
@@ -63,7 +63,7 @@ def _report(
     facts: Facts,
     standing: Standing,
     rules: Retention,
-    naming: list[tuple[str, tuple[str, ...], bool]],
+    trust: list[Trust],
     advice: list[str],
     *,
     ahead: bool,
@@ -85,7 +85,7 @@ def _report(
         "clock": "ahead" if ahead else "steady",
         "retention": {name: None if age is None else span(age) for name, age in ages.items()},
         "due": {"idle": standing.idle, "over": standing.over, "trashed": standing.trashed},
-        "commands": [{"file": file, "keys": keys, "trusted": trusted} for file, keys, trusted in naming],
+        "trust": [one._asdict() for one in trust],
         "advice": advice,
         "well": not advice,
     }
@@ -120,7 +120,3 @@ def _due(standing: Standing, rules: Retention) -> str:
     ]
     by = "the next command that deletes does it" if rules.off else "the next commands that write do it"
     return f"{', '.join(parts)}: {by}, `retoma store gc` at once" if parts else ""
-
-
-def _trust(file: str, keys: tuple[str, ...], trusted: bool) -> str:
-    return f"{file} names commands ({', '.join(keys)}): {'trusted' if trusted else 'not trusted'}"

@@ -14,7 +14,7 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
-    from retoma.flows import Flow
+    from retoma.flows import Flow, Tool
     from retoma.service.flows import Snapshot
 
 __all__ = ["graph", "schema", "validate"]
@@ -22,12 +22,14 @@ __all__ = ["graph", "schema", "validate"]
 
 @verb("flow validate", example="retoma flow validate examples/tour")
 @click.argument("flow", type=click.Path(path_type=Path, readable=False))
-def validate(ctx: Invocation, *, flow: Path) -> int:
+@click.option("--tools", metavar="FILE", type=click.Path(path_type=Path), help="The tools that it may call.")
+def validate(ctx: Invocation, *, flow: Path, tools: Path | None) -> int:
     """Say everything that is wrong in a flow's directory, with file and line, without running it."""
     nodes = 0
+    listed = _listed(tools)
     try:
         loaded = load(flow)
-        problems: list[Problem] = problems_of(loaded)
+        problems: list[Problem] = problems_of(loaded, listed=listed)
         nodes = len(loaded.nodes)
     except Invalid as error:
         found = error.facts.get("problems")
@@ -49,6 +51,14 @@ def validate(ctx: Invocation, *, flow: Path) -> int:
             count = "1 node" if nodes == 1 else f"{nodes:,} nodes"
             ctx.out.line(f"{flow}: {count}, nothing to mend{looks}.")
     return 2 if errors else 0
+
+
+def _listed(file: Path | None) -> dict[str, Tool] | None:
+    if file is None:
+        return None
+    from retoma.runtime.toolbox import listed_in
+
+    return listed_in(file)
 
 
 @verb("flow graph", example="retoma flow graph examples/tour --session my-experiment")

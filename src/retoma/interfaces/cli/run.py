@@ -13,21 +13,21 @@ import msgspec
 from retoma.errors import Invalid, RetomaError
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
+from retoma.interfaces.cli.given import context_of
 from retoma.interfaces.cli.keyboard import Keyboard, unseen
 from retoma.interfaces.cli.lines import Lines, TimedOut, Woken
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
+from retoma.interfaces.cli.tool_turns import Allowed, Ended, ToolTurns
 from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.cli.words import Words
 from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
-from retoma.model.codec import JsonMap
 from retoma.model.flow import Prompt
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.reload import Found
+from retoma.runtime.toolbox import Given
 from retoma.runtime.watch import Watch
 
 __all__ = ["run"]
-
-_EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 
 
 @verb("run", example="retoma run examples/tour --session my-experiment")
@@ -40,6 +40,10 @@ _EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 @click.option("--context", metavar="JSON|@FILE", help="What the flow knows from the start.")
 @click.option("--headless", is_flag=True, help="No prompt, no colour; a line of input is an answer.")
 @click.option("--plain", is_flag=True, help="Text as it is written, also on a terminal.")
+@click.option("--yes", is_flag=True, help="Allow every tool.")
+@click.option("--deny", is_flag=True, help="Refuse every tool.")
+@click.option("--tools", metavar="FILE", type=click.Path(path_type=Path), help="The tools that it may call.")
+@click.option("--allow-inline", is_flag=True, help="Allow tools that the flow's nodes declare.")
 def run(
     ctx: Invocation,
     *,
@@ -52,6 +56,10 @@ def run(
     context: str | None,
     headless: bool,
     plain: bool,
+    yes: bool,
+    deny: bool,
+    tools: Path | None,
+    allow_inline: bool,
 ) -> int:
     """Start a flow in a session, or take it up where it stands. Stopped in any way, the same command goes on."""
     if fresh and pinned:
@@ -60,6 +68,8 @@ def run(
             code="usage",
             hint="Give one of the two.",
         )
+    if yes and deny:
+        raise Invalid("--yes allows every tool, --deny refuses it.", code="usage", hint="Give one of them.")
     if watch and pinned:
         raise Invalid(
             "--pinned keeps the version that the session has, --watch takes up each new one.",
@@ -69,11 +79,12 @@ def run(
     request = Request(
         directory=flow,
         session=session,
-        context=_context(context),
+        context=context_of(context),
         fresh=fresh,
         resume=resume,
         pinned=pinned,
         locale=ctx.environment.lang,
+        tools=Given(file=tools, allow_inline=allow_inline, environment=ctx.environment.for_tools),
     )
     screen: Screen = JsonScreen()
     if not ctx.out.json:
@@ -86,7 +97,18 @@ def run(
         raise
     with drive, Watch(flow, drive.found) if watch else nullcontext() as watching:
         asks = not headless and not ctx.out.json and sys.stdin.isatty()
-        return _Run(ctx, drive, screen, watching, flow=flow, asks=asks, headless=headless, plain=plain).go()
+        allowed = Allowed("yes" if yes else "headless" if headless else "", deny)
+        return _Run(
+            ctx,
+            drive,
+            screen,
+            watching,
+            flow=flow,
+            asks=asks,
+            headless=headless,
+            plain=plain,
+            allowed=allowed,
+        ).go()
 
 
 class _Run:
@@ -103,6 +125,7 @@ class _Run:
         asks: bool,
         headless: bool,
         plain: bool,
+        allowed: Allowed,
     ) -> None:
         self._ctx = ctx
         self._drive = drive
@@ -110,6 +133,7 @@ class _Run:
         self._asks = asks
         self._headless = headless
         self._say = Words(ctx.environment.lang)
+        self._tools = ToolTurns(drive, screen, approved=allowed.by, deny=allowed.none, note=ctx.out.note)
         self._flow = flow
         self._watch = watch
         self._change: Found | None = None
@@ -130,10 +154,13 @@ class _Run:
                     status, cause = ("failed", drive.failure) if drive.failure else ("finished", "")
                     return FAILED if cause else 0
                 if not self._answered():
-                    status = "waiting_for_input"
+                    status = "waiting_for_input" if drive.prompt else "waiting_for_tool"
                     return STOPPED
         except KeyboardInterrupt:
             return INTERRUPTED
+        except Ended:
+            status = "waiting_for_tool"
+            return STOPPED
         except BrokenPipeError:
             # Whoever read the output has read enough; that is no end of the flow.
             return 0 if drive.over else STOPPED
@@ -152,6 +179,8 @@ class _Run:
         if drive.final:
             ended = "failed" if drive.final == "failed" else "ended"
             where = "at '{node}' node" if node else "with no flow in it"
+            if drive.position.status == "finished" and not node:
+                where = "and was rolled back"
             text = f">>> Session '{{session}}' {ended} before, {where}. Begin anew with --fresh."
             note(say(text, session=drive.session, node=node))
             return
@@ -171,6 +200,8 @@ class _Run:
 
     def _answered(self) -> bool:
         try:
+            if self._drive.call is not None and self._drive.prompt is None:
+                return self._tools.turn(self._lines.next)
             return self._turn()
         except Invalid as error:
             if not self._asks:
@@ -266,25 +297,3 @@ def _keyboard(*, moves: bool) -> Keyboard | Lines:
         return Keyboard(moves=moves)
     except ImportError:
         return Lines()  # a Python built without readline
-
-
-def _context(text: str | None) -> JsonMap:
-    from retoma.model.codec import decode
-
-    if text is None:
-        return {}
-    if text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise Invalid(
-                f"The context file '{text[1:]}' cannot be read: {why}.", code="bad_context", hint=_EXAMPLE
-            ) from error
-    try:
-        value = decode(text)
-    except Invalid as error:
-        raise Invalid(f"--context: {error.message}", code="bad_context", hint=_EXAMPLE) from error
-    if not isinstance(value, dict):
-        raise Invalid("--context is not a JSON object.", code="bad_context", hint=_EXAMPLE)
-    return value

@@ -10,6 +10,7 @@ from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.given import pairs, value
 from retoma.interfaces.cli.named import TEMPLATE
 from retoma.interfaces.cli.verb import verb
+from retoma.model.call import Call
 from retoma.model.session import NewSession, Session, Status
 
 __all__ = ["create", "end", "fail", "pause", "resume", "show"]
@@ -76,13 +77,15 @@ def create(
 def show(ctx: Invocation, *, id: str) -> None:
     """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
     from retoma.interfaces.cli.session_list import expiry
-    from retoma.model.views import note_view, whole_view
+    from retoma.model.views import call_view, note_view, whole_view
 
     whole = ctx.reader.show(ctx.reader.resolve(id))
     view = whole_view(whole.session, whole.about, whole.lease, ctx.now_ms)
     notes = ctx.reader.notes(whole.session.id)
+    call = _pending(ctx, whole.session)
     if ctx.out.json:
-        ctx.out.print_json(view | {"notes": [note_view(note) for note in notes]})
+        shown = {"notes": [note_view(note) for note in notes], "pending_tool_call": call_view(call)}
+        ctx.out.print_json(view | shown)
         return
     session, about = whole.session, whole.about
     when = ctx.out.when
@@ -92,6 +95,10 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("description", about.description),
         ("status", session.status + (f": {session.reason}" if session.reason else "")),
         ("flow", _flow(session)),
+        (
+            "waits for tool",
+            f"{call.name}{f' (attempt {call.attempt})' if call.attempt else ''}" if call else "",
+        ),
         ("directory", session.flow_path or ""),
         ("agent", session.agent),
         ("model", session.model),
@@ -123,6 +130,12 @@ def show(ctx: Invocation, *, id: str) -> None:
     ctx.out.table([row for row in rows if row[1]])
 
 
+def _pending(ctx: Invocation, session: Session) -> Call | None:
+    if session.flow_status not in ("waiting_for_tool", "rolling_back"):
+        return None
+    return ctx.reader.position(session.id).position.call
+
+
 def _driver(ctx: Invocation, lease: object) -> str:
     from retoma.model.lease import Lease
 
@@ -151,7 +164,8 @@ def _flow(session: Session) -> str:
     """Return where the session's flow stands; an imported one may not say which flow it is."""
     if session.flow is None:
         return ""
-    return f"{session.flow or '(not named)'} at {session.flow_node} ({session.flow_status})"
+    at = f" at {session.flow_node}" if session.flow_node else ""
+    return f"{session.flow or '(not named)'}{at} ({session.flow_status})"
 
 
 @verb("session pause", example="retoma session pause my-experiment")

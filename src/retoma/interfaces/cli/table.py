@@ -20,6 +20,8 @@ VERBS: dict[str, Entry] = {
     "run": Entry(f"{_CLI}.run:run", "start or resume a flow in a session"),
     "flow validate": Entry(f"{_CLI}.flow:validate", "say what is wrong in a flow, without running it"),
     "flow graph": Entry(f"{_CLI}.flow:graph", "a flow drawn, with where a session stands"),
+    "flow test": Entry(f"{_CLI}.flow_test:test", "run a flow by scripts, without its tools"),
+    "flow new": Entry(f"{_CLI}.flow_new:new", "a small flow to begin from"),
     "flow schema": Entry(f"{_CLI}.flow:schema", "of a node's front matter, for editors"),
     "session create": Entry(f"{_CLI}.session:create", "make a session, print its id"),
     "session ls": Entry(f"{_CLI}.session_list:ls", "list sessions, newest first"),

@@ -140,7 +140,7 @@ def _of_epochs(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> It
 def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]:
     wanted: dict[str, Any] = dict(ledger.folded.state)
     if ledger.answered:
-        wanted[SYS] = {"ans": ledger.folded.ans}
+        wanted[SYS] = ledger.folded.system
     after: str | None = None
     while page := tx.transfers.state(key, after=after, limit=PAGE):
         for name, value, seq in page:
@@ -162,6 +162,8 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]
 
 
 def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    if "history" in ledger.unknown:
+        return
     at = 0
     while page := tx.audit.visits(key, after=at, limit=PAGE):
         for position, node in page:

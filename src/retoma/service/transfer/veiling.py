@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from retoma.errors import Refused
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
@@ -130,11 +131,18 @@ class Veiling:
     def _state(self, record: StateRecord) -> StateRecord | None:
         """Return a key of the state without its secret; None when its name is one."""
         if record.key == SYS:
-            ans = record.value.get("ans") if isinstance(record.value, dict) else None
+            system = record.value if isinstance(record.value, dict) else {}
+            if any(self._veil.hides(value) for name, value in system.items() if name != "ans"):
+                raise Refused(
+                    "A tool call that is under way holds what is to be left out.",
+                    code="call_under_way",
+                    hint="Run the flow until the call has ended, or export without --redact.",
+                )
+            ans = system.get("ans")
             if ans is None or not (self._veil.hides(ans) or encode(ans) in self._inputs):
                 return record
             self._ans = True
-            return msgspec.structs.replace(record, value={"ans": REDACTED})
+            return msgspec.structs.replace(record, value=system | {"ans": REDACTED})
         if self._veil.hides(record.key):
             return None
         value: Json = record.value
