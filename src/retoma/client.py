@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 import msgspec
 
 from retoma.config import Settings, StorePlace, find_store
-from retoma.errors import Busy
+from retoma.errors import Busy, RetomaError
 from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
     from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
+    from retoma.service.branches import Forked
     from retoma.service.check.repair import Repaired
     from retoma.service.check.report import Report
     from retoma.service.collect import Due
     from retoma.service.inventory import Inventory
     from retoma.service.transfer.incoming import Imported
+    from retoma.service.undo import Undone
 
 T = TypeVar("T")
 
@@ -164,6 +167,45 @@ class Client:
     ) -> Callable[[Transaction], erasing.Redaction]:
         return lambda tx: erasing.redact(tx, self._who, session, selection, after=after, operation=operation)
 
+    def fork(
+        self, session: str, new: str | None = None, *, at: int | None = None, key: str | None = None
+    ) -> Forked:
+        """Make a session, called `new` if given, that shares the past of this one up to event `at`, or its last one.
+
+        Raises NotFound, Invalid, Conflict, Refused, Limit.
+        """
+        from retoma.service.branches import fork
+
+        operation = self._operation(key, "fork", [session, new, at])
+        return self._from_near(
+            session,
+            lambda tx, near: fork(
+                tx, self._who, session, new, seq=at, operation=operation, limits=self._limits, near=near
+            ),
+        )
+
+    def undo(self, session: str, *, key: str | None = None) -> Undone:
+        """Take the session back to before the last user message or input; what was is kept under another id.
+
+        Raises NotFound, Busy, Refused.
+        """
+        from retoma.service.undo import undo
+
+        operation = self._operation(key, "undo", session)
+        return self._from_near(
+            session, lambda tx, near: undo(tx, self._who, session, operation=operation, near=near)
+        )
+
+    def _from_near(self, session: str, use_case: Callable[[Transaction, int | None], T]) -> T:
+        """Write what goes out from a point of the past; the way to a far one is made shorter first."""
+        from retoma.service import past
+
+        try:
+            return self._unless_driven(session, lambda tx: use_case(tx, past.NEAR))
+        except past.Far as far:
+            past.prepare(self._store, self._who, session, far.seq)
+            return self._unless_driven(session, lambda tx: use_case(tx, None))
+
     def tree(self, session: str, *, most: int = 1_000) -> Sequence[tuple[int, Session]]:
         """Return the session and all below it as (depth, session), parents first. Raises NotFound."""
         return self._store.read(lambda tx: sessions.tree(tx, self._who, session, most=most))
@@ -271,9 +313,21 @@ class Client:
 
         return send_signal(self.drive, self.position(session), name, locale=locale)
 
-    def position(self, session: str) -> positions.Snapshot:
-        """Return the session with its state, and its flow's position and history. Raises NotFound."""
-        return self._store.read(lambda tx: positions.look(tx, self._who, session))
+    def position(self, session: str, *, at: int | None = None) -> positions.Snapshot:
+        """Return the session with its state, and its flow's position and history, as they were at event `at` if given.
+
+        Raises NotFound, Invalid.
+        """
+        if at is None:
+            return self._store.read(lambda tx: positions.look(tx, self._who, session))
+        from retoma.service import past
+
+        try:
+            return self._store.read(lambda tx: past.look(tx, self._who, session, at, near=past.NEAR))
+        except past.Far:
+            with suppress(RetomaError):  # snapshots only make it faster the next time
+                past.prepare(self._store, self._who, session, at)
+            return self._store.read(lambda tx: past.look(tx, self._who, session, at))
 
     def export(self, session: str, format: Format = "json") -> Generator[bytes, None, None]:
         """Return the pieces of a file with the session as it stands now. Raises NotFound, Invalid (the format).

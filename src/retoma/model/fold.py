@@ -54,6 +54,8 @@ def _apply(folded: Folded, event: Event) -> None:
             folded.status, folded.reason = str(data.get("to")), str(data.get("reason", ""))
         case kinds.RESET:
             _reset(folded, data)
+        case kinds.FORKED:
+            folded.status, folded.reason = "active", ""
         case kinds.STATE:
             _change(folded, data)
         case _:

@@ -113,7 +113,8 @@ def purge(tx: Transaction, who: Principal) -> bool:
         return True
     due = tx.erasing.due(who.tenant)
     if due is not None:
-        tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK)
+        if not tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK):
+            tx.erasing.done(who.tenant, due[0])
         return True
     trashed = trash_due(tx, who)
     if trashed is not None:
@@ -141,7 +142,7 @@ def _takes(selection: Selection, event: Event) -> bool:
     return holds(data, selection.wanted)
 
 
-_OURS = (kinds.RESET, kinds.FLOW_VERSION)
+_OURS = (kinds.RESET, kinds.FORKED, kinds.FLOW_VERSION)
 """Events that hold nothing of what was said: numbers, hashes and names of nodes."""
 _HASHES = ("version", "uid")
 """What is hexadecimal in an event's data: a short pattern would be found in it by chance."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+import msgspec
+
 from retoma.model import event as kinds
 from retoma.model.changes import applied
 from retoma.model.codec import Json
@@ -20,8 +22,9 @@ PROFILE: Final = frozenset(
 )
 KNOWN: Final = frozenset(
     {
-        kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.NOTE, kinds.ERASED, kinds.MESSAGE, kinds.STATE,
-        kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
+        kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.FORKED, kinds.NOTE, kinds.ERASED, kinds.MESSAGE,
+        kinds.STATE, kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END,
+        kinds.FLOW_VERSION,
     }
 )  # fmt: skip
 _LOSES: Final[dict[str, frozenset[str]]] = {
@@ -40,6 +43,7 @@ class Ledger:
     """What the events so far say. `unknown` names what they cannot say; `foreign` that a later version wrote some.
 
     `history` has None where the step is erased. `set_at` has for each key of the state the event that its row names.
+    A fork's journal begins with another's: `made_at` is when it was made, `fork` after which event, and its uid.
     """
 
     def __init__(self, *, cut: bool) -> None:
@@ -56,21 +60,35 @@ class Ledger:
         self.epochs: list[tuple[int, str, int, int]] = []
         self.unexplained: set[int] = set()
         self.first_at: int | None = None
+        self.made_at: int | None = None
+        self.fork: tuple[int, str] | None = None
         self.last_at = 0
         self.erased = 0
         self.foreign = False
-        self._operation: bytes | None = None
-        self._group: set[str] = set()
+        self.operation: bytes | None = None
+        self.group: set[str] = set()
+
+    def copy(self) -> Ledger:
+        """Return a ledger that goes another way from here."""
+        copied = Ledger(cut=False)
+        for name, value in vars(self).items():
+            setattr(copied, name, value.copy() if isinstance(value, (list, set, dict)) else value)
+        state, history = self.folded.state.copy(), self.folded.history.copy()
+        copied.folded = msgspec.structs.replace(self.folded, state=state, history=history)
+        return copied
 
     def take(self, event: Event) -> None:
         """Take the next event. Raises Integrity, TypeError, ValueError or LookupError for data that no event has."""
         self.first_at = event.at if self.first_at is None else self.first_at
+        self.made_at = event.at if self.made_at is None or event.type == kinds.FORKED else self.made_at
         self.last_at = event.at
         self.foreign |= event.type not in KNOWN
         self.folded = fold((event,), self.folded)
         data = event.value()
         if event.type == kinds.RESET:
             self._reset(event, data)
+        elif event.type == kinds.FORKED:
+            self._forked(event, data)
         elif event.erased:
             self.erased += 1
             self.unexplained.add(event.seq)
@@ -145,15 +163,25 @@ class Ledger:
 
     def _reset(self, event: Event, data: dict[str, Any]) -> None:
         self.epochs.append((self.folded.epoch, str(data.get("uid", "")), event.seq, event.at))
-        self.history, self.set_at, self._group, self.answered = [], {}, set(), False
+        self.history, self.set_at, self.group, self.answered = [], {}, set(), False
         self.flow_version = ""
         self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status"}
+
+    def _forked(self, event: Event, data: dict[str, Any]) -> None:
+        """A fork is active and shown, whatever its past was, and goes on in its epoch under a uid of its own."""
+        self.fork = event.seq - 1, str(data.get("uid", ""))
+        self.row = msgspec.structs.replace(self.row, pinned=False, archived=False)
+        self.shelf, self.trashed_at = SHOWN, 0
+        self.unknown -= {"status", "reason", "pinned", "archived", "trashed"}
+        if self.epochs:
+            number, _, first, at = self.epochs[-1]
+            self.epochs[-1] = number, str(data.get("epoch_uid", "")), first, at
 
     def _keys(self, event: Event, data: dict[str, Any]) -> None:
         """Follow which keys the events of one write set: their rows name the last event of it."""
         erasing = event.type == kinds.ERASED
-        if event.operation != self._operation or erasing:
-            self._operation, self._group = event.operation, set()
+        if event.operation != self.operation or erasing:
+            self.operation, self.group = event.operation, set()
         if erasing:
             changed = set(data.get("keys", ())) | ({"sys"} if data.get("ans") else set())
         else:
@@ -161,8 +189,8 @@ class Ledger:
             if event.type == kinds.FLOW_INPUT and not event.erased:
                 changed.add("sys")
         self.answered |= "sys" in changed
-        self._group |= changed
-        for key in self._group:
+        self.group |= changed
+        for key in self.group:
             self.set_at[key] = event.seq
 
 
