@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
 
-import msgspec
-
 from retoma.config import Settings, StorePlace, find_store
-from retoma.errors import Busy, RetomaError
+from retoma.errors import Busy
 from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
@@ -19,7 +16,7 @@ from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, n
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
-from retoma.service import access, erasing, leases, profiles, sessions, timeline
+from retoma.service import access, erasing, profiles, sessions, timeline
 from retoma.service import flows as positions
 from retoma.stores.api import Facts, Listing, Place, Store, Transaction
 from retoma.wiring import SYSTEM, Sources, open_file, open_store
@@ -136,36 +133,28 @@ class Client:
     def reset(self, session: str, *, erase: bool = False, key: str | None = None) -> int:
         """Begin a new epoch and return its number; with `erase` the earlier ones are deleted. Raises NotFound."""
         operation = self._operation(key, "reset", [session, erase])
-        head = self._store.write(
-            lambda tx: sessions.reset(tx, self._who, session, erase=erase, operation=operation)
-        )
-        if erase:
-            self.tidy()
-        return head.epoch
+        if not erase:
+            return self._store.write(
+                lambda tx: sessions.reset(tx, self._who, session, operation=operation)
+            ).epoch
+        from retoma.runtime.forget import reset_erasing
+
+        epoch = reset_erasing(self._store, self._who, session, operation)
+        self.tidy()
+        return epoch
 
     def redact(
         self, session: str, selection: erasing.Selection, *, key: str | None = None, dry_run: bool = False
     ) -> erasing.Redaction:
         """Forget the content of events, and what they left in the state; return what was taken. Raises NotFound, Busy.
 
+        Sessions that share the events forget them, too, and a pattern is looked for in what forks wrote themselves.
         With `dry_run` nothing is changed.
         """
-        operation = None if dry_run else self._operation(key, "redact", session)
-        found = erasing.Redaction(after=0)
-        end = self._store.read(lambda tx: access.head_of(tx, self._who, session)).seq
-        selection = msgspec.structs.replace(selection, last=min(selection.last or end, end))
-        while found.after is not None:
-            stretch = self._stretch(session, selection, found.after, operation)
-            taken = self._store.read(stretch) if dry_run else self._unless_driven(session, stretch)
-            found = erasing.joined(found, taken)
-        if not dry_run:
-            self._store.forget()
-        return found
+        from retoma.runtime.forget import redact
 
-    def _stretch(
-        self, session: str, selection: erasing.Selection, after: int, operation: Operation | None
-    ) -> Callable[[Transaction], erasing.Redaction]:
-        return lambda tx: erasing.redact(tx, self._who, session, selection, after=after, operation=operation)
+        operation = None if dry_run else self._operation(key, "redact", session)
+        return redact(self._store, self._who, session, selection, operation)
 
     def fork(
         self, session: str, new: str | None = None, *, at: int | None = None, key: str | None = None
@@ -174,47 +163,37 @@ class Client:
 
         Raises NotFound, Invalid, Conflict, Refused, Limit.
         """
-        from retoma.service.branches import fork
+        from retoma.runtime.branch import fork
 
         operation = self._operation(key, "fork", [session, new, at])
-        return self._from_near(
-            session,
-            lambda tx, near: fork(
-                tx, self._who, session, new, seq=at, operation=operation, limits=self._limits, near=near
-            ),
-        )
+        return fork(self._store, self._who, session, new, seq=at, operation=operation, limits=self._limits)
 
     def undo(self, session: str, *, key: str | None = None) -> Undone:
         """Take the session back to before the last user message or input; what was is kept under another id.
 
         Raises NotFound, Busy, Refused.
         """
-        from retoma.service.undo import undo
+        from retoma.runtime.branch import undo
 
-        operation = self._operation(key, "undo", session)
-        return self._from_near(
-            session, lambda tx, near: undo(tx, self._who, session, operation=operation, near=near)
-        )
-
-    def _from_near(self, session: str, use_case: Callable[[Transaction, int | None], T]) -> T:
-        """Write what goes out from a point of the past; the way to a far one is made shorter first."""
-        from retoma.service import past
-
-        try:
-            return self._unless_driven(session, lambda tx: use_case(tx, past.NEAR))
-        except past.Far as far:
-            past.prepare(self._store, self._who, session, far.seq)
-            return self._unless_driven(session, lambda tx: use_case(tx, None))
+        return undo(self._store, self._who, session, operation=self._operation(key, "undo", session))
 
     def tree(self, session: str, *, most: int = 1_000) -> Sequence[tuple[int, Session]]:
         """Return the session and all below it as (depth, session), parents first. Raises NotFound."""
-        return self._store.read(lambda tx: sessions.tree(tx, self._who, session, most=most))
+        from retoma.service.tree import tree
 
-    def delete(self, session: str, *, key: str | None = None) -> None:
-        """Delete the session for good: rows, state and journal, in no file of the store any more. Raises NotFound."""
-        operation = self._operation(key, "delete", session)
-        self._store.write(lambda tx: sessions.delete(tx, self._who, session, operation=operation))
+        return self._store.read(lambda tx: tree(tx, self._who, session, most=most))
+
+    def delete(self, session: str, *, with_forks: bool = False, key: str | None = None) -> sessions.Deleted:
+        """Delete the session for good: rows, state and journal, in no file of the store any more. Raises NotFound.
+
+        What forks share of it stays for them; `with_forks` they are deleted, too.
+        """
+        operation = self._operation(key, "delete", [session, with_forks] if with_forks else session)
+        deleted = self._store.write(
+            lambda tx: sessions.delete(tx, self._who, session, with_forks=with_forks, operation=operation)
+        )
         self.tidy()
+        return deleted
 
     def tidy(self) -> None:
         """Do what is due: remove what was deleted, cut off, or in the trash too long, in short transactions."""
@@ -320,14 +299,9 @@ class Client:
         """
         if at is None:
             return self._store.read(lambda tx: positions.look(tx, self._who, session))
-        from retoma.service import past
+        from retoma.runtime.branch import look
 
-        try:
-            return self._store.read(lambda tx: past.look(tx, self._who, session, at, near=past.NEAR))
-        except past.Far:
-            with suppress(RetomaError):  # snapshots only make it faster the next time
-                past.prepare(self._store, self._who, session, at)
-            return self._store.read(lambda tx: past.look(tx, self._who, session, at))
+        return look(self._store, self._who, session, at)
 
     def export(self, session: str, format: Format = "json") -> Generator[bytes, None, None]:
         """Return the pieces of a file with the session as it stands now. Raises NotFound, Invalid (the format).
@@ -420,14 +394,10 @@ class Client:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""
         try:
             return self._store.write(use_case)
-        except Busy as busy:
-            from retoma.runtime.lease import gone_token
+        except Busy:
+            from retoma.runtime.lease import unless_driven
 
-            gone = gone_token(busy)
-            if gone is None:
-                raise
-            self._store.write(lambda tx: leases.release(tx, self._who, session, gone))
-            return self._store.write(use_case)
+            return unless_driven(self._store, self._who, session, use_case)
 
     def _page(
         self, session: str, since: int, *, epochs: bool

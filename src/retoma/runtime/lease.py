@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from retoma.errors import Busy, RetomaError
 from retoma.model.lease import RENEW_EVERY_S, FencingToken, Holder, Lease
 from retoma.model.principal import Principal
 from retoma.runtime.process import is_gone
 from retoma.service import leases
-from retoma.stores.api import Store
+from retoma.stores.api import Store, Transaction
+
+T = TypeVar("T")
 
 
 class Held:
@@ -67,6 +71,18 @@ def acquire(store: Store, who: Principal, session: str, holder: Holder) -> Lease
         if gone is None:
             raise
         return store.write(lambda tx: leases.acquire(tx, who, session, holder, over=gone))
+
+
+def unless_driven(store: Store, who: Principal, session: str, use_case: Callable[[Transaction], T]) -> T:
+    """Write; a holder on this machine whose process is gone stands in nobody's way. Raises Busy for any other."""
+    while True:
+        try:
+            return store.write(use_case)
+        except Busy as busy:
+            gone, driven = gone_token(busy), str(busy.facts.get("session", session))
+            if gone is None:
+                raise
+            store.write(partial(leases.release, who=who, session=driven, token=gone))
 
 
 def gone_token(busy: Busy) -> FencingToken | None:

@@ -216,11 +216,13 @@ def _row(session: Session, past: Past, history: list[str]) -> Session:
     said |= {"archived": ledger.shelf == ARCHIVED, "flow": folded.flow}
     said["flow_version"] = bytes.fromhex(ledger.flow_version) if ledger.flow_version else None
     known = {name: value for name, value in said.items() if name not in unknown}
-    flow = known.get("flow", session.flow)
-    here = len(history) == session.flow_visits and folded.epoch == session.epoch
-    status = folded.flow_status
+    if folded.epoch != session.epoch:
+        # Of an epoch that is over, the rows know nothing.
+        known = {"flow": REDACTED if history else None, "flow_version": None} | known
+    flow, status = known.get("flow", session.flow), folded.flow_status
     if flow is not None and "flow_status" in unknown:
-        # A flow stands where it waits; what it was at a step that was erased is only known of where it is now.
+        # What it was at a step that was erased is only known of where it is now. Else it waits: there a flow stands.
+        here = len(history) == session.flow_visits and folded.epoch == session.epoch
         status = session.flow_status if here else "waiting_for_input"
     return msgspec.structs.replace(
         session,

@@ -117,7 +117,7 @@ class SqlBranches:
 
     def readers(self, key: SessionKey, *, since: int = 1) -> list[Reader]:
         rows = self._run(STATEMENTS["readers"], (key, since))
-        return [Reader(SessionKey(reader), SessionId(name), last) for reader, name, last in rows]
+        return [Reader(SessionKey(reader), SessionId(name), *stretch) for reader, name, *stretch in rows]
 
     def points(self, key: SessionKey) -> list[int]:
         return [seq for (seq,) in self._run(STATEMENTS["fork_points"], (key,))]

@@ -11,10 +11,11 @@ from retoma.model.session import About, Head, Session
 
 
 class Reader(NamedTuple):
-    """A session that reads another's journal, up to its event `last`."""
+    """A session that reads another's journal, from its event `first` to `last`."""
 
     key: SessionKey
     id: SessionId
+    first: int
     last: int
 
 

@@ -217,7 +217,7 @@ def _log_line(ctx: Invocation, event: Event) -> None:
 def tree(ctx: Invocation, *, id: str) -> None:
     """Show a session and all that belong to it, as a tree."""
     from retoma.model.views import tree_view
-    from retoma.service.sessions import DEEPEST
+    from retoma.service.tree import DEEPEST
 
     found = ctx.reader.tree(ctx.reader.resolve(id))
     if len(found) >= 1_000 or any(depth == DEEPEST for depth, _ in found):

@@ -97,7 +97,7 @@ SELECT {columns} FROM session s WHERE s.fork_of = ?1 AND s.tenant = ?2 AND s.she
 
 -- name: readers
 -- Sessions that read own rows of a journal, from one on.
-SELECT g.session, s.id, g.last_seq FROM segment g CROSS JOIN session s ON s.pk = g.session
+SELECT g.session, s.id, g.first_seq, g.last_seq FROM segment g CROSS JOIN session s ON s.pk = g.session
 WHERE g.source = ?1 AND g.last_seq >= ?2 AND s.shelf < 3 ORDER BY g.session
 
 -- name: shared_until
