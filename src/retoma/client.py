@@ -12,7 +12,7 @@ from retoma.errors import Busy
 from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
-from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, new_operation
+from retoma.model.ids import Operation, SessionId, SessionKey, TenantKey, given_operation, new_operation
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from retoma.service.check.repair import Repaired
     from retoma.service.check.report import Report
     from retoma.service.collect import Due
+    from retoma.service.diff import Diff
     from retoma.service.inventory import Inventory
     from retoma.service.transfer.incoming import Imported
     from retoma.service.undo import Undone
@@ -177,6 +178,19 @@ class Client:
 
         return undo(self._store, self._who, session, operation=self._operation(key, "undo", session))
 
+    def diff(self, a: str, b: str, *, at: int | None = None) -> Diff:
+        """Return what two sessions have in common and what each has alone, as both were at event `at` if given.
+
+        Raises NotFound, Invalid.
+        """
+        from retoma.service.diff import Diff
+
+        return Diff(self._store, self._who, a, b, at=at)
+
+    def forks(self, session: str) -> Sequence[str]:
+        """Return the sessions that share what this one wrote itself. Raises NotFound."""
+        return [name for name, _ in self._store.read(lambda tx: erasing.forks_of(tx, self._who, session))]
+
     def tree(self, session: str, *, most: int = 1_000) -> Sequence[tuple[int, Session]]:
         """Return the session and all below it as (depth, session), parents first. Raises NotFound."""
         from retoma.service.tree import tree
@@ -272,10 +286,19 @@ class Client:
         """Yield the journal from after `since` and what comes, until the session is over. Raises NotFound."""
         from retoma.runtime.follow import follow, pause
 
+        line: SessionKey | None = None
+
+        def read(seq: int) -> Sequence[Event]:
+            nonlocal line
+            line, page = self._store.read(
+                lambda tx: timeline.following(tx, self._who, session, line=line, after=seq)
+            )
+            return page
+
         def status() -> Status:
             return self._store.read(lambda tx: access.head_of(tx, self._who, session)).status
 
-        return follow(lambda seq: self._events(session, seq), status, since=since, wait=wait or pause)
+        return follow(read, status, since=since, wait=wait or pause)
 
     def drive(self, request: Request) -> Drive:
         """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit."""

@@ -150,9 +150,11 @@ HOLDER = Holder("host", "boot", 1, 1, "test")
 WRITES = {
     "append": lambda client: client.append("s", "user", "once"),
     "create": lambda client: client.create(NewSession(id="new")),
-    "delete": lambda client: client.delete("s"),
+    "delete": lambda client: client.delete("s").id,
+    "fork": lambda client: client.fork("s", "f").seq,
     "lease": lambda client: client._store.write(lambda tx: leases.acquire(tx, WHO, "s", HOLDER)).token,
     "rename": lambda client: client.set_id("s", "t"),
+    "undo": lambda client: client.undo("s").seq,
 }
 
 
@@ -162,6 +164,8 @@ def test_a_write_whose_answer_was_lost_is_done_once(
     client: Client, monkeypatch: pytest.MonkeyPatch, write: str, kept: bool
 ) -> None:
     client.create(NewSession(id="s"))
+    for said in ("first", "second"):
+        client.append("s", "user", said)
     commit, lost = Wire.commit, []
 
     def commits(wire: Wire) -> None:
@@ -175,11 +179,12 @@ def test_a_write_whose_answer_was_lost_is_done_once(
         raise Dropped("the answer was lost")
 
     monkeypatch.setattr(Wire, "commit", commits)
-    expected = {"append": 2, "create": "new", "delete": None, "lease": 1, "rename": "t"}[write]
-    assert WRITES[write](client) == expected
+    expected = {"append": 4, "create": "new", "delete": "s", "fork": 3, "lease": 1, "rename": "t", "undo": 2}
+    assert WRITES[write](client) == expected[write]
     assert lost
-    if write == "append":
-        assert [message.text for message in client.messages("s")] == ["once"]
+    if write in {"append", "undo"}:
+        said = {"append": ["first", "second", "once"], "undo": ["first"]}[write]
+        assert [message.text for message in client.messages("s")] == said
 
 
 def test_the_server_of_the_tests_opens_no_directory_to_others() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -176,8 +177,11 @@ def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
     """Raise Refused when the session runs the flow of another directory."""
     if session.flow is None or session.flow_path == path or session.flow_version == version:
         return
+    # A fork from an earlier epoch knows the flow's name, and no directory.
+    if session.flow_path is None and PurePath(path).name == session.flow:
+        return
     raise Refused(
-        f"Session '{session.id}' runs another flow: {session.flow_path}.",
+        f"Session '{session.id}' runs another flow: {session.flow_path or session.flow}.",
         code="other_flow",
         hint="Go on with that one, choose another session, or begin anew in this one with --fresh.",
         session=session.id,

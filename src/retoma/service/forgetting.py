@@ -52,7 +52,7 @@ def look(
     *,
     last: bool = True,
 ) -> Loss:
-    """Return what the session loses with the events `found`; with the `last` of them, what in its rows is wanted too."""
+    """Return what the session loses with the events `found`, and with the `last` of them what in its rows is wanted."""
     keys, ans = _in_state(tx.state.get(head.key), found, wanted if last else None)
     return _loss(tx, who, head, found, wanted, keys, ans, profile=last)
 

@@ -201,11 +201,15 @@ def reset(
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):
-    """A deletion: `forks` are sessions that share its events up to `shared`, and keep them unless they went too."""
+    """A deletion: `forks` are sessions that share its events up to `shared`, and keep them unless they went too.
+
+    `lines` are what undoing left under other ids. They stay.
+    """
 
     id: SessionId
     forks: tuple[SessionId, ...] = ()
     shared: int = 0
+    lines: tuple[SessionId, ...] = ()
 
 
 def delete(
@@ -228,8 +232,14 @@ def delete(
         hide(tx, who, head_of(tx, who, fork.id))
     if operation.request is not None:
         tx.sessions.add_operation(who.tenant, operation.id, operation.request, b"")
-    names = tuple(sorted(fork.id for fork in forks))
-    return Deleted(id=head.id, forks=names, shared=max((fork.last for fork in forks), default=0))
+    gone = {head.id, *(fork.id for fork in forks if with_forks)}
+    lines = (name for name in tx.sessions.names(who.tenant, f"{head.id}~", limit=_EVERY))
+    return Deleted(
+        id=head.id,
+        forks=tuple(sorted(fork.id for fork in forks)),
+        shared=max((fork.last for fork in forks), default=0),
+        lines=tuple(one for one in lines if one not in gone and one[len(head.id) + 1 :].isdecimal()),
+    )
 
 
 def hide(tx: Transaction, who: Principal, head: Head) -> None:

@@ -8,7 +8,7 @@ from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
-from retoma.model.ids import Operation
+from retoma.model.ids import Operation, SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.message import Content, Message, Role, content, read_aloud
 from retoma.model.principal import Principal
@@ -67,6 +67,19 @@ def events(
     """Return at most `limit` events after seq `after`, oldest first. Raises NotFound."""
     head = head_of(tx, who, session)
     return tx.journal.read(head.key, after=max(after, head.base), limit=limit, until=until)
+
+
+def following(
+    tx: Transaction, who: Principal, session: str, *, line: SessionKey | None, after: int
+) -> tuple[SessionKey, list[Event]]:
+    """Return the next page for a reader who follows the session, and which line it was read from.
+
+    When an undo put another line in the place of `line`, the page begins where that one goes its own way.
+    """
+    head = head_of(tx, who, session)
+    if line is not None and head.key != line and (now := tx.branches.line(head.key)) is not None:
+        after = min(after, now.inherited_until)
+    return head.key, tx.journal.read(head.key, after=max(after, head.base), limit=CHUNK)
 
 
 def messages(

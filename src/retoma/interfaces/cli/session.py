@@ -9,7 +9,7 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.given import pairs, value
 from retoma.interfaces.cli.verb import verb
-from retoma.model.session import NewSession, Status
+from retoma.model.session import NewSession, Session, Status
 
 __all__ = ["create", "end", "fail", "pause", "resume", "show"]
 
@@ -95,6 +95,7 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("thinking", session.thinking),
         ("channel", session.channel),
         ("parent", session.parent or ""),
+        ("fork of", _origin(session)),
         ("tags", ", ".join(about.tags)),
         ("contexts", ", ".join(f"{kind}={ref}" for kind, ref in about.contexts)),
         ("metadata", _inline(about.metadata)),
@@ -117,6 +118,12 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("note", f"{note.value().get('text', '(erased)')} ({when(note.at, ctx.now_ms)})") for note in notes
     ]
     ctx.out.table([row for row in rows if row[1]])
+
+
+def _origin(session: Session) -> str:
+    if session.fork_seq is None:
+        return ""
+    return f"{session.fork_of or 'a session that is gone'} at event {session.fork_seq:,}"
 
 
 def _driver(ctx: Invocation, lease: object) -> str:

@@ -24,7 +24,7 @@ def each(
 ) -> int:
     """Do `act` to each id, print `done` and the id, and return the worst exit status. `word` is the JSON key for it.
 
-    `find` returns the id that is meant by what was typed.
+    `find` returns the id that is meant by what was typed. A dictionary that `act` returns is added to its JSON.
     """
     outcomes: list[dict[str, object]] = []
     key = word or done.lower()
@@ -33,13 +33,13 @@ def each(
         id = typed
         try:
             id = find(typed)
-            act(id)
+            said = act(id)
         except RetomaError as error:
             worst = max(worst, exit_status(error)) if not isinstance(error, NotFound) else (worst or 4)
             outcomes.append({"id": id, key: False, "code": error.code})
             ctx.out.problem(sentence(error))
         else:
-            outcomes.append({"id": id, key: not dry})
+            outcomes.append({"id": id, key: not dry} | (said if isinstance(said, dict) else {}))
             if not ctx.out.json:
                 ctx.out.line(f"{done} {id}")
     if ctx.out.json:
