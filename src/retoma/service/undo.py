@@ -62,7 +62,7 @@ def undo(
         )
     point = _before_it_took_over(tx, row, _last_said(tx, head) - 1)
     then, held = branches.moment(tx, who, row, point, passing=_PASSING, near=near)
-    about, made_by = tx.sessions.about(head.key), _made_by(tx, row)
+    about = tx.sessions.about(head.key)
     if token is None:
         tx.leases.drop(head.key)  # of a holder whose time is over: it must not find itself in the new line
     kept = _set_aside(tx, who, head, row, about, operation)
@@ -70,7 +70,7 @@ def undo(
     now = {name: getattr(row, name) for name in (*_SAID, "expires_at")}
     then = msgspec.structs.replace(then, session=msgspec.structs.replace(then.session, **now), about=about)
     made = branches.add(tx, who, head.id, row, then, operation, said, held=held)
-    tx.branches.succeed(who.tenant, head, made.key, made_by=made_by)
+    tx.branches.succeed(who.tenant, head, made.key)
     if operation.request is not None:
         tx.sessions.add_operation(who.tenant, operation.id, operation.request, head.key.to_bytes(8))
     return Undone(id=head.id, seq=point, kept=kept)
@@ -147,9 +147,3 @@ def _difference(row: Session, about: About, then: Session, said: About) -> dict[
         forget=tuple(set(said.metadata) - set(about.metadata)),
     )
     return {**difference(msgspec.structs.replace(then, pinned=False, archived=False), said, changes)}
-
-
-def _made_by(tx: Transaction, row: Session) -> bytes | None:
-    """Return the operation that made the session, if a caller chose its key and its event is still there."""
-    made = tx.journal.read(row.key, after=row.fork_seq or 0, limit=1)
-    return made[0].operation if made and made[0].request is not None else None

@@ -98,7 +98,10 @@ class Journal(Protocol):
         ...
 
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
-        """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran."""
+        """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran.
+
+        If the session itself has none, what it wrote in the past that a fork shares.
+        """
         ...
 
 

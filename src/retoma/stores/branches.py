@@ -101,14 +101,13 @@ class SqlBranches:
         for position, node in enumerate(nodes, 1):
             self._run(STATEMENTS["add_visit"], (key, position, node))
 
-    def succeed(self, tenant: TenantKey, old: Head, new: SessionKey, *, made_by: bytes | None) -> None:
+    def succeed(self, tenant: TenantKey, old: Head, new: SessionKey) -> None:
         run = self._run
         run(STATEMENTS["take_place"], (new, old.key))
         run(STATEMENTS["leave_parent"], (old.key,))
         run(STATEMENTS["move_children"], (new, old.key))
         run(STATEMENTS["move_lease"], (new, old.key))
-        if made_by is not None:
-            run(STATEMENTS["move_operation"], (new.to_bytes(8), tenant, made_by, old.key.to_bytes(8)))
+        run(STATEMENTS["move_operation"], (new.to_bytes(8), tenant, old.key.to_bytes(8)))
 
     # Who reads
 

@@ -67,11 +67,8 @@ class Branches(Protocol):
         ...
 
     def put_history(self, key: SessionKey, nodes: Sequence[str]) -> None: ...
-    def succeed(self, tenant: TenantKey, old: Head, new: SessionKey, *, made_by: bytes | None) -> None:
-        """Let `new` stand in the place of `old`: its parent, its children, its lease and fencing tokens, its expiry.
-
-        `made_by` is the operation that made the old one, if a caller chose its key: it leads to the new one now.
-        """
+    def succeed(self, tenant: TenantKey, old: Head, new: SessionKey) -> None:
+        """Let `new` stand in the place of `old`: for its parent and children, its driver, and the key that made it."""
         ...
 
     def forks(self, tenant: TenantKey, key: SessionKey, *, limit: int) -> list[Session]:

@@ -266,7 +266,7 @@ class BranchContract:
         store.write(lambda tx: forked(tx, "one", "two", 1))
 
         def succeed(tx: Transaction) -> None:
-            tx.branches.succeed(OURS, head_of(tx, "one"), head_of(tx, "two").key, made_by=b"op")
+            tx.branches.succeed(OURS, head_of(tx, "one"), head_of(tx, "two").key)
 
         store.write(succeed)
 

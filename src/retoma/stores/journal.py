@@ -134,8 +134,10 @@ class SqlJournal:
         return [self._event(row) for row in rows]
 
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
-        rows = self._run(STATEMENTS["operation_of_session"], (operation, key << 32, (key + 1) << 32, key))
-        return ([row[0] for row in rows], rows[0][1]) if rows else None
+        low, high = key << 32, (key + 1) << 32
+        rows = self._run(STATEMENTS["operation_of_session"], (operation, low, high, key))
+        rows = [row for row in rows if low < row[0] < high] or rows
+        return ([row[0] & END for row in rows], rows[0][1]) if rows else None
 
     def _up(self, key: SessionKey, after: int, until: int | None, limit: int) -> list[Row]:
         low, until = key << 32, END if until is None else until

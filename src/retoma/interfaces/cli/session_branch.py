@@ -76,13 +76,13 @@ def _print(ctx: Invocation, found: Diff) -> None:
     ctx.out.line(Styled(f"- {_named(found.a)}", "red"))
     ctx.out.line(Styled(f"+ {_named(found.b)}", "green"))
     ctx.out.line(Styled(_common(found), "dim"))
-    alike = not _print_messages(ctx, found, "a") and not _print_messages(ctx, found, "b")
+    differ = [_print_messages(ctx, found, "a"), _print_messages(ctx, found, "b"), bool(found.state)]
     for one in found.state:
         if one.where != "b":
             ctx.out.line(Styled(f"- {one.key} = {_short(one.a)}", "red"))
         if one.where != "a":
             ctx.out.line(Styled(f"+ {one.key} = {_short(one.b)}", "green"))
-    if alike and not found.state:
+    if not any(differ):
         ctx.out.note("The same was said in both, and their states are the same.")
 
 

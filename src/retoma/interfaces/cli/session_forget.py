@@ -172,10 +172,7 @@ def redact(
     else:
         ctx.out.line(f"{id}: {_said(taken, 'would take out' if dry_run else 'took out')}")
     if taken.branches:
-        few = ", ".join(taken.branches[:_NAMED]) + (" …" if len(taken.branches) > _NAMED else "")
-        ctx.out.note(
-            f"{'Sessions' if len(taken.branches) > 1 else 'A session'} that share its past too: {few}."
-        )
+        ctx.out.note(f"Also from what shares its past: {_few(taken.branches)}.")
     return 0
 
 

@@ -30,9 +30,10 @@ class Journal:
         self.seq = start.seq
         self.hash = start.hash
         self.ledger = start.ledger.copy()
-        self.legible = start.legible
+        self.legible = True
         self.contents = 0
-        self._wrong = [*start.wrong]
+        self._sound = True
+        self._base = start.base
         self._erased_before = start.ledger.erased
         self._line = line
         self._moments = moments
@@ -54,23 +55,20 @@ class Journal:
         rows, wrong = _rows(tx, source, after, END if own else last + 1, limit)
         ended = len(rows) + len(wrong) < limit
         self.legible &= not wrong
-        self._wrong += wrong
+        self._sound &= not wrong
         for row in rows:
             found = [*self._take(tx, row)]
             wrong += found
-            self._wrong += found
-            if self.seq in self._points:
-                self._moments.keep(source, self._moment())
+            # In a past that is damaged each fork looks for itself.
+            self._sound &= not found
+            if self._sound and self.seq in self._points:
+                self._moments.keep(source, Moment(self._base, self.seq, self.hash, self.ledger.copy()))
         # A damaged tree can lead back, and would be read for ever.
         ended |= self.seq <= after
         if ended and not own:
             self._at, self._points = self._at + 1, None
             return wrong, False
         return wrong, ended
-
-    def _moment(self) -> Moment:
-        wrong = tuple(one for one in self._wrong if one[0] <= self.seq)
-        return Moment(self.seq, self.hash, self.ledger.copy(), self.legible, wrong)
 
     def _take(self, tx: Transaction, row: Sequence[Any]) -> Iterator[tuple[int, str]]:
         *fields, content = row

@@ -18,13 +18,12 @@ MOST: Final = 256
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A line up to event `seq`: its hash, what it says, whether it can be read, and what is wrong in it."""
+    """A line from its `base` (seq and hash) to event `seq`, in which nothing is wrong: its hash, what it says."""
 
+    base: tuple[int, bytes]
     seq: int
     hash: bytes
     ledger: Ledger
-    legible: bool = True
-    wrong: tuple[tuple[int, str], ...] = ()
 
 
 class Moments:
@@ -45,15 +44,16 @@ class Moments:
             (gone, seq), _ = self._kept.popitem(last=False)
             self._seqs[gone].remove(seq)
 
-    def nearest(self, line: Line) -> Moment | None:
-        """Return the last moment of the past that a fork shares."""
+    def nearest(self, line: Line, base: tuple[int, bytes]) -> Moment | None:
+        """Return the last moment of the past that a fork shares; None when there is none with that base."""
         for piece in reversed(line.segments[:-1]):
             seqs = self._seqs.get(piece.source, ())
             at = bisect_right(seqs, piece.last)
             if at and seqs[at - 1] >= piece.first:
                 place = piece.source, seqs[at - 1]
                 self._kept.move_to_end(place)
-                return self._kept[place]
+                moment = self._kept[place]
+                return moment if moment.base == base else None
         return None
 
 

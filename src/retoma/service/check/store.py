@@ -245,10 +245,9 @@ class _Session:
         self.base = base = row["base_seq"]
         line = Line(self._key, tx.branches.inherited(self._key), base, row["head_seq"])
         first: bytes = row["base_hash"] or genesis(row["uid"])
-        start = self._moments.nearest(line) or Moment(base, first, Ledger(cut=base > 0))
+        begun = Moment((base, first), base, first, Ledger(cut=base > 0))
+        start = self._moments.nearest(line, begun.base) or begun
         self._begins = line.inherited_until
-        for seq, said in start.wrong:
-            self.wrong(seq, said)
         return Journal(line, start, self._moments)
 
     def _end(self, tx: Transaction, row: Row, journal: Journal) -> None:

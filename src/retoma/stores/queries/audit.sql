@@ -60,6 +60,9 @@ UNION SELECT 'history', session FROM visit x WHERE NOT EXISTS (SELECT 1 FROM ses
 UNION SELECT 'notes', session FROM session_note x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'lease', session FROM lease x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'shared past', session FROM segment x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
+UNION SELECT 'snapshots', session FROM snapshot x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
+  AND NOT EXISTS (SELECT 1 FROM segment WHERE source = x.session)
+  AND NOT EXISTS (SELECT 1 FROM erasing WHERE session = x.session)
 UNION SELECT 'flow versions', session FROM flow_use x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 ORDER BY 2, 1 LIMIT ?
 

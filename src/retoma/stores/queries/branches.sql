@@ -89,7 +89,7 @@ UPDATE lease SET session = ?1 WHERE session = ?2
 
 -- name: move_operation
 -- The key that made the other leads to the new line.
-UPDATE operation SET result = ?1 WHERE tenant = ?2 AND id = ?3 AND result = ?4
+UPDATE operation SET result = ?1 WHERE tenant = ?2 AND result = ?3
 
 -- name: forks_of
 -- Sessions that were forked from one, shown or archived.

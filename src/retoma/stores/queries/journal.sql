@@ -19,7 +19,7 @@ SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k DESC LIMIT ?
 
 -- name: operation_of_session
 -- The events that an operation wrote in a session, or in the past that it shares.
-SELECT k & 4294967295, request FROM event WHERE operation = ?1 AND (k > ?2 AND k < ?3 OR EXISTS (
+SELECT k, request FROM event WHERE operation = ?1 AND (k > ?2 AND k < ?3 OR EXISTS (
   SELECT 1 FROM segment WHERE session = ?4 AND source = k >> 32
   AND first_seq <= k & 4294967295 AND last_seq >= k & 4294967295))
 ORDER BY k & 4294967295

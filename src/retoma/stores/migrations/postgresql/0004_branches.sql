@@ -11,3 +11,6 @@ CREATE TABLE segment (
   PRIMARY KEY (session, last_seq)
 );
 CREATE INDEX segment_source ON segment (source, last_seq, first_seq);
+
+-- Which key made a session: after an undo it leads to the line that took its place.
+CREATE INDEX operation_result ON operation (tenant, result);

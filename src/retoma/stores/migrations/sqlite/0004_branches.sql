@@ -12,3 +12,6 @@ CREATE TABLE segment (
 ) WITHOUT ROWID;
 -- Who reads of a journal; and a second copy of each row.
 CREATE INDEX segment_source ON segment (source, last_seq, first_seq, session);
+
+-- Which key made a session: after an undo it leads to the line that took its place.
+CREATE INDEX operation_result ON operation (tenant, result);
