@@ -148,8 +148,8 @@ def test_a_deletion_says_what_stays_for_whom(retoma, one):
     assert retoma("store", "check", "--json").returncode == 0
     gone = json(retoma("session", "rm", "two", "three", "--with-forks", "--json"))
     assert gone["items"] == [
-        {"id": "two", "deleted": True, "forks": [], "lines": []},
-        {"id": "three", "deleted": True, "forks": [], "lines": []},
+        {"id": "two", "deleted": True, "forks": [], "lines": [], "shared": 0},
+        {"id": "three", "deleted": True, "forks": [], "lines": [], "shared": 0},
     ]
 
 

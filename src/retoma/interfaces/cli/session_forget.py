@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
+from typing import TypedDict
 
 import click
 
@@ -31,30 +33,34 @@ def rm(ctx: Invocation, *, ids: tuple[str, ...], with_forks: bool, yes: bool, dr
         ctx.out.note("Nothing was deleted.")
         return 1
 
-    def look(id: str) -> dict[str, object]:
-        ctx.client.show(id)
-        found = ctx.client.forks(id)
-        if found:
-            _say_forks(ctx, found, gone=with_forks, would=True)
-        return {"forks": found}
-
-    gone: set[str] = set()
-
-    def delete(id: str) -> dict[str, object]:
-        if id in gone:
-            return {}  # as a fork of one before it
-        done = ctx.client.delete(id, with_forks=with_forks)
-        if done.forks:
-            _say_forks(ctx, done.forks, gone=with_forks, shared=done.shared)
-        gone.update(done.forks if with_forks else ())
-        if done.lines:
-            ctx.out.note(f"What undoing left of it stays: {', '.join(done.lines)}.")
-        return {"forks": done.forks, "lines": done.lines}
-
     for id in ids:
         _refuse_part(ctx, id)
-    act = look if dry_run else delete
-    return each(ctx, ids, act, done="Would delete" if dry_run else "Deleted", word="deleted", dry=dry_run)
+    if dry_run:
+
+        def look(id: str) -> _Left:
+            return _Left(forks=ctx.client.forks(ctx.client.show(id).session.id), lines=(), shared=0)
+
+        say = partial(_say_would, ctx, with_forks=with_forks)
+        return each(ctx, ids, look, done="Would delete", word="deleted", dry=True, say=say)
+    gone: set[str] = set()
+
+    def delete(id: str) -> _Left:
+        if id in gone:
+            return _Left(forks=(), lines=(), shared=0)  # as a fork of one before it
+        done = ctx.client.delete(id, with_forks=with_forks)
+        gone.update(done.forks if with_forks else ())
+        return _Left(forks=done.forks, lines=done.lines, shared=done.shared)
+
+    say = partial(_say_left, ctx, with_forks=with_forks)
+    return each(ctx, ids, delete, done="Deleted", word="deleted", say=say)
+
+
+class _Left(TypedDict):
+    """What is left of a session: its forks, with its events up to `shared`, and what undoing kept."""
+
+    forks: Sequence[str]
+    lines: Sequence[str]
+    shared: int
 
 
 def _forks(ctx: Invocation, id: str) -> Sequence[str]:
@@ -66,18 +72,23 @@ def _forks(ctx: Invocation, id: str) -> Sequence[str]:
         return ()  # said when its turn comes
 
 
-def _say_forks(
-    ctx: Invocation, forks: Sequence[str], *, gone: bool, shared: int = 0, would: bool = False
-) -> None:
-    """Say which forks go along, or what stays with them."""
-    few = _few(forks)
-    if gone:
-        ctx.out.note(f"{'Its forks would go too' if would else 'Its forks are gone too'}: {few}.")
-        return
-    if would:
+def _say_would(ctx: Invocation, left: _Left, *, with_forks: bool) -> None:
+    few = _few(left["forks"])
+    if few and with_forks:
+        ctx.out.note(f"Its forks would go too: {few}.")
+    elif few:
         ctx.out.note(f"What its forks share would stay, for them alone: {few}. --with-forks takes them too.")
-    else:
-        ctx.out.note(f"Its events up to {shared:,} stay for its forks, and go with the last of them: {few}.")
+
+
+def _say_left(ctx: Invocation, left: _Left, *, with_forks: bool) -> None:
+    few = _few(left["forks"])
+    if few and with_forks:
+        ctx.out.note(f"Its forks are gone too: {few}.")
+    elif few:
+        upto = f"Its events up to {left['shared']:,} stay for its forks"
+        ctx.out.note(f"{upto}, and go with the last of them: {few}.")
+    if left["lines"]:
+        ctx.out.note(f"What undoing left of it stays: {_few(left['lines'])}.")
 
 
 def _few(names: Sequence[str]) -> str:
