@@ -20,7 +20,7 @@ import apsw
 from benchmarks.append import put_by_hand, raw, raw_store
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import TEXT, WHO, operation, place_in
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.session import NewSession
 from retoma.service import timeline
 from retoma.stores.api import Store, Transaction
@@ -102,7 +102,7 @@ def measure(run: Run) -> list[Figure]:
 def crowd(directory: Path, act: Act, count: int, *, same: bool) -> Crowd:
     """Let 32 callers append `count` messages together."""
     with closing(open_store(place_in(emptied(directory)))) as store:
-        client = Client(store, WHO)
+        client = Calls(store, WHO)
         names: list[str] = [client.create(NewSession(id=f"session-{n}")) for n in range(CALLERS)]
         act(store, names, 2)
         before = store.facts().commits or 0
@@ -113,7 +113,7 @@ def crowd(directory: Path, act: Act, count: int, *, same: bool) -> Crowd:
 
 def threads(store: Store, names: list[str], each: int) -> list[float]:
     """Append from one thread for each name."""
-    client, waits = Client(store, WHO), []
+    client, waits = Calls(store, WHO), []
     begin = threading.Barrier(len(names))
 
     def caller(name: str) -> None:

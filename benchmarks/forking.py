@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import SESSION, fill, opened, place_in
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.session import NewSession
 
 ROW = 9
@@ -51,7 +51,7 @@ def _fork(place: Path, count: int, at: int | None) -> tuple[float, float]:
     return 1e3 * watch.wall_s / count, added / count
 
 
-def _size(client: Client, database: Path) -> int:
+def _size(client: Calls, database: Path) -> int:
     client._store.forget()  # the log goes into the file
     return database.stat().st_size
 
@@ -71,7 +71,7 @@ def _nested(run: Run) -> tuple[list[float], list[float]]:
     return nested, plain
 
 
-def _read(client: Client, name: str) -> float:
+def _read(client: Calls, name: str) -> float:
     with Watch() as watch:
         for _ in range(_READS):
             client.messages(name, last=_LAST)

@@ -15,7 +15,7 @@ from tests.postgres import Server
 
 from benchmarks.harness import Figure, Run, Watch, interleaved
 from benchmarks.stores import MESSAGE, TEXT, WHO
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.session import NewSession
 from retoma.stores.postgres.store import PostgresStore
 from retoma.wiring import now_ms
@@ -70,7 +70,7 @@ def measure(run: Run) -> list[Figure]:
 def ours(server: Server, count: int) -> Watch:
     """Append through one store, as a server's threads do."""
     store = PostgresStore(server.schema(), shown="benchmark", now=now_ms, random=os.urandom)
-    client = Client(store, WHO)
+    client = Calls(store, WHO)
     try:
         for n in range(CALLERS):
             client.create(NewSession(id=f"s{n}"))
@@ -88,7 +88,7 @@ def raw(server: Server, count: int) -> Watch:
     """Run the statements of an append, one after the other, on a connection for each caller."""
     url = server.schema()
     store = PostgresStore(url, shown="benchmark", now=now_ms, random=os.urandom)
-    client = Client(store, WHO)
+    client = Calls(store, WHO)
     for n in range(CALLERS):
         client.create(NewSession(id=f"s{n}"))
     client.close()
@@ -134,7 +134,7 @@ def raw(server: Server, count: int) -> Watch:
 def pgbench(server: Server, seconds: int) -> float:
     """Return the transactions a second that PostgreSQL's own program reaches with such statements."""
     url = server.schema()
-    client = Client(PostgresStore(url, shown="benchmark", now=now_ms, random=os.urandom), WHO)
+    client = Calls(PostgresStore(url, shown="benchmark", now=now_ms, random=os.urandom), WHO)
     for n in range(CALLERS):
         client.create(NewSession(id=f"s{n}"))
     client.close()

@@ -20,6 +20,7 @@ from benchmarks.stores import SESSION, opened, place_in
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import NewSession
 from retoma.stores.api import Listing, Place
+from retoma.stores.facts import SqlLeases
 from retoma.stores.migrate import migrations
 from retoma.stores.names import Names
 from retoma.stores.sessions import SqlSessions
@@ -93,6 +94,25 @@ def test_a_list_follows_an_index_and_is_never_sorted(database: sqlite3.Connectio
     for statement in asked:
         steps = plan(database, statement)
         assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step], (statement, steps)
+
+
+def test_what_is_said_of_a_page_takes_four_statements_that_follow_an_index(
+    database: sqlite3.Connection,
+) -> None:
+    for count in (1, 50, 200):
+        asked: list[str] = []
+
+        def run(statement: str, values: object, asked: list[str] = asked) -> list[tuple[object, ...]]:
+            asked.append(statement)
+            return []
+
+        keys = [SessionKey(n) for n in range(1, count + 1)]
+        SqlSessions(run, lambda: 0, lambda n: b"", Names(run)).abouts(keys)
+        SqlLeases(run, lambda: 0).of(keys)
+        assert len(asked) == 4
+        for statement in asked:
+            steps = plan(database, statement)
+            assert not [step for step in steps if "SCAN" in step], (statement, steps)
 
 
 def listings() -> Iterator[Listing]:

@@ -6,7 +6,7 @@ import contextlib
 import random
 from pathlib import Path
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Invalid, RetomaError
 from retoma.model import event as kinds
 from retoma.model.changes import Changes
@@ -40,7 +40,7 @@ WORDS = [
 class Maker:
     """Makes sessions in `client`, one after the other; the same seed makes the same ones."""
 
-    def __init__(self, client: Client, clock: Clock, seed: int) -> None:
+    def __init__(self, client: Calls, clock: Clock, seed: int) -> None:
         self._client = client
         self._clock = clock
         self._chance = random.Random(seed)

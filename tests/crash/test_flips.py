@@ -12,7 +12,7 @@ import pytest
 from tests.crash.sessions import Maker
 from tests.crash.trials import SEED, client_at, count, quick_directory
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.lease import Holder
 from retoma.model.session import NewSession
@@ -57,8 +57,10 @@ def test_every_flip_that_changes_what_a_read_returns_is_found(
             data[bit // 8] ^= 1 << bit % 8
             file = placed(directory / f"flip{trial}", bytes(data))
             signal.alarm(HANGS_S)
-            outcome = checked(file)
-            signal.alarm(0)
+            try:
+                outcome = checked(file)
+            finally:
+                signal.alarm(0)
             if outcome == "whole":
                 after = seen(file)
                 if after == before:
@@ -132,7 +134,7 @@ def seen(file: Path) -> dict[str, object]:
     return found
 
 
-def listed(client: Client, listing: Listing) -> object:
+def listed(client: Calls, listing: Listing) -> object:
     page = client.list([listing], limit=1_000)
     return page.items, page.next, client.count([listing])
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.stores import SESSION, fill, opened, place_in
 from tests.crash.sessions import Maker
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores.api import Listing
@@ -32,12 +32,12 @@ FULL = bool(os.environ.get("RETOMA_CRASH_FULL"))
 SEED = int(os.environ.get("RETOMA_CRASH_SEED", "0")) or random.randrange(1 << 30)
 
 
-def client(clock: Clock) -> Client:
+def client(clock: Clock) -> Calls:
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+    return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
 
-def exported(source: Client, name: str, format: str = "jsonl") -> bytes:
+def exported(source: Calls, name: str, format: str = "jsonl") -> bytes:
     return b"".join(source.export(name, format))
 
 
@@ -69,7 +69,7 @@ def test_what_is_exported_comes_back_to_the_byte(tell: Callable[[str], None]) ->
         assert went_on
 
 
-def goes_on(source: Client, target: Client, name: str) -> bool:
+def goes_on(source: Calls, target: Calls, name: str) -> bool:
     """Return whether the session's flow waits; then it asks in `target` what it asks in `source`, and is answered."""
     before = source.position(name)
     if before.session.flow_path is None or before.session.status != "active":
@@ -124,10 +124,10 @@ def test_an_import_killed_at_any_moment_shows_nothing_and_is_taken_up(
     )
 
 
-def listed(client: Client) -> list[str]:
+def listed(client: Calls) -> list[str]:
     return [session.id for shelf in range(3) for session in client.list([Listing(shelf=shelf)]).items]
 
 
-def hidden(client: Client) -> int:
+def hidden(client: Calls) -> int:
     run = client._store._open_reader().run
     return run("SELECT count(*) FROM session WHERE shelf > 2")[0][0]

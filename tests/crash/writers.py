@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.crash.trials import client_at
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import NotFound
 from retoma.model.event import INLINE_BYTES
 from retoma.model.session import NewSession
@@ -60,12 +60,16 @@ class Writer:
         self.said: list[str] = []
 
     def hear(self, *, least: int = 0, within: float = 10.0) -> None:
-        """Take in what is acknowledged so far, and wait until there are `least`."""
+        """Take in what is acknowledged so far, and wait until there are `least`.
+
+        It ends: a process can write as fast as this reads.
+        """
         deadline = time.monotonic() + within
         while len(self.said) < least and self._pipe.poll(max(0.0, deadline - time.monotonic())):
-            self._take()
-        while self._pipe.poll():
             if not self._take():
+                raise AssertionError(f"the writer of {self.name} ended by itself")
+        for _ in range(1_000):
+            if not self._pipe.poll() or not self._take():
                 break
 
     def kill(self) -> None:
@@ -85,7 +89,7 @@ class Writer:
         return True
 
 
-def lost(client: Client, name: str, said: Iterable[str]) -> tuple[int, int]:
+def lost(client: Calls, name: str, said: Iterable[str]) -> tuple[int, int]:
     """Return how many of the words that were acknowledged are not there, and how many are there twice."""
     try:
         kept = [message.text.partition("\n")[0] for message in client.conversation(name)]

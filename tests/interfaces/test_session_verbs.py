@@ -236,6 +236,9 @@ def test_ids_and_tags_are_completed_from_the_store(retoma, store):
     assert completions(store, "retoma run examples/tour --session o", 4) == ["other"]
     assert completions(store, "retoma session ls --tag about-r", 4) == ["about-review-1", "about-review-2"]
     assert completions(store, "retoma session tag other +c", 4) == ["+common"]
+    empty = store.with_name("empty")
+    assert completions(empty, f"retoma --store {store} session show o", 5) == ["other"]
+    assert completions(empty, f"retoma session show --store {store} o", 5) == ["other"]
 
 
 @pytest.mark.in_files

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.stores.conformance import Clock
@@ -22,31 +22,31 @@ FLOW = {
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def client(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Client]:
+def client(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Calls]:
     if request.param == "sqlite":
         store = SqliteStore(None, now=clock, random=clock.bytes)
     else:
         url = request.getfixturevalue("database")
         store = PostgresStore(url, shown="test", now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         yield client
 
 
-def talk(client: Client, name: str, *said: str, **facts: object) -> None:
+def talk(client: Calls, name: str, *said: str, **facts: object) -> None:
     """Make a session, and let the user and an assistant say something in turn."""
     client.create(NewSession(id=name, **facts))
     say(client, name, *said)
 
 
-def say(client: Client, name: str, *said: str) -> None:
+def say(client: Calls, name: str, *said: str) -> None:
     for n, text in enumerate(said):
         client.append(name, ("user", "assistant")[n % 2], text)
 
 
-def texts(client: Client, name: str) -> list[str]:
+def texts(client: Calls, name: str) -> list[str]:
     return [message.text for message in client.messages(name)]
 
 
-def whole(client: Client) -> None:
+def whole(client: Calls) -> None:
     """Assert that every journal is proved, and every row agrees with its own."""
     assert [one.detail for one in client.check().damage] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.branching import FLOW, client, say, talk, texts, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Conflict, Invalid, Limit, NotFound, Refused
 from retoma.model.changes import Changes
 from retoma.model.principal import Principal
@@ -251,7 +251,7 @@ def test_a_tree_has_children_and_forks_each_once(client):
 
 def test_tenants_do_not_see_each_others_forks(client):
     talk(client, "one", "a")
-    other = Client(client._store, Principal(2, "eve"), sources=client._sources)
+    other = Calls(client._store, Principal(2, "eve"), sources=client._sources)
     with pytest.raises(NotFound):
         other.fork("one", "two")
     other.create(NewSession(id="one"))

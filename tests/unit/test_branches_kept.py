@@ -15,7 +15,7 @@ from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 from tests.unit.branching import client, say, talk, texts, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Integrity, RetomaError
 from retoma.model.event import FORKED
 from retoma.model.redaction import pattern
@@ -27,11 +27,11 @@ from retoma.stores.conformance import Clock
 __all__ = ["client"]
 
 
-def exported(client: Client, name: str, format: str = "jsonl") -> bytes:
+def exported(client: Calls, name: str, format: str = "jsonl") -> bytes:
     return b"".join(client.export(name, format))
 
 
-def imported(client: Client, data: bytes) -> str:
+def imported(client: Calls, data: bytes) -> str:
     return client.import_(io.BytesIO(data)).outcome
 
 
@@ -185,7 +185,7 @@ def test_what_many_forks_share_is_read_once(client, monkeypatch):
 class Lives:
     """Does with the sessions of a client whatever comes up, by chance; after each step the store must be whole."""
 
-    def __init__(self, client: Client, clock: Clock, seed: int) -> None:
+    def __init__(self, client: Calls, clock: Clock, seed: int) -> None:
         self.client, self.clock = client, clock
         self.chance = random.Random(seed)
         self.maker = Maker(client, clock, seed)

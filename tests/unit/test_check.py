@@ -13,7 +13,7 @@ from benchmarks.stores import fill, place_in
 from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.changes import Changes
 from retoma.model.lease import Holder
 from retoma.model.session import NewSession
@@ -277,7 +277,7 @@ def test_a_tail_that_is_gone_is_reported_until_a_repair_takes_note(file: Path) -
         assert "A committed tail was gone" in report.quarantined[0].why
 
 
-def counted(client: Client) -> dict[str, int]:
+def counted(client: Calls) -> dict[str, int]:
     run = client._store._open_reader().run
     names = [name for (name,) in run("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return {name: run(f"SELECT count(*) FROM {name}")[0][0] for name in names}
@@ -301,3 +301,15 @@ def test_a_session_that_is_written_to_meanwhile_is_whole(file: Path) -> None:
             lambda: other.delete("flow"),
         ]
         assert client.check(progress=lambda done, total: writes and writes.pop()()).whole
+
+
+def test_a_number_that_became_nothing_ends_no_check(file: Path) -> None:
+    def declared(text: str, as_: str) -> str:
+        return f"UPDATE sqlite_schema SET sql = replace(sql, '{text}', '{as_}') WHERE name = 'session'"
+
+    strict, loose = "head_seq      INTEGER NOT NULL", "head_seq      INTEGER"
+    unlock = ("PRAGMA writable_schema = ON",)
+    change(file, *unlock, declared(strict, loose))
+    change(file, "UPDATE session SET head_seq = NULL WHERE id = 'flow'", *unlock, declared(loose, strict))
+    assert any("'flow'" in one for one in found(file))
+    assert any("NULL value in session.head_seq" in one for one in found(file))

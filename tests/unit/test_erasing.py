@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Busy, Invalid
 from retoma.model.chain import digest, genesis, link
 from retoma.model.changes import Changes
@@ -31,10 +31,10 @@ FLOW = {
 
 
 @pytest.fixture
-def reopened(tmp_path: Path, clock: Clock) -> Callable[[], Client]:
-    def opened() -> Client:
+def reopened(tmp_path: Path, clock: Clock) -> Callable[[], Calls]:
+    def opened() -> Calls:
         store = SqliteStore(tmp_path / "store" / "retoma.db", now=clock, random=clock.bytes)
-        return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+        return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
     return opened
 
@@ -47,7 +47,7 @@ def files(tmp_path: Path) -> Callable[[], list[str]]:
     ]
 
 
-def whole(client: Client, session: str) -> None:
+def whole(client: Calls, session: str) -> None:
     """Assert that the chain holds from where the journal begins to its head."""
     row = client.get(session)
     events = list(client.events(session))
@@ -63,7 +63,7 @@ def whole(client: Client, session: str) -> None:
     assert last == row.hash
 
 
-def plant(client: Client, make_flow: Callable[..., Path], session: str) -> None:
+def plant(client: Calls, make_flow: Callable[..., Path], session: str) -> None:
     """Put the secret wherever a session keeps what it is given."""
     client.create(
         NewSession(

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.chain import digest, genesis, link
 from retoma.model.fold import fold
@@ -53,7 +53,7 @@ def test_a_journal_folds_to_the_rows(tmp_path_factory, deeds):
     write(directory, {})
     clock = Clock()
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         client.create(NewSession(id="s"))
         for deed in deeds:
             clock.now += 700

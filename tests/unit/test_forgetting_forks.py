@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.unit.branching import FLOW, client, say, talk, texts, whole
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Busy, Conflict
 from retoma.model.changes import Changes
 from retoma.model.event import ERASED, INLINE_BYTES
@@ -36,7 +36,7 @@ def on_disk(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(past, "EVERY", 2)
     monkeypatch.setattr(past, "NEAR", 2)
     store = SqliteStore(tmp_path / "store" / "retoma.db", now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         yield client
 
 

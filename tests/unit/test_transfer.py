@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import (
     Busy,
     Conflict,
@@ -57,35 +57,35 @@ TEXTS = ["plain", 'with "quotes", and\r\nmore', "\n", "", "é日🧭", *FORMULAS
 
 
 @pytest.fixture
-def other(clock: Clock) -> Iterator[Client]:
+def other(clock: Clock) -> Iterator[Calls]:
     """Another store, empty."""
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "bia"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "bia"), sources=Sources(clock, clock.bytes)) as client:
         yield client
 
 
-def make(client: Client, *texts: str, name: str = "s", **facts: object) -> str:
+def make(client: Calls, *texts: str, name: str = "s", **facts: object) -> str:
     client.create(NewSession(id=name, **facts))
     for text in texts:
         client.append(name, "user", text)
     return name
 
 
-def out(client: Client, format: str = "jsonl", name: str = "s") -> bytes:
+def out(client: Calls, format: str = "jsonl", name: str = "s") -> bytes:
     return b"".join(client.export(name, format))
 
 
-def take(client: Client, data: bytes, name: str | None = None) -> incoming.Imported:
+def take(client: Calls, data: bytes, name: str | None = None) -> incoming.Imported:
     return client.import_(io.BytesIO(data), name=name)
 
 
-def erase(client: Client, seq: int) -> None:
+def erase(client: Calls, seq: int) -> None:
     key = client.get("s").key
     sql = "UPDATE event SET data = NULL, salt = NULL WHERE k = ?"
     client._store._turn.connection().run(sql, (key << 32 | seq,))
 
 
-def left(client: Client) -> list[tuple[object, ...]]:
+def left(client: Calls) -> list[tuple[object, ...]]:
     """Return every row that an import could leave behind."""
     run = client._store._turn.connection().run
     tables = (
@@ -283,10 +283,10 @@ def test_limits_hold(client, clock):
         access.Limits(sessions_active=0),
     ):
         with pytest.raises(Limit):
-            Client(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(data))
+            Calls(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(data))
     client.change("s", "completed")
     limits = access.Limits(sessions_active=0)
-    Client(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(out(client)))
+    Calls(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(out(client)))
     store.close()
 
 
@@ -302,7 +302,7 @@ def test_a_driven_session_is_not_extended(client, other):
 
 def test_who_may_only_read_imports_nothing(client, other):
     make(client, "a")
-    reader = Client(other._store, Principal(LOCAL_TENANT, "eve", "read"))
+    reader = Calls(other._store, Principal(LOCAL_TENANT, "eve", "read"))
     with pytest.raises(RetomaError, match="not write"):
         take(reader, out(client))
 
@@ -310,7 +310,7 @@ def test_who_may_only_read_imports_nothing(client, other):
 def test_tenants_do_not_meet(client, other):
     make(client, "a")
     other._store._turn.connection().run("INSERT INTO tenant (pk, name) VALUES (2, 'theirs')")
-    theirs = Client(other._store, Principal(TenantKey(2), "eve"))
+    theirs = Calls(other._store, Principal(TenantKey(2), "eve"))
     for one in (other, theirs):
         assert take(one, out(client)).outcome == "imported"
     client.append("s", "user", "b")
@@ -498,7 +498,7 @@ DOCUMENT_DAMAGE = {
 }  # fmt: skip
 
 
-def of_four(client: Client, format: str) -> bytes:
+def of_four(client: Calls, format: str) -> bytes:
     make(client, "one", "two")
     from retoma.model import event as kinds
     from retoma.model.codec import encode

@@ -15,33 +15,60 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Text(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
-    """Said aloud."""
+    """Said aloud.
+
+    >>> session.append("assistant", [retoma.parts.Text("Those of March."), retoma.parts.Text("By date.")])
+    2
+    >>> session.messages()[0].text
+    'Those of March.\\nBy date.'
+    """
 
     text: str
 
 
 class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", forbid_unknown_fields=True):
-    """Thought, not said: kept, and left out of the conversation as it is read."""
+    """Thought, not said: kept, and left out of the conversation as it is read.
+
+    >>> session.append("assistant", [retoma.parts.Reasoning("Look at dates."), retoma.parts.Text("March.")])
+    2
+    >>> session.messages()[0].text
+    'March.'
+    """
 
     text: str
 
 
 class Image(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True, omit_defaults=True):
-    """A picture, by the reference of an artifact."""
+    """A picture, by the reference of an artifact.
+
+    >>> session.append("user", [retoma.parts.Text("What is this?"), retoma.parts.Image("scan-1", "image/png")])
+    2
+    """
 
     artifact: str
     mime: str = ""
 
 
 class File(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True, omit_defaults=True):
-    """A file, by the reference of an artifact."""
+    """A file, by the reference of an artifact.
+
+    >>> session.append("user", [retoma.parts.Text("Read this."), retoma.parts.File("report-7", "text/csv")])
+    2
+    """
 
     artifact: str
     mime: str = ""
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fields=True):
-    """A tool is to be called. `id` pairs it with its result."""
+    """A tool is to be called. `id` pairs it with its result.
+
+    >>> call = retoma.parts.ToolCall(id="1", name="count", arguments={"month": 3})
+    >>> session.append("assistant", [retoma.parts.Text("I count."), call])
+    2
+    >>> session.messages()[0].tools
+    ('count',)
+    """
 
     id: str
     name: str
@@ -51,7 +78,13 @@ class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fiel
 class ToolResult(
     msgspec.Struct, frozen=True, tag="tool_result", forbid_unknown_fields=True, omit_defaults=True
 ):
-    """What a tool returned, or why it failed."""
+    """What a tool returned, or why it failed.
+
+    >>> session.append("tool", retoma.parts.ToolResult(id="1", result=412))
+    2
+    >>> session.append("tool", retoma.parts.ToolResult(id="2", error="no such month"))
+    3
+    """
 
     id: str
     result: JsonField = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from retoma.model.codec import JsonMap
 from retoma.model.event import Event
@@ -13,8 +13,11 @@ from retoma.model.message import Message
 from retoma.model.session import About, Session
 from retoma.model.times import rfc3339
 
+if TYPE_CHECKING:
+    from retoma.model import shapes
 
-def session_view(session: Session, now_ms: int) -> dict[str, object]:
+
+def session_view(session: Session, now_ms: int) -> shapes.Session:
     """Return a session as lists show it."""
     expires = session.expires_at
     return {
@@ -50,7 +53,7 @@ def session_view(session: Session, now_ms: int) -> dict[str, object]:
     }
 
 
-def flow_view(session: Session) -> dict[str, object] | None:
+def flow_view(session: Session) -> shapes.Flow | None:
     """Return where the session's flow stands, or None when it runs none."""
     if session.flow is None:
         return None
@@ -64,9 +67,10 @@ def flow_view(session: Session) -> dict[str, object] | None:
     }
 
 
-def whole_view(session: Session, about: About, lease: Lease | None, now_ms: int) -> dict[str, object]:
+def whole_view(session: Session, about: About, lease: Lease | None, now_ms: int) -> shapes.Whole:
     """Return a session with all that is said of it."""
-    return session_view(session, now_ms) | {
+    return {
+        **session_view(session, now_ms),
         "description": about.description,
         "tags": list(about.tags),
         "contexts": [{"kind": kind, "ref": ref} for kind, ref in about.contexts],
@@ -75,16 +79,18 @@ def whole_view(session: Session, about: About, lease: Lease | None, now_ms: int)
     }
 
 
-def note_view(note: Event) -> dict[str, object]:
+def note_view(note: Event) -> shapes.Note:
     """Return a note; `text` is null once erased."""
-    return {"seq": note.seq, "at": rfc3339(note.at), "actor": note.actor, "text": note.value().get("text")}
+    text = note.value().get("text")
+    said = text if isinstance(text, str) else None
+    return {"seq": note.seq, "at": rfc3339(note.at), "actor": note.actor, "text": said}
 
 
 def tree_view(found: Sequence[tuple[int, Session]], now_ms: int) -> dict[str, object]:
     """Return sessions with their `children` and `forks` inside, from (depth, session), parents first."""
     path: list[tuple[Session, dict[str, Any]]] = []
     for depth, session in found:
-        shown: dict[str, Any] = session_view(session, now_ms) | {"children": [], "forks": []}
+        shown: dict[str, Any] = {**session_view(session, now_ms), "children": [], "forks": []}
         del path[depth:]
         if path:
             above, view = path[-1]
@@ -98,7 +104,7 @@ def is_fork_of(session: Session, above: Session) -> bool:
     return session.parent != above.id and session.fork_of == above.id
 
 
-def lease_view(lease: Lease | None, now_ms: int) -> dict[str, object] | None:
+def lease_view(lease: Lease | None, now_ms: int) -> shapes.Lease | None:
     """Return who drives, or None when nobody does or the term is over."""
     if lease is None or lease.expires_at <= now_ms:
         return None
@@ -115,7 +121,7 @@ def lease_view(lease: Lease | None, now_ms: int) -> dict[str, object] | None:
     }
 
 
-def state_view(session: Session, position: Position, history: Sequence[str]) -> dict[str, object]:
+def state_view(session: Session, position: Position, history: Sequence[str]) -> shapes.State:
     """Return the state of a session, as `inspect` shows it."""
     return {
         "id": session.id,
@@ -132,7 +138,7 @@ def state_view(session: Session, position: Position, history: Sequence[str]) -> 
     }
 
 
-def trellis_view(session: Session, position: Position, history: Sequence[str]) -> dict[str, object]:
+def trellis_view(session: Session, position: Position, history: Sequence[str]) -> shapes.Trellis:
     """Return the four fields of the session guide; its history leaves out the current node."""
     return {
         "CurrentNodeID": session.flow_node or "",
@@ -160,7 +166,7 @@ def diff_view(
     return sides | {"common": {"by": by, "a": until_a, "b": until_b}}, list(state)
 
 
-def message_view(message: Message) -> dict[str, object]:
+def message_view(message: Message) -> shapes.Message:
     """Return a message of the conversation."""
     return {
         "seq": message.seq,
@@ -173,7 +179,7 @@ def message_view(message: Message) -> dict[str, object]:
     }
 
 
-def event_view(event: Event) -> dict[str, object]:
+def event_view(event: Event) -> shapes.Event:
     """Return an event of the journal; `data` is null once erased."""
     return {
         "seq": event.seq,

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from retoma.errors import RetomaError
 from retoma.model.ids import Operation
+from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.runtime.lease import unless_driven
 from retoma.service import branches, past
@@ -40,11 +41,15 @@ def fork(
     return _from_near(store, who, session, made)
 
 
-def undo(store: Store, who: Principal, session: str, *, operation: Operation) -> Undone:
+def undo(
+    store: Store, who: Principal, session: str, *, operation: Operation, token: FencingToken | None = None
+) -> Undone:
     """Take the session back to before what was said last: see `undo.undo`."""
-    return _from_near(
-        store, who, session, lambda tx, near: undoing.undo(tx, who, session, operation=operation, near=near)
-    )
+
+    def undone(tx: Transaction, near: int | None) -> Undone:
+        return undoing.undo(tx, who, session, operation=operation, token=token, near=near)
+
+    return _from_near(store, who, session, undone)
 
 
 def look(store: Store, who: Principal, session: str, seq: int) -> Snapshot:

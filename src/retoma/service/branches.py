@@ -15,9 +15,9 @@ from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, ses
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import Head, Session, in_trash
+from retoma.model.state import SYS
 from retoma.service import past
 from retoma.service.access import NO_LIMITS, Limits, append, head_of, missing, other_request
-from retoma.service.flows import SYS
 from retoma.service.sessions import id_taken, within
 from retoma.stores.api import Transaction
 

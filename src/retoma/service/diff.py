@@ -16,8 +16,8 @@ from retoma.model.ids import SessionKey
 from retoma.model.message import Message
 from retoma.model.principal import Principal
 from retoma.model.session import Session
+from retoma.model.state import SYS
 from retoma.service import past
-from retoma.service.flows import SYS
 from retoma.service.sessions import show
 from retoma.service.timeline import spoken
 from retoma.stores.api import Store, Transaction

@@ -17,6 +17,7 @@ from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, Session, accept_writes
+from retoma.model.state import SYS
 from retoma.service.access import (
     NO_LIMITS,
     Limits,
@@ -29,10 +30,6 @@ from retoma.service.access import (
     repeated,
 )
 from retoma.stores.api import Transaction
-
-SYS = "sys"
-"""The state key that holds what templates see as `sys`; flows cannot save to it."""
-
 
 _CHUNK = 500
 

@@ -15,8 +15,8 @@ from retoma.model.ids import Operation, SessionKey
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session
+from retoma.model.state import SYS
 from retoma.service.access import append
-from retoma.service.flows import SYS
 from retoma.service.sessions import Whole, show
 from retoma.stores.api import Transaction
 

@@ -23,7 +23,16 @@ from retoma.model.session import (
     checked,
     in_trash,
 )
-from retoma.service.access import Limits, append, fence, head_of, missing, other_request, repeated
+from retoma.service.access import (
+    Limits,
+    append,
+    expect_head,
+    fence,
+    head_of,
+    missing,
+    other_request,
+    repeated,
+)
 from retoma.stores.api import Listing, Place, Transaction
 
 _EVERY = 1 << 62
@@ -130,10 +139,12 @@ def change(
     reason: str = "",
     operation: Operation,
     token: FencingToken | None = None,
+    expect: int | None = None,
 ) -> tuple[Status, Status]:
     """Change the session's status; return the old and the new. Raises Refused naming both and what is allowed.
 
-    A driver of the session is not asked: it finds the change at its next step and stops there.
+    A driver of the session is not asked: it finds the change at its next step and stops there. Raises Conflict when
+    `expect` is given and is not the number of its events.
     """
     who.may_write()
     head = head_of(tx, who, session)
@@ -143,6 +154,7 @@ def change(
         raise in_trash(head.id)
     if token is not None:
         fence(tx, head, token)
+    expect_head(head, expect)
     change_status(head, to)
     data: dict[str, Json] = {"from": head.status, "to": to}
     if reason:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
-from retoma.model.event import Event, new_event
+from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.ids import Operation, SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.message import Content, Message, Role, content, read_aloud
 from retoma.model.principal import Principal
-from retoma.model.session import Head, accept_writes
+from retoma.model.session import FINAL, Head, accept_writes
 from retoma.service.access import NO_LIMITS, Limits, expect_head, fence, have_room, head_of, repeated
 from retoma.service.access import append as append_events
 from retoma.stores.api import Transaction
@@ -49,10 +50,15 @@ def append(
     fence(tx, head, token)
     expect_head(head, expect)
     have_room(head, 1, limits)
+    return append_events(tx, who, head, [message_event(role, said, sender)], operation).seq
+
+
+def message_event(role: Role, said: Content, sender: str = "") -> NewEvent:
+    """Return the event that a message is. Raises Invalid when it is too large."""
     data: dict[str, object] = {"role": role, "content": said}
     if sender:
         data["sender"] = sender
-    return append_events(tx, who, head, [new_event(kinds.MESSAGE, encode(data))], operation).seq
+    return new_event(kinds.MESSAGE, encode(data))
 
 
 def events(
@@ -69,17 +75,32 @@ def events(
     return tx.journal.read(head.key, after=max(after, head.base), limit=limit, until=until)
 
 
-def following(
-    tx: Transaction, who: Principal, session: str, *, line: SessionKey | None, after: int
-) -> tuple[SessionKey, list[Event]]:
-    """Return the next page for a reader who follows the session, and which line it was read from.
+class Following(NamedTuple):
+    """A page for who follows a session: `over` when none will come any more, and the line that it was read from."""
 
-    When an undo put another line in the place of `line`, the page begins where that one goes its own way.
+    events: list[Event]
+    over: bool
+    line: SessionKey
+
+
+def following(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    *,
+    after: int,
+    line: SessionKey | None = None,
+    limit: int = CHUNK,
+) -> Following:
+    """Return the next events after seq `after`. Raises NotFound.
+
+    When an undo put another line in the place of `line`, they begin where that one goes its own way.
     """
     head = head_of(tx, who, session)
     if line is not None and head.key != line and (now := tx.branches.line(head.key)) is not None:
         after = min(after, now.inherited_until)
-    return head.key, tx.journal.read(head.key, after=max(after, head.base), limit=CHUNK)
+    page = tx.journal.read(head.key, after=max(after, head.base), limit=limit)
+    return Following(page, head.status in FINAL and len(page) < limit, head.key)
 
 
 def messages(

@@ -251,6 +251,23 @@ class StoreContract:
             assert _listed(store, listing) == expected, listing
             assert store.read(partial(_count, listing=listing)) == len(expected)
 
+    def test_what_is_said_of_several_is_what_is_said_of_each(self, store: Store) -> None:
+        def make(tx: Transaction) -> None:
+            for n in range(70):
+                add(tx, f"s{n}", tags=("x", "y")[: n % 3])
+            full = add(tx, "full", description="d", metadata={"n": 1}, contexts=(("a", "1"), ("b", "2")))
+            tx.leases.put(full, HOLDER, ttl_ms=100)
+
+        def several(tx: Transaction) -> None:
+            for count in (1, 9, 71):
+                keys = [_key_in(tx, name) for name in ("full", *(f"s{n}" for n in range(70)))][:count]
+                assert tx.sessions.abouts(keys) == {key: tx.sessions.about(key) for key in keys}
+                assert tx.leases.of(keys) == {keys[0]: tx.leases.get(keys[0])}
+            assert (tx.sessions.abouts([]), tx.leases.of([])) == ({}, {})
+
+        store.write(make)
+        store.read(several)
+
     def test_lists_follow_writes_once_a_second(self, store: Store, clock: Clock) -> None:
         store.write(lambda tx: add(tx, "a", tags=("t",)))
         clock.now += 10
@@ -273,6 +290,8 @@ class StoreContract:
         expected = {"n": 2, "t": "ç", "none": None, "deep": {"a": [1, {"b": False}]}}
         assert store.read(lambda tx: tx.state.get(_key_in(tx))) == expected
         assert store.read(lambda tx: tx.state.value(_key_in(tx), "n")) == 2
+        some = store.read(lambda tx: tx.state.some(_key_in(tx), ["absent", "none", "t"]))
+        assert some == {"none": None, "t": "ç"}
 
     def test_a_flow_stands_where_it_was_put(self, store: Store) -> None:
         def begins(tx: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from retoma.model.chain import genesis
@@ -12,7 +12,7 @@ from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Sessi
 from retoma.stores import listing as listing_of
 from retoma.stores.api import Listing, Place
 from retoma.stores.names import Names
-from retoma.stores.sql import STATEMENTS, Row, Run
+from retoma.stores.sql import STATEMENTS, Row, Run, of_several
 
 _HEAD = STATEMENTS["session_head"]
 
@@ -43,13 +43,19 @@ class SqlSessions:
     def about(self, key: SessionKey) -> About:
         rows = self._run(STATEMENTS["about"], (key,))
         description, metadata = rows[0] if rows else ("", b"{}")
-        known = decode(metadata)
-        return About(
-            description=description,
-            metadata=known if isinstance(known, dict) else {},
-            tags=tuple(tag for (tag,) in self._run(STATEMENTS["tags"], (key,))),
-            contexts=tuple((kind, ref) for kind, ref in self._run(STATEMENTS["contexts"], (key,))),
-        )
+        tags = [tag for (tag,) in self._run(STATEMENTS["tags"], (key,))]
+        contexts = [(kind, ref) for kind, ref in self._run(STATEMENTS["contexts"], (key,))]
+        return _about(description, metadata, tags, contexts)
+
+    def abouts(self, keys: Sequence[SessionKey]) -> dict[SessionKey, About]:
+        tags: dict[SessionKey, list[str]] = {key: [] for key in keys}
+        contexts: dict[SessionKey, list[tuple[str, str]]] = {key: [] for key in keys}
+        for key, tag in of_several(self._run, "tags_of", keys):
+            tags[key].append(tag)
+        for key, kind, ref in of_several(self._run, "contexts_of", keys):
+            contexts[key].append((kind, ref))
+        said = {key: (text, data) for key, text, data in of_several(self._run, "abouts", keys)}
+        return {key: _about(*said.get(key, ("", b"{}")), tags[key], contexts[key]) for key in tags}
 
     def names(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[SessionId]:
         return self._names.beginning(tenant, prefix, limit=limit)
@@ -142,6 +148,18 @@ class SqlSessions:
 
     def add_operation(self, tenant: TenantKey, operation: bytes, request: bytes, result: bytes) -> None:
         self._run(STATEMENTS["add_operation"], (tenant, operation, request, result, self._now()))
+
+
+def _about(
+    description: str, metadata: bytes, tags: Iterable[str], contexts: Iterable[tuple[str, str]]
+) -> About:
+    known = decode(metadata)
+    return About(
+        description=description,
+        metadata=known if isinstance(known, dict) else {},
+        tags=tuple(tags),
+        contexts=tuple(contexts),
+    )
 
 
 def session_of(row: Row) -> Session:

@@ -27,6 +27,7 @@ VERBS: dict[str, Entry] = {
     "session read": Entry(f"{_CLI}.session_read:read", "the conversation"),
     "session log": Entry(f"{_CLI}.session_read:log", "the journal, one event a line"),
     "session append": Entry(f"{_CLI}.session_read:append", "a message, no turn"),
+    "session pick": Entry(f"{_CLI}.session_pick:pick", "look for one on the full screen"),
     "session tree": Entry(f"{_CLI}.session_read:tree", "a session, its children and its forks"),
     "session fork": Entry(f"{_CLI}.session_branch:fork", "another way from any of its events"),
     "session undo": Entry(f"{_CLI}.session_branch:undo", "back to before what was said last"),
@@ -92,7 +93,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 # What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
 TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "session": (
-        ("Find", ("ls", "show", "tree")),
+        ("Find", ("ls", "show", "pick", "tree")),
         ("Converse", ("create", "read", "append", "log", "inspect")),
         ("Its life", ("pause", "resume", "end", "fail", "signal", "reset")),
         ("Branches", ("fork", "undo", "diff")),

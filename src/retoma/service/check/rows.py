@@ -10,8 +10,8 @@ from retoma.model.flow import version_of
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import SHOWN, TRASHED
+from retoma.model.state import SYS
 from retoma.service.check.ledger import TEXTS, Ledger
-from retoma.service.flows import SYS
 from retoma.stores.api import Transaction
 
 PAGE: Final = 1_000

@@ -65,6 +65,9 @@ SELECT token, expires_at FROM lease WHERE session = ?
 -- A session's lease.
 SELECT token, holder, acquired_at, expires_at FROM lease WHERE session = ?
 
+-- fragment: leases_of
+SELECT session, token, holder, acquired_at, expires_at FROM lease WHERE session IN ({keys})
+
 -- name: put_lease
 -- A session is driven by this holder from now on.
 INSERT INTO lease (session, token, holder, acquired_at, expires_at) VALUES (?, ?, ?, ?, ?)

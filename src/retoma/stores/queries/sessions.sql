@@ -106,6 +106,15 @@ INSERT INTO session_context (tenant, kind, ref, pinned, listed_at, session) VALU
 -- A session's contexts.
 SELECT kind, ref FROM session_context WHERE session = ? ORDER BY kind, ref
 
+-- fragment: abouts
+SELECT session, description, metadata FROM session_about WHERE session IN ({keys})
+
+-- fragment: tags_of
+SELECT session, tag FROM session_tag WHERE session IN ({keys}) ORDER BY session, tag
+
+-- fragment: contexts_of
+SELECT session, kind, ref FROM session_context WHERE session IN ({keys}) ORDER BY session, kind, ref
+
 -- name: add_epoch
 -- An epoch begins.
 INSERT INTO epoch (session, epoch, uid, first_seq, began_at, reused) VALUES (?, ?, ?, ?, ?, ?)

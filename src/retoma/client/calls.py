@@ -1,4 +1,4 @@
-"""The client: one opened store and one principal, with a method for each use case. Thin: every rule is in service/."""
+"""One opened store and one principal, with a method for each use case, by id. Thin: every rule is in service/."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.ids import Operation, SessionId, SessionKey, TenantKey, given_operation, new_operation
+from retoma.model.lease import FencingToken
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
@@ -40,10 +41,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-__all__ = ["Client", "client_at", "open_client"]
+__all__ = ["Calls", "client_at", "open_client"]
 
 
-class Client:
+class Calls:
     """Sessions in one store, for one principal. Close it, or use it in a `with`."""
 
     def __init__(
@@ -169,14 +170,15 @@ class Client:
         operation = self._operation(key, "fork", [session, new, at])
         return fork(self._store, self._who, session, new, seq=at, operation=operation, limits=self._limits)
 
-    def undo(self, session: str, *, key: str | None = None) -> Undone:
+    def undo(self, session: str, *, token: FencingToken | None = None, key: str | None = None) -> Undone:
         """Take the session back to before the last user message or input; what was is kept under another id.
 
-        Raises NotFound, Busy, Refused.
+        `token` is the lease's of whoever drives it. Raises NotFound, Busy, Refused.
         """
         from retoma.runtime.branch import undo
 
-        return undo(self._store, self._who, session, operation=self._operation(key, "undo", session))
+        operation = self._operation(key, "undo", session)
+        return undo(self._store, self._who, session, operation=operation, token=token)
 
     def diff(self, a: str, b: str, *, at: int | None = None) -> Diff:
         """Return what two sessions have in common and what each has alone, as both were at event `at` if given.
@@ -290,7 +292,7 @@ class Client:
 
         def read(seq: int) -> Sequence[Event]:
             nonlocal line
-            line, page = self._store.read(
+            page, _, line = self._store.read(
                 lambda tx: timeline.following(tx, self._who, session, line=line, after=seq)
             )
             return page
@@ -417,10 +419,10 @@ class Client:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""
         try:
             return self._store.write(use_case)
-        except Busy:
-            from retoma.runtime.lease import unless_driven
+        except Busy as busy:
+            from retoma.runtime.lease import write_over
 
-            return unless_driven(self._store, self._who, session, use_case)
+            return write_over(self._store, self._who, session, use_case, busy)
 
     def _page(
         self, session: str, since: int, *, epochs: bool
@@ -431,21 +433,30 @@ class Client:
         return self._store.read(lambda tx: timeline.events(tx, self._who, session, after=since))
 
     def _operation(self, key: str | None, verb: str, request: object) -> Operation:
-        if key is None:
-            return Operation(new_operation(self._sources.now(), self._sources.random))
-        from blake3 import blake3
-
-        return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+        return operation_of(self._sources, key, verb, request)
 
 
-def open_client(settings: Settings) -> Client:
+def operation_of(sources: Sources, key: str | None, verb: str, request: object) -> Operation:
+    """Return the identity of a write: the caller's key with the hash of what it asks, or one of its own."""
+    if key is None:
+        return Operation(new_operation(sources.now(), sources.random))
+    from blake3 import blake3
+
+    return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+
+
+def open_client(settings: Settings) -> Calls:
     """Open the store that the settings lead to, as its local owner."""
-    limits = access.Limits(
+    return client_at(find_store(settings), user=settings.environment.user, limits=limits_of(settings))
+
+
+def limits_of(settings: Settings) -> access.Limits:
+    """Return what [limits] allows."""
+    return access.Limits(
         settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
     )
-    return client_at(find_store(settings), user=settings.environment.user, limits=limits)
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
+def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Calls:
     """Open the store at `place`, as its local owner."""
-    return Client(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
+    return Calls(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
