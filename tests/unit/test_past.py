@@ -17,8 +17,10 @@ from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, pattern
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
-from retoma.service import past
+from retoma.service import past, snapshots
+from retoma.service.check.ledger import Ledger
 from retoma.service.erasing import Selection
+from retoma.stores.branching import Kept
 
 __all__ = ["client"]
 
@@ -123,6 +125,20 @@ def test_a_large_state_does_not_make_a_large_journal(client, monkeypatch):
     seqs = kept(client)
     assert seqs[-1] == 95
     assert len(seqs) < 6
+
+
+def test_a_snapshot_holds_all_that_a_ledger_knows(client, make_flow):
+    lived_in = list(lived(client, make_flow))
+    client.redact("one", Selection(wanted=pattern("left")))
+    client.note("one", "noted")
+    client.fork("one", "two")
+    ledger = Ledger(cut=False)
+    for event in client.events("two"):
+        ledger.take(event)
+        again = snapshots.unpacked(Kept(1, event.seq, event.hash, snapshots.packed(event.hash, ledger)))
+        # What a ledger learns later must be in its snapshots, too: their version goes up then.
+        assert vars(again) == vars(ledger)
+    assert lived_in
 
 
 def test_a_reader_keeps_no_snapshots_and_sees_the_past_all_the_same(client, monkeypatch):

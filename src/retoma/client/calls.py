@@ -19,6 +19,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
 from retoma.service import access, erasing, profiles, sessions, timeline
 from retoma.service import flows as positions
+from retoma.service.deleting import Deleted, delete
 from retoma.stores.api import Facts, Listing, Place, Store, Transaction
 from retoma.wiring import SYSTEM, Sources, open_file, open_store
 
@@ -199,14 +200,14 @@ class Calls:
 
         return self._store.read(lambda tx: tree(tx, self._who, session, most=most))
 
-    def delete(self, session: str, *, with_forks: bool = False, key: str | None = None) -> sessions.Deleted:
+    def delete(self, session: str, *, with_forks: bool = False, key: str | None = None) -> Deleted:
         """Delete the session for good: rows, state and journal, in no file of the store any more. Raises NotFound.
 
         What forks share of it stays for them; `with_forks` they are deleted, too.
         """
         operation = self._operation(key, "delete", [session, with_forks] if with_forks else session)
         deleted = self._store.write(
-            lambda tx: sessions.delete(tx, self._who, session, with_forks=with_forks, operation=operation)
+            lambda tx: delete(tx, self._who, session, with_forks=with_forks, operation=operation)
         )
         self.tidy()
         return deleted

@@ -22,6 +22,7 @@ from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
 from retoma.service.access import Limits
+from retoma.service.deleting import delete
 from retoma.stores.api import Store, Transaction
 
 
@@ -150,9 +151,7 @@ class Drive(Course):
         try:
             self._begin(first)
         except (Invalid, Limit):
-            self._store.write(
-                lambda tx: sessions.delete(tx, self._who, self.session, operation=self._operation())
-            )
+            self._store.write(lambda tx: delete(tx, self._who, self.session, operation=self._operation()))
             raise
 
     def _resume_suspended(self) -> positions.Snapshot:

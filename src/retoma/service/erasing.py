@@ -11,9 +11,9 @@ from retoma.model.principal import Principal
 from retoma.model.redaction import Wanted, holds
 from retoma.model.session import in_trash
 from retoma.service.access import fence, head_of
+from retoma.service.deleting import hide
 from retoma.service.forgetting import erase, forget, look, look_beside, sharing
 from retoma.service.profiles import trash_due
-from retoma.service.sessions import hide
 from retoma.stores.api import Transaction
 
 CHUNK = 500

@@ -10,14 +10,12 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from blake3 import blake3
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
-from retoma.model.codec import JsonField, decode, encode
+from retoma.model.codec import JsonField
 from retoma.model.event import Event
 from retoma.model.flow import Position
-from retoma.model.fold import Folded
 from retoma.model.ids import SessionKey
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
@@ -25,9 +23,8 @@ from retoma.model.session import ARCHIVED, TRASHED, About, Session
 from retoma.service.access import missing
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.service.flows import Snapshot
+from retoma.service.snapshots import packed, unpacked
 from retoma.stores.api import Store, Transaction
-from retoma.stores.branching import Kept
-from retoma.stores.pack import pack, unpack
 
 EVERY: Final = 1_000
 """Snapshots stand at events whose seq is a multiple of this."""
@@ -35,8 +32,6 @@ EVERY: Final = 1_000
 NEAR: Final = 2 * EVERY
 """How many events are folded in one transaction without a thought."""
 _PAGE: Final = 1_000
-_VERSION: Final = b"\x01"
-_CODECS: Final = ("raw", "zstd")
 
 
 class Past(msgspec.Struct):
@@ -135,7 +130,7 @@ def prepare(store: Store, who: Principal, session: str, seq: int) -> None:
         since += _take(past, page)
         if past.seq % EVERY:
             continue
-        state = _packed(past)
+        state = packed(past.hash, past.ledger)
         if len(state) <= since or past.seq == last:
             since = 0
             if not store.write(partial(_put, key=found.key, seq=past.seq, state=state, head=head)):
@@ -157,8 +152,10 @@ def _start(tx: Transaction, who: Principal, session: Session, seq: int) -> Past:
     base, first = tx.branches.start(who.tenant, session.key, session.uid)
     _refuse_elsewhere(session, seq, base)
     kept = tx.branches.snapshot(session.key, at=seq)
-    nearest = _unpacked(kept) if kept is not None else None
-    return nearest or Past(base, first, Ledger(cut=base > 0))
+    ledger = unpacked(kept) if kept is not None else None
+    if kept is None or ledger is None:
+        return Past(base, first, Ledger(cut=base > 0))
+    return Past(kept.seq, kept.hash, ledger)
 
 
 def _after(seq: int) -> int:
@@ -241,9 +238,8 @@ def _row(session: Session, past: Past, history: list[str]) -> Session:
 
 
 def _about(about: About, ledger: Ledger) -> About:
-    known = {
-        name: getattr(ledger.about, name) for name in about.__struct_fields__ if name not in ledger.unknown
-    }
+    names = [name for name in about.__struct_fields__ if name not in ledger.unknown]
+    known = {name: getattr(ledger.about, name) for name in names}
     return msgspec.structs.replace(about, **known)
 
 
@@ -256,53 +252,3 @@ def _history(tx: Transaction, session: Session, ledger: Ledger) -> list[str]:
         node if node is not None else rows[place] if place < len(rows) else REDACTED
         for place, node in enumerate(ledger.history)
     ]
-
-
-# Snapshots
-
-
-def _packed(past: Past) -> bytes:
-    ledger = past.ledger
-    plain: dict[str, Any] = {name: getattr(ledger, name) for name in _PLAIN}
-    plain |= {"folded": ledger.folded, "about": ledger.about, "operation": _hex(ledger.operation)}
-    plain["row"] = {name: getattr(ledger.row, name) for name in _ROW}
-    data = encode(plain)
-    codec, stored = pack(data)
-    mark = _VERSION + bytes([_CODECS.index(codec)])
-    return mark + blake3(past.hash + mark + stored).digest() + stored
-
-
-def _unpacked(kept: Kept) -> Past | None:
-    """Return what a snapshot holds; None when it is of another version, damaged, or of another event."""
-    mark, proof, stored = kept.state[:2], kept.state[2:34], kept.state[34:]
-    if mark[:1] != _VERSION or blake3(kept.hash + mark + stored).digest() != proof:
-        return None
-    data = unpack(_CODECS[mark[1]], stored)
-    plain: Any = None if data is None else decode(data)
-    if plain is None:
-        return None
-    ledger = Ledger(cut=False)
-    ledger.folded = Folded(**plain["folded"])
-    ledger.row = msgspec.structs.replace(ledger.row, **plain["row"])
-    about = plain["about"]
-    contexts = tuple((kind, ref) for kind, ref in about["contexts"])
-    ledger.about = About(**about | {"tags": tuple(about["tags"]), "contexts": contexts})
-    ledger.operation = bytes.fromhex(plain["operation"]) if plain["operation"] else None
-    for name in _PLAIN:
-        value = plain[name]
-        setattr(ledger, name, set(value) if name in _SETS else value)
-    ledger.epochs = [(number, uid, first, began) for number, uid, first, began in ledger.epochs]
-    ledger.fork = (plain["fork"][0], plain["fork"][1]) if plain["fork"] else None
-    return Past(kept.seq, kept.hash, ledger)
-
-
-def _hex(value: bytes | None) -> str | None:
-    return value.hex() if value is not None else None
-
-
-_ROW: Final = (*TEXTS, "pinned", "archived")
-_SETS: Final = ("unknown", "unexplained", "group")
-_PLAIN: Final = (
-    *_SETS, "shelf", "trashed_at", "history", "flow_version", "set_at", "answered", "notes", "epochs", "first_at",
-    "made_at", "fork", "last_at", "erased", "foreign",
-)  # fmt: skip
