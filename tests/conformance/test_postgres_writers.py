@@ -146,6 +146,29 @@ def test_content_stays_while_another_begins_to_refer_to_it(store: PostgresStore)
     assert event.value()["content"] == large
 
 
+def test_who_waited_for_an_undo_writes_in_the_line_that_is_there_now(client: Calls) -> None:
+    client.create(NewSession(id="s"))
+    for n in range(6):
+        client.append("s", "user", f"before {n}")
+        results = at_once(lambda: client.undo("s"), partial(client.append, "s", "assistant", f"beside {n}"))
+        assert not [one for one in results if isinstance(one, RetomaError)], results
+    # What was beside an undo came before it, and went with it, or after.
+    assert set(client.messages("s")) <= {one for one in client.messages("s") if one.role == "assistant"}
+    assert client.check().whole
+
+
+def test_a_fork_of_what_is_deleted_at_the_same_time_is_whole_or_not_there(client: Calls) -> None:
+    for n in range(6):
+        client.create(NewSession(id=f"s{n}"))
+        client.append(f"s{n}", "user", "shared")
+        forked, _ = at_once(partial(client.fork, f"s{n}", f"f{n}"), partial(client.delete, f"s{n}"))
+        if isinstance(forked, NotFound):
+            assert client.get(f"f{n}") is None
+        else:
+            assert [message.text for message in client.messages(f"f{n}")] == ["shared"]
+    assert client.check().whole
+
+
 HOLDER = Holder("host", "boot", 1, 1, "test")
 WRITES = {
     "append": lambda client: client.append("s", "user", "once"),

@@ -33,6 +33,9 @@ class SqlSessions:
 
     def head(self, tenant: TenantKey, session: str) -> Head | None:
         rows = self._run(_HEAD, (tenant, session))
+        if not rows and self.key(tenant, session) is not None:
+            # Whoever this waited for gave the name to another line.
+            rows = self._run(_HEAD, (tenant, session))
         return Head(*rows[0]) if rows else None
 
     def get(self, tenant: TenantKey, session: str) -> Session | None:
