@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from compileall import compile_dir
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import retoma
 
 T = TypeVar("T")
+
+Row: TypeAlias = int | str
+"""A row of the targets by its number, or by a name what has none there."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Scale:
     forked: int = 1_000_000
     forks: int = 100
     nested: int = 1_000
+    nodes: int = 10_000
 
 
 QUICK = Scale(
@@ -47,6 +51,7 @@ QUICK = Scale(
     forked=60,
     forks=3,
     nested=10,
+    nodes=60,
 )
 
 
@@ -64,7 +69,7 @@ class Run:
 class Figure:
     """What was measured, round by round. With a baseline it is judged by the ratio of each pair, else by its value."""
 
-    row: int
+    row: Row
     measure: str
     unit: str
     ours: Sequence[float]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from retoma.model.message import File, Image, Part, Reasoning, Text, ToolCall, ToolResult
+from retoma.model.message import File, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 
-__all__ = ["File", "Image", "Part", "Reasoning", "Text", "ToolCall", "ToolResult"]
+__all__ = ["File", "Image", "Opaque", "Part", "Reasoning", "Text", "ToolCall", "ToolResult"]

@@ -16,10 +16,10 @@ from retoma.errors import Conflict, Limit, NotFound, RetomaError
 from retoma.model.event import INLINE_BYTES
 from retoma.model.ids import TenantKey
 from retoma.model.lease import Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.service import leases
-from retoma.service.access import Limits
 from retoma.stores.conformance import Clock, add, append
 from retoma.stores.postgres.connection import Dropped, Wire
 from retoma.stores.postgres.store import PostgresStore

@@ -16,6 +16,7 @@ from tests.crash.trials import SEED, client_at, count, quick_directory
 from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.lease import Holder
+from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
@@ -43,6 +44,7 @@ def whole() -> Iterator[bytes]:
                     client.fork(f"fork-{n}", f"deeper-{n}")
                     client.undo(name)
             client.delete(maker.made[3])
+            client.prune(Choice(before=clock.now, statuses=("completed",)))
             held = maker.made[-1]
             holder = Holder("host", "boot", 7, 1, "test")
             client._store.write(lambda tx: leases.acquire(tx, client._who, held, holder))
@@ -137,6 +139,8 @@ def seen(file: Path) -> dict[str, object]:
             for format in ("jsonl", "md"):
                 put(f"{format} {name}", lambda n=name, f=format: b"".join(client.export(n, f)))
         put("again", lambda: client.create(NewSession(id="keyed"), key="once"))
+        put("log", lambda: client.log(limit=1_000))
+        put("log of s1", lambda: client.log(session="s1"))
         put("last", lambda: client.resolve("@last"))
     return found
 

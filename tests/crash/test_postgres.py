@@ -154,9 +154,11 @@ def test_run_goes_on_when_the_server_is_back(own: Server, flow: Path) -> None:  
     run.send("one")
     assert run.until_asked()
     own.kill()
-    threading.Timer(1, own.start).start()
+    starting = threading.Timer(1, own.start)
+    starting.start()
     run.send("two")
     assert run.until_asked(), "it waited for the server"
+    starting.join()  # the run is served before the one who starts the server has looked whether it is up
     own.kill()
     began = time.monotonic()
     run.send("three")

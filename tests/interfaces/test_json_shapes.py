@@ -16,6 +16,7 @@ from retoma.interfaces.schema import SESSION_VERBS, schema
 from retoma.model.codec import Json
 
 TOUR = str(Path(__file__).parents[2] / "examples/tour")
+DAMAGED = str(Path(__file__).parents[1] / "samples/trellis/damaged")
 ON_A_TERMINAL = {"session pick"}
 """Verbs that are a dialogue: what they print at its end is tested with it."""
 
@@ -63,11 +64,14 @@ RUN = (
     "session read desk",
     "session export desk -o {place}/desk.json",
     "session import {place}/desk.json {place}/nothing.json",
+    f"session import {DAMAGED}",
     "session reset desk",
     "session read desk --epochs",
     "session reset desk --erase",
     "session end desk",
     "session fail child --reason broke",
+    "session prune --tag b --older-than 0s --dry-run",
+    "session prune --status active --older-than 0s --tag none --yes",
     "session set-id child kid",
     "session rm desk kid nobody",
 )

@@ -106,6 +106,7 @@ ALONE: list[tuple[str, str]] = [
     ("UPDATE session SET status = 'failed' WHERE id = 'cut'", "its status is not what its journal says"),
     ("UPDATE session SET messages = 9 WHERE id = 'talk'", "its number of messages"),
     ("UPDATE session SET pinned = 1 WHERE id = 'talk'", "its pin"),
+    ("UPDATE session SET template = 'x' WHERE id = 'talk'", "its template"),
     ("UPDATE session SET shelf = 1 WHERE id = 'talk'", "where it is put away"),
     ("UPDATE session SET created_at = 1 WHERE id = 'talk'", "its time of creation"),
     ("UPDATE session SET updated_at = updated_at + 1 WHERE id = 'talk'", "its time of the last change"),

@@ -8,11 +8,11 @@ from retoma.client import Calls
 from retoma.errors import Busy, Conflict, Invalid, Limit, NotFound, Refused
 from retoma.model.ids import TenantKey
 from retoma.model.lease import LEASE_TTL_MS, Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.service import leases
-from retoma.service.access import Limits
 from retoma.stores.api import Listing
 from retoma.wiring import Sources
 

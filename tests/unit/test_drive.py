@@ -10,12 +10,12 @@ from retoma.errors import Busy, Conflict, Invalid, Limit, Refused
 from retoma.model.changes import Changes
 from retoma.model.fold import fold
 from retoma.model.lease import LEASE_TTL_MS, Holder
+from retoma.model.limits import Limits
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.process import this_holder
 from retoma.service import sessions
-from retoma.service.access import Limits
 from retoma.stores.conformance import Clock
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"

@@ -83,6 +83,10 @@ class AsyncClient(Finding[AsyncSession], Carrying, Awaiting):
     once, and reads to threads. Close it with `await client.close()`, or use it in an `async with`.
     """
 
+    def __init__(self, door: Door) -> None:
+        super().__init__(door)
+        door.threads()
+
     async def close(self) -> None:
         """Close the store and let go of what this client holds; its threads end. Twice is no error."""
         await self._door.aclose()

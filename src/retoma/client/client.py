@@ -57,9 +57,8 @@ def open(store: str | PathLike[str] | None = None, *, user: str | None = None) -
 
     `store` is a directory or a file, `sqlite:///FILE`, `postgresql://…`, or `:memory:` for one that is gone when it
     is closed. Without it the store is found as on the command line: `RETOMA_STORE`, `retoma.toml`, the nearest
-    `.retoma/` from the working directory upwards, else the user's own. One that is not there is made by the first
-    write. `user` is who the journal names as the writer; the system's user unless given. Limits of `retoma.toml`
-    hold.
+    `.retoma/` from the working directory upwards, else the user's own. One that is not there is made. `user` is
+    who the journal names as the writer; the system's user unless given. Limits of `retoma.toml` hold.
 
     Raises Unavailable when the store cannot be opened, Integrity for a file that is none, Invalid for a name that
     says no store and for a mistake in `retoma.toml`, Refused for a found store or configuration of another user.
@@ -73,11 +72,17 @@ def open(store: str | PathLike[str] | None = None, *, user: str | None = None) -
 
 def opened(store: str | PathLike[str] | None = None, *, user: str | None = None) -> Door:
     """Return the way into a store, for either face."""
-    from retoma.client.calls import limits_of
     from retoma.config import find_store, load_settings
     from retoma.model.principal import LOCAL_TENANT, Principal
     from retoma.wiring import open_store
 
     settings = load_settings(overrides={"store": None if store is None else fspath(store)})
     who = Principal(LOCAL_TENANT, user or settings.environment.user or "local")
-    return Door(open_store(find_store(settings)), who, limits=limits_of(settings))
+    place = find_store(settings)
+    return Door(
+        open_store(place),
+        who,
+        limits=settings.limits,
+        retention=settings.retention(place) if settings.sets("retention") else None,
+        templates=settings.templates if settings.sets("templates") else {},
+    )

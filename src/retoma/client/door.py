@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from retoma.client.calls import Calls, operation_of
 from retoma.errors import Unavailable
 from retoma.model.ids import Operation
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
-from retoma.service.access import Limits
+from retoma.model.session import NewSession
 from retoma.stores.api import Store, Transaction
 from retoma.wiring import SYSTEM, Sources
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from retoma.model.retention import Retention
+    from retoma.model.template import Template
     from retoma.runtime.lease import Held
 
 T = TypeVar("T")
@@ -26,12 +29,22 @@ class Door:
     """A store, who uses it, and what is to be closed with it. For any number of threads of one process."""
 
     def __init__(
-        self, store: Store, who: Principal, *, sources: Sources = SYSTEM, limits: Limits | None = None
+        self,
+        store: Store,
+        who: Principal,
+        *,
+        sources: Sources = SYSTEM,
+        limits: Limits = NO_LIMITS,
+        retention: Retention | None = None,
+        templates: Mapping[str, Template] = {},
     ) -> None:
         self.store = store
         self.who = who
-        self.limits = limits or Limits()
-        self.calls = Calls(store, who, sources=sources, limits=self.limits)
+        self.limits = limits
+        self._templates = templates
+        self.calls = Calls(
+            store, who, sources=sources, limits=limits, retention=retention, templates=templates
+        )
         self.held: set[Held] = set()
         self._sources = sources
         self._process = os.getpid()
@@ -69,6 +82,14 @@ class Door:
         """Return the identity of a write, the same for everything that goes through `Calls`."""
         return operation_of(self._sources, key, verb, request)
 
+    def filled(self, template: str | None, new: NewSession) -> NewSession:
+        """Return `new` with what the template gives; without one, `new` as it is. Raises NotFound, Invalid."""
+        if template is None:
+            return new
+        from retoma.model.template import applied
+
+        return applied(self._templates, template, new)
+
     def read(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` on one moment of the store."""
         return self.store.read(use_case)
@@ -80,7 +101,7 @@ class Door:
         self._closed = True
         for held in tuple(self.held):
             held.release()
-        self.store.close()
+        self.calls.close()
 
     # For tasks
 

@@ -10,7 +10,7 @@ from retoma.client.current import current
 from retoma.client.door import Door
 from retoma.client.faces import Act, Face, Work, Write, verb
 from retoma.errors import Invalid
-from retoma.model.codec import Json
+from retoma.model.codec import JsonField
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, NewSession
 from retoma.service import opening, sessions
 from retoma.stores.api import Listing, Sort, Transaction
@@ -39,18 +39,20 @@ class Finding(Face, Generic[S]):
         parent: str | None = None,
         tags: Iterable[str] = (),
         contexts: given.Contexts | None = None,
-        metadata: Mapping[str, Json] | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
         ttl: given.Duration | None = None,
+        template: str | None = None,
         key: str | None = None,
     ) -> Act[S]:
         """Make a session and return its handle. Without `id` one is made of the title, readable and unique.
 
         An id has 1 to 128 letters, digits and `_ - : @ + = ~`. `contexts` says what it is about: a mapping of kind to
         one reference or several. `parent` is the id of the session it belongs to. `ttl` is after how long it expires.
-        With `key` it is made once, however often the call is repeated.
+        `template` names one of `retoma.toml`, which gives what is left open here. With `key` it is made once, however
+        often the call is repeated.
 
-        Raises Conflict when the id is taken or `key` was used for something else, Invalid, NotFound for the parent,
-        Limit.
+        Raises Conflict when the id is taken or `key` was used for something else, Invalid, NotFound for the parent or
+        the template, Limit.
 
         >>> made = client.create("user-123", title="Generics", tags=["docs"], contexts={"task": "7"})
         >>> made.id, made.tags, made.contexts
@@ -65,7 +67,8 @@ class Finding(Face, Generic[S]):
             parent=parent, tags=tags, contexts=contexts, metadata=metadata, ttl=ttl,
         )  # fmt: skip
         door = self._door
-        operation = door.operation(key, "create", new)
+        operation = door.operation(key, "create", new if template is None else [new, template])
+        new = door.filled(template, new)
 
         def use_case(tx: Transaction) -> sessions.Whole:
             made = sessions.create(tx, door.who, new, operation=operation, limits=door.limits)
@@ -135,7 +138,7 @@ class Finding(Face, Generic[S]):
         parent: str | None = None,
         tags: Iterable[str] = (),
         contexts: given.Contexts | None = None,
-        metadata: Mapping[str, Json] | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
         ttl: given.Duration | None = None,
     ) -> Act[S]:
         """Return a handle of the session as it is; make it when there is none, as `create` does, in one transaction.
@@ -285,7 +288,7 @@ def _new(
     *,
     tags: Iterable[str],
     contexts: given.Contexts | None,
-    metadata: Mapping[str, Json] | None,
+    metadata: Mapping[str, JsonField] | None,
     ttl: given.Duration | None,
     parent: str | None,
     **texts: str,

@@ -12,7 +12,7 @@ from retoma.client.checked import check_texts
 from retoma.client.public import milliseconds
 from retoma.errors import Invalid
 from retoma.model import times
-from retoma.model.codec import Json
+from retoma.model.codec import Json, JsonField
 from retoma.model.message import Content, Part, content, role
 from retoma.model.state import check_values
 from retoma.service.entries import Said
@@ -23,7 +23,7 @@ Duration: TypeAlias = "timedelta | str"
 """How long: a `timedelta`, or a text such as `90s`, `30m`, `1h30m`, `5h`, `1d`, `2w`."""
 Contexts: TypeAlias = "Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]"
 """What a session is about: a mapping of kind to one reference or several, or the pairs that a session shows."""
-Sayable: TypeAlias = "str | Part | Sequence[Part | Mapping[str, Json]]"
+Sayable: TypeAlias = "str | Part | Sequence[Part | Mapping[str, JsonField]]"
 """What a message says: a text, a part of `retoma.parts`, or several; a mapping is a part as JSON has it."""
 NewMessage: TypeAlias = "tuple[str, Sayable] | Mapping[str, Sayable]"
 """A message to append: (role, content), or a mapping with `role`, `content` and perhaps `sender`."""
@@ -87,7 +87,7 @@ def labels(given: Iterable[str], what: str = "tags") -> tuple[str, ...]:
     return found
 
 
-def mapping(given: Mapping[str, Json] | None) -> dict[str, Json]:
+def mapping(given: Mapping[str, JsonField] | None) -> dict[str, JsonField]:
     """Return values for programs. Raises Invalid for what is no mapping, and what JSON would not give back as it is."""
     if given is None:
         return {}
@@ -125,7 +125,7 @@ def _no_type(value: object, what: str) -> Invalid:
     return Invalid(f"{value!r:.60} is not {what}.", code="bad_type")
 
 
-def _listed(what: Part | Sequence[Part | Mapping[str, Json]]) -> Sequence[object]:
+def _listed(what: Part | Sequence[Part | Mapping[str, JsonField]]) -> Sequence[object]:
     return list(what) if isinstance(what, Sequence) else [what]
 
 

@@ -8,7 +8,7 @@ from retoma.client import given, public
 from retoma.client.faces import Act, verb
 from retoma.client.handle import Handle
 from retoma.model.changes import Changes
-from retoma.model.codec import Json
+from retoma.model.codec import JsonField
 from retoma.service import profiles
 from retoma.stores.api import Transaction
 from retoma.values import Note
@@ -105,7 +105,7 @@ class Labelling(Handle):
 
     @verb
     def set_metadata(
-        self, values: Mapping[str, Json], *, forget: Iterable[str] = (), key: str | None = None
+        self, values: Mapping[str, JsonField], *, forget: Iterable[str] = (), key: str | None = None
     ) -> Act[None]:
         """Set values for programs, beside those that are there, and take the keys in `forget` away.
 

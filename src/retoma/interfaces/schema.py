@@ -28,6 +28,7 @@ SESSION_VERBS: Final[dict[str, object]] = {
     "session pause": shapes.Changed,
     "session pick": shapes.Session,
     "session pin": shapes.Page[shapes.Outcome],
+    "session prune": shapes.Pruned,
     "session read": shapes.Page[shapes.Message],
     "session redact": shapes.Redacted,
     "session rename": shapes.Whole,

@@ -91,14 +91,26 @@ class ToolResult(
     error: str = ""
 
 
-Part: TypeAlias = Text | Reasoning | Image | File | ToolCall | ToolResult
+class Opaque(msgspec.Struct, frozen=True, tag="opaque", forbid_unknown_fields=True):
+    """What another program kept with the message and no other part stands for: its word for it, and the JSON.
+
+    >>> session.append("assistant", [retoma.parts.Text("Look:"), retoma.parts.Opaque("chart", {"bars": [1, 2]})])
+    2
+    """
+
+    kind: str
+    raw: JsonField = None
+
+
+Part: TypeAlias = Text | Reasoning | Image | File | ToolCall | ToolResult | Opaque
 Content: TypeAlias = "str | Sequence[Part]"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a conversation. `sender` is a name within the role: the flow's node, an agent, a session.
 
-    `text` is what is read; `parts` all of it, empty when it is that text alone. `tools` names what was called.
+    `text` is what is read; `parts` all of it, empty when it is that text alone. `tools` names what was called. The
+    tokens are None where nobody counted them.
     """
 
     seq: int
@@ -108,6 +120,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     sender: str = ""
     epoch: int = 1
     parts: tuple[Part, ...] = ()
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -139,7 +153,7 @@ def content(value: Json) -> Content:
             f"This is not the content of a message: {error}.",
             code="bad_content",
             hint='A text, or parts: [{"type": "text", "text": "…"}, …]. '
-            "Types: text, image, file, tool_call, tool_result, reasoning.",
+            "Types: text, image, file, tool_call, tool_result, reasoning, opaque.",
         ) from error
     if not parts:
         raise Invalid("A message has a text or at least one part.", code="bad_content")

@@ -54,6 +54,7 @@ class Session(TypedDict):
     model: str | None
     thinking: str | None
     channel: str | None
+    template: str | None
     parent: str | None
     fork_of: str | None
     fork_seq: int | None
@@ -116,10 +117,24 @@ class Note(TypedDict):
     text: str | None
 
 
+class ToolCall(TypedDict):
+    """A tool that a flow waits for; with `undo` it takes back what the node did."""
+
+    node: str
+    name: str
+    id: str | None
+    args: JsonField
+    undo: bool
+    key: str
+    approved: str | None
+    attempt: int
+
+
 class Shown(Whole):
     """What `session show` prints."""
 
     notes: list[Note]
+    pending_tool_call: ToolCall | None
 
 
 class Tree(Session):
@@ -149,6 +164,7 @@ class State(TypedDict):
     context: Mapping[str, JsonField]
     history: list[str]
     sys: Sys
+    pending_tool_call: ToolCall | None
 
 
 class Trellis(TypedDict):
@@ -275,6 +291,16 @@ class Difference(TypedDict):
     state: list[Differs]
 
 
+class Pruned(TypedDict):
+    """What was put in the trash, or would be: sessions without an event since `before`; `first` names 20 at most."""
+
+    before: Time
+    count: int
+    by_status: dict[str, int]
+    first: list[str]
+    done: bool
+
+
 class Signalled(TypedDict):
     """What a signal did; `to` is null when nothing handles an interrupt."""
 
@@ -293,6 +319,7 @@ class Exported(TypedDict):
     format: str
     file: str
     size_bytes: int
+    redacted: bool
 
 
 class Outcome(TypedDict):
@@ -322,15 +349,25 @@ class Error(TypedDict):
     facts: Mapping[str, JsonField]
 
 
+class Notice(TypedDict):
+    """What was met in another tool's file: `code` is stable, `line` counts from 1 where a line is meant."""
+
+    code: str
+    detail: str
+    line: NotRequired[int]
+
+
 class Imported(TypedDict):
-    """What became of a file."""
+    """What became of a session of a file; of a file with several, an item each. `warnings` stand with the first."""
 
     file: str
+    format: str | None
     id: str | None
     events: int | None
     added: int
     outcome: str
     error: Error | None
+    warnings: list[Notice]
 
 
 class Page(TypedDict, Generic[T]):

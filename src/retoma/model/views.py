@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from retoma.model.call import Call, Came
 from retoma.model.codec import JsonMap
 from retoma.model.event import Event
 from retoma.model.flow import Position, Prompt, Visit
 from retoma.model.lease import Lease
 from retoma.model.message import Message
 from retoma.model.session import About, Session
-from retoma.model.times import rfc3339
+from retoma.model.times import rfc3339, span
+
+if TYPE_CHECKING:
+    from retoma.model.retention import Entry
+    from retoma.model.template import Template
 
 if TYPE_CHECKING:
     from retoma.model import shapes
@@ -29,6 +34,7 @@ def session_view(session: Session, now_ms: int) -> shapes.Session:
         "model": session.model or None,
         "thinking": session.thinking or None,
         "channel": session.channel or None,
+        "template": session.template or None,
         "parent": session.parent,
         "fork_of": session.fork_of,
         "fork_seq": session.fork_seq,
@@ -135,6 +141,38 @@ def state_view(session: Session, position: Position, history: Sequence[str]) -> 
         "context": position.context,
         "history": list(history),
         "sys": {"ans": position.ans},
+        "pending_tool_call": call_view(position.call),
+    }
+
+
+def call_view(call: Call | None) -> shapes.ToolCall | None:
+    """Return the tool call that a flow waits for, or None. The texts of secrets are not in it."""
+    if call is None:
+        return None
+    return {
+        "node": call.node,
+        "name": call.name,
+        "id": call.id or None,
+        "args": call.args,
+        "undo": call.undo,
+        "key": call.key,
+        "approved": call.approved or None,
+        "attempt": call.attempt,
+    }
+
+
+def came_view(call: Call, came: Came) -> dict[str, object]:
+    """Return what came of a tool call, as a line of `run --json`."""
+    said = {"done": "result", "failed": "error", "denied": "denied"}[came.outcome]
+    return {
+        "type": "tool_result",
+        "node": call.node,
+        "name": call.name,
+        "id": call.id or None,
+        "undo": call.undo,
+        "key": call.key,
+        "outcome": came.outcome,
+        said: came.result if came.outcome == "done" else came.text,
     }
 
 
@@ -223,3 +261,31 @@ def end_view(
         "session": session or None,
     }
     return view | ({"cause": cause} if cause else {})
+
+
+def entry_view(entry: Entry) -> dict[str, object]:
+    """Return an entry of the store's log; `session` is null when none is meant, and once it is deleted."""
+    return {
+        "number": entry.number,
+        "at": rfc3339(entry.at),
+        "actor": entry.actor,
+        "deed": entry.deed,
+        "session": entry.id or None,
+        "digest": entry.digest.hex() if entry.digest is not None else None,
+        "count": entry.count,
+        "why": entry.why,
+    }
+
+
+def template_view(name: str, template: Template) -> dict[str, object]:
+    """Return what a template gives to a session."""
+    return {
+        "name": name,
+        "title_prefix": template.title_prefix or None,
+        "tags": list(template.tags),
+        "metadata": template.metadata,
+        "agent": template.agent or None,
+        "model": template.model or None,
+        "ttl": span(template.ttl_ms) if template.ttl_ms is not None else None,
+        "limits": {"events_per_session": template.events_per_session},
+    }

@@ -10,11 +10,11 @@ from typing import TypeVar
 from retoma.errors import RetomaError
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.runtime.lease import unless_driven
 from retoma.service import branches, past
 from retoma.service import undo as undoing
-from retoma.service.access import Limits
 from retoma.service.branches import Forked
 from retoma.service.flows import Snapshot
 from retoma.service.undo import Undone

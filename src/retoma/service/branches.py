@@ -9,15 +9,18 @@ import msgspec
 
 from retoma.errors import NotFound
 from retoma.model import event as kinds
+from retoma.model.call import Call, forked, idempotency_key
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
+from retoma.model.fold import TOKENS, fold
 from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import Head, Session, in_trash
 from retoma.model.state import SYS
 from retoma.service import past
-from retoma.service.access import NO_LIMITS, Limits, append, head_of, missing, other_request
+from retoma.service.access import append, head_of, missing, other_request
 from retoma.service.sessions import id_taken, within
 from retoma.stores.api import Transaction
 
@@ -139,8 +142,9 @@ def moment(
     if seq != row.seq and not (since and all(e.type in passing and _passes(e) for e in since)):
         return past.moment(tx, who, row, seq, near=near), False
     linked = row.hash if not since else tx.journal.read(row.key, after=seq - 1, limit=1)[0].hash
-    messages = row.messages - sum(event.type == kinds.MESSAGE for event in since)
-    then = msgspec.structs.replace(row, seq=seq, hash=linked, messages=messages)
+    passed = fold(since)
+    counts = {name: getattr(row, name) - getattr(passed, name) for name in ("messages", *TOKENS)}
+    then = msgspec.structs.replace(row, seq=seq, hash=linked, **counts)
     return past.Moment(session=then, about=tx.sessions.about(row.key)), True
 
 
@@ -149,7 +153,7 @@ _PASSING: Final = (kinds.MESSAGE, kinds.NOTE, kinds.FORKED, kinds.UPDATED)
 
 def _passes(event: Event) -> bool:
     """Return whether an event of a passing type changes nothing of what a fork takes over: a new id does not."""
-    return event.type != kinds.UPDATED or _is_name(event.value())
+    return not event.erased and (event.type != kinds.UPDATED or _is_name(event.value()))
 
 
 def _is_name(data: Mapping[str, Json]) -> bool:
@@ -180,23 +184,50 @@ def add(
     head = tx.branches.add(
         who.tenant, name, of, like, then.about, at=like.seq, linked=like.hash, epoch_uid=epoch_uid
     )
+    system = _system(tx.state.value(of.key, SYS) if held else then.state.get(SYS), head, like, epoch_uid)
     data = {"uid": like.uid.hex(), "of": of.uid.hex(), "seq": like.seq, "epoch_uid": epoch_uid.hex()}
+    if system is not None:
+        data["call_key"] = system["call"]["key"]
     events = [new_event(kinds.FORKED, encode(data))]
     if said:
         events.append(new_event(kinds.UPDATED, encode(said)))
     gone, redacted = _forgotten(tx, of, then)
+    made = like.seq + len(events)
     if gone is not None:
         events.append(gone)
     head = append(tx, who, head, events, operation)
     if held:
         tx.branches.copy_state(of.key, head.key)
-        return head
-    tx.branches.put_history(head.key, then.history)
-    state = then.state | ({SYS: {"ans": then.ans}} if then.answered else {})
-    for key, value in state.items():
-        tx.state.put(head.key, {key: value}, seq=then.set_at[key])
-    tx.state.put(head.key, redacted, seq=head.seq)
+    else:
+        tx.branches.put_history(head.key, then.history)
+        for key, value in then.state.items():
+            tx.state.put(head.key, {key: value}, seq=then.set_at[key])
+    if system is not None:
+        tx.state.put(head.key, {SYS: system}, seq=made)
+    _redact(tx, head, redacted)
     return head
+
+
+def _system(kept: Json, head: Head, like: Session, epoch_uid: bytes) -> dict[str, Any] | None:
+    """Return what a flow keeps for itself with the call that it waits for as a call of the fork's own, if there is one.
+
+    It was not made before: it has a key of its own, is approved by nobody and never started. To undo what the shared
+    past did is the same for all who share it, and keeps its key.
+    """
+    known: dict[str, Any] = kept if isinstance(kept, dict) else {}
+    if "call" not in known or known["call"].get("undo"):
+        return None
+    call = msgspec.convert(known["call"], Call)
+    key = idempotency_key(head.id, epoch_uid.hex(), call, call.at or like.flow_visits)
+    return known | {"call": forked(known["call"], key)}
+
+
+def _redact(tx: Transaction, head: Head, redacted: Mapping[str, Json]) -> None:
+    """Take what later redactions left in the state into the fork's."""
+    system = redacted.get(SYS)
+    known = tx.state.value(head.key, SYS) if system is not None else None
+    both = {SYS: known | system} if isinstance(known, dict) and isinstance(system, dict) else {}
+    tx.state.put(head.key, {**redacted, **both}, seq=head.seq)
 
 
 def _forgotten(tx: Transaction, of: Session, then: past.Moment) -> tuple[NewEvent | None, dict[str, Json]]:

@@ -13,11 +13,12 @@ from retoma.model.codec import Json, JsonMap, encode
 from retoma.model.event import NewEvent, new_event
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Content, Role
 from retoma.model.principal import Principal
 from retoma.model.session import Head, accept_writes
 from retoma.model.state import SYS, check_keys, check_values
-from retoma.service.access import NO_LIMITS, Limits, append, expect_head, fence, have_room, head_of, repeated
+from retoma.service.access import append, expect_head, fence, have_room, head_of, repeated
 from retoma.service.timeline import message_event
 from retoma.stores.api import Transaction
 
@@ -91,7 +92,7 @@ def write(
     known = _known(tx, head, entries)
     state = dict(known)
     events = [event for entry in entries if (event := _event(entry, state)) is not None]
-    have_room(head, len(events), limits)
+    have_room(tx, head, len(events), limits)
     if not events:
         return Written((), head)
     _put(tx, head, known, state, entries, seq=head.seq + len(events))

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from retoma.model import event as kinds
-from retoma.model.event import Event
-from retoma.model.ids import Operation, SessionId
+from retoma.model.codec import Json, encode
+from retoma.model.event import Event, new_event
+from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.principal import Principal
-from retoma.model.redaction import Wanted, holds
+from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import in_trash
-from retoma.service.access import fence, head_of
+from retoma.model.state import SYS
+from retoma.model.times import DAY
+from retoma.service.access import append, fence, head_of
 from retoma.service.deleting import hide
-from retoma.service.forgetting import erase, forget, look, look_beside, sharing
-from retoma.service.profiles import trash_due
+from retoma.service.forgetting import clear_state, erase, forget, look, look_beside, sharing
+from retoma.service.profiles import TRASH_KEPT_MS, trash_due
 from retoma.stores.api import Transaction
 
 CHUNK = 500
 """How many events one transaction reads or removes."""
+_MOST_NAMED = 50_000
+"""How many events one event names."""
+TRASH = "trash"
+"""Who the store's log says deleted what lay in the trash too long."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +98,37 @@ def redact(
     return taken
 
 
+def explain(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    events: Sequence[int],
+    keys: Sequence[str],
+    fields: Sequence[str],
+    *,
+    ans: bool,
+) -> int:
+    """Journal a redaction that was made on the way out of another store; return the journal's length.
+
+    The data of `events` is not here, and what they and the pattern left in the state says so already.
+    """
+    operation = Operation(new_operation(tx.now, tx.random))
+    head = head_of(tx, who, session)
+    for first in range(0, max(len(events), 1), _MOST_NAMED):
+        data: dict[str, Json] = {"events": [*events[first : first + _MOST_NAMED]], "keys": [*keys]}
+        if fields:
+            data["fields"] = [*fields]
+        if ans:
+            data["ans"] = True
+        head = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
+    clear_state(tx, head, keys, None)
+    if ans:
+        system = tx.state.some(head.key, [SYS]).get(SYS)
+        known = system if isinstance(system, dict) else {}
+        tx.state.put(head.key, {SYS: known | {"ans": REDACTED}}, seq=head.seq)
+    return head.seq
+
+
 def joined(one: Redaction, other: Redaction) -> Redaction:
     """Return what two stretches took together."""
     return Redaction(
@@ -126,6 +166,11 @@ def with_branch(one: Redaction, branch: str, own: Redaction) -> Redaction:
 
 def purge(tx: Transaction, who: Principal) -> bool:
     """Remove one more piece of what was deleted, cut off or left in the trash; False when nothing was due."""
+    return sweep(tx, who) or empty_trash(tx, who)
+
+
+def sweep(tx: Transaction, who: Principal) -> bool:
+    """Remove one more piece of what was deleted or cut off; False when nothing was left."""
     doomed = tx.sessions.doomed(who.tenant)
     if doomed is not None:
         if not tx.erasing.drop_events(doomed, limit=CHUNK):
@@ -133,23 +178,37 @@ def purge(tx: Transaction, who: Principal) -> bool:
             tx.sessions.drop(doomed)
         return True
     due = tx.erasing.due(who.tenant)
-    if due is not None:
-        if not tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK):
-            tx.erasing.done(who.tenant, due[0])
-        return True
-    trashed = trash_due(tx, who)
-    if trashed is not None:
-        hide(tx, who, head_of(tx, who, trashed))
-    return trashed is not None
+    if due is not None and not tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK):
+        tx.erasing.done(who.tenant, due[0])
+    return due is not None
+
+
+def empty_trash(tx: Transaction, who: Principal, *, now: int | None = None) -> bool:
+    """Begin to delete a session whose time in the trash is over, at `now` if it is given; False when there is none."""
+    trashed = trash_due(tx, who, now=now)
+    if trashed is None:
+        return False
+    head = head_of(tx, who, trashed)
+    tx.log.add(
+        who.tenant,
+        actor=TRASH,
+        deed="erased",
+        why=f"{TRASH_KEPT_MS // DAY} days in the trash",
+        count=head.seq - head.base,
+        session=(head.key, head.id),
+    )
+    hide(tx, who, head)
+    return True
+
+
+def unswept(tx: Transaction, who: Principal) -> bool:
+    """Return whether `sweep` would find something to do."""
+    return tx.sessions.doomed(who.tenant) is not None or tx.erasing.due(who.tenant) is not None
 
 
 def due(tx: Transaction, who: Principal) -> bool:
     """Return whether `purge` would find something to do."""
-    return (
-        tx.sessions.doomed(who.tenant) is not None
-        or tx.erasing.due(who.tenant) is not None
-        or trash_due(tx, who) is not None
-    )
+    return unswept(tx, who) or trash_due(tx, who) is not None
 
 
 def _takes(selection: Selection, event: Event) -> bool:
@@ -165,5 +224,5 @@ def _takes(selection: Selection, event: Event) -> bool:
 
 _OURS = (kinds.RESET, kinds.FORKED, kinds.FLOW_VERSION)
 """Events that hold nothing of what was said: numbers, hashes and names of nodes."""
-_HASHES = ("version", "uid")
+_HASHES = ("version", "uid", "key")
 """What is hexadecimal in an event's data: a short pattern would be found in it by chance."""

@@ -9,7 +9,8 @@ import msgspec
 
 from retoma.model import event as kinds
 from retoma.model.branch import END, Line, shared
-from retoma.model.codec import Json, encode
+from retoma.model.call import result_sets
+from retoma.model.codec import Json, JsonField, encode
 from retoma.model.event import Event, new_event
 from retoma.model.ids import Operation, SessionKey
 from retoma.model.principal import Principal
@@ -17,6 +18,7 @@ from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session
 from retoma.model.state import SYS
 from retoma.service.access import append
+from retoma.service.calls import in_system
 from retoma.service.sessions import Whole, show
 from retoma.stores.api import Transaction
 
@@ -26,7 +28,8 @@ _PAGE: Final = 1_000
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
     """What a session loses: events, keys of its state, the last input (`ans`), and fields of what is said of it.
 
-    `named` are events that were erased before, as one of `events` says, which is to be said again.
+    `named` are events that were erased before, as one of `events` says, which is to be said again. `tools` is what
+    stays of a tool call and a rollback that are under way.
     """
 
     head: Head
@@ -36,11 +39,12 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     named: tuple[int, ...]
     keys: tuple[str, ...]
     ans: bool
+    tools: dict[str, JsonField]
     fields: tuple[str, ...]
 
     @property
     def nothing(self) -> bool:
-        return not (self.events or self.keys or self.fields or self.ans)
+        return not (self.events or self.keys or self.fields or self.ans or self.tools)
 
 
 def look(
@@ -53,8 +57,10 @@ def look(
     last: bool = True,
 ) -> Loss:
     """Return what the session loses with the events `found`, and with the `last` of them what in its rows is wanted."""
-    keys, ans = _in_state(tx.state.get(head.key), found, wanted if last else None)
-    return _loss(tx, who, head, found, wanted, keys, ans, profile=last)
+    state, looked_for = tx.state.get(head.key), wanted if last else None
+    keys, ans = _in_state(state, found, looked_for)
+    tools = _tools(state.get(SYS), found, looked_for)
+    return _loss(tx, who, head, found, wanted, keys, ans, tools, profile=last)
 
 
 def look_beside(
@@ -64,10 +70,13 @@ def look_beside(
 
     What it set itself since stays in its state: the events that did are not looked at.
     """
-    keys, ans = _in_state(tx.state.get(head.key), found, None)
+    state = tx.state.get(head.key)
+    keys, ans = _in_state(state, found, None)
+    tools = _tools(state.get(SYS), found, None)
     named = {name for name in keys if wanted is not None and wanted(name)}
     own = _set_since(tx, head.key, named, shared) if named else set()
-    return _loss(tx, who, head, found, wanted, tuple(n for n in keys if n not in own), ans, profile=True)
+    kept = tuple(name for name in keys if name not in own)
+    return _loss(tx, who, head, found, wanted, kept, ans, tools, profile=True)
 
 
 def _loss(
@@ -78,6 +87,7 @@ def _loss(
     wanted: Wanted | None,
     keys: tuple[str, ...],
     ans: bool,
+    tools: dict[str, Json],
     *,
     profile: bool,
 ) -> Loss:
@@ -90,6 +100,7 @@ def _loss(
         named=tuple(seq for event in found if event.type == kinds.ERASED for seq in _seqs(event)),
         keys=keys,
         ans=ans,
+        tools=tools,
         fields=_in_profile(whole.session, whole.about, wanted) if profile and wanted is not None else (),
     )
 
@@ -158,8 +169,14 @@ def forget(tx: Transaction, who: Principal, loss: Loss, operation: Operation) ->
         data["fields"] = [*loss.fields]
     if loss.ans:
         data["ans"] = True
+    data |= loss.tools
     moved = append(tx, who, loss.head, [new_event(kinds.ERASED, encode(data))], operation)
-    _clear_state(tx, moved, loss.keys, loss.ans, loss.wanted)
+    clear_state(tx, moved, loss.keys, loss.wanted)
+    if loss.ans or loss.tools:
+        system = tx.state.some(moved.key, [SYS]).get(SYS)
+        known = system if isinstance(system, dict) else {}
+        said = {"ans": REDACTED} if loss.ans else {}
+        tx.state.put(moved.key, {SYS: known | said | loss.tools}, seq=moved.seq)
     if loss.fields and loss.wanted is not None:
         row, about = _cleared(loss.whole.session, loss.whole.about, loss.wanted)
         tx.profiles.put(who.tenant, moved, row, loss.whole.about, about)
@@ -188,7 +205,11 @@ def _in_state(
             spoken |= bool(data.get("ans")) and ans == REDACTED
             continue
         sets = data.get("set")
-        for name, value in sets.items() if isinstance(sets, dict) else ():
+        said = sets if isinstance(sets, dict) else {}
+        if event.type == kinds.TOOL_RESULT:
+            said = result_sets(data)
+            spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
+        for name, value in said.items():
             if name in state and state[name] == value and value != REDACTED:
                 keys.add(name)
         spoken |= (
@@ -211,13 +232,21 @@ def _named(data: Mapping[str, Json]) -> Sequence[Json]:
     return keys if isinstance(keys, list) else ()
 
 
-def _clear_state(tx: Transaction, head: Head, keys: Sequence[str], ans: bool, wanted: Wanted | None) -> None:
+def _tools(system: Json, found: Sequence[Event], wanted: Wanted | None) -> dict[str, Json]:
+    """Return what stays of the call and the rollback under way; what a forgotten event said of them is said again."""
+    known = system if isinstance(system, dict) else {}
+    again = {name for event in found if event.type == kinds.ERASED for name in event.value()}
+    said: dict[str, Json] = {
+        name: known[name] for name in ("call", "rollback") if name in known and name in again
+    }
+    return said | in_system(system, found, wanted)
+
+
+def clear_state(tx: Transaction, head: Head, keys: Sequence[str], wanted: Wanted | None) -> None:
+    """Take the keys out of the state: what they hold, and those whose own name is wanted."""
     gone = [name for name in keys if wanted is not None and wanted(name)]
     tx.state.delete(head.key, gone)
-    kept: dict[str, Json] = {name: REDACTED for name in keys if name not in gone}
-    if ans:
-        kept[SYS] = {"ans": REDACTED}
-    tx.state.put(head.key, kept, seq=head.seq)
+    tx.state.put(head.key, {name: REDACTED for name in keys if name not in gone}, seq=head.seq)
 
 
 def _sayable(keys: Sequence[str], wanted: Wanted | None) -> list[Json]:

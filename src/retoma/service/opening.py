@@ -8,9 +8,9 @@ import msgspec
 
 from retoma.errors import Conflict, Invalid
 from retoma.model.ids import Operation
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import About, NewSession, Session, in_trash
-from retoma.service.access import Limits
 from retoma.service.sessions import Whole, change, count, create, get, ls, show
 from retoma.stores.api import Listing, Place, Transaction
 

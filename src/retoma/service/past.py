@@ -15,11 +15,13 @@ from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import JsonField
 from retoma.model.event import Event
-from retoma.model.flow import Position
+from retoma.model.fold import TOKENS
 from retoma.model.ids import SessionKey
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, TRASHED, About, Session
+from retoma.model.state import SYS
+from retoma.service import calls
 from retoma.service.access import missing
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.service.flows import Snapshot
@@ -43,7 +45,7 @@ class Past(msgspec.Struct):
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """A session as it was. `set_at` has for each key of the state the event that its row names.
+    """A session as it was. `state` has what a flow keeps for itself, too; `set_at` for each key the event of its row.
 
     `unexplained` are events that were erased since: what they set is not known.
     """
@@ -52,8 +54,6 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     about: About
     state: dict[str, JsonField] = {}
     set_at: dict[str, int] = {}
-    ans: JsonField = None
-    answered: bool = False
     history: list[str] = []
     unexplained: tuple[int, ...] = ()
 
@@ -87,10 +87,8 @@ def moment(tx: Transaction, who: Principal, session: Session, seq: int, *, near:
     return Moment(
         session=_row(session, past, history),
         about=_about(about, ledger),
-        state=ledger.folded.state,
+        state=ledger.folded.state | ({SYS: ledger.folded.system} if ledger.answered else {}),
         set_at=ledger.set_at,
-        ans=ledger.folded.ans,
-        answered=ledger.answered,
         history=history,
         unexplained=tuple(sorted(ledger.unexplained)),
     )
@@ -102,15 +100,7 @@ def look(tx: Transaction, who: Principal, session: str, seq: int, *, near: int |
     if found is None:
         raise missing(tx, who, session)
     then = moment(tx, who, found, seq, near=near)
-    row = then.session
-    position = Position(
-        node=row.flow_node,
-        status=row.flow_status or "active",
-        context=then.state,
-        ans=then.ans,
-        visits=row.flow_visits,
-    )
-    return Snapshot(row, position, then.history)
+    return Snapshot(then.session, calls.position(then.session, then.state), then.history)
 
 
 def prepare(store: Store, who: Principal, session: str, seq: int) -> None:
@@ -210,7 +200,8 @@ def _row(session: Session, past: Past, history: list[str]) -> Session:
     ledger, folded, unknown = past.ledger, past.ledger.folded, past.ledger.unknown
     said: dict[str, Any] = {name: getattr(ledger.row, name) for name in TEXTS}
     said |= {"status": folded.status, "reason": folded.reason, "pinned": ledger.row.pinned}
-    said |= {"archived": ledger.shelf == ARCHIVED, "flow": folded.flow}
+    said |= {"archived": ledger.shelf == ARCHIVED, "flow": folded.flow, "template": ledger.template}
+    said |= {name: getattr(folded, name) for name in TOKENS}
     said["flow_version"] = bytes.fromhex(ledger.flow_version) if ledger.flow_version else None
     known = {name: value for name, value in said.items() if name not in unknown}
     if folded.epoch != session.epoch:
@@ -245,6 +236,8 @@ def _about(about: About, ledger: Ledger) -> About:
 
 def _history(tx: Transaction, session: Session, ledger: Ledger) -> list[str]:
     """Return the nodes that were visited. One whose step was erased is in the rows, while its epoch runs."""
+    if "history" in ledger.unknown:
+        return tx.state.history(session.key) if ledger.folded.epoch == session.epoch else []
     if None not in ledger.history:
         return [node or "" for node in ledger.history]
     rows = tx.state.history(session.key) if ledger.folded.epoch == session.epoch else []

@@ -58,6 +58,6 @@ _ROW: Final = (*TEXTS, "pinned", "archived")
 _SETS: Final = ("unknown", "unexplained", "group")
 PLAIN: Final = (
     *_SETS, "shelf", "trashed_at", "history", "flow_version", "set_at", "answered", "notes", "epochs", "first_at",
-    "made_at", "fork", "last_at", "erased", "foreign",
+    "made_at", "fork", "last_at", "erased", "foreign", "rolls", "template",
 )  # fmt: skip
 """What of a ledger is JSON as it is, but for sets."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from retoma.errors import Invalid
@@ -11,11 +11,12 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.ids import Operation, SessionKey
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Content, Message, Role, content, read_aloud
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, accept_writes
-from retoma.service.access import NO_LIMITS, Limits, expect_head, fence, have_room, head_of, repeated
 from retoma.service.access import append as append_events
+from retoma.service.access import expect_head, fence, have_room, head_of, repeated
 from retoma.stores.api import Transaction
 
 CHUNK = 1_000
@@ -49,7 +50,7 @@ def append(
     accept_writes(head, "messages")
     fence(tx, head, token)
     expect_head(head, expect)
-    have_room(head, 1, limits)
+    have_room(tx, head, 1, limits)
     return append_events(tx, who, head, [message_event(role, said, sender)], operation).seq
 
 
@@ -176,6 +177,8 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
                 sender=sender if isinstance(sender, str) else "",
                 epoch=epoch,
                 parts=() if isinstance(said, str) else tuple(said),
+                tokens_in=_tokens(data, "tokens_in"),
+                tokens_out=_tokens(data, "tokens_out"),
             )
         case kinds.FLOW_INPUT:
             yield Message(
@@ -197,6 +200,12 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
             )
         case _:
             pass
+
+
+def _tokens(data: Mapping[str, Json], name: str) -> int | None:
+    usage = data.get("usage")
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else None
 
 
 def _after(head: Head, since: int, *, epochs: bool) -> int:

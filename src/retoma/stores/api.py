@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
     from retoma.stores.branching import Branches
+    from retoma.stores.retention_api import Log, Retention
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["updated", "created", "id"]
@@ -138,6 +139,10 @@ class Sessions(Protocol):
         """Return (first seq, number) of each epoch that is kept, in order."""
         ...
 
+    def template(self, key: SessionKey) -> str:
+        """Return the template that the session was made from; empty for none."""
+        ...
+
     def hide(self, tenant: TenantKey, head: Head) -> None:
         """Begin a deletion: from now on nothing finds the session; its name is free."""
         ...
@@ -179,7 +184,7 @@ class Profiles(Protocol):
         ...
 
     def trash_due(self, tenant: TenantKey, before: int) -> SessionId | None:
-        """Return a session that was put in the trash before that instant."""
+        """Return the session that was put in the trash first, if that was before the instant."""
         ...
 
 
@@ -226,9 +231,10 @@ class State(Protocol):
 
 
 class Flows(Protocol):
-    """Versions of flows, and where one stands."""
+    """Versions of flows, and where one stands. `unwind` keeps the first `visits` nodes, and stands at the last."""
 
     def begin(self, tenant: TenantKey, key: SessionKey, *, flow: str, path: str, version: bytes) -> None: ...
+    def unwind(self, key: SessionKey, *, visits: int, status: str) -> None: ...
     def visit(
         self, key: SessionKey, nodes: Sequence[str], *, visits: int, node: str | None, status: str
     ) -> None:
@@ -238,7 +244,6 @@ class Flows(Protocol):
     def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None: ...
     def rename(self, key: SessionKey, node: str, *, visits: int) -> None:
         """Give the last of the `visits` the id that its node has now."""
-        ...
 
     def put_version(
         self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]
@@ -415,6 +420,10 @@ class Transaction(Protocol):
     @property
     def transfers(self) -> Transfers: ...
     @property
+    def retention(self) -> Retention: ...
+    @property
+    def log(self) -> Log: ...
+    @property
     def audit(self) -> Audit: ...
     @property
     def branches(self) -> Branches: ...
@@ -472,6 +481,11 @@ class Store(Protocol):
 
     def forget(self) -> None:
         """Make sure that what was deleted is in none of the store's files."""
+        ...
+
+    @property
+    def wrote(self) -> bool:
+        """Whether this object has committed a change since it was opened."""
         ...
 
     def facts(self) -> Facts: ...

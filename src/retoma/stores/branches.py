@@ -58,7 +58,8 @@ class SqlBranches:
         row = (
             tenant, name, like.uid, like.status, shelf, pinned, like.epoch, epoch_seq, at, linked, base, first,
             like.messages, labels, now, now, now, like.expires_at, like.title, like.agent, like.model, like.thinking,
-            like.channel, line.source(at), at, like.flow, like.flow_path, like.flow_version, like.flow_node,
+            like.channel, like.template, line.source(at), at, like.tokens_in, like.tokens_out, like.tokens_cached,
+            like.cost_micros, like.flow, like.flow_path, like.flow_version, like.flow_node,
             like.flow_status, like.flow_visits,
         )  # fmt: skip
         key = SessionKey(run(STATEMENTS["add_fork"], row)[0][0])
@@ -107,6 +108,7 @@ class SqlBranches:
         run(STATEMENTS["leave_parent"], (old.key,))
         run(STATEMENTS["move_children"], (new, old.key))
         run(STATEMENTS["move_lease"], (new, old.key))
+        run(STATEMENTS["move_log"], (new, old.id, self._names.digest(old.id), old.key))
         run(STATEMENTS["move_operation"], (new.to_bytes(8), tenant, old.key.to_bytes(8)))
 
     # Who reads

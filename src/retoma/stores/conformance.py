@@ -307,6 +307,23 @@ class StoreContract:
         assert (session.flow_node, session.flow_status, session.flow_visits) == ("a", "finished", 3)
         assert store.read(lambda tx: tx.state.history(session.key)) == ["a", "b", "a"]
 
+    def test_a_rollback_leaves_the_nodes_behind_a_place(self, store: Store) -> None:
+        def begins(tx: Transaction) -> None:
+            head = add(tx)
+            tx.flows.begin(OURS, head.key, flow="trip", path="/trip", version=b"v1")
+            tx.flows.visit(head.key, ["a", "b", "c"], visits=0, node="c", status="waiting_for_tool")
+
+        def unwinds(tx: Transaction, visits: int, status: str) -> None:
+            tx.flows.unwind(_key_in(tx), visits=visits, status=status)
+
+        store.write(begins)
+        for kept, node, status in ((2, "b", "rolling_back"), (0, None, "finished")):
+            store.write(partial(unwinds, visits=kept, status=status))
+            session = store.read(lambda tx: tx.sessions.get(OURS, "one"))
+            assert session is not None
+            assert (session.flow_node, session.flow_status, session.flow_visits) == (node, status, kept)
+            assert store.read(lambda tx: tx.state.history(_key_in(tx))) == ["a", "b", "c"][:kept]
+
     def test_versions_are_kept_once_and_whole(self, store: Store) -> None:
         files = {"start.md": b"x" * 50_000, "sub/é.md": b"\xff\x00"}
         for _ in range(2):

@@ -66,6 +66,10 @@ class SqlFlows:
             self._run(STATEMENTS["add_visit"], (key, position, name))
         self._run(STATEMENTS["move_flow"], (node, status, visits + len(nodes), key))
 
+    def unwind(self, key: SessionKey, *, visits: int, status: str) -> None:
+        self._run(STATEMENTS["cut_visits"], (key, visits))
+        self._run(STATEMENTS["unwind_flow"], (status, visits, key))
+
     def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None:
         self._run(STATEMENTS["set_flow_version"], (version, path, key))
         self._run(STATEMENTS["add_flow_use"], (tenant, version, key))

@@ -84,7 +84,7 @@ class SqlSessions:
         expires = now + new.ttl_ms if new.ttl_ms else None
         row = (
             tenant, session, uid, first, now, now, now, expires,
-            new.title, new.agent, new.model, new.thinking, new.channel, parent, labels,
+            new.title, new.agent, new.model, new.thinking, new.channel, parent, labels, new.template,
         )  # fmt: skip
         key = SessionKey(run(STATEMENTS["add_session"], row)[0][0])
         reused = self._names.give(tenant, session, key)
@@ -115,8 +115,12 @@ class SqlSessions:
         run = self._run
         self._names.drop(tenant, head.id)
         run(STATEMENTS["hide_session"], (head.key,))
+        run(STATEMENTS["forget_in_log"], (head.key,))
         for statement in ("drop_tags", "drop_contexts", "drop_about", "drop_lease"):
             run(STATEMENTS[statement], (head.key,))
+
+    def template(self, key: SessionKey) -> str:
+        return str(self._run(STATEMENTS["template_of"], (key,))[0][0])
 
     def doomed(self, tenant: TenantKey) -> SessionKey | None:
         rows = self._run(STATEMENTS["doomed"], (tenant,))
@@ -177,6 +181,6 @@ _COLUMNS = (
     "key", "id", "uid", "status", "reason", "title", "agent", "model", "thinking", "channel", "parent",
     "epoch", "seq", "hash", "messages", "tokens_in", "tokens_out", "tokens_cached", "cost_micros",
     "created_at", "updated_at", "expires_at", "pinned", "shelf", "trashed_at", "flow", "flow_path", "flow_version",
-    "flow_node", "flow_status", "flow_visits", "fork_of", "fork_seq",
+    "flow_node", "flow_status", "flow_visits", "template", "fork_of", "fork_seq",
 )  # fmt: skip
 _PINNED = _COLUMNS.index("pinned")

@@ -67,6 +67,10 @@ class SqliteStore:
                 hint="The next deletion clears them, too.",
             )
 
+    @property
+    def wrote(self) -> bool:
+        return self._turn.wrote
+
     def facts(self) -> Facts:
         return self._alone(self._facts)
 

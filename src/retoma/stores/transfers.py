@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec import UNSET
+
 from retoma.model.chain import genesis
 from retoma.model.codec import encode
 from retoma.model.event import NOTE, Event
@@ -135,6 +137,7 @@ class SqlTransfers:
     ) -> None:
         run, epoch, listed = self._run, record.epochs[-1], record.updated_at
         flow, usage, pinned = record.flow, record.usage, int(record.pinned)
+        template = "" if record.template is UNSET else record.template
         position: tuple[Value, ...] = (None, None, None, None, None, 0)
         if flow is not None:
             version = bytes.fromhex(flow.version) if flow.version else None
@@ -144,7 +147,7 @@ class SqlTransfers:
             epoch.first_seq, record.head.seq, bytes.fromhex(record.head.hash), record.messages,
             len(record.tags) + len(record.contexts), record.updated_at, listed, record.expires_at, record.title,
             record.agent, record.model, record.thinking, record.channel, usage.tokens_in, usage.tokens_out,
-            usage.tokens_cached, usage.cost_micros, *position, key, tenant,
+            usage.tokens_cached, usage.cost_micros, *position, template, key, tenant,
         )  # fmt: skip
         run(STATEMENTS["publish_session"], row)
         self._journal.moved.append(packed_head(key, record.head.seq, bytes.fromhex(record.head.hash)))

@@ -90,5 +90,25 @@ class Invocation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
+        if self._client is None:
+            return
+        try:
+            if error is None and self._client.wrote:
+                self._work()
+        finally:
             self._client.close()
+
+    def _work(self) -> None:
+        """Do a little of what is due by retention, and say so."""
+        from retoma.errors import RetomaError
+
+        assert self._client is not None, "called while it is open"
+        try:
+            done = self._client.work_due()
+        except RetomaError as failure:
+            # What was asked for is done. What is due is the next command's, too.
+            self.out.note(f"What is due was left for later: {failure.message}")
+            return
+        if done:
+            parts = ", ".join(f"{count:,} {what}" for what, count in done.items())
+            self.out.note(f"Retention: {parts}. `retoma store log` says which.")

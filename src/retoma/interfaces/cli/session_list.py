@@ -110,8 +110,9 @@ def _print(ctx: Invocation, items: list[Session]) -> None:
 
 
 def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
-    if session.flow:
-        kind, stands = f"flow {session.flow}", f"at {session.flow_node}" if session.flow_node else ""
+    if session.flow is not None:
+        # An imported one may not say which.
+        kind, stands = f"flow {session.flow}".rstrip(), f"at {session.flow_node}" if session.flow_node else ""
     else:
         kind = f"chat {session.agent}" if session.agent else ""
         stands = f"{session.messages:,} message{'s' * (session.messages > 1)}" if session.messages else ""

@@ -8,35 +8,43 @@ from typing import Any, Final
 import msgspec
 
 from retoma.model import event as kinds
+from retoma.model.call import result_sets
 from retoma.model.changes import applied
 from retoma.model.codec import Json
 from retoma.model.event import Event
-from retoma.model.fold import Folded, fold
+from retoma.model.fold import TOKENS, Folded, fold
 from retoma.model.ids import SessionId, SessionKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
 
 TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
 PROFILE: Final = frozenset(
-    {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed"}
+    {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed", "template"}
 )
 KNOWN: Final = frozenset(
     {
-        kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.FORKED, kinds.NOTE, kinds.ERASED, kinds.MESSAGE,
-        kinds.STATE, kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END,
-        kinds.FLOW_VERSION,
+        kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.NOTE, kinds.ERASED, kinds.MESSAGE, kinds.STATE,
+        kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
+        kinds.RECORD, kinds.FORKED,
+        kinds.TOOL_CALL, kinds.TOOL_STARTED, kinds.TOOL_RESULT, kinds.FLOW_ROLLBACK,
     }
 )  # fmt: skip
 _LOSES: Final[dict[str, frozenset[str]]] = {
     kinds.CREATED: PROFILE,
     kinds.UPDATED: PROFILE,
     kinds.STATUS: frozenset({"status", "reason"}),
+    kinds.MESSAGE: frozenset(TOKENS),
     kinds.FLOW_STARTED: frozenset({"flow", "flow_version", "flow_status"}),
     kinds.FLOW_INPUT: frozenset({"flow_status"}),
     kinds.FLOW_STEP: frozenset({"flow_status"}),
     kinds.FLOW_END: frozenset({"flow_status"}),
+    kinds.TOOL_CALL: frozenset({"flow_status"}),
+    kinds.TOOL_RESULT: frozenset({"flow_status"}),
 }
 """What is not known any more once an event of a type is erased."""
+_ROLLS: Final = (kinds.FLOW_ROLLBACK, kinds.TOOL_CALL, kinds.TOOL_RESULT, kinds.FLOW_END)
+"""The types that shorten a history, in a rollback."""
+_HISTORY: Final = frozenset({"history", "flow_node", "flow_visits"})
 
 
 class Ledger:
@@ -56,6 +64,7 @@ class Ledger:
         self.flow_version = ""
         self.set_at: dict[str, int] = {}
         self.answered = False
+        self.template = ""
         self.notes: list[int] = []
         self.epochs: list[tuple[int, str, int, int]] = []
         self.unexplained: set[int] = set()
@@ -67,6 +76,7 @@ class Ledger:
         self.foreign = False
         self.operation: bytes | None = None
         self.group: set[str] = set()
+        self.rolls = False
 
     def copy(self) -> Ledger:
         """Return a ledger that goes another way from here."""
@@ -83,7 +93,10 @@ class Ledger:
         self.made_at = event.at if self.made_at is None or event.type == kinds.FORKED else self.made_at
         self.last_at = event.at
         self.foreign |= event.type not in KNOWN
+        before = _under_way(self.folded)
         self.folded = fold((event,), self.folded)
+        # An epoch that begins has no state at all.
+        changed = event.type != kinds.RESET and before != _under_way(self.folded)
         data = event.value()
         if event.type == kinds.RESET:
             self._reset(event, data)
@@ -99,7 +112,8 @@ class Ledger:
                 self.notes.append(event.seq)
         else:
             self._learn(event, data)
-        self._keys(event, data)
+        self._keys(event, data, changed=changed)
+        self._roll(event, data)
 
     def _learn(self, event: Event, data: dict[str, Json]) -> None:
         match event.type:
@@ -123,10 +137,26 @@ class Ledger:
             case kinds.FLOW_STEP:
                 self.history.append(sys.intern(str(data["node"])))
                 self.unknown.discard("flow_status")
-            case kinds.FLOW_END:
+            case kinds.FLOW_END | kinds.TOOL_CALL | kinds.TOOL_RESULT | kinds.FLOW_ROLLBACK:
                 self.unknown.discard("flow_status")
             case _:
                 pass
+
+    def _roll(self, event: Event, data: dict[str, Json]) -> None:
+        """Follow a rollback, which shortens the history."""
+        if event.type == kinds.FLOW_ROLLBACK:
+            self.rolls = True
+        if not self.rolls or event.type not in _ROLLS:
+            return
+        if event.erased:
+            self.unknown |= _HISTORY
+        elif event.type == kinds.TOOL_CALL and isinstance(at := data.get("at"), int):
+            del self.history[at:]
+        elif event.type in (kinds.FLOW_ROLLBACK, kinds.TOOL_RESULT):
+            del self.history[-1:]
+        elif event.type == kinds.FLOW_END and data.get("rolled_back"):
+            self.history = []
+            self.unknown -= _HISTORY
 
     def _created(self, data: dict[str, Any]) -> None:
         said = {name: data[name] for name in (*TEXTS, "description") if name in data}
@@ -138,6 +168,7 @@ class Ledger:
             "metadata": data.get("metadata", {}),
         }
         self.row, self.about = applied(self.row, self.about, change)
+        self.template = str(data.get("template", ""))
 
     def _updated(self, at: int, data: dict[str, Any]) -> None:
         self.row, self.about = applied(self.row, self.about, data)
@@ -164,8 +195,8 @@ class Ledger:
     def _reset(self, event: Event, data: dict[str, Any]) -> None:
         self.epochs.append((self.folded.epoch, str(data.get("uid", "")), event.seq, event.at))
         self.history, self.set_at, self.group, self.answered = [], {}, set(), False
-        self.flow_version = ""
-        self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status"}
+        self.flow_version, self.rolls = "", False
+        self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status", *_HISTORY, *TOKENS}
 
     def _forked(self, event: Event, data: dict[str, Any]) -> None:
         """A fork is active and shown, whatever its past was, and goes on in its epoch under a uid of its own."""
@@ -177,21 +208,31 @@ class Ledger:
             number, _, first, at = self.epochs[-1]
             self.epochs[-1] = number, str(data.get("epoch_uid", "")), first, at
 
-    def _keys(self, event: Event, data: dict[str, Any]) -> None:
+    def _keys(self, event: Event, data: dict[str, Any], *, changed: bool) -> None:
         """Follow which keys the events of one write set: their rows name the last event of it."""
         erasing = event.type == kinds.ERASED
         if event.operation != self.operation or erasing:
             self.operation, self.group = event.operation, set()
         if erasing:
-            changed = set(data.get("keys", ())) | ({"sys"} if data.get("ans") else set())
+            keys = set(data.get("keys", ())) | ({"sys"} if _of_system(data) else set())
         else:
-            changed = set(data["set"]) if _sets(event, data) else set()
-            if event.type == kinds.FLOW_INPUT and not event.erased:
-                changed.add("sys")
-        self.answered |= "sys" in changed
-        self.group |= changed
+            keys = set(data["set"]) if _sets(event, data) else set()
+            if event.type == kinds.TOOL_RESULT and not event.erased:
+                keys |= result_sets(data).keys()
+            if changed or (event.type in kinds.ANSWERS and not event.erased):
+                keys.add("sys")
+        self.answered |= "sys" in keys
+        self.group |= keys
         for key in self.group:
             self.set_at[key] = event.seq
+
+
+def _under_way(folded: Folded) -> tuple[object, object, object]:
+    return folded.call, folded.came, folded.rollback
+
+
+def _of_system(data: dict[str, Any]) -> bool:
+    return any(data.get(name) for name in ("ans", "call", "rollback"))
 
 
 def _sets(event: Event, data: dict[str, Any]) -> bool:

@@ -24,9 +24,10 @@ SELECT {event_columns} {inherited} ORDER BY g.last_seq DESC, e.k DESC LIMIT ?4
 -- name: add_fork
 -- A session that begins with another's past.
 INSERT INTO session (tenant, id, uid, status, shelf, pinned, epoch, epoch_seq, head_seq, head_hash, base_seq, base_hash,
-  messages, labels, created_at, updated_at, listed_at, expires_at, title, agent, model, thinking, channel, fork_of, fork_seq,
-  flow, flow_path, flow_version, flow_node, flow_status, flow_visits)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  messages, labels, created_at, updated_at, listed_at, expires_at, title, agent, model, thinking, channel, template, fork_of,
+  fork_seq, tokens_in, tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status,
+  flow_visits)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING pk
 
 -- name: fork_segments
@@ -86,6 +87,10 @@ UPDATE session SET parent = ?1 WHERE parent = ?2
 -- name: move_lease
 -- Whoever drives it drives the new line.
 UPDATE lease SET session = ?1 WHERE session = ?2
+
+-- name: move_log
+-- What the log says of the other is said of the new line.
+UPDATE store_log SET session = ?1, id = ?2, digest = ?3 WHERE session = ?4
 
 -- name: move_operation
 -- The key that made the other leads to the new line.
