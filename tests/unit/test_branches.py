@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.unit.branching import FLOW, client, say, talk, texts, whole
+from tests.unit.test_tools import Fake, done, failed, through
 
 from retoma.client import Calls
 from retoma.errors import Conflict, Invalid, Limit, NotFound, Refused
@@ -173,6 +174,51 @@ def test_a_forks_epoch_has_a_uid_of_its_own(client):
     (first, running), (shared, own) = epochs
     assert (shared.uid, own.reused) == (first.uid, True)
     assert own.uid != running.uid
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_fork_makes_the_call_that_its_session_waits_for_as_its_own(client, make_flow, held):
+    directory = make_flow(
+        start="---\ndo: {name: ring, args: {n: 1}}\nsave_to: bell\nto: end\n---\nRinging.\n",
+        end="Rang {{ .bell }}.\n",
+    )
+    (directory / "tools.yaml").write_text("tools:\n- {name: ring, command: ring}\n")
+    killed = Fake(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        through(client, directory, killed, session="one")
+    before = client.position("one").position.call
+    client.fork("one", "two", at=None if held else client.get("one").seq - 1)
+    call = client.position("two").position.call
+    assert (call.name, call.args, call.approved, call.attempt) == (before.name, before.args, "", 0)
+    assert call.key != before.key
+    whole(client)
+    for name, key in (("two", call.key), ("one", before.key)):
+        tools = Fake(done("ok"))
+        assert through(client, directory, tools, session=name).over
+        assert [made[-1] for made in tools.calls] == [key]
+    assert texts(client, "two")[-1] == "Rang ok."
+    whole(client)
+
+
+def test_what_the_shared_past_did_is_undone_with_one_key(client, make_flow):
+    directory = make_flow(
+        start="---\ndo: {name: book}\nundo: {name: unbook}\nto: pay\n---\n",
+        pay="---\ndo: {name: pay}\non_error: rollback\n---\n",
+    )
+    (directory / "tools.yaml").write_text(
+        "tools:\n- {name: book, command: b}\n- {name: unbook, command: u}\n- {name: pay, command: p}\n"
+    )
+    with pytest.raises(KeyboardInterrupt):
+        through(client, directory, Fake(done(), failed(), KeyboardInterrupt()), session="one")
+    client.fork("one", "two")
+    keys = []
+    for name in ("one", "two"):
+        tools = Fake(done())
+        through(client, directory, tools, session=name)
+        keys += [made[-1] for made in tools.calls]
+        assert client.get(name).status == "failed"
+    assert keys[0] == keys[1]
+    whole(client)
 
 
 # What is refused

@@ -201,6 +201,17 @@ def test_a_fork_of_a_session_that_is_gone_forgets_too(client):
     whole(client)
 
 
+def test_a_pattern_is_looked_for_in_all_that_a_fork_has_also_of_one_that_is_gone(client):
+    talk(client, "one", "a")
+    client.fork("one", "two")
+    say(client, "two", f"between {SECRET}")
+    client.fork("two", "three")
+    client.delete("two")
+    assert client.redact("one", WANTED).branches == ("three",)
+    assert texts(client, "three") == ["a"]
+    whole(client)
+
+
 def test_what_a_branch_keeps_under_a_forgotten_key_is_its_own(client, make_flow):
     flow = make_flow(**FLOW | {"said": FLOW["said"].replace("save_to: other", "save_to: word")})
     with client.drive(Request(directory=flow, session="one")) as drive:

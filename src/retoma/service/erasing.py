@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from retoma.model import event as kinds
+from retoma.model.branch import shared as together
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
 from retoma.model.ids import Operation, SessionId, new_operation
@@ -141,12 +142,13 @@ def joined(one: Redaction, other: Redaction) -> Redaction:
 
 
 def forks_of(tx: Transaction, who: Principal, session: str) -> list[tuple[SessionId, int]]:
-    """Return the sessions that share what this one wrote itself, each with the first event that is its own."""
-    found = []
-    for reader in tx.branches.readers(head_of(tx, who, session).key):
-        line = tx.branches.line(reader.key)
-        if line is not None:
-            found.append((reader.id, line.inherited_until + 1))
+    """Return the sessions that share what this one wrote itself, each with the first event that is not this one's."""
+    key = head_of(tx, who, session).key
+    line, found = tx.branches.line(key), []
+    for reader in tx.branches.readers(key):
+        other = tx.branches.line(reader.key)
+        if line is not None and other is not None:
+            found.append((reader.id, together(line, other) + 1))
     return found
 
 
