@@ -8,13 +8,37 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import append, concurrent, export, flows, growth, listing, loading, postgres, resume, startup
+from benchmarks import (
+    append,
+    concurrent,
+    export,
+    flows,
+    forking,
+    growth,
+    listing,
+    loading,
+    postgres,
+    resume,
+    startup,
+)
 from benchmarks.harness import QUICK, Figure, Row, Run, Scale, emptied, memory_place
 from benchmarks.report import json, markdown, surroundings
 
 MEASURES: dict[Row, Callable[[Run], list[Figure]]] = {
     module.ROW: module.measure
-    for module in (append, concurrent, growth, resume, listing, flows, loading, postgres, startup, export)
+    for module in (
+        append,
+        concurrent,
+        growth,
+        resume,
+        listing,
+        flows,
+        forking,
+        loading,
+        postgres,
+        startup,
+        export,
+    )
 }
 
 

@@ -33,6 +33,9 @@ class Scale:
     resumes: int = 100
     sessions: int = 10_000
     listed: int = 1_000_000
+    forked: int = 1_000_000
+    forks: int = 100
+    nested: int = 1_000
     nodes: int = 10_000
 
 
@@ -45,6 +48,9 @@ QUICK = Scale(
     resumes=2,
     sessions=20,
     listed=60,
+    forked=60,
+    forks=3,
+    nested=10,
     nodes=60,
 )
 

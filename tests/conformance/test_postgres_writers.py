@@ -146,13 +146,38 @@ def test_content_stays_while_another_begins_to_refer_to_it(store: PostgresStore)
     assert event.value()["content"] == large
 
 
+def test_who_waited_for_an_undo_writes_in_the_line_that_is_there_now(client: Calls) -> None:
+    client.create(NewSession(id="s"))
+    for n in range(6):
+        client.append("s", "user", f"before {n}")
+        results = at_once(lambda: client.undo("s"), partial(client.append, "s", "assistant", f"beside {n}"))
+        assert not [one for one in results if isinstance(one, RetomaError)], results
+    # What was beside an undo came before it, and went with it, or after.
+    assert set(client.messages("s")) <= {one for one in client.messages("s") if one.role == "assistant"}
+    assert client.check().whole
+
+
+def test_a_fork_of_what_is_deleted_at_the_same_time_is_whole_or_not_there(client: Calls) -> None:
+    for n in range(6):
+        client.create(NewSession(id=f"s{n}"))
+        client.append(f"s{n}", "user", "shared")
+        forked, _ = at_once(partial(client.fork, f"s{n}", f"f{n}"), partial(client.delete, f"s{n}"))
+        if isinstance(forked, NotFound):
+            assert client.get(f"f{n}") is None
+        else:
+            assert [message.text for message in client.messages(f"f{n}")] == ["shared"]
+    assert client.check().whole
+
+
 HOLDER = Holder("host", "boot", 1, 1, "test")
 WRITES = {
     "append": lambda client: client.append("s", "user", "once"),
     "create": lambda client: client.create(NewSession(id="new")),
-    "delete": lambda client: client.delete("s"),
+    "delete": lambda client: client.delete("s").id,
+    "fork": lambda client: client.fork("s", "f").seq,
     "lease": lambda client: client._store.write(lambda tx: leases.acquire(tx, WHO, "s", HOLDER)).token,
     "rename": lambda client: client.set_id("s", "t"),
+    "undo": lambda client: client.undo("s").seq,
 }
 
 
@@ -162,6 +187,8 @@ def test_a_write_whose_answer_was_lost_is_done_once(
     client: Calls, monkeypatch: pytest.MonkeyPatch, write: str, kept: bool
 ) -> None:
     client.create(NewSession(id="s"))
+    for said in ("first", "second"):
+        client.append("s", "user", said)
     commit, lost = Wire.commit, []
 
     def commits(wire: Wire) -> None:
@@ -175,11 +202,12 @@ def test_a_write_whose_answer_was_lost_is_done_once(
         raise Dropped("the answer was lost")
 
     monkeypatch.setattr(Wire, "commit", commits)
-    expected = {"append": 2, "create": "new", "delete": None, "lease": 1, "rename": "t"}[write]
-    assert WRITES[write](client) == expected
+    expected = {"append": 4, "create": "new", "delete": "s", "fork": 3, "lease": 1, "rename": "t", "undo": 2}
+    assert WRITES[write](client) == expected[write]
     assert lost
-    if write == "append":
-        assert [message.text for message in client.messages("s")] == ["once"]
+    if write in {"append", "undo"}:
+        said = {"append": ["first", "second", "once"], "undo": ["first"]}[write]
+        assert [message.text for message in client.messages("s")] == said
 
 
 def test_the_server_of_the_tests_opens_no_directory_to_others() -> None:

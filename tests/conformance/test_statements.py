@@ -72,6 +72,39 @@ def test_an_append_with_a_key_is_at_most_eight_statements(tmp_path: Path) -> Non
         assert len(counted.statements) <= 8, counted.statements
 
 
+def test_a_session_is_read_as_one_range_and_nested_forks_as_one_fork(tmp_path: Path) -> None:
+    with counting() as counted, opened(place_in(tmp_path)) as client:
+        client.create(NewSession(id="fork-0"))
+        for n in range(30):
+            client.append(f"fork-{n}", "user", f"message {n}")
+            client.fork(f"fork-{n}", f"fork-{n + 1}")
+
+        def read(name: str, **given: int) -> list[str]:
+            counted.statements.clear()
+            client.messages(name, **given)
+            return [one for one in counted.statements if "event" in one]
+
+        assert len(read("fork-0", last=1)) == 1
+        assert not [one for one in read("fork-0", last=50) if "segment" in one]
+        # Its own events, and all that it shares, whatever that is made of.
+        assert len(read("fork-20", last=5)) == len(read("fork-30", last=5)) == 2
+        assert len(read("fork-1")) == len(read("fork-30")) == 3
+
+
+def test_a_fork_is_as_many_statements_however_long_the_past_and_the_line(tmp_path: Path) -> None:
+    with counting() as counted, opened(place_in(tmp_path)) as client:
+        client.create(NewSession(id="fork-0"))
+        took = []
+        for n in range(12):
+            for _ in range(1 + n * 20):
+                client.append(f"fork-{n}", "user", "said")
+            counted.statements.clear()
+            client.fork(f"fork-{n}", f"fork-{n + 1}")
+            took.append(len(counted.statements))
+        assert set(took[1:]) == {took[1]}
+        assert took[0] <= took[1] <= 45
+
+
 @pytest.mark.parametrize("name", sorted(set(STATEMENTS) - ONE_ROW - WHOLE))
 def test_no_statement_reads_a_whole_table(database: sqlite3.Connection, name: str) -> None:
     scans = [

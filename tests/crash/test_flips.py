@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -29,7 +30,7 @@ HANGS_S = 60
 
 @pytest.fixture(scope="module")
 def whole() -> Iterator[bytes]:
-    """Return the file of a store as users leave it: flows, notes, redactions, cut journals, a held lease, keys."""
+    """Return the file of a store as users leave it: notes, redactions, cut journals, forks, a lease, keys."""
     with quick_directory() as directory:
         clock = Clock()
         with client_at(directory / "retoma.db", clock) as client:
@@ -37,6 +38,12 @@ def whole() -> Iterator[bytes]:
             for _ in range(40):
                 maker.make()
             client.create(NewSession(id="keyed"), key="once")
+            for n, name in enumerate(maker.made[:12]):
+                with contextlib.suppress(RetomaError):
+                    client.fork(name, f"fork-{n}", at=2 if n % 2 else None)
+                    client.fork(f"fork-{n}", f"deeper-{n}")
+                    client.undo(name)
+            client.delete(maker.made[3])
             client.prune(Choice(before=clock.now, statuses=("completed",)))
             held = maker.made[-1]
             holder = Holder("host", "boot", 7, 1, "test")

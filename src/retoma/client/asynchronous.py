@@ -11,6 +11,7 @@ from typing import Self
 
 from retoma.client import given
 from retoma.client.batch import AwaitedBatch
+from retoma.client.branching import Branching
 from retoma.client.carried import Carrying
 from retoma.client.client import opened
 from retoma.client.current import current
@@ -25,7 +26,7 @@ from retoma.client.talk import Talking
 from retoma.service import sessions
 
 
-class AsyncSession(Talking, Labelling, Living, Awaiting):
+class AsyncSession(Talking, Labelling, Living, Branching, Awaiting):
     """`Session` for tasks: the same attributes, and the same verbs, awaited. One handle may be used by any number of
     tasks.
 

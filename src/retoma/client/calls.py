@@ -14,12 +14,14 @@ from retoma.errors import Busy
 from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
-from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, new_operation
+from retoma.model.ids import Operation, SessionId, SessionKey, TenantKey, given_operation, new_operation
+from retoma.model.lease import FencingToken
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
 from retoma.service import access, erasing, profiles, sessions, timeline
 from retoma.service import flows as positions
+from retoma.service.deleting import Deleted, delete
 from retoma.stores.api import Listing, Place, Transaction
 from retoma.wiring import Sources, open_store
 
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     from retoma.model.transfer import Format
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
+    from retoma.service.branches import Forked
+    from retoma.service.diff import Diff
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.detect import Source
     from retoma.service.transfer.incoming import Imported
+    from retoma.service.undo import Undone
 
 T = TypeVar("T")
 
@@ -123,46 +128,81 @@ class Calls(Upkeep):
     def reset(self, session: str, *, erase: bool = False, key: str | None = None) -> int:
         """Begin a new epoch and return its number; with `erase` the earlier ones are deleted. Raises NotFound."""
         operation = self._operation(key, "reset", [session, erase])
-        head = self._store.write(
-            lambda tx: sessions.reset(tx, self._who, session, erase=erase, operation=operation)
-        )
-        if erase:
-            self.tidy()
-        return head.epoch
+        if not erase:
+            return self._store.write(
+                lambda tx: sessions.reset(tx, self._who, session, operation=operation)
+            ).epoch
+        from retoma.runtime.forget import reset_erasing
+
+        epoch = reset_erasing(self._store, self._who, session, operation)
+        self.tidy()
+        return epoch
 
     def redact(
         self, session: str, selection: erasing.Selection, *, key: str | None = None, dry_run: bool = False
     ) -> erasing.Redaction:
         """Forget the content of events, and what they left in the state; return what was taken. Raises NotFound, Busy.
 
+        Sessions that share the events forget them, too, and a pattern is looked for in what forks wrote themselves.
         With `dry_run` nothing is changed.
         """
-        operation = None if dry_run else self._operation(key, "redact", session)
-        found = erasing.Redaction(after=0)
-        end = self._store.read(lambda tx: access.head_of(tx, self._who, session)).seq
-        selection = msgspec.structs.replace(selection, last=min(selection.last or end, end))
-        while found.after is not None:
-            stretch = self._stretch(session, selection, found.after, operation)
-            taken = self._store.read(stretch) if dry_run else self._unless_driven(session, stretch)
-            found = erasing.joined(found, taken)
-        if not dry_run:
-            self._store.forget()
-        return found
+        from retoma.runtime.forget import redact
 
-    def _stretch(
-        self, session: str, selection: erasing.Selection, after: int, operation: Operation | None
-    ) -> Callable[[Transaction], erasing.Redaction]:
-        return lambda tx: erasing.redact(tx, self._who, session, selection, after=after, operation=operation)
+        operation = None if dry_run else self._operation(key, "redact", session)
+        return redact(self._store, self._who, session, selection, operation)
+
+    def fork(
+        self, session: str, new: str | None = None, *, at: int | None = None, key: str | None = None
+    ) -> Forked:
+        """Make a session, called `new` if given, that shares the past of this one up to event `at`, or its last one.
+
+        Raises NotFound, Invalid, Conflict, Refused, Limit.
+        """
+        from retoma.runtime.branch import fork
+
+        operation = self._operation(key, "fork", [session, new, at])
+        return fork(self._store, self._who, session, new, seq=at, operation=operation, limits=self._limits)
+
+    def undo(self, session: str, *, token: FencingToken | None = None, key: str | None = None) -> Undone:
+        """Take the session back to before the last user message or input; what was is kept under another id.
+
+        `token` is the lease's of whoever drives it. Raises NotFound, Busy, Refused.
+        """
+        from retoma.runtime.branch import undo
+
+        operation = self._operation(key, "undo", session)
+        return undo(self._store, self._who, session, operation=operation, token=token)
+
+    def diff(self, a: str, b: str, *, at: int | None = None) -> Diff:
+        """Return what two sessions have in common and what each has alone, as both were at event `at` if given.
+
+        Raises NotFound, Invalid.
+        """
+        from retoma.service.diff import Diff
+
+        return Diff(self._store, self._who, a, b, at=at)
+
+    def forks(self, session: str) -> Sequence[str]:
+        """Return the sessions that share what this one wrote itself. Raises NotFound."""
+        return [name for name, _ in self._store.read(lambda tx: erasing.forks_of(tx, self._who, session))]
 
     def tree(self, session: str, *, most: int = 1_000) -> Sequence[tuple[int, Session]]:
         """Return the session and all below it as (depth, session), parents first. Raises NotFound."""
-        return self._store.read(lambda tx: sessions.tree(tx, self._who, session, most=most))
+        from retoma.service.tree import tree
 
-    def delete(self, session: str, *, key: str | None = None) -> None:
-        """Delete the session for good: rows, state and journal, in no file of the store any more. Raises NotFound."""
-        operation = self._operation(key, "delete", session)
-        self._store.write(lambda tx: sessions.delete(tx, self._who, session, operation=operation))
+        return self._store.read(lambda tx: tree(tx, self._who, session, most=most))
+
+    def delete(self, session: str, *, with_forks: bool = False, key: str | None = None) -> Deleted:
+        """Delete the session for good: rows, state and journal, in no file of the store any more. Raises NotFound.
+
+        What forks share of it stays for them; `with_forks` they are deleted, too.
+        """
+        operation = self._operation(key, "delete", [session, with_forks] if with_forks else session)
+        deleted = self._store.write(
+            lambda tx: delete(tx, self._who, session, with_forks=with_forks, operation=operation)
+        )
         self.tidy()
+        return deleted
 
     def append(
         self,
@@ -233,10 +273,19 @@ class Calls(Upkeep):
         """Yield the journal from after `since` and what comes, until the session is over. Raises NotFound."""
         from retoma.runtime.follow import follow, pause
 
+        line: SessionKey | None = None
+
+        def read(seq: int) -> Sequence[Event]:
+            nonlocal line
+            page, _, line = self._store.read(
+                lambda tx: timeline.following(tx, self._who, session, line=line, after=seq)
+            )
+            return page
+
         def status() -> Status:
             return self._store.read(lambda tx: access.head_of(tx, self._who, session)).status
 
-        return follow(lambda seq: self._events(session, seq), status, since=since, wait=wait or pause)
+        return follow(read, status, since=since, wait=wait or pause)
 
     def drive(self, request: Request) -> Drive:
         """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit.
@@ -260,9 +309,16 @@ class Calls(Upkeep):
 
         return send_signal(self.drive, self.position(session), name, locale=locale)
 
-    def position(self, session: str) -> positions.Snapshot:
-        """Return the session with its state, and its flow's position and history. Raises NotFound."""
-        return self._store.read(lambda tx: positions.look(tx, self._who, session))
+    def position(self, session: str, *, at: int | None = None) -> positions.Snapshot:
+        """Return the session with its state, and its flow's position and history, as they were at event `at` if given.
+
+        Raises NotFound, Invalid.
+        """
+        if at is None:
+            return self._store.read(lambda tx: positions.look(tx, self._who, session))
+        from retoma.runtime.branch import look
+
+        return look(self._store, self._who, session, at)
 
     def export(
         self, session: str, format: Format = "json", *, veil: Veil | None = None

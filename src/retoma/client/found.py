@@ -224,16 +224,21 @@ class Finding(Face, Generic[S]):
         return Work(door, lambda: self._page(door.read(page)))
 
     @verb
-    def delete(self, id: str, *, key: str | None = None) -> Act[None]:
+    def delete(self, id: str, *, with_forks: bool = False, key: str | None = None) -> Act[None]:
         """Delete a session for good: its rows, state and journal are in no file of the store any more.
 
-        Whoever drives it is fenced off; its children stay. With `key` a repeated call is no error. Raises NotFound.
+        Whoever drives it is fenced off; its children stay. What forks share of it stays for them alone, until the last
+        of them is deleted; `with_forks` they are deleted, too. With `key` a repeated call is no error. Raises NotFound.
 
         >>> client.delete("demo")
         >>> client.get("demo") is None
         True
         """
-        return Work(self._door, lambda: self._door.calls.delete(id, key=key))
+
+        def delete() -> None:
+            self._door.calls.delete(id, with_forks=with_forks, key=key)
+
+        return Work(self._door, delete)
 
     @property
     def current(self) -> S | None:

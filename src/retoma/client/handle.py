@@ -254,19 +254,20 @@ class Handle(Face):
         self._saw(self._door.calls.show(self.id))
 
     def _saw(self, whole: sessions.Whole) -> None:
-        # Of two threads, the one that read later may come here first: what is newer stays.
+        # Of two threads, the one that read later may come here first: what is newer stays. An undo puts another line in
+        # its place, which is shorter.
         with self._seeing:
-            if whole.session.seq >= self._row.seq:
+            if whole.session.seq >= self._row.seq or whole.session.key != self._row.key:
                 self._whole, self._seen_at = whole, self._door.now()
 
     def _wrote(self, written: entries.Written) -> None:
         head = written.head
         with self._seeing:
             row = self._row
-            if written.at is None or head.seq < row.seq:
+            if written.at is None or (head.seq < row.seq and head.key == row.key):
                 return
             row = msgspec.structs.replace(
-                row, seq=head.seq, hash=head.hash, messages=head.messages, updated_at=written.at, status=head.status,
-                epoch=head.epoch,
+                row, key=head.key, seq=head.seq, hash=head.hash, messages=head.messages, updated_at=written.at,
+                status=head.status, epoch=head.epoch,
             )  # fmt: skip
             self._whole = sessions.Whole(row, self._whole.about, self._whole.lease)

@@ -9,6 +9,7 @@ from typing import Self
 
 from retoma.client import given
 from retoma.client.batch import BlockingBatch
+from retoma.client.branching import Branching
 from retoma.client.current import current
 from retoma.client.faces import Blocking
 from retoma.client.held import BlockingLease
@@ -18,7 +19,7 @@ from retoma.client.state import State
 from retoma.client.talk import Talking
 
 
-class Session(Talking, Labelling, Living, Blocking):
+class Session(Talking, Labelling, Living, Branching, Blocking):
     """A session that a client took up: what it is, as attributes, and what can be done with it.
 
     The attributes are a snapshot, as of the last `refresh` or the last write through this handle. Everything that is

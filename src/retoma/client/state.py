@@ -67,6 +67,18 @@ class Stated(Face):
         """
         return self._change(Changed(dict(values), given.labels(delete, "delete")), _nothing, key, expect)
 
+    @verb
+    def at(self, seq: int) -> Act[dict[str, JsonField]]:
+        """Return all of it as it was at the event `seq`, in whatever epoch that is. Raises Invalid, NotFound.
+
+        >>> session.state["done"] = 3
+        >>> session.state["done"] = 4
+        >>> session.state.at(2)
+        {'done': 3}
+        """
+        session = self._session
+        return session._work(lambda: dict(self._door.calls.position(session.id, at=seq).position.context))
+
     def _read(self, names: Iterable[str] | None = None) -> dict[str, JsonField]:
         door, session = self._door, self._session.id
         wanted = None if names is None else list(names)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from retoma.client import given, public
 from retoma.client.faces import Act, Batches, stream, verb
 from retoma.client.handle import Handle
-from retoma.model import event as journal
+from retoma.model.ids import SessionKey
 from retoma.service import timeline
 from retoma.values import Event, Message
 
@@ -126,8 +126,9 @@ class Talking(Handle):
 
     def _journal(self, since: int, types: str | Sequence[str] | None, *, follow: bool) -> Batches[Event]:
         wanted = None if types is None else {types} if isinstance(types, str) else set(types)
+        line: SessionKey | None = None
         while True:
-            page, over = self._following(since)
+            page, over, line = self._following(since, line)
             if page:
                 since = page[-1].seq
                 yield [public.event(one) for one in page if wanted is None or one.type in wanted]
@@ -136,6 +137,6 @@ class Talking(Handle):
             else:
                 yield None
 
-    def _following(self, since: int) -> tuple[list[journal.Event], bool]:
+    def _following(self, since: int, line: SessionKey | None) -> timeline.Following:
         door = self._door
-        return door.read(lambda tx: timeline.following(tx, door.who, self.id, after=since))
+        return door.read(lambda tx: timeline.following(tx, door.who, self.id, after=since, line=line))

@@ -120,6 +120,12 @@ def started(call: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Json]
     return kept
 
 
+def forked(call: Mapping[str, Any], key: str) -> dict[str, Json]:
+    """Return the call as it is kept in a fork of the session that asked for it: a call of its own, not made yet."""
+    made = ("key", "approved", "attempt", "failures")
+    return {name: value for name, value in call.items() if name not in made} | {"key": key}
+
+
 def through(rollback: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Json]:
     """Return the rollback as it is kept once the event with `data` says what came of an undo."""
     one: list[Json] = [data["node"], data["name"], data.get("error") or data.get("denied") or ""]

@@ -74,6 +74,10 @@ def _apply(folded: Folded, event: Event) -> None:
             folded.status, folded.reason = str(data.get("to")), str(data.get("reason", ""))
         case kinds.RESET:
             _reset(folded, data)
+        case kinds.FORKED:
+            folded.status, folded.reason = "active", ""
+            if folded.call is not None and "call_key" in data:
+                folded.call = calls.forked(folded.call, str(data["call_key"]))
         case kinds.STATE:
             _change(folded, data)
             _answer(folded)

@@ -116,6 +116,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     flow_status: FlowStatus | None = None
     flow_visits: int = 0
     template: str = ""
+    fork_of: str | None = None
+    fork_seq: int | None = None
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ A time is RFC 3339 in UTC with `Z`. Every key is there in every object of its sh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Generic, NotRequired, TypeAlias, TypedDict, TypeVar
+from typing import Annotated, Generic, Literal, NotRequired, TypeAlias, TypedDict, TypeVar
 
 from msgspec import Meta
 
@@ -56,6 +56,8 @@ class Session(TypedDict):
     channel: str | None
     template: str | None
     parent: str | None
+    fork_of: str | None
+    fork_seq: int | None
     epoch: int
     events: int
     messages: int
@@ -139,6 +141,7 @@ class Tree(Session):
     """A session with those below it."""
 
     children: list[Tree]
+    forks: list[Tree]
 
 
 class Sys(TypedDict):
@@ -148,11 +151,12 @@ class Sys(TypedDict):
 
 
 class State(TypedDict):
-    """The state of a session."""
+    """The state of a session, at its event `seq`."""
 
     id: str
     status: Status
     reason: str
+    seq: int
     epoch: int
     flow: str | None
     flow_status: str | None
@@ -223,7 +227,68 @@ class Redacted(TypedDict):
     events: list[int]
     keys: list[str]
     fields: list[str]
+    branches: list[str]
     done: bool
+
+
+class Forked(TypedDict):
+    """A fork, with the last event that it shares, and the session that has it; null when that one is gone."""
+
+    id: str
+    fork_of: str | None
+    fork_seq: int
+
+
+class Undone(TypedDict):
+    """A session taken back to its event `seq`; all that was is `kept`, null once deleted."""
+
+    id: str
+    seq: int
+    kept: str | None
+
+
+class Side(TypedDict):
+    """One of two sessions that are compared, as it was then."""
+
+    id: str
+    seq: int
+    status: Status
+    flow: str | None
+    current_node: str | None
+
+
+class Common(TypedDict):
+    """By what two sessions have a beginning in common, and up to which event in each."""
+
+    by: Literal["fork", "content"] | None
+    a: int
+    b: int
+
+
+class Alone(TypedDict):
+    """The messages that each of two sessions has alone."""
+
+    a: list[Message]
+    b: list[Message]
+
+
+class Differs(TypedDict):
+    """A key of the state that is not the same in both; null in a session that does not have it."""
+
+    key: str
+    where: Literal["a", "b", "both"]
+    a: JsonField
+    b: JsonField
+
+
+class Difference(TypedDict):
+    """What two sessions have alone."""
+
+    a: Side
+    b: Side
+    common: Common
+    messages: Alone
+    state: list[Differs]
 
 
 class Pruned(TypedDict):
@@ -269,6 +334,9 @@ class Outcome(TypedDict):
     restored: NotRequired[bool]
     deleted: NotRequired[bool]
     code: NotRequired[str]
+    forks: NotRequired[list[str]]
+    lines: NotRequired[list[str]]
+    shared: NotRequired[int]
 
 
 class Error(TypedDict):

@@ -36,6 +36,8 @@ def session_view(session: Session, now_ms: int) -> shapes.Session:
         "channel": session.channel or None,
         "template": session.template or None,
         "parent": session.parent,
+        "fork_of": session.fork_of,
+        "fork_seq": session.fork_seq,
         "epoch": session.epoch,
         "events": session.seq,
         "messages": session.messages,
@@ -91,15 +93,21 @@ def note_view(note: Event) -> shapes.Note:
 
 
 def tree_view(found: Sequence[tuple[int, Session]], now_ms: int) -> dict[str, object]:
-    """Return sessions with their `children` inside, from (depth, session), parents first."""
-    path: list[dict[str, Any]] = []
+    """Return sessions with their `children` and `forks` inside, from (depth, session), parents first."""
+    path: list[tuple[Session, dict[str, Any]]] = []
     for depth, session in found:
-        shown: dict[str, Any] = {**session_view(session, now_ms), "children": []}
+        shown: dict[str, Any] = {**session_view(session, now_ms), "children": [], "forks": []}
         del path[depth:]
         if path:
-            path[-1]["children"].append(shown)
-        path.append(shown)
-    return path[0]
+            above, view = path[-1]
+            view["forks" if is_fork_of(session, above) else "children"].append(shown)
+        path.append((session, shown))
+    return path[0][1]
+
+
+def is_fork_of(session: Session, above: Session) -> bool:
+    """Return whether a session stands below another in a tree because it was forked from it, and is no child."""
+    return session.parent != above.id and session.fork_of == above.id
 
 
 def lease_view(lease: Lease | None, now_ms: int) -> shapes.Lease | None:
@@ -125,6 +133,7 @@ def state_view(session: Session, position: Position, history: Sequence[str]) -> 
         "id": session.id,
         "status": session.status,
         "reason": session.reason,
+        "seq": session.seq,
         "epoch": session.epoch,
         "flow": session.flow,
         "flow_status": session.flow_status,
@@ -175,6 +184,24 @@ def trellis_view(session: Session, position: Position, history: Sequence[str]) -
         "Context": position.context,
         "History": list(history[:-1]),
     }
+
+
+def diff_view(
+    a: Session, b: Session, common: tuple[str | None, int, int], state: Sequence[object]
+) -> tuple[dict[str, object], list[object]]:
+    """Return what stands before the messages of a difference, and what stands behind them."""
+    by, until_a, until_b = common
+    sides: dict[str, object] = {
+        name: {
+            "id": session.id,
+            "seq": session.seq,
+            "status": session.status,
+            "flow": session.flow,
+            "current_node": session.flow_node,
+        }
+        for name, session in (("a", a), ("b", b))
+    }
+    return sides | {"common": {"by": by, "a": until_a, "b": until_b}}, list(state)
 
 
 def message_view(message: Message) -> shapes.Message:

@@ -25,6 +25,7 @@ from retoma.runtime.toolbox import Given, opened
 from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
+from retoma.service.deleting import delete
 from retoma.stores.api import Store, Transaction
 
 
@@ -182,9 +183,7 @@ class Drive(Calling):
         try:
             self._begin(first)
         except (Invalid, Limit):
-            self._store.write(
-                lambda tx: sessions.delete(tx, self._who, self.session, operation=self._operation())
-            )
+            self._store.write(lambda tx: delete(tx, self._who, self.session, operation=self._operation()))
             raise
 
     def _resume_suspended(self) -> positions.Snapshot:

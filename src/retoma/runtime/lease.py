@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -88,12 +89,27 @@ def acquire(
 def write_over(
     store: Store, who: Principal, session: str, use_case: Callable[[Transaction], T], busy: Busy
 ) -> T:
-    """Run a use case that was refused with `busy` again, when the holder's process is certainly gone. Raises Busy."""
-    gone = gone_token(busy)
-    if gone is None:
-        raise busy
-    store.write(lambda tx: leases.release(tx, who, session, gone))
-    return store.write(use_case)
+    """Run a use case that was refused with `busy` again, when the holder's process is certainly gone. Raises Busy.
+
+    It may write in more sessions than one: whose driver is in the way is what `busy` says.
+    """
+    while True:
+        gone, driven = gone_token(busy), str(busy.facts.get("session", session))
+        if gone is None:
+            raise busy
+        store.write(partial(leases.release, who=who, session=driven, token=gone))
+        try:
+            return store.write(use_case)
+        except Busy as again:
+            busy = again
+
+
+def unless_driven(store: Store, who: Principal, session: str, use_case: Callable[[Transaction], T]) -> T:
+    """Write; a holder on this machine whose process is gone stands in nobody's way. Raises Busy for any other."""
+    try:
+        return store.write(use_case)
+    except Busy as busy:
+        return write_over(store, who, session, use_case, busy)
 
 
 def gone_token(busy: Busy) -> FencingToken | None:

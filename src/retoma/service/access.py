@@ -107,16 +107,22 @@ def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
 
 
 def repeated(tx: Transaction, key: SessionKey, operation: Operation) -> list[int] | None:
-    """Return the seqs that this operation wrote when it ran before, else None. Raises Conflict for another request."""
+    """Return the seqs that this operation wrote when it ran before, else None. Raises Conflict for another request.
+
+    In the past that a fork shares, another request was one to the session that it was forked from.
+    """
     if operation.request is None:
         return None
     before = tx.journal.operation(key, operation.id)
     if before is None:
         return None
     seqs, request = before
-    if request != operation.request:
-        raise other_request()
-    return seqs
+    if request == operation.request:
+        return seqs
+    line = tx.branches.line(key)
+    if line is not None and seqs[-1] <= line.inherited_until:
+        return None
+    raise other_request()
 
 
 def other_request() -> Conflict:

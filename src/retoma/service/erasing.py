@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from retoma.model import event as kinds
-from retoma.model.call import result_sets
+from retoma.model.branch import shared as together
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
-from retoma.model.ids import Operation, new_operation
+from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
-from retoma.model.session import About, Head, Session, in_trash
+from retoma.model.session import in_trash
 from retoma.model.state import SYS
 from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
-from retoma.service.calls import in_system
+from retoma.service.deleting import hide
+from retoma.service.forgetting import clear_state, erase, forget, look, look_beside, sharing
 from retoma.service.profiles import TRASH_KEPT_MS, trash_due
-from retoma.service.sessions import hide, show
 from retoma.stores.api import Transaction
 
 CHUNK = 500
@@ -39,11 +39,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Redaction(msgspec.Struct, frozen=True, kw_only=True):
-    """What one stretch of a redaction took; `after` is where the next one begins, None when it was the last."""
+    """What one stretch of a redaction took; `after` is where the next one begins, None when it was the last.
+
+    `branches` are other sessions from which it was taken, too.
+    """
 
     events: tuple[int, ...] = ()
     keys: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
     after: int | None = None
 
 
@@ -55,54 +59,43 @@ def redact(
     *,
     after: int = 0,
     operation: Operation | None,
+    fenced: bool = True,
 ) -> Redaction:
     """Forget what `selection` takes of the next stretch of the journal behind `after`, and what it left in the state.
 
-    Without an operation nothing is changed: what would go is returned. With the last stretch goes what is found in the
-    state and in what is said of the session. Raises NotFound, Busy while the session is driven.
+    Whoever shares one of these events forgets it too. Without an operation nothing is changed: what would go is
+    returned. With the last stretch goes what is found in the state and in what is said of the session. Raises NotFound,
+    and Busy while the session (unless `fenced` is off) or one that shares with it is driven.
     """
     who.may_write()
     head = head_of(tx, who, session)
     if head.trashed:
         raise in_trash(head.id)
-    if operation is not None:
+    if operation is not None and fenced:
         fence(tx, head, None)
     after = max(after, selection.first - 1, head.base)
     until = head.seq if selection.last is None else min(selection.last, head.seq)
     page = tx.journal.read(head.key, after=after, limit=CHUNK, until=until + 1)
     found = [event for event in page if not event.erased and _takes(selection, event)]
     more = len(page) == CHUNK and page[-1].seq < until
-    state = tx.state.get(head.key)
-    keys, ans = _in_state(state, found, None if more else selection.wanted)
-    tools = in_system(state.get(SYS), found, None if more else selection.wanted)
-    whole = show(tx, who, head.id)
-    fields = (
-        () if more or selection.wanted is None else _in_profile(whole.session, whole.about, selection.wanted)
-    )
+    loss = look(tx, who, head, found, selection.wanted, last=not more)
+    others = sharing(tx, who, head, found)
     taken = Redaction(
-        events=tuple(event.seq for event in found),
-        keys=keys,
-        fields=fields,
+        events=loss.events,
+        keys=loss.keys,
+        fields=loss.fields,
+        branches=tuple(one.head.id for one in others),
         after=page[-1].seq if more else None,
     )
-    if operation is None or not (found or keys or fields or ans or tools):
+    if operation is None or loss.nothing:
         return taken
-    tx.erasing.erase(head.key, taken.events)
-    data: dict[str, Json] = {"events": list(taken.events), "keys": _sayable(keys, selection.wanted)}
-    if fields:
-        data["fields"] = list(fields)
-    if ans:
-        data["ans"] = True
-    data |= tools
-    moved = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
-    _clear_state(tx, moved, keys, selection.wanted)
-    if ans or tools:
-        system = state.get(SYS)
-        known = system if isinstance(system, dict) else {}
-        tx.state.put(moved.key, {SYS: known | ({"ans": REDACTED} if ans else {}) | tools}, seq=moved.seq)
-    if fields and selection.wanted is not None:
-        row, about = _cleared(whole.session, whole.about, selection.wanted)
-        tx.profiles.put(who.tenant, moved, row, whole.about, about)
+    losses = [loss]
+    for one in others:
+        fence(tx, one.head, None)
+        losses.append(look_beside(tx, who, one.head, one.events, selection.wanted, one.shared))
+    erase(tx, head, found, everywhere=selection.wanted is not None)
+    for each in losses:
+        forget(tx, who, each, operation)
     return taken
 
 
@@ -129,7 +122,7 @@ def explain(
         if ans:
             data["ans"] = True
         head = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
-    _clear_state(tx, head, keys, None)
+    clear_state(tx, head, keys, None)
     if ans:
         system = tx.state.some(head.key, [SYS]).get(SYS)
         known = system if isinstance(system, dict) else {}
@@ -143,8 +136,34 @@ def joined(one: Redaction, other: Redaction) -> Redaction:
         events=one.events + other.events,
         keys=tuple(sorted({*one.keys, *other.keys})),
         fields=one.fields + other.fields,
+        branches=tuple(sorted({*one.branches, *other.branches})),
         after=other.after,
     )
+
+
+def forks_of(tx: Transaction, who: Principal, session: str) -> list[tuple[SessionId, int]]:
+    """Return the sessions that share what this one wrote itself, each with the first event that is not this one's."""
+    key = head_of(tx, who, session).key
+    line, found = tx.branches.line(key), []
+    for reader in tx.branches.readers(key):
+        other = tx.branches.line(reader.key)
+        if line is not None and other is not None:
+            found.append((reader.id, together(line, other) + 1))
+    return found
+
+
+def shared(tx: Transaction, who: Principal, session: str) -> tuple[int, int]:
+    """Return the first and the last event that this session wrote and a fork shares; the last is 0 for none."""
+    head = head_of(tx, who, session)
+    line, last = tx.branches.line(head.key), tx.branches.shared_until(head.key)
+    return (line.inherited_until + 1, last) if line is not None and last > head.base else (1, 0)
+
+
+def with_branch(one: Redaction, branch: str, own: Redaction) -> Redaction:
+    """Return what was taken of a session, and whose branches, after its fork `branch` lost what it wrote itself."""
+    lost = own.events or own.keys or own.fields
+    names = {*one.branches, *own.branches, *([branch] if lost else ())}
+    return msgspec.structs.replace(one, branches=tuple(sorted(names)))
 
 
 def purge(tx: Transaction, who: Principal) -> bool:
@@ -161,8 +180,8 @@ def sweep(tx: Transaction, who: Principal) -> bool:
             tx.sessions.drop(doomed)
         return True
     due = tx.erasing.due(who.tenant)
-    if due is not None:
-        tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK)
+    if due is not None and not tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK):
+        tx.erasing.done(who.tenant, due[0])
     return due is not None
 
 
@@ -205,80 +224,7 @@ def _takes(selection: Selection, event: Event) -> bool:
     return holds(data, selection.wanted)
 
 
-_OURS = (kinds.RESET, kinds.FLOW_VERSION)
+_OURS = (kinds.RESET, kinds.FORKED, kinds.FLOW_VERSION)
 """Events that hold nothing of what was said: numbers, hashes and names of nodes."""
 _HASHES = ("version", "uid", "key")
 """What is hexadecimal in an event's data: a short pattern would be found in it by chance."""
-
-
-def _in_state(
-    state: Mapping[str, Json], found: Sequence[Event], wanted: Wanted | None
-) -> tuple[tuple[str, ...], bool]:
-    """Return the keys whose value is one that a forgotten event set, or has what is wanted; and whether `ans` has."""
-    keys = set()
-    system = state.get(SYS)
-    ans = system.get("ans") if isinstance(system, dict) else None
-    spoken = wanted is not None and holds(ans, wanted)
-    for event in found:
-        data = event.value()
-        if event.type == kinds.ERASED:
-            # It is forgotten for a name in it. What else it says still holds, and is said again.
-            keys |= {name for name, value in state.items() if value == REDACTED and name in _named(data)}
-            spoken |= bool(data.get("ans")) and ans == REDACTED
-            continue
-        sets = data.get("set")
-        said = sets if isinstance(sets, dict) else {}
-        if event.type == kinds.TOOL_RESULT:
-            said = result_sets(data)
-            spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
-        for name, value in said.items():
-            if name in state and state[name] == value and value != REDACTED:
-                keys.add(name)
-        spoken |= (
-            event.type == kinds.FLOW_INPUT
-            and ans is not None
-            and ans == data.get("answer", data.get("input"))
-        )
-    if wanted is not None:
-        keys |= {n for n, value in state.items() if n != SYS and (wanted(n) or holds(value, wanted))}
-    return tuple(sorted(keys)), spoken
-
-
-def _named(data: Mapping[str, Json]) -> Sequence[Json]:
-    keys = data.get("keys")
-    return keys if isinstance(keys, list) else ()
-
-
-def _clear_state(tx: Transaction, head: Head, keys: Sequence[str], wanted: Wanted | None) -> None:
-    gone = [name for name in keys if wanted is not None and wanted(name)]
-    tx.state.delete(head.key, gone)
-    tx.state.put(head.key, {name: REDACTED for name in keys if name not in gone}, seq=head.seq)
-
-
-def _sayable(keys: Sequence[str], wanted: Wanted | None) -> list[Json]:
-    """Return the keys to journal: one whose name itself was to be forgotten is left out."""
-    return [name for name in keys if wanted is None or not wanted(name)]
-
-
-def _in_profile(session: Session, about: About, wanted: Wanted) -> tuple[str, ...]:
-    row, said = _cleared(session, about, wanted)
-    names = [name for name in _TEXTS if getattr(row, name) != getattr(session, name)]
-    names += [name for name in said.__struct_fields__ if getattr(said, name) != getattr(about, name)]
-    return tuple(names)
-
-
-_TEXTS = ("title", "agent", "model", "channel", "reason")
-
-
-def _cleared(session: Session, about: About, wanted: Wanted) -> tuple[Session, About]:
-    texts = {name: REDACTED for name in _TEXTS if wanted(getattr(session, name))}
-    return msgspec.structs.replace(session, **texts), About(
-        description=REDACTED if wanted(about.description) else about.description,
-        metadata={
-            name: REDACTED if holds(value, wanted) else value
-            for name, value in about.metadata.items()
-            if not wanted(name)
-        },
-        tags=tuple(tag for tag in about.tags if not wanted(tag)),
-        contexts=tuple(pair for pair in about.contexts if not wanted(pair[0]) and not wanted(pair[1])),
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import PurePath
 from typing import TypeAlias, assert_never
 
 import msgspec
@@ -164,11 +165,16 @@ def stored_version(tx: Transaction, who: Principal, version: bytes) -> tuple[str
 
 
 def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
-    """Raise Refused when the session runs the flow of another directory. One that was imported may have none yet."""
-    if session.flow is None or session.flow_path in (None, path) or session.flow_version == version:
+    """Raise Refused when the session runs the flow of another directory.
+
+    One that was imported may have none yet; a fork from an earlier epoch knows the flow's name, and no directory.
+    """
+    if session.flow is None or session.flow_path == path or session.flow_version == version:
+        return
+    if session.flow_path is None and (session.flow_version is None or PurePath(path).name == session.flow):
         return
     raise Refused(
-        f"Session '{session.id}' runs another flow: {session.flow_path}.",
+        f"Session '{session.id}' runs another flow: {session.flow_path or session.flow}.",
         code="other_flow",
         hint="Go on with that one, choose another session, or begin anew in this one with --fresh.",
         session=session.id,

@@ -44,15 +44,15 @@ def inventory(tx: Transaction, *, largest: int) -> Inventory:
     """Return what the store holds, with its `largest` sessions."""
     by_status: dict[str, int] = {}
     by_shelf: dict[str, int] = {}
-    sessions = flows = events = messages = 0
-    for shelf, status, flow, count, journal, said in tx.audit.count("sessions"):
+    sessions = flows = messages = 0
+    for shelf, status, flow, count, _, said in tx.audit.count("sessions"):
         sessions += count
         flows += count if flow else 0
-        events += journal
         messages += said
         by_status[status] = by_status.get(status, 0) + count
         by_shelf[SHELVES[shelf]] = by_shelf.get(SHELVES[shelf], 0) + count
     types = tuple(_kind(*row) for row in tx.audit.count("kinds"))
+    events = sum(one.count for one in types)
     contents, versions, states = (tx.audit.count(what)[0] for what in ("contents", "flow_versions", "states"))
     kinds = (
         Kind(kind="events", count=events, size_bytes=sum(one.size_bytes for one in types)),

@@ -15,8 +15,6 @@ from retoma.model.lease import FencingToken, Lease
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import (
-    ARCHIVED,
-    SHOWN,
     About,
     Head,
     NewSession,
@@ -164,13 +162,14 @@ def reset(
     session: str,
     *,
     erase: bool = False,
+    forgotten: int = 0,
     operation: Operation,
     token: FencingToken | None = None,
 ) -> Head:
     """Begin a new epoch: conversation, state and flow start empty, what was is kept. A final session is active again.
 
     Without a token whoever drives the session is fenced off. With `erase` the earlier epochs are cut off the journal;
-    `purge` removes their rows.
+    `purge` removes their rows. Raises Conflict unless what forks share of them was redacted, up to `forgotten`.
     """
     who.may_write()
     head = head_of(tx, who, session)
@@ -178,6 +177,13 @@ def reset(
         return head
     if head.trashed:
         raise in_trash(head.id)
+    if erase and tx.branches.shared_until(head.key) > max(forgotten, head.base):
+        raise Conflict(
+            f"Session '{head.id}' was forked meanwhile.",
+            code="forked_meanwhile",
+            hint="Do it again.",
+            session=head.id,
+        )
     if token is None:
         tx.leases.drop(head.key)
     else:
@@ -196,49 +202,6 @@ def reset(
         base=head.seq if erase else head.base,
     )
     return append(tx, who, begun, [new_event(kinds.RESET, encode(data))], operation)
-
-
-def delete(tx: Transaction, who: Principal, session: str, *, operation: Operation) -> SessionId:
-    """Begin a deletion: the session is gone for everybody. `purge` removes its rows. Raises NotFound."""
-    who.may_write()
-    before = tx.sessions.operation(who.tenant, operation.id) if operation.request else None
-    if before:
-        if before[0] != operation.request:
-            raise other_request()
-        return SessionId(session)
-    head = head_of(tx, who, session)
-    hide(tx, who, head)
-    if operation.request is not None:
-        tx.sessions.add_operation(who.tenant, operation.id, operation.request, b"")
-    return head.id
-
-
-def hide(tx: Transaction, who: Principal, head: Head) -> None:
-    """Begin a deletion: nothing finds the session any more, and whoever drives it is fenced off."""
-    tx.sessions.hide(who.tenant, head)
-
-
-DEEPEST = 100
-"""How deep a tree is shown: as JSON its children are inside each other, and few programs read a thousand levels."""
-
-
-def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tuple[int, Session]]:
-    """Return the session and all below it as (depth, session), parents before children, at most `most`.
-
-    What is more than DEEPEST below it is left out. Raises NotFound.
-    """
-    found: list[tuple[int, Session]] = []
-    waiting = [(0, show(tx, who, session).session)]
-    while waiting and len(found) < most:
-        depth, one = waiting.pop()
-        found.append((depth, one))
-        if depth == DEEPEST:
-            continue
-        for shelf in (ARCHIVED, SHOWN):
-            listing = Listing(parent=one.key, shelf=shelf)
-            children = tx.sessions.list(who.tenant, listing, after=None, limit=most)
-            waiting += [(depth + 1, child) for child, _ in reversed(children)]
-    return found
 
 
 def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
-from retoma.model.ids import Operation
+from retoma.model.ids import Operation, SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Content, Message, Role, content, read_aloud
@@ -75,13 +76,32 @@ def events(
     return tx.journal.read(head.key, after=max(after, head.base), limit=limit, until=until)
 
 
+class Following(NamedTuple):
+    """A page for who follows a session: `over` when none will come any more, and the line that it was read from."""
+
+    events: list[Event]
+    over: bool
+    line: SessionKey
+
+
 def following(
-    tx: Transaction, who: Principal, session: str, *, after: int, limit: int = CHUNK
-) -> tuple[list[Event], bool]:
-    """Return the next events after seq `after`, and whether none will come any more. Raises NotFound."""
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    *,
+    after: int,
+    line: SessionKey | None = None,
+    limit: int = CHUNK,
+) -> Following:
+    """Return the next events after seq `after`. Raises NotFound.
+
+    When an undo put another line in the place of `line`, they begin where that one goes its own way.
+    """
     head = head_of(tx, who, session)
+    if line is not None and head.key != line and (now := tx.branches.line(head.key)) is not None:
+        after = min(after, now.inherited_until)
     page = tx.journal.read(head.key, after=max(after, head.base), limit=limit)
-    return page, head.status in FINAL and len(page) < limit
+    return Following(page, head.status in FINAL and len(page) < limit, head.key)
 
 
 def messages(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
+    from retoma.stores.branching import Branches
     from retoma.stores.retention_api import Log, Retention
 
 T = TypeVar("T")
@@ -98,7 +99,10 @@ class Journal(Protocol):
         ...
 
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
-        """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran."""
+        """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran.
+
+        If the session itself has none, what it wrote in the past that a fork shares.
+        """
         ...
 
 
@@ -199,8 +203,15 @@ class Erasing(Protocol):
         """Return a session and the last of its events that are still to be deleted."""
         ...
 
+    def done(self, tenant: TenantKey, key: SessionKey) -> None:
+        """Say that nothing of the journal is due any more."""
+        ...
+
     def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
-        """Delete the oldest `limit` events (to `until`) and content only they refer to; False when none were left."""
+        """Delete the oldest `limit` events (to `until`) and content only they refer to; False when none were left.
+
+        What a fork reads stays.
+        """
         ...
 
     def drop_flows(self, key: SessionKey) -> None:
@@ -346,11 +357,13 @@ class Audit(Protocol):
         ...
 
     def session(self, key: SessionKey) -> Mapping[str, Any] | None: ...
-    def events(self, key: SessionKey, *, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
-        """Return events as rows: those of `Event` in order, then the hash of content that is kept apart."""
+    def events(
+        self, key: SessionKey, *, after: int, until: int | None = None, limit: int
+    ) -> Sequence[tuple[Any, ...]]:
+        """Return own events as rows: those of `Event` in order, then the hash of content that is kept apart."""
         ...
 
-    def seqs(self, key: SessionKey, *, after: int, limit: int) -> list[int]: ...
+    def seqs(self, key: SessionKey, *, after: int, until: int | None = None, limit: int) -> list[int]: ...
     def content(self, content: bytes) -> tuple[Any, ...] | None:
         """Return (codec, size, stored size, stored bytes), or None."""
         ...
@@ -412,6 +425,8 @@ class Transaction(Protocol):
     def log(self) -> Log: ...
     @property
     def audit(self) -> Audit: ...
+    @property
+    def branches(self) -> Branches: ...
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

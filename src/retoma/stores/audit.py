@@ -28,11 +28,11 @@ class SqlAudit:
         rows = self._run(STATEMENTS["session_row"], (key,))
         return dict(zip(_COLUMNS, rows[0], strict=True)) if rows else None
 
-    def events(self, key: SessionKey, *, after: int, limit: int) -> list[Row]:
-        return self._run(STATEMENTS["audit_events"], (key << 32 | after, (key + 1) << 32, limit))
+    def events(self, key: SessionKey, *, after: int, until: int | None = None, limit: int) -> list[Row]:
+        return self._run(STATEMENTS["audit_events"], (*_between(key, after, until), limit))
 
-    def seqs(self, key: SessionKey, *, after: int, limit: int) -> list[int]:
-        rows = self._run(STATEMENTS["audit_seqs"], (key << 32 | after, (key + 1) << 32, limit))
+    def seqs(self, key: SessionKey, *, after: int, until: int | None = None, limit: int) -> list[int]:
+        rows = self._run(STATEMENTS["audit_seqs"], (*_between(key, after, until), limit))
         return [seq for (seq,) in rows]
 
     def content(self, content: bytes) -> Row | None:
@@ -83,6 +83,10 @@ class SqlAudit:
 
     def largest(self, *, limit: int) -> list[Row]:
         return self._run(STATEMENTS["whole_journals"], (limit,))
+
+
+def _between(key: SessionKey, after: int, until: int | None) -> tuple[int, int]:
+    return key << 32 | after, (key + 1) << 32 if until is None else key << 32 | until
 
 
 _OF_SESSION = {

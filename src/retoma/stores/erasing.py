@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from retoma.model.branch import END
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
 from retoma.stores.sql import STATEMENTS, Run
@@ -27,6 +28,9 @@ class SqlErasing:
         run(STATEMENTS["cut_journal"], (head.seq, head.hash, key))
         run(STATEMENTS["drop_notes_until"], (key, head.seq))
         run(STATEMENTS["drop_epochs_until"], (key, head.epoch))
+        run(STATEMENTS["free_sources"], (key,))
+        run(STATEMENTS["drop_segments"], (key,))
+        run(STATEMENTS["drop_snapshots"], (key,))
         run(STATEMENTS["add_erasing"], (tenant, key, head.seq))
         self.drop_flows(key)
 
@@ -34,17 +38,33 @@ class SqlErasing:
         rows = self._run(STATEMENTS["erasing"], (tenant,))
         return (SessionKey(rows[0][0]), rows[0][1]) if rows else None
 
+    def done(self, tenant: TenantKey, key: SessionKey) -> None:
+        self._run(STATEMENTS["drop_erasing"], (tenant, key))
+
     def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
-        low = key << 32
-        high = (key + 1) << 32 if until is None else low + until + 1
+        low, high = self._unread(key, END if until is None else until)
         (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
         if end is None:
-            self._run(STATEMENTS["drop_erasing"], (key,))
             return False
         blobs = self._run(STATEMENTS["blobs_of"], (low, end))
         self._run(STATEMENTS["drop_events"], (low, end))
+        self._run(STATEMENTS["drop_snapshots_between"], (key, low & END, end & END))
         self._drop_blobs(content for (content,) in blobs)
         return True
+
+    def _unread(self, key: SessionKey, until: int) -> tuple[int, int]:
+        """Return what the first stretch of rows that no fork reads lies between."""
+        low, high = key << 32, (key << 32) + until + 1
+        while True:
+            (first,) = self._run(STATEMENTS["first_event"], (low, high))[0]
+            if first is None:
+                return low, low
+            (read,) = self._run(STATEMENTS["read_until"], (key, first & END))[0]
+            if read is None:
+                break
+            low = (key << 32) + read
+        (following,) = self._run(STATEMENTS["read_next"], (key, first & END))[0]
+        return first - 1, high if following is None else min(high, (key << 32) + following)
 
     def drop_flows(self, key: SessionKey) -> None:
         """Forget which versions a session ran, and those that no other session did."""

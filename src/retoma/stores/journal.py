@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from blake3 import blake3
 
 from retoma.errors import Integrity, Limit
+from retoma.model.branch import END
 from retoma.model.chain import SALT_BYTES, digest, link
 from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
 from retoma.model.ids import SessionKey, TenantKey
@@ -18,7 +19,6 @@ from retoma.stores.witness import packed_head
 _ADD = STATEMENTS["add_event"]
 _MOVE = STATEMENTS["move_head"]
 _MOVE_LISTED = STATEMENTS["move_head_listed"]
-_SEQ_LIMIT = (1 << 32) - 1
 
 LISTED_EVERY_MS = 1_000
 """Lists follow a session's writes at most this often: an index that moved on every append would double its cost."""
@@ -47,7 +47,7 @@ class SqlJournal:
     ) -> Head:
         run, at = self._run, self._now()
         key, seq, last, messages = head.key, head.seq, head.hash, head.messages
-        if seq + len(events) >= _SEQ_LIMIT:
+        if seq + len(events) >= END:
             raise Limit(f"Session '{head.id}' is full: its journal has {seq:,} events.", code="journal_full")
         for event in events:
             seq += 1
@@ -112,12 +112,11 @@ class SqlJournal:
         until: int | None = None,
         most_bytes: int | None = None,
     ) -> list[Event]:
+        rows = self._up(key, after, until, limit)
         if most_bytes is None:
-            return self._events("events_up", key, after, until, limit)
-        low = key << 32
-        high = (key + 1) << 32 if until is None else low + until
+            return [self._event(row) for row in rows]
         found: list[Event] = []
-        for row in self._run(STATEMENTS["events_up"], (low + after, high, limit)):
+        for row in rows:
             # Content that is kept apart is read here, one by one: a page of the largest events would be a gigabyte.
             found.append(self._event(row))
             most_bytes -= len(found[-1].data or b"")
@@ -126,18 +125,31 @@ class SqlJournal:
         return found
 
     def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
-        return self._events("events_down", key, after, before, limit)
+        low, before = key << 32, END if before is None else before
+        rows = self._run(STATEMENTS["events_down"], (low + after, low + before, limit))
+        reached = rows[-1][0] if rows else before
+        if len(rows) < limit and reached > after + 1:
+            # What comes before is not its own; of a session that is no fork there is nothing.
+            rows += self._run(STATEMENTS["inherited_down"], (key, after, reached, limit - len(rows)))
+        return [self._event(row) for row in rows]
 
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
-        rows = self._run(STATEMENTS["operation_of_session"], (operation, key << 32, (key + 1) << 32))
-        return ([row[0] for row in rows], rows[0][1]) if rows else None
+        low, high = key << 32, (key + 1) << 32
+        rows = self._run(STATEMENTS["operation_of_session"], (operation, low, high, key))
+        rows = [row for row in rows if low < row[0] < high] or rows
+        return ([row[0] & END for row in rows], rows[0][1]) if rows else None
 
-    def _events(
-        self, statement: str, key: SessionKey, after: int, until: int | None, limit: int
-    ) -> list[Event]:
-        low = key << 32
-        high = (key + 1) << 32 if until is None else low + until
-        return [self._event(row) for row in self._run(STATEMENTS[statement], (low + after, high, limit))]
+    def _up(self, key: SessionKey, after: int, until: int | None, limit: int) -> list[Row]:
+        low, until = key << 32, END if until is None else until
+        rows = self._run(STATEMENTS["events_up"], (low + after, low + until, limit, key, after))
+        if rows:
+            return rows
+        rows = self._run(STATEMENTS["inherited_up"], (key, after, until, limit))
+        if rows and len(rows) < limit:
+            last = rows[-1][0]
+            own = (low + last, low + until, limit - len(rows), key, END)
+            rows += self._run(STATEMENTS["events_up"], own)
+        return rows
 
     def _event(self, row: Row) -> Event:
         seq, kind, at, actor, cause, operation, request, salt, data, data_digest, link_hash, blob = row

@@ -33,12 +33,15 @@ class SqlSessions:
 
     def head(self, tenant: TenantKey, session: str) -> Head | None:
         rows = self._run(_HEAD, (tenant, session))
+        if not rows and self.key(tenant, session) is not None:
+            # Whoever this waited for gave the name to another line.
+            rows = self._run(_HEAD, (tenant, session))
         return Head(*rows[0]) if rows else None
 
     def get(self, tenant: TenantKey, session: str) -> Session | None:
         key = self.key(tenant, session)
         rows = self._run(STATEMENTS["session"], (key, tenant)) if key else []
-        return _session(rows[0]) if rows else None
+        return session_of(rows[0]) if rows else None
 
     def about(self, key: SessionKey) -> About:
         rows = self._run(STATEMENTS["about"], (key,))
@@ -66,7 +69,7 @@ class SqlSessions:
             for shelf, pinned in ((SHOWN, 0), (SHOWN, 1), (ARCHIVED, 0), (ARCHIVED, 1))
             for row in self._run(STATEMENTS["last_written"], (tenant, shelf, pinned, actor))
         ]
-        return SessionId(max(rows)[1]) if rows else None
+        return SessionId(max(rows)[2]) if rows else None
 
     def tags(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[str]:
         rows = self._run(STATEMENTS["tags_from"], (tenant, prefix, limit))
@@ -125,7 +128,8 @@ class SqlSessions:
 
     def drop(self, key: SessionKey) -> None:
         for statement in (
-            "drop_state", "drop_visits", "drop_notes", "drop_epochs", "drop_snapshots", "drop_session",
+            "free_sources", "drop_segments", "drop_state", "drop_visits", "drop_notes", "drop_epochs", "drop_snapshots",
+            "drop_session",
         ):  # fmt: skip
             self._run(STATEMENTS[statement], (key,))
 
@@ -134,7 +138,7 @@ class SqlSessions:
     ) -> list[tuple[Session, Place]]:
         asked = listing_of.page(tenant, listing, after=after, limit=limit)
         return [
-            (_session(row), Place(row[_PINNED], row[-1], row[0], row[1]))
+            (session_of(row), Place(row[_PINNED], row[-1], row[0], row[1]))
             for row in self._run(asked.text, asked.values)
         ]
 
@@ -165,7 +169,8 @@ def _about(
     )
 
 
-def _session(row: Row) -> Session:
+def session_of(row: Row) -> Session:
+    """Return a session from its row, whose columns are those of the fragment `columns`."""
     facts: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
     facts["archived"] = facts.pop("shelf") == ARCHIVED
     facts["pinned"] = bool(facts["pinned"])
@@ -176,6 +181,6 @@ _COLUMNS = (
     "key", "id", "uid", "status", "reason", "title", "agent", "model", "thinking", "channel", "parent",
     "epoch", "seq", "hash", "messages", "tokens_in", "tokens_out", "tokens_cached", "cost_micros",
     "created_at", "updated_at", "expires_at", "pinned", "shelf", "trashed_at", "flow", "flow_path", "flow_version",
-    "flow_node", "flow_status", "flow_visits", "template",
+    "flow_node", "flow_status", "flow_visits", "template", "fork_of", "fork_seq",
 )  # fmt: skip
 _PINNED = _COLUMNS.index("pinned")

@@ -106,7 +106,7 @@ def bring_up_to_date(
                     new_store,
                 )
             run(f"PRAGMA application_id = {APPLICATION_ID}")
-            run(f"PRAGMA user_version = {step.version}")
+            run(f"PRAGMA user_version = {max(step.version, *(version for version, _ in applied), 0)}")
             run("COMMIT")
         except BaseException:
             connection.roll_back()

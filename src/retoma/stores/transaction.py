@@ -16,6 +16,7 @@ from retoma.stores.sql import Run
 
 if TYPE_CHECKING:
     from retoma.stores.audit import SqlAudit
+    from retoma.stores.branches import SqlBranches
     from retoma.stores.retention import SqlLog, SqlRetention
     from retoma.stores.transfers import SqlTransfers
 
@@ -68,3 +69,9 @@ class SqlTransaction:
         from retoma.stores.audit import SqlAudit  # for `store check` alone
 
         return SqlAudit(self._run, self._now, self._names)
+
+    @cached_property
+    def branches(self) -> SqlBranches:
+        from retoma.stores.branches import SqlBranches  # what no append needs
+
+        return SqlBranches(self._run, self._now, self._names)

@@ -65,7 +65,7 @@ class SqlTransfers:
         seq, last = base
         now = self._now()
         values = (
-            tenant, uid, seq, last, seq, last if seq else None, created_at, created_at, now, becomes,
+            tenant, uid, seq, last, seq, None if last == genesis(uid) else last, created_at, created_at, now, becomes,
         )  # fmt: skip
         return SessionKey(self._run(STATEMENTS["add_incoming"], values)[0][0])
 

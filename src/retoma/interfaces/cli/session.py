@@ -106,6 +106,7 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("channel", session.channel),
         ("template", session.template),
         ("parent", session.parent or ""),
+        ("fork of", _origin(session)),
         ("tags", ", ".join(about.tags)),
         ("contexts", ", ".join(f"{kind}={ref}" for kind, ref in about.contexts)),
         ("metadata", _inline(about.metadata)),
@@ -128,6 +129,12 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("note", f"{note.value().get('text', '(erased)')} ({when(note.at, ctx.now_ms)})") for note in notes
     ]
     ctx.out.table([row for row in rows if row[1]])
+
+
+def _origin(session: Session) -> str:
+    if session.fork_seq is None:
+        return ""
+    return f"{session.fork_of or 'a session that is gone'} at event {session.fork_seq:,}"
 
 
 def _pending(ctx: Invocation, session: Session) -> Call | None:

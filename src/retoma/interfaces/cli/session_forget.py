@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import partial
+from typing import TypedDict
 
 import click
 
@@ -17,19 +20,83 @@ __all__ = ["redact", "reset", "rm"]
 
 @verb("session rm", example="retoma session rm s1 s2 s3")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
+@click.option("--with-forks", is_flag=True, help="Their forks too, which else keep what they share.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
-def rm(ctx: Invocation, *, ids: tuple[str, ...], yes: bool, dry_run: bool) -> int:
+def rm(ctx: Invocation, *, ids: tuple[str, ...], with_forks: bool, yes: bool, dry_run: bool) -> int:
     """Delete sessions for good, by their whole ids. Each is tried, whatever becomes of the others."""
     what = f"session '{ids[0]}'" if len(ids) == 1 else f"{len(ids)} sessions"
+    forks = [fork for id in ids for fork in _forks(ctx, id)] if with_forks else []
+    too = f", with {len(forks)} forked from {'it' if len(ids) == 1 else 'them'}," if forks else ""
     # Whole ids that were written down are the decision, where nobody can be asked.
-    if not (yes or dry_run) and not agreed(ctx, f"Delete {what} for good?", unasked=True):
+    if not (yes or dry_run) and not agreed(ctx, f"Delete {what}{too} for good?", unasked=True):
         ctx.out.note("Nothing was deleted.")
         return 1
-    act = ctx.client.show if dry_run else ctx.client.delete
+
     for id in ids:
         _refuse_part(ctx, id)
-    return each(ctx, ids, act, done="Would delete" if dry_run else "Deleted", word="deleted", dry=dry_run)
+    if dry_run:
+
+        def look(id: str) -> _Left:
+            return _Left(forks=ctx.client.forks(ctx.client.show(id).session.id), lines=(), shared=0)
+
+        say = partial(_say_would, ctx, with_forks=with_forks)
+        return each(ctx, ids, look, done="Would delete", word="deleted", dry=True, say=say)
+    gone: set[str] = set()
+
+    def delete(id: str) -> _Left:
+        if id in gone:
+            return _Left(forks=(), lines=(), shared=0)  # as a fork of one before it
+        done = ctx.client.delete(id, with_forks=with_forks)
+        gone.update(done.forks if with_forks else ())
+        return _Left(forks=done.forks, lines=done.lines, shared=done.shared)
+
+    say = partial(_say_left, ctx, with_forks=with_forks)
+    return each(ctx, ids, delete, done="Deleted", word="deleted", say=say)
+
+
+class _Left(TypedDict):
+    """What is left of a session: its forks, with its events up to `shared`, and what undoing kept."""
+
+    forks: Sequence[str]
+    lines: Sequence[str]
+    shared: int
+
+
+def _forks(ctx: Invocation, id: str) -> Sequence[str]:
+    from retoma.errors import NotFound
+
+    try:
+        return ctx.client.forks(id)
+    except NotFound:
+        return ()  # said when its turn comes
+
+
+def _say_would(ctx: Invocation, left: _Left, *, with_forks: bool) -> None:
+    few = _few(left["forks"])
+    if few and with_forks:
+        ctx.out.note(f"Its forks would go too: {few}.")
+    elif few:
+        ctx.out.note(f"What its forks share would stay, for them alone: {few}. --with-forks takes them too.")
+
+
+def _say_left(ctx: Invocation, left: _Left, *, with_forks: bool) -> None:
+    few = _few(left["forks"])
+    if few and with_forks:
+        ctx.out.note(f"Its forks are gone too: {few}.")
+    elif few:
+        upto = f"Its events up to {left['shared']:,} stay for its forks"
+        ctx.out.note(f"{upto}, and go with the last of them: {few}.")
+    if left["lines"]:
+        ctx.out.note(f"What undoing left of it stays: {_few(left['lines'])}.")
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+_NAMED = 10
 
 
 def _refuse_part(ctx: Invocation, id: str) -> None:
@@ -58,9 +125,13 @@ def reset(ctx: Invocation, *, id: str, erase: bool, yes: bool) -> int:
     if erase:
         _refuse_part(ctx, id)
         ctx.client.show(session)
-        if not yes and not agreed(ctx, f"Delete what '{session}' holds so far for good?", unasked=True):
+        forks = ctx.client.forks(session)
+        also = f", and take what they share of it from {len(forks)} forks" if forks else ""
+        if not yes and not agreed(ctx, f"Delete what '{session}' holds so far for good{also}?", unasked=True):
             ctx.out.note("Nothing was changed.")
             return 1
+        if forks:
+            ctx.out.note(f"What they share of it is erased in its forks, too: {_few(forks)}.")
     epoch = ctx.client.reset(session, erase=erase)
     if ctx.out.json:
         ctx.out.print_json({"id": session, "epoch": epoch, "erased": erase})
@@ -105,11 +176,14 @@ def redact(
                 "events": taken.events,
                 "keys": taken.keys,
                 "fields": taken.fields,
+                "branches": taken.branches,
                 "done": not dry_run,
             }
         )
     else:
         ctx.out.line(f"{id}: {_said(taken, 'would take out' if dry_run else 'took out')}")
+    if taken.branches:
+        ctx.out.note(f"Also from what shares its past: {_few(taken.branches)}.")
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
@@ -14,16 +14,18 @@ from retoma.interfaces.cli.text import Styled
 from retoma.interfaces.cli.verb import verb
 from retoma.model.event import Event
 from retoma.model.message import Message
+from retoma.model.session import Session
 
 __all__ = ["append", "inspect", "log", "read", "tree"]
 
 
 @verb("session inspect", example="retoma session inspect my-experiment")
 @click.argument("id", type=SESSION)
+@click.option("--at", metavar="SEQ", type=click.IntRange(min=1), help="As it was at this event.")
 @click.option(
     "--format", "shape", type=click.Choice(["retoma", "trellis"]), default="retoma", show_default=True
 )
-def inspect(ctx: Invocation, *, id: str, shape: str) -> None:
+def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
     """Print the state of a session as JSON: where it stands, its context and its history."""
     import msgspec
 
@@ -31,7 +33,7 @@ def inspect(ctx: Invocation, *, id: str, shape: str) -> None:
     from retoma.model.codec import encode
     from retoma.model.views import state_view, trellis_view
 
-    snapshot = ctx.reader.position(ctx.reader.resolve(id))
+    snapshot = ctx.reader.position(ctx.reader.resolve(id), at=at)
     view = trellis_view if shape == "trellis" else state_view
     value = view(snapshot.session, snapshot.position, snapshot.history)
     if ctx.out.json:
@@ -215,9 +217,9 @@ def _log_line(ctx: Invocation, event: Event) -> None:
 @verb("session tree", example="retoma session tree my-experiment")
 @click.argument("id", type=SESSION)
 def tree(ctx: Invocation, *, id: str) -> None:
-    """Show a session and all that belong to it, as a tree."""
+    """Show a session, its children and its forks, and theirs, as a tree."""
     from retoma.model.views import tree_view
-    from retoma.service.sessions import DEEPEST
+    from retoma.service.tree import DEEPEST
 
     found = ctx.reader.tree(ctx.reader.resolve(id))
     if len(found) >= 1_000 or any(depth == DEEPEST for depth, _ in found):
@@ -225,8 +227,27 @@ def tree(ctx: Invocation, *, id: str) -> None:
     if ctx.out.json:
         ctx.out.print_json(tree_view(found, ctx.now_ms))
         return
-    if parent := found[0][1].parent:
-        ctx.out.note(f"'{found[0][1].id}' belongs to '{parent}'.")
-    ctx.out.table(
-        [(f"{'  ' * depth}{'- ' if depth else ''}{one.id}", one.status, one.title) for depth, one in found]
-    )
+    top = found[0][1]
+    if top.parent:
+        ctx.out.note(f"'{top.id}' belongs to '{top.parent}'.")
+    if top.fork_of:
+        ctx.out.note(f"'{top.id}' is a fork of '{top.fork_of}' at event {top.fork_seq:,}.")
+    ctx.out.table(list(_branches(found)))
+
+
+def _branches(found: Sequence[tuple[int, Session]]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each session of a tree: a child behind a dash, a fork behind a slash."""
+    from retoma.model.views import is_fork_of
+
+    path: list[Session] = []
+    for depth, one in found:
+        del path[depth:]
+        forked = bool(path) and is_fork_of(one, path[-1])
+        mark = "" if not depth else "/ " if forked else "- "
+        yield (
+            f"{'  ' * depth}{mark}{one.id}",
+            one.status,
+            f"fork at {one.fork_seq:,}" if forked else "",
+            one.title,
+        )
+        path.append(one)

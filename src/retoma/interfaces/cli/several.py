@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from retoma.errors import NotFound, RetomaError
 from retoma.interfaces.cli.context import Invocation
@@ -11,20 +12,24 @@ from retoma.interfaces.problems import exit_status, sentence
 
 __all__ = ["agreed", "each"]
 
+T = TypeVar("T")
+
 
 def each(
     ctx: Invocation,
     ids: Sequence[str],
-    act: Callable[[str], object],
+    act: Callable[[str], T],
     *,
     done: str,
     word: str = "",
     dry: bool = False,
     find: Callable[[str], str] = str,
+    say: Callable[[T], None] | None = None,
 ) -> int:
     """Do `act` to each id, print `done` and the id, and return the worst exit status. `word` is the JSON key for it.
 
-    `find` returns the id that is meant by what was typed.
+    `find` returns the id that is meant by what was typed. A dictionary that `act` returns is added to its JSON; `say`
+    is told what it returned once the outcome was printed.
     """
     outcomes: list[dict[str, object]] = []
     key = word or done.lower()
@@ -33,15 +38,17 @@ def each(
         id = typed
         try:
             id = find(typed)
-            act(id)
+            said = act(id)
         except RetomaError as error:
             worst = max(worst, exit_status(error)) if not isinstance(error, NotFound) else (worst or 4)
             outcomes.append({"id": id, key: False, "code": error.code})
             ctx.out.problem(sentence(error))
         else:
-            outcomes.append({"id": id, key: not dry})
+            outcomes.append({"id": id, key: not dry} | (said if isinstance(said, dict) else {}))
             if not ctx.out.json:
                 ctx.out.line(f"{done} {id}")
+            if say is not None:
+                say(said)
     if ctx.out.json:
         ctx.out.page(outcomes, next_cursor=None, more=False)
     return worst

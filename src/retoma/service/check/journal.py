@@ -9,10 +9,11 @@ import msgspec
 from blake3 import blake3
 
 from retoma.errors import Integrity, Invalid
+from retoma.model.branch import END, Line
 from retoma.model.chain import as_written, follows
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
-from retoma.service.check.ledger import Ledger
+from retoma.service.check.moments import Moment, Moments, thinned
 from retoma.stores.api import Transaction
 from retoma.stores.pack import unpack
 
@@ -23,25 +24,51 @@ UNREADABLE: Final = (
 
 
 class Journal:
-    """A journal as far as it was read. `found` yields (seq, what is wrong with it) of each page it is given."""
+    """A line as far as it was read, from the moment `start` on. At rows where others fork off, `moments` gets it."""
 
-    def __init__(self, key: SessionKey, base_seq: int, base_hash: bytes, ledger: Ledger) -> None:
-        self.key = key
-        self.seq = base_seq
-        self.hash = base_hash
-        self.ledger = ledger
-        self.contents = 0
+    def __init__(self, line: Line, start: Moment, moments: Moments) -> None:
+        self.seq = start.seq
+        self.hash = start.hash
+        self.ledger = start.ledger.copy()
         self.legible = True
+        self.contents = 0
+        self._sound = True
+        self._base = start.base
+        self._erased_before = start.ledger.erased
+        self._line = line
+        self._moments = moments
+        self._at = sum(piece.last <= start.seq for piece in line.segments[:-1])
+        self._points: frozenset[int] | None = None
+
+    @property
+    def erased(self) -> int:
+        """How many of the events that were read were erased."""
+        return self.ledger.erased - self._erased_before
 
     def page(self, tx: Transaction, limit: int) -> tuple[list[tuple[int, str]], bool]:
         """Prove the next `limit` events; return what is wrong, and whether the journal ended."""
-        rows, wrong = _rows(tx, self.key, self.seq, limit)
-        before, ended = self.seq, len(rows) + len(wrong) < limit
+        first, last, source = self._line.segments[self._at]
+        own = self._at == len(self._line.segments) - 1
+        if self._points is None:
+            self._points = thinned(tx.branches.points(source))
+        after = max(self.seq, first - 1)
+        rows, wrong = _rows(tx, source, after, END if own else last + 1, limit)
+        ended = len(rows) + len(wrong) < limit
         self.legible &= not wrong
+        self._sound &= not wrong
         for row in rows:
-            wrong.extend(self._take(tx, row))
+            found = [*self._take(tx, row)]
+            wrong += found
+            # In a past that is damaged each fork looks for itself.
+            self._sound &= not found
+            if self._sound and self.seq in self._points:
+                self._moments.keep(source, Moment(self._base, self.seq, self.hash, self.ledger.copy()))
         # A damaged tree can lead back, and would be read for ever.
-        return wrong, ended or self.seq <= before
+        ended |= self.seq <= after
+        if ended and not own:
+            self._at, self._points = self._at + 1, None
+            return wrong, False
+        return wrong, ended
 
     def _take(self, tx: Transaction, row: Sequence[Any]) -> Iterator[tuple[int, str]]:
         *fields, content = row
@@ -90,18 +117,18 @@ class Journal:
 
 
 def _rows(
-    tx: Transaction, key: SessionKey, after: int, limit: int
+    tx: Transaction, key: SessionKey, after: int, until: int, limit: int
 ) -> tuple[list[Sequence[Any]], list[tuple[int, str]]]:
     """Return a page of rows. When one of them cannot be decoded they are read one by one, and it is named."""
     try:
-        return [*tx.audit.events(key, after=after, limit=limit)], []
+        return [*tx.audit.events(key, after=after, until=until, limit=limit)], []
     except ValueError:
         pass
     rows: list[Sequence[Any]] = []
     wrong: list[tuple[int, str]] = []
-    for seq in tx.audit.seqs(key, after=after, limit=limit):
+    for seq in tx.audit.seqs(key, after=after, until=until, limit=limit):
         try:
-            rows.extend(tx.audit.events(key, after=seq - 1, limit=1))
+            rows.extend(tx.audit.events(key, after=seq - 1, until=until, limit=1))
         except ValueError:
             wrong.append((seq, "it cannot be read"))
     return rows, wrong

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any, Final
 
+import msgspec
+
 from retoma.model import event as kinds
 from retoma.model.call import result_sets
 from retoma.model.changes import applied
@@ -23,7 +25,7 @@ KNOWN: Final = frozenset(
     {
         kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.NOTE, kinds.ERASED, kinds.MESSAGE, kinds.STATE,
         kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
-        kinds.RECORD,
+        kinds.RECORD, kinds.FORKED,
         kinds.TOOL_CALL, kinds.TOOL_STARTED, kinds.TOOL_RESULT, kinds.FLOW_ROLLBACK,
     }
 )  # fmt: skip
@@ -49,6 +51,7 @@ class Ledger:
     """What the events so far say. `unknown` names what they cannot say; `foreign` that a later version wrote some.
 
     `history` has None where the step is erased. `set_at` has for each key of the state the event that its row names.
+    A fork's journal begins with another's: `made_at` is when it was made, `fork` after which event, and its uid.
     """
 
     def __init__(self, *, cut: bool) -> None:
@@ -66,16 +69,28 @@ class Ledger:
         self.epochs: list[tuple[int, str, int, int]] = []
         self.unexplained: set[int] = set()
         self.first_at: int | None = None
+        self.made_at: int | None = None
+        self.fork: tuple[int, str] | None = None
         self.last_at = 0
         self.erased = 0
         self.foreign = False
-        self._operation: bytes | None = None
-        self._group: set[str] = set()
-        self._rolls = False
+        self.operation: bytes | None = None
+        self.group: set[str] = set()
+        self.rolls = False
+
+    def copy(self) -> Ledger:
+        """Return a ledger that goes another way from here."""
+        copied = Ledger(cut=False)
+        for name, value in vars(self).items():
+            setattr(copied, name, value.copy() if isinstance(value, (list, set, dict)) else value)
+        state, history = self.folded.state.copy(), self.folded.history.copy()
+        copied.folded = msgspec.structs.replace(self.folded, state=state, history=history)
+        return copied
 
     def take(self, event: Event) -> None:
         """Take the next event. Raises Integrity, TypeError, ValueError or LookupError for data that no event has."""
         self.first_at = event.at if self.first_at is None else self.first_at
+        self.made_at = event.at if self.made_at is None or event.type == kinds.FORKED else self.made_at
         self.last_at = event.at
         self.foreign |= event.type not in KNOWN
         before = _under_way(self.folded)
@@ -85,6 +100,8 @@ class Ledger:
         data = event.value()
         if event.type == kinds.RESET:
             self._reset(event, data)
+        elif event.type == kinds.FORKED:
+            self._forked(event, data)
         elif event.erased:
             self.erased += 1
             self.unexplained.add(event.seq)
@@ -128,8 +145,8 @@ class Ledger:
     def _roll(self, event: Event, data: dict[str, Json]) -> None:
         """Follow a rollback, which shortens the history."""
         if event.type == kinds.FLOW_ROLLBACK:
-            self._rolls = True
-        if not self._rolls or event.type not in _ROLLS:
+            self.rolls = True
+        if not self.rolls or event.type not in _ROLLS:
             return
         if event.erased:
             self.unknown |= _HISTORY
@@ -177,15 +194,25 @@ class Ledger:
 
     def _reset(self, event: Event, data: dict[str, Any]) -> None:
         self.epochs.append((self.folded.epoch, str(data.get("uid", "")), event.seq, event.at))
-        self.history, self.set_at, self._group, self.answered = [], {}, set(), False
-        self.flow_version, self._rolls = "", False
+        self.history, self.set_at, self.group, self.answered = [], {}, set(), False
+        self.flow_version, self.rolls = "", False
         self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status", *_HISTORY, *TOKENS}
+
+    def _forked(self, event: Event, data: dict[str, Any]) -> None:
+        """A fork is active and shown, whatever its past was, and goes on in its epoch under a uid of its own."""
+        self.fork = event.seq - 1, str(data.get("uid", ""))
+        self.row = msgspec.structs.replace(self.row, pinned=False, archived=False)
+        self.shelf, self.trashed_at = SHOWN, 0
+        self.unknown -= {"status", "reason", "pinned", "archived", "trashed"}
+        if self.epochs:
+            number, _, first, at = self.epochs[-1]
+            self.epochs[-1] = number, str(data.get("epoch_uid", "")), first, at
 
     def _keys(self, event: Event, data: dict[str, Any], *, changed: bool) -> None:
         """Follow which keys the events of one write set: their rows name the last event of it."""
         erasing = event.type == kinds.ERASED
-        if event.operation != self._operation or erasing:
-            self._operation, self._group = event.operation, set()
+        if event.operation != self.operation or erasing:
+            self.operation, self.group = event.operation, set()
         if erasing:
             keys = set(data.get("keys", ())) | ({"sys"} if _of_system(data) else set())
         else:
@@ -195,8 +222,8 @@ class Ledger:
             if changed or (event.type in kinds.ANSWERS and not event.erased):
                 keys.add("sys")
         self.answered |= "sys" in keys
-        self._group |= keys
-        for key in self._group:
+        self.group |= keys
+        for key in self.group:
             self.set_at[key] = event.seq
 
 

@@ -24,6 +24,7 @@ Row = Mapping[str, Any]
 def differences(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
     """Yield what of the session's rows is not what its journal says, each as the end of a sentence."""
     yield from _of_row(row, ledger)
+    yield from _of_fork(tx, key, row, ledger)
     yield from _of_name(tx, key, row)
     yield from _of_profile(tx, key, row, ledger)
     yield from _of_labels(tx, key, row, ledger)
@@ -51,7 +52,7 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
         "template": ledger.template,
     } | {name: getattr(ledger.row, name) for name in TEXTS}
     if row["base_seq"] == 0:
-        wanted["created_at"] = ledger.first_at
+        wanted["created_at"] = ledger.made_at
     if not ledger.foreign:
         wanted |= {name: getattr(folded, name) for name in TOKENS} | {"cost_micros": 0}
     unknown = set(ledger.unknown)
@@ -79,6 +80,20 @@ _SAID: Final = {
     "tokens_cached": "number of cached tokens",
     "cost_micros": "cost",
 }
+
+
+def _of_fork(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    """A fork's journal says of which past it goes on, and which session it is."""
+    if ledger.fork is not None and ledger.fork[1] != row["uid"].hex():
+        yield "it is not the fork that its journal says"
+    at, inherited = row["fork_seq"], tx.branches.inherited(key)
+    if at is None or row["base_seq"] > at:
+        if inherited:
+            yield "it reads another session's events, and is no fork"
+    elif ledger.fork is None or ledger.fork[0] != at:
+        yield "where it was forked is not what its journal says"
+    elif not inherited or (inherited[-1].last, inherited[-1].source) != (at, row["fork_of"]):
+        yield "what it shares is not what it was forked from"
 
 
 def _of_name(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:

@@ -8,11 +8,13 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from retoma.errors import Integrity
+from retoma.model.branch import Line
 from retoma.model.chain import genesis
 from retoma.model.flow import version_of
 from retoma.model.ids import SessionKey
 from retoma.service.check.journal import UNREADABLE, Journal
 from retoma.service.check.ledger import Ledger
+from retoma.service.check.moments import Moment, Moments
 from retoma.service.check.report import Damage, Report
 from retoma.service.check.rows import Row, differences
 from retoma.stores.api import Store, Transaction, Witnessed
@@ -54,6 +56,7 @@ class _Check:
         self._random = random
         self._progress = progress
         self._report = Report(sample=sample, damage=[], quarantined=[])
+        self._moments = Moments()
         self._aside: set[int] = set()
         self._total = 0
 
@@ -164,7 +167,7 @@ class _Check:
         """Check one session; one that is cut or deleted meanwhile is looked at again."""
         self._report.sessions += 1
         for _ in range(_AGAIN):
-            one = _Session(self._store, key, name, self._tell)
+            one = _Session(self._store, key, name, self._moments, self._tell)
             try:
                 done = one.run()
             except UNREADABLE as error:
@@ -175,20 +178,24 @@ class _Check:
         for damage in one.damage:
             self._report.add(damage)
         if one.journal is not None:
-            self._report.events += one.journal.seq - one.base
+            self._report.events += one.read
             self._report.contents += one.journal.contents
-            self._report.erased += one.journal.ledger.erased
+            self._report.erased += one.journal.erased
             self._report.cut += one.base > 0
 
 
 class _Session:
     """One session. Its rows are held against its journal in the read that meets the journal's end."""
 
-    def __init__(self, store: Store, key: SessionKey, name: str, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self, store: Store, key: SessionKey, name: str, moments: Moments, progress: Callable[[int], None]
+    ) -> None:
         self._store = store
         self._key = key
         self._name = name
+        self._moments = moments
         self._progress = progress
+        self._begins = 0
         self.base = 0
         self.journal: Journal | None = None
         self.damage: list[Damage] = []
@@ -199,7 +206,12 @@ class _Session:
             ended = self._store.read(self._step)
             if ended is not None:
                 return ended
-            self._progress(self.journal.seq - self.base if self.journal else 0)
+            self._progress(self.read)
+
+    @property
+    def read(self) -> int:
+        """How many events of its own were read: what a fork shares counts where it is."""
+        return max(self.journal.seq - self._begins, 0) if self.journal else 0
 
     def wrong(self, seq: int | None, said: str) -> None:
         """List what is wrong with the session, or with one event of it."""
@@ -216,8 +228,7 @@ class _Session:
             self.damage = []
             return True
         if self.journal is None:
-            self._begin(row)
-        assert self.journal is not None
+            self.journal = self._begin(tx, row)
         if row["base_seq"] != self.base:
             return False
         wrong, ended = self.journal.page(tx, PAGE)
@@ -228,10 +239,15 @@ class _Session:
         self._end(tx, row, self.journal)
         return True
 
-    def _begin(self, row: Row) -> None:
+    def _begin(self, tx: Transaction, row: Row) -> Journal:
+        """Begin at the line's base, or at the last row of a fork's past that was proved with another line."""
         self.base = base = row["base_seq"]
-        first: bytes = genesis(row["uid"]) if base == 0 else row["base_hash"]
-        self.journal = Journal(self._key, base, first, Ledger(cut=base > 0))
+        line = Line(self._key, tx.branches.inherited(self._key), base, row["head_seq"])
+        first: bytes = row["base_hash"] or genesis(row["uid"])
+        begun = Moment((base, first), base, first, Ledger(cut=base > 0))
+        start = self._moments.nearest(line, begun.base) or begun
+        self._begins = line.inherited_until
+        return Journal(line, start, self._moments)
 
     def _end(self, tx: Transaction, row: Row, journal: Journal) -> None:
         head: tuple[Any, Any] = (row["head_seq"], row["head_hash"])
@@ -241,9 +257,9 @@ class _Session:
             self.wrong(
                 None, f"its journal's last event, {journal.seq:,}, is not the head that the session knows"
             )
-        if self.base and not tx.audit.rows("erasing", self._key):
-            early = tx.audit.seqs(self._key, after=0, limit=1)
-            if early and early[0] <= self.base:
+        if self._begins and not tx.audit.rows("erasing", self._key):
+            early = tx.audit.seqs(self._key, after=0, until=self._begins + 1, limit=1)
+            if early and not tx.branches.reads(self._key, early[0]):
                 self.wrong(early[0], "it lies before the beginning of the journal, which was cut off")
         for seq in sorted(journal.ledger.unexplained)[:MOST_OF_ONE]:
             self.wrong(seq, "it is empty, and nothing says that it was erased")

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from retoma.errors import Invalid
 from retoma.model.chain import digest, follows, genesis
 from retoma.model.codec import decode, encode
-from retoma.model.event import MAX_DATA_BYTES, MESSAGE, Event
+from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, Event
 from retoma.model.flow import version_of
 from retoma.model.session import NewSession, checked
 from retoma.model.transfer import (
@@ -50,8 +50,8 @@ class Proof:
         self._flow_bytes = 0
         self._records = blake3(encoded(session))
         self._first_of_epoch = session.epochs[-1].first_seq
-        if self.seq == 0 and self.hash != genesis(bytes.fromhex(session.uid)):
-            raise damaged(line, "the journal's beginning does not belong to this session.")
+        # A fork's journal begins with another's, and says itself which session it is.
+        self._belongs = self.seq > 0 or self.hash == genesis(bytes.fromhex(session.uid))
         if session.head.seq < self.seq or not _ascending(session):
             raise damaged(line, "its epochs or its journal end before they begin.")
 
@@ -89,6 +89,7 @@ class Proof:
         if not follows(event, self.hash):
             raise damaged(line, f"event {event.seq:,} is not linked to the one before it.", seq=event.seq)
         self.seq, self.hash = event.seq, event.hash
+        self._belongs |= event.type == FORKED and event.value().get("uid") == self.session.uid
         if event.erased and self.session.redacted is not UNSET:
             self.erased.append(event.seq)
         if event.type == MESSAGE and event.seq >= self._first_of_epoch:
@@ -117,6 +118,8 @@ class Proof:
         head = self.session.head
         if (self.seq, self.hash.hex()) != (head.seq, head.hash):
             raise damaged(line, f"the journal ends at event {self.seq:,}, not with the head at {head.seq:,}.")
+        if not self._belongs:
+            raise damaged(line, "the journal does not belong to this session.")
 
     def end(self, record: EndRecord, line: int) -> None:
         """Raise Integrity unless all that was there is what was written."""

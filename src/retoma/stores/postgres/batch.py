@@ -21,7 +21,6 @@ Read: TypeAlias = "tuple[str, tuple[Value, ...]]"
 
 HEAD = STATEMENTS["session_head"]
 OPERATION = STATEMENTS["operation_of_session"]
-_SEQ = (1 << 32) - 1
 _MARK = writing(STATEMENTS["add_event"]).mark
 
 
@@ -125,14 +124,10 @@ class Batch:
 
     def _operation(self, values: tuple[Value, ...]) -> list[Row]:
         before = self._read(OPERATION, values)
-        operation, low, _ = values
+        operation, low, *_ = values
         assert isinstance(low, int)
         written = [(event[0], event[6]) for event in self._all.events if event[5] == operation]
-        here = [
-            (key & _SEQ, request)
-            for key, request in written
-            if isinstance(key, int) and key >> 32 == low >> 32
-        ]
+        here = [one for one in written if isinstance(one[0], int) and one[0] >> 32 == low >> 32]
         return [*before, *here]
 
     def _value(self, values: tuple[Value, ...]) -> list[Row]:

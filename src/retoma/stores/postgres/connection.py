@@ -33,7 +33,7 @@ _LIMITS: dict[str, str | int | None] = {
 }
 
 _LEASE = STATEMENTS["lease_token"]
-_CHANGES_LEASES = {"put_lease", "renew_lease", "drop_lease", "release_lease"}
+_CHANGES_LEASES = {"put_lease", "renew_lease", "drop_lease", "release_lease", "move_lease"}
 _OK = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 
 Load: TypeAlias = "Callable[[bytes], int | str | bytes | bool]"

@@ -1,13 +1,17 @@
 -- For `store check` and `store info`: rows as they are, of every tenant, hidden ones too.
 
+-- fragment: own_events
+head_seq - CASE WHEN fork_seq > base_seq THEN fork_seq ELSE base_seq END
+
 -- name: session_keys
 -- Sessions in the order of their numbers, from one on.
-SELECT pk, id, shelf, head_seq - base_seq FROM session WHERE pk > ? ORDER BY pk LIMIT ?
+SELECT pk, id, shelf, {own_events} FROM session WHERE pk > ? ORDER BY pk LIMIT ?
 
 -- fragment: audit_columns
 pk, tenant, id, uid, status, shelf, pinned, epoch, epoch_seq, head_seq, head_hash, base_seq, base_hash, fence, messages,
 labels, created_at, updated_at, listed_at, trashed_at, title, agent, model, thinking, channel, reason, tokens_in,
-tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status, flow_visits, template
+tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status, flow_visits, template,
+fork_of, fork_seq
 
 -- name: session_row
 -- All of a session's row that the journal can be held against.
@@ -56,11 +60,15 @@ UNION SELECT 'state', session FROM state x WHERE NOT EXISTS (SELECT 1 FROM sessi
 UNION SELECT 'history', session FROM visit x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'notes', session FROM session_note x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'lease', session FROM lease x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
+UNION SELECT 'shared past', session FROM segment x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
+UNION SELECT 'snapshots', session FROM snapshot x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
+  AND NOT EXISTS (SELECT 1 FROM segment WHERE source = x.session)
+  AND NOT EXISTS (SELECT 1 FROM erasing WHERE session = x.session)
 UNION SELECT 'flow versions', session FROM flow_use x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 ORDER BY 2, 1 LIMIT ?
 
 -- name: whole_stray_journals
--- Journals whose session is not there: the first event of each is sought behind the journal before. UNION, so that a
+-- Journals whose session is not there, that no fork reads and that are not due to go: the first event of each is sought behind the journal before. UNION, so that a
 -- damaged tree that leads back is not walked for ever.
 WITH RECURSIVE found (session) AS (
   SELECT (SELECT min(k) FROM event) >> 32
@@ -68,6 +76,8 @@ WITH RECURSIVE found (session) AS (
   SELECT (SELECT min(k) FROM event WHERE k >= (found.session + 1) << 32) >> 32 FROM found WHERE session IS NOT NULL
 )
 SELECT session FROM found WHERE session IS NOT NULL AND NOT EXISTS (SELECT 1 FROM session WHERE pk = found.session)
+AND NOT EXISTS (SELECT 1 FROM segment WHERE source = found.session)
+AND NOT EXISTS (SELECT 1 FROM erasing WHERE session = found.session)
 LIMIT ?
 
 -- name: unreferenced
@@ -97,11 +107,11 @@ DELETE FROM session_name WHERE session = ?
 
 -- name: whole_shelves
 -- How many sessions there are of each kind, with their events and messages.
-SELECT shelf, status, flow IS NOT NULL, count(*), CAST(sum(head_seq - base_seq) AS BIGINT), CAST(sum(messages) AS BIGINT) FROM session GROUP BY 1, 2, 3
+SELECT shelf, status, flow IS NOT NULL, count(*), CAST(sum({own_events}) AS BIGINT), CAST(sum(messages) AS BIGINT) FROM session GROUP BY 1, 2, 3
 
 -- name: whole_journals
 -- The sessions whose journals hold most bytes.
-SELECT s.id, s.shelf, s.head_seq - s.base_seq,
+SELECT s.id, s.shelf, {own_events},
   (SELECT coalesce(sum(length(data)), 0) + count(*) * 160 FROM event e WHERE e.k > s.pk << 32 AND e.k < (s.pk + 1) << 32)
   + (SELECT CAST(coalesce(sum(b.stored), 0) AS BIGINT) FROM event e JOIN blob b ON b.hash = e.blob
      WHERE e.k > s.pk << 32 AND e.k < (s.pk + 1) << 32) AS bytes

@@ -31,7 +31,7 @@ SELECT session, last_seq FROM erasing WHERE tenant = ? LIMIT 1
 
 -- name: drop_erasing
 -- Nothing is left to be deleted.
-DELETE FROM erasing WHERE tenant = (SELECT tenant FROM session WHERE pk = ?1) AND session = ?1
+DELETE FROM erasing WHERE tenant = ? AND session = ?
 
 -- name: add_flow_use
 -- A session runs a version of a flow.

@@ -9,16 +9,20 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob
 
 -- name: events_up
--- Events of a session, oldest first.
-SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k LIMIT ?
+-- A session's own events, oldest first; none while some that it shares come before.
+SELECT {event_columns} FROM event WHERE k > ?1 AND k < ?2
+AND NOT EXISTS (SELECT 1 FROM segment WHERE session = ?4 AND last_seq > ?5) ORDER BY k LIMIT ?3
 
 -- name: events_down
--- Events of a session, newest first.
+-- A session's own events, newest first.
 SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k DESC LIMIT ?
 
 -- name: operation_of_session
--- The events that an operation wrote in a session.
-SELECT k & 4294967295, request FROM event WHERE operation = ? AND k > ? AND k < ? ORDER BY k
+-- The events that an operation wrote in a session, or in the past that it shares.
+SELECT k, request FROM event WHERE operation = ?1 AND (k > ?2 AND k < ?3 OR EXISTS (
+  SELECT 1 FROM segment WHERE session = ?4 AND source = k >> 32
+  AND first_seq <= k & 4294967295 AND last_seq >= k & 4294967295))
+ORDER BY k & 4294967295
 
 -- name: add_blob
 -- Content by its hash, once.

@@ -5,7 +5,8 @@ s.pk, s.id, s.uid, s.status, s.reason, s.title, s.agent, s.model, s.thinking, s.
 (SELECT p.id FROM session p WHERE p.pk = s.parent AND p.tenant = s.tenant AND p.shelf < 4), s.epoch, s.head_seq, s.head_hash,
 s.messages, s.tokens_in, s.tokens_out, s.tokens_cached, s.cost_micros, s.created_at, s.updated_at, s.expires_at,
 s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits,
-s.template
+s.template,
+(SELECT f.id FROM session f WHERE f.pk = s.fork_of AND f.tenant = s.tenant AND f.shelf < 4), s.fork_seq
 
 -- name: session_key
 -- The session that bears a name.
@@ -30,7 +31,7 @@ SELECT id FROM session_name WHERE tenant = ? AND id >= ? AND id < ? ORDER BY id 
 -- name: last_written
 -- Sessions of one shelf that an actor wrote in last, by the end of each journal. Lists move once a second, so the newest
 -- of them is among the first.
-SELECT s.updated_at, s.id FROM session s WHERE s.tenant = ? AND s.shelf = ? AND s.pinned = ?
+SELECT s.updated_at, s.pk, s.id FROM session s WHERE s.tenant = ? AND s.shelf = ? AND s.pinned = ?
 AND (SELECT e.actor FROM event e WHERE e.k = (s.pk << 32) + s.head_seq) = ?
 ORDER BY s.listed_at DESC, s.pk DESC LIMIT 64
 

@@ -71,6 +71,22 @@ SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ? AND shelf < 4)
 -- The same of a session that went for good.
 SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ?)
 
+-- name: inherited_up
+-- Events that a fork shares, oldest first: no more of each stretch than is asked for, which SQLite's order of a join does by itself.
+SELECT e.* FROM segment g, LATERAL (
+  SELECT k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob FROM event
+  WHERE k > (g.source << 32) + GREATEST(g.first_seq - 1, ?2::bigint) AND k < (g.source << 32) + LEAST(g.last_seq + 1, ?3::bigint)
+  ORDER BY k LIMIT ?4) AS e
+WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3 ORDER BY g.last_seq, 1 LIMIT ?4
+
+-- name: inherited_down
+-- The same, newest first.
+SELECT e.* FROM segment g, LATERAL (
+  SELECT k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob FROM event
+  WHERE k > (g.source << 32) + GREATEST(g.first_seq - 1, ?2::bigint) AND k < (g.source << 32) + LEAST(g.last_seq + 1, ?3::bigint)
+  ORDER BY k DESC LIMIT ?4) AS e
+WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3 ORDER BY g.last_seq DESC, 1 DESC LIMIT ?4
+
 -- name: heads_together
 -- What a group of writes needs to know, as `session_head` of each. Who is locked by another writes by itself.
 SELECT a.tenant, a.id, s.pk, s.id, s.status, s.epoch, s.epoch_seq, s.head_seq, s.head_hash, s.fence, s.listed_at, s.messages,

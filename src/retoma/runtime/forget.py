@@ -1,0 +1,81 @@
+"""Forgetting in stretches, each a short transaction: in a session, and in all that share its past."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import msgspec
+
+from retoma.errors import Conflict
+from retoma.model.ids import Operation
+from retoma.model.principal import Principal
+from retoma.runtime.lease import unless_driven
+from retoma.service import erasing, sessions
+from retoma.service.access import head_of
+from retoma.service.erasing import Redaction, Selection
+from retoma.stores.api import Store
+
+
+def redact(
+    store: Store, who: Principal, session: str, selection: Selection, operation: Operation | None
+) -> Redaction:
+    """Forget what `selection` takes, in no file of the store any more; without an operation only say what it is.
+
+    Sessions that share the events forget them, too, and a pattern is looked for in what forks wrote themselves.
+    Raises NotFound, Busy.
+    """
+    found = _redact(store, who, session, selection, operation)
+    if selection.wanted is not None:
+        for fork, first in store.read(partial(erasing.forks_of, who=who, session=session)):
+            own = msgspec.structs.replace(selection, first=first)
+            found = erasing.with_branch(found, fork, _redact(store, who, fork, own, operation))
+    if operation is not None:
+        store.forget()
+    return found
+
+
+def reset_erasing(store: Store, who: Principal, session: str, operation: Operation) -> int:
+    """Begin a new epoch of which nothing comes before, and return its number; forks forget what they share of it.
+
+    What was cut off is due to be purged. Raises NotFound, and Busy while such a fork is driven.
+    """
+    while True:
+        first, last = store.read(partial(erasing.shared, who=who, session=session))
+        if last:
+            shared = Selection(first=first, last=last)
+            _redact(store, who, session, shared, operation, fenced=False)
+        cut = partial(
+            sessions.reset, who=who, session=session, erase=True, forgotten=last, operation=operation
+        )
+        try:
+            return store.write(cut).epoch
+        except Conflict as conflict:
+            if conflict.code != "forked_meanwhile":
+                raise
+
+
+def _redact(
+    store: Store,
+    who: Principal,
+    session: str,
+    selection: Selection,
+    operation: Operation | None,
+    *,
+    fenced: bool = True,
+) -> Redaction:
+    found = Redaction(after=0)
+    end = store.read(partial(head_of, who=who, session=session)).seq
+    selection = msgspec.structs.replace(selection, last=min(selection.last or end, end))
+    while found.after is not None:
+        stretch = partial(
+            erasing.redact,
+            who=who,
+            session=session,
+            selection=selection,
+            after=found.after,
+            operation=operation,
+            fenced=fenced,
+        )
+        taken = store.read(stretch) if operation is None else unless_driven(store, who, session, stretch)
+        found = erasing.joined(found, taken)
+    return found

@@ -1,0 +1,278 @@
+"""What a redaction does in each session that has the events: state, what is said of it, and an event that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from typing import Final, NamedTuple
+
+import msgspec
+
+from retoma.model import event as kinds
+from retoma.model.branch import END, Line, shared
+from retoma.model.call import result_sets
+from retoma.model.codec import Json, JsonField, encode
+from retoma.model.event import Event, new_event
+from retoma.model.ids import Operation, SessionKey
+from retoma.model.principal import Principal
+from retoma.model.redaction import REDACTED, Wanted, holds
+from retoma.model.session import About, Head, Session
+from retoma.model.state import SYS
+from retoma.service.access import append
+from retoma.service.calls import in_system
+from retoma.service.sessions import Whole, show
+from retoma.stores.api import Transaction
+
+_PAGE: Final = 1_000
+
+
+class Loss(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session loses: events, keys of its state, the last input (`ans`), and fields of what is said of it.
+
+    `named` are events that were erased before, as one of `events` says, which is to be said again. `tools` is what
+    stays of a tool call and a rollback that are under way.
+    """
+
+    head: Head
+    whole: Whole
+    wanted: Wanted | None
+    events: tuple[int, ...]
+    named: tuple[int, ...]
+    keys: tuple[str, ...]
+    ans: bool
+    tools: dict[str, JsonField]
+    fields: tuple[str, ...]
+
+    @property
+    def nothing(self) -> bool:
+        return not (self.events or self.keys or self.fields or self.ans or self.tools)
+
+
+def look(
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    found: Sequence[Event],
+    wanted: Wanted | None,
+    *,
+    last: bool = True,
+) -> Loss:
+    """Return what the session loses with the events `found`, and with the `last` of them what in its rows is wanted."""
+    state, looked_for = tx.state.get(head.key), wanted if last else None
+    keys, ans = _in_state(state, found, looked_for)
+    tools = _tools(state.get(SYS), found, looked_for)
+    return _loss(tx, who, head, found, wanted, keys, ans, tools, profile=last)
+
+
+def look_beside(
+    tx: Transaction, who: Principal, head: Head, found: Sequence[Event], wanted: Wanted | None, shared: int
+) -> Loss:
+    """Return what a session loses that has the events `found` too, and shares its past up to event `shared`.
+
+    What it set itself since stays in its state: the events that did are not looked at.
+    """
+    state = tx.state.get(head.key)
+    keys, ans = _in_state(state, found, None)
+    tools = _tools(state.get(SYS), found, None)
+    named = {name for name in keys if wanted is not None and wanted(name)}
+    own = _set_since(tx, head.key, named, shared) if named else set()
+    kept = tuple(name for name in keys if name not in own)
+    return _loss(tx, who, head, found, wanted, kept, ans, tools, profile=True)
+
+
+def _loss(
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    found: Sequence[Event],
+    wanted: Wanted | None,
+    keys: tuple[str, ...],
+    ans: bool,
+    tools: dict[str, Json],
+    *,
+    profile: bool,
+) -> Loss:
+    whole = show(tx, who, head.id)
+    return Loss(
+        head=head,
+        whole=whole,
+        wanted=wanted,
+        events=tuple(event.seq for event in found),
+        named=tuple(seq for event in found if event.type == kinds.ERASED for seq in _seqs(event)),
+        keys=keys,
+        ans=ans,
+        tools=tools,
+        fields=_in_profile(whole.session, whole.about, wanted) if profile and wanted is not None else (),
+    )
+
+
+def _set_since(tx: Transaction, key: SessionKey, names: Set[str], seq: int) -> set[str]:
+    """Return which of the keys of a state were set by an event behind `seq`."""
+    since: set[str] = set()
+    after: str | None = None
+    while page := tx.transfers.state(key, after=after, limit=_PAGE):
+        since |= {name for name, _, set_at in page if name in names and set_at > seq}
+        after = page[-1][0]
+    return since
+
+
+class Sharing(NamedTuple):
+    """Another session that has some of the events, fork or forked, and shares the past up to event `shared`."""
+
+    head: Head
+    events: list[Event]
+    shared: int
+
+
+def sharing(tx: Transaction, who: Principal, head: Head, found: Sequence[Event]) -> list[Sharing]:
+    """Return the other sessions that have some of these events."""
+    line = tx.branches.line(head.key)
+    others: dict[SessionKey, list[Event]] = {}
+    for source, here in _by_source(line, found).items() if line is not None else ():
+        readers = [(one.key, one.first, one.last) for one in tx.branches.readers(source, since=here[0].seq)]
+        for key, first, last in [(source, 1, END), *readers]:
+            others.setdefault(key, []).extend(event for event in here if first <= event.seq <= last)
+    others.pop(head.key, None)
+    living = []
+    for key, events in sorted(others.items()):
+        name, its = tx.sessions.name(key), tx.branches.line(key)
+        other = tx.sessions.head(who.tenant, name) if name is not None else None
+        if other is None or its is None or line is None:
+            continue
+        kept = [event for event in events if event.seq > other.base]
+        if kept:
+            living.append(Sharing(other, kept, shared(line, its)))
+    return living
+
+
+def erase(tx: Transaction, head: Head, found: Sequence[Event], *, everywhere: bool) -> None:
+    """Erase the rows of the events, in whichever journal they are, and the snapshots that may have what they said.
+
+    `everywhere`: all snapshots of the line.
+    """
+    line = tx.branches.line(head.key)
+    if line is None:
+        return
+    rows = _by_source(line, found)
+    for source, events in rows.items():
+        tx.erasing.erase(source, [event.seq for event in events])
+    for source in {one.source for one in line.segments} if everywhere else rows:
+        tx.branches.drop_snapshots(source)
+
+
+def forget(tx: Transaction, who: Principal, loss: Loss, operation: Operation) -> None:
+    """Journal what the session lost, and take it out of its rows."""
+    data: dict[str, Json] = {
+        "events": [*sorted({*loss.events, *loss.named})],
+        "keys": _sayable(loss.keys, loss.wanted),
+    }
+    if loss.fields:
+        data["fields"] = [*loss.fields]
+    if loss.ans:
+        data["ans"] = True
+    data |= loss.tools
+    moved = append(tx, who, loss.head, [new_event(kinds.ERASED, encode(data))], operation)
+    clear_state(tx, moved, loss.keys, loss.wanted)
+    if loss.ans or loss.tools:
+        system = tx.state.some(moved.key, [SYS]).get(SYS)
+        known = system if isinstance(system, dict) else {}
+        said = {"ans": REDACTED} if loss.ans else {}
+        tx.state.put(moved.key, {SYS: known | said | loss.tools}, seq=moved.seq)
+    if loss.fields and loss.wanted is not None:
+        row, about = _cleared(loss.whole.session, loss.whole.about, loss.wanted)
+        tx.profiles.put(who.tenant, moved, row, loss.whole.about, about)
+
+
+def _by_source(line: Line, found: Sequence[Event]) -> dict[SessionKey, list[Event]]:
+    rows: dict[SessionKey, list[Event]] = {}
+    for event in found:
+        rows.setdefault(line.source(event.seq), []).append(event)
+    return rows
+
+
+def _in_state(
+    state: Mapping[str, Json], found: Sequence[Event], wanted: Wanted | None
+) -> tuple[tuple[str, ...], bool]:
+    """Return the keys whose value is one that a forgotten event set, or has what is wanted; and whether `ans` has."""
+    keys = set()
+    system = state.get(SYS)
+    ans = system.get("ans") if isinstance(system, dict) else None
+    spoken = wanted is not None and holds(ans, wanted)
+    for event in found:
+        data = event.value()
+        if event.type == kinds.ERASED:
+            # It is forgotten for a name in it. What else it says still holds, and is said again.
+            keys |= {name for name, value in state.items() if value == REDACTED and name in _named(data)}
+            spoken |= bool(data.get("ans")) and ans == REDACTED
+            continue
+        sets = data.get("set")
+        said = sets if isinstance(sets, dict) else {}
+        if event.type == kinds.TOOL_RESULT:
+            said = result_sets(data)
+            spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
+        for name, value in said.items():
+            if name in state and state[name] == value and value != REDACTED:
+                keys.add(name)
+        spoken |= (
+            event.type == kinds.FLOW_INPUT
+            and ans is not None
+            and ans == data.get("answer", data.get("input"))
+        )
+    if wanted is not None:
+        keys |= {n for n, value in state.items() if n != SYS and (wanted(n) or holds(value, wanted))}
+    return tuple(sorted(keys)), spoken
+
+
+def _seqs(event: Event) -> list[int]:
+    events = event.value().get("events")
+    return [seq for seq in events if isinstance(seq, int)] if isinstance(events, list) else []
+
+
+def _named(data: Mapping[str, Json]) -> Sequence[Json]:
+    keys = data.get("keys")
+    return keys if isinstance(keys, list) else ()
+
+
+def _tools(system: Json, found: Sequence[Event], wanted: Wanted | None) -> dict[str, Json]:
+    """Return what stays of the call and the rollback under way; what a forgotten event said of them is said again."""
+    known = system if isinstance(system, dict) else {}
+    again = {name for event in found if event.type == kinds.ERASED for name in event.value()}
+    said: dict[str, Json] = {
+        name: known[name] for name in ("call", "rollback") if name in known and name in again
+    }
+    return said | in_system(system, found, wanted)
+
+
+def clear_state(tx: Transaction, head: Head, keys: Sequence[str], wanted: Wanted | None) -> None:
+    """Take the keys out of the state: what they hold, and those whose own name is wanted."""
+    gone = [name for name in keys if wanted is not None and wanted(name)]
+    tx.state.delete(head.key, gone)
+    tx.state.put(head.key, {name: REDACTED for name in keys if name not in gone}, seq=head.seq)
+
+
+def _sayable(keys: Sequence[str], wanted: Wanted | None) -> list[Json]:
+    """Return the keys to journal: one whose name itself was to be forgotten is left out."""
+    return [name for name in keys if wanted is None or not wanted(name)]
+
+
+def _in_profile(session: Session, about: About, wanted: Wanted) -> tuple[str, ...]:
+    row, said = _cleared(session, about, wanted)
+    names = [name for name in _TEXTS if getattr(row, name) != getattr(session, name)]
+    names += [name for name in said.__struct_fields__ if getattr(said, name) != getattr(about, name)]
+    return tuple(names)
+
+
+_TEXTS = ("title", "agent", "model", "channel", "reason")
+
+
+def _cleared(session: Session, about: About, wanted: Wanted) -> tuple[Session, About]:
+    texts = {name: REDACTED for name in _TEXTS if wanted(getattr(session, name))}
+    return msgspec.structs.replace(session, **texts), About(
+        description=REDACTED if wanted(about.description) else about.description,
+        metadata={
+            name: REDACTED if holds(value, wanted) else value
+            for name, value in about.metadata.items()
+            if not wanted(name)
+        },
+        tags=tuple(tag for tag in about.tags if not wanted(tag)),
+        contexts=tuple(pair for pair in about.contexts if not wanted(pair[0]) and not wanted(pair[1])),
+    )
