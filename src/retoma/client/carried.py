@@ -18,7 +18,8 @@ class Carrying(Face):
 
     @stream
     def export(self, id: str | None = None, format: Format = "json") -> Batches[bytes]:
-        """Yield the pieces of a file with a session as it stands now: `json` or `jsonl` to import again, `csv` or `md`.
+        """Yield the pieces of a file with a session as it stands now: `json` or `jsonl` to import again, else `csv`,
+        `md` or `html`.
 
         Without an id it is the current one. It takes the same memory at any size. Raises NotFound, Invalid for another
         format, Integrity when an event is damaged, Conflict when the session was cut or deleted meanwhile.

@@ -58,16 +58,28 @@ _SECRET_ENDS: Final = (
     "credential", "credentials", "authorization", "cookie", "connectionstring", "senha",
 )  # fmt: skip
 _SECRET_NAMES: Final = ("pwd", "auth", "cookies", "secrets", "pat")
-_SECRET_PATTERNS: Final = (
-    re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
-    re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk-)[\w-]{16,}"),
-    re.compile(r"\bAIza[\w-]{35}"),
-    re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"),
-    re.compile(r"\b[Bb]earer\s+[\w.~+/-]{16,}=*"),
-    re.compile(r"(?<=://)[^\s/:@]{1,256}:[^\s/@]{1,256}(?=@)"),
+_SECRET_PATTERNS: Final = tuple(
+    (needles, re.compile(text, re.DOTALL))
+    for needles, text in (
+        (
+            ("-----BEGIN",),
+            r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
+        ),
+        (("AKIA", "ASIA"), r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+        (
+            ("gh", "github_pat_", "glpat-", "xox", "sk-"),
+            r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|sk-)[\w-]{16,}",
+        ),
+        (("AIza",), r"\bAIza[\w-]{35}"),
+        (("eyJ",), r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"),
+        (("earer",), r"\b[Bb]earer\s+[\w.~+/-]{16,}=*"),
+        (("://",), r"(?<=://)[^\s/:@]{1,256}:[^\s/@]{1,256}(?=@)"),
+    )
 )
+"""What secrets look like, each with texts of which one stands in it: to look for those first takes far less time."""
+
 _ASSIGNED: Final = r"""(?i:{name})["'\\]*\s*[:=]\s*["'\\]*(?P<value>[^\s"'\\,;&]{{4,}})"""
+_WORD_NEEDLES: Final = ("passw", "passphrase", "senha", "secret", "token", "key")
 _WORDS: Final = r"password|senha|passwd|passphrase|secret|token|api[ _-]?key|access[ _-]?key|private[ _-]?key"
 _LONG: Final = 8
 _MOST_LEARNT: Final = 1_000
@@ -85,7 +97,8 @@ class Veil:
         self._keys = frozenset(map(_plain, keys))
         names = "|".join([_WORDS, *(re.escape(key) for key in keys)])
         self._assigned = re.compile(_ASSIGNED.format(name=names))
-        self._patterns = (*_SECRET_PATTERNS, *map(_compiled, patterns))
+        self._needles = (*_WORD_NEEDLES, *(key.casefold() for key in keys))
+        self._patterns = tuple(map(_compiled, patterns))
         self._learnt: dict[str, None] = {}
 
     def learn(self, value: Json) -> None:
@@ -105,7 +118,12 @@ class Veil:
         """Return `text` with `[redacted]` where a secret was."""
         for secret in self._learnt:
             text = text.replace(secret, REDACTED)
-        text = self._assigned.sub(_kept_name, text)
+        folded = text.casefold() if ":" in text or "=" in text else ""
+        if any(needle in folded for needle in self._needles):
+            text = self._assigned.sub(_kept_name, text)
+        for needles, compiled in _SECRET_PATTERNS:
+            if any(needle in text for needle in needles):
+                text = compiled.sub(REDACTED, text)
         for compiled in self._patterns:
             text = compiled.sub(REDACTED, text)
         return text

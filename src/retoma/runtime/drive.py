@@ -167,9 +167,8 @@ class Drive(Calling):
 
     def _start_new(self, holder: Holder, first: Step) -> None:
         """Make the session and begin in it; what is too large to begin with leaves no session behind."""
-        new = NewSession(id=self._request.session, agent="")
-        if self._request.session is None:
-            new = msgspec.structs.replace(new, title=self.flow.name)
+        named = self._request.session
+        new = NewSession(id=named, title=self.flow.name if named is None else "")
         operation = self._operation()
         try:
             self.session = self._store.write(

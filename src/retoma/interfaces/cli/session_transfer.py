@@ -17,6 +17,7 @@ from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.problems import as_json, exit_status, sentence
 
 if TYPE_CHECKING:
+    from retoma.model.redaction import Veil
     from retoma.model.transfer import Format
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.detect import Source
@@ -63,11 +64,7 @@ def export(
         )
     session = ctx.reader.resolve(id)
     chosen = cast("Format", format_ or "json")
-    veil = None
-    if redact or keys or patterns:
-        from retoma.model.redaction import Veil
-
-        veil = Veil(keys, patterns)
+    veil = _veil(keys, patterns) if redact or keys or patterns else None
     with closing(ctx.reader.export(session, chosen, veil=veil)) as pieces:
         if not to_file:
             _print(pieces)
@@ -89,6 +86,12 @@ def export(
         )
     else:
         ctx.out.note(f"Wrote {output}: {size(written)}{', redacted' if veil is not None else ''}")
+
+
+def _veil(keys: tuple[str, ...], patterns: tuple[str, ...]) -> Veil:
+    from retoma.model.redaction import Veil
+
+    return Veil(keys, patterns)
 
 
 @verb("session import", example="retoma session import ~/.claude/projects/-home-ana-shop")

@@ -11,23 +11,15 @@ from blake3 import blake3
 from retoma.errors import Conflict
 from retoma.model import event as kinds
 from retoma.model.chain import genesis
-from retoma.model.changes import Changes, applied, difference
+from retoma.model.changes import Changes, difference
 from retoma.model.codec import Json, encode
-from retoma.model.ids import SessionId, SessionKey
+from retoma.model.ids import SessionKey
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session, in_trash
-from retoma.model.state import SYS
 from retoma.model.transfer import (
-    EndRecord,
     EpochPart,
-    FlowRecord,
     Link,
-    SessionRecord,
-    StateRecord,
-    VisitsRecord,
-    decoded,
-    encoded,
     session_record,
 )
 from retoma.service.transfer.chaining import Chain
@@ -35,12 +27,10 @@ from retoma.service.transfer.foreign import Draft, Foreign, identity, label, nam
 from retoma.service.transfer.incoming import Imported, take_in
 from retoma.service.transfer.merging import Merge
 from retoma.service.transfer.outgoing import PAGE, Outgoing
-from retoma.service.transfer.proof import Aside
-from retoma.service.transfer.source import Placed
+from retoma.service.transfer.telling import asides, asides_of, extended, journalled, stream_of
 from retoma.stores.api import Listing, Store, Transaction
 
 _MOST_ALIKE: Final = 50
-_VISITS: Final = 1_000
 
 
 class Here(msgspec.Struct, frozen=True):
@@ -157,9 +147,9 @@ class _Arrival:
             chain.extend(foreign.drafts())
             epoch = self._store.read(lambda tx: tx.random(16)).hex()
             epochs = [EpochPart(epoch=1, uid=epoch, first_seq=1, began_at=foreign.created_at, reused=False)]
-            session, about = _as_journalled(chain, foreign, uid, parent)
+            session, about = journalled(chain, foreign, uid, parent)
             record = session_record(session, about, base, epochs)
-            stream = _stream(record, chain, _asides(chain))
+            stream = stream_of(record, chain, asides(chain))
             return take_in(self._store, self._who, stream, name=name, limits=self._limits)
 
     def _behind(self, here: Here, merge: Merge) -> Imported:
@@ -174,8 +164,8 @@ class _Arrival:
                 return Imported(id=session.id, events=session.seq, added=0, outcome="unchanged")
             outgoing = Outgoing(self._store, self._who, session.id, whole=True)
             try:
-                record = _extended(here, chain, outgoing.record, update)
-                stream = _stream(record, chain, _of(outgoing))
+                record = extended(session, here.about, chain, outgoing.record, update)
+                stream = stream_of(record, chain, asides_of(outgoing))
                 return take_in(self._store, self._who, stream, limits=self._limits)
             finally:
                 outgoing.close()
@@ -222,81 +212,6 @@ def _created(foreign: Foreign) -> bytes:
 
 def _profile_id(foreign: Foreign) -> bytes:
     return identity(foreign.record_id("profile"), blake3(encode(foreign.profile)).digest())
-
-
-def _as_journalled(chain: Chain, foreign: Foreign, uid: bytes, parent: str | None) -> tuple[Session, About]:
-    """Return the session that the events of a chain tell of."""
-    ledger = chain.ledger
-    folded, history = ledger.folded, ledger.history
-    session = msgspec.structs.replace(
-        ledger.row,
-        id=SessionId(foreign.name),
-        uid=uid,
-        status=folded.status,
-        reason=folded.reason,
-        parent=parent,
-        seq=chain.seq,
-        hash=chain.hash,
-        messages=folded.messages,
-        tokens_in=folded.tokens_in,
-        tokens_out=folded.tokens_out,
-        tokens_cached=folded.tokens_cached,
-        created_at=foreign.created_at,
-        updated_at=ledger.last_at,
-        flow=folded.flow,
-        flow_status=folded.flow_status,
-        flow_node=history[-1] if history else None,
-        flow_visits=len(history),
-    )
-    return session, ledger.about
-
-
-def _extended(here: Here, chain: Chain, record: SessionRecord, update: Draft | None) -> SessionRecord:
-    """Return the record of a session that has the events of a chain behind its own."""
-    data: dict[str, Json] = msgspec.json.decode(update.data) if update is not None else {}
-    row, about = applied(here.session, here.about, data)
-    folded = chain.ledger.folded
-    session = msgspec.structs.replace(
-        row,
-        seq=chain.seq,
-        hash=chain.hash,
-        messages=row.messages + folded.messages,
-        tokens_in=row.tokens_in + folded.tokens_in,
-        tokens_out=row.tokens_out + folded.tokens_out,
-        tokens_cached=row.tokens_cached + folded.tokens_cached,
-        updated_at=chain.ledger.last_at,
-    )
-    base = Link(seq=here.session.seq, hash=here.session.hash.hex())
-    return session_record(session, about, base, list(record.epochs))
-
-
-def _asides(chain: Chain) -> Iterator[Aside]:
-    ledger = chain.ledger
-    state = ledger.folded.state | ({SYS: {"ans": ledger.folded.ans}} if ledger.answered else {})
-    for key in sorted(state):
-        yield StateRecord(key=key, seq=ledger.set_at[key], value=state[key])
-    nodes = [node for node in ledger.history if node is not None]
-    for first in range(0, len(nodes), _VISITS):
-        yield VisitsRecord(first=first + 1, nodes=tuple(nodes[first : first + _VISITS]))
-
-
-def _of(outgoing: Outgoing) -> Iterator[Aside]:
-    for line in outgoing.aside():
-        record = decoded(line)
-        assert isinstance(record, StateRecord | VisitsRecord | FlowRecord), "nothing else is set aside"
-        yield record
-
-
-def _stream(record: SessionRecord, chain: Chain, asides: Iterator[Aside]) -> Iterator[Placed]:
-    """Yield the records of an export: the session, its events, what is beside them, the end."""
-    digest = blake3(encoded(record))
-    yield Placed(record, 1)
-    yield from chain.records()
-    for aside in asides:
-        digest.update(encoded(aside))
-        yield Placed(aside, 1)
-    count = record.head.seq - record.base.seq
-    yield Placed(EndRecord(events=count, head=record.head.hash, records=digest.hexdigest()), 1)
 
 
 def _chosen(drafts: Iterator[Draft], numbers: Iterable[int]) -> Iterator[Draft]:

@@ -13,13 +13,13 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
-from retoma.model.session import TRASHED, NewSession, checked, in_trash
+from retoma.model.session import TRASHED, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
 from retoma.service import erasing, sessions
 from retoma.service.access import fence, head_of
 from retoma.service.transfer.batch import Batch
-from retoma.service.transfer.proof import Aside, Proof
+from retoma.service.transfer.proof import Aside, Proof, plausible
 from retoma.service.transfer.reading import records
 from retoma.service.transfer.source import Placed, damaged
 from retoma.stores.api import Known, Store, Transaction
@@ -95,7 +95,7 @@ class _Import:
         if not isinstance(first, SessionRecord):
             raise damaged(line, "an export begins with its session.")
         wanted = session_id(name if name is not None else first.id)
-        _plausible(first, line)
+        plausible(first, line)
         proof = Proof(first, line)
         self._sweep()
         plan = self._store.write(lambda tx: self._begin(tx, first, wanted))
@@ -285,24 +285,6 @@ class _Import:
     def _purge(self) -> None:
         while self._store.write(lambda tx: erasing.purge(tx, self._who)):
             pass
-
-
-def _plausible(session: SessionRecord, line: int) -> None:
-    """Raise Invalid or Integrity for what no session could have, so that nothing else meets it later."""
-    contexts = tuple((context.kind, context.ref) for context in session.contexts)
-    new = NewSession(
-        title=session.title,
-        description=session.description,
-        agent=session.agent,
-        model=session.model,
-        thinking=session.thinking,
-        channel=session.channel,
-        tags=session.tags,
-        contexts=contexts,
-        template="" if session.template is UNSET else session.template,
-    )
-    if checked(new) != new:
-        raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")
 
 
 def _diverged(session: str, how: str) -> Conflict:

@@ -16,6 +16,7 @@ from retoma.model.chain import digest, follows, genesis
 from retoma.model.codec import decode, encode
 from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, Event
 from retoma.model.flow import version_of
+from retoma.model.session import NewSession, checked
 from retoma.model.transfer import (
     EndRecord,
     EventRecord,
@@ -136,6 +137,24 @@ class Proof:
             raise damaged(
                 line, "what is said of the session (title, state, history …) was changed after the export."
             )
+
+
+def plausible(session: SessionRecord, line: int) -> None:
+    """Raise Invalid or Integrity for what no session could have, so that nothing else meets it later."""
+    contexts = tuple((context.kind, context.ref) for context in session.contexts)
+    new = NewSession(
+        title=session.title,
+        description=session.description,
+        agent=session.agent,
+        model=session.model,
+        thinking=session.thinking,
+        channel=session.channel,
+        tags=session.tags,
+        contexts=contexts,
+        template="" if session.template is UNSET else session.template,
+    )
+    if checked(new) != new:
+        raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")
 
 
 def _ascending(session: SessionRecord) -> bool:
