@@ -209,7 +209,7 @@ class Erasing(Protocol):
         ...
 
     def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
-        """Delete the oldest `limit` events (to `until`) that no fork reads, and content of theirs alone; False: none."""
+        """Drop the oldest `limit` events (to `until`) that no fork reads, and content of theirs alone; False: none."""
         ...
 
     def drop_flows(self, key: SessionKey) -> None:
