@@ -12,6 +12,7 @@ import msgspec
 
 from retoma.errors import Invalid, NotFound
 from retoma.flows import tools
+from retoma.flows.garbage import uncollected
 from retoma.flows.model import EXTENSIONS, Problem
 
 MAX_FILE = 1 << 20
@@ -57,7 +58,8 @@ def look(path: str | os.PathLike[str]) -> Look:
             problems=[],
         )
     walk = _Walk(root)
-    walk.directory(str(root), "", 0)
+    with uncollected():
+        walk.directory(str(root), "", 0)
     return Look(walk.files, tuple(walk.problems))
 
 
@@ -74,11 +76,14 @@ def read(
     as it was seen: Unsettled says that one is not.
     """
     stamps = before.files if before is not None else {}
-    files = {below: content for below, content in (kept or {}).items() if below in seen.files}
+    files = dict(kept or {})
+    for gone in files.keys() - seen.files.keys():
+        del files[gone]
+    changed = {below: stamp for below, stamp in seen.files.items() if stamps.get(below) != stamp}
+    changed |= {below: seen.files[below] for below in seen.files.keys() - files.keys()}
     problems = list(seen.problems)
-    changed = [one for one in seen.files.items() if stamps.get(one[0]) != one[1] or one[0] not in files]
     root = os.fspath(path)
-    for below, stamp in changed:
+    for below, stamp in changed.items():
         try:
             files[below] = _content(f"{root}/{below}", stamp, unchanged=before is not None)
         except OSError as error:
@@ -94,7 +99,7 @@ def is_node(below: str) -> bool:
     return below.endswith(EXTENSIONS) and below.rpartition("/")[2] not in _NO_NODES and not _hidden(below)
 
 
-_NO_NODES = ("README.md", *_TOOLS, *EXTENSIONS)
+_NO_NODES = frozenset(("README.md", *_TOOLS, *EXTENSIONS))
 
 
 def _hidden(below: str) -> bool:
@@ -114,8 +119,9 @@ def _content(path: str, stamp: Stamp, *, unchanged: bool) -> bytes:
             raise Unsettled
         room = MAX_FILE + 1
         data = os.read(descriptor, min(stamp[1] + 1, room))
-        while data and len(data) < room and (more := os.read(descriptor, room - len(data))):
-            data += more
+        if len(data) != stamp[1]:  # one byte more was asked for, so what is as long as it was seen is whole
+            while data and len(data) < room and (more := os.read(descriptor, room - len(data))):
+                data += more
         if unchanged and _stamp(os.fstat(descriptor)) != stamp:
             raise Unsettled
         return data
@@ -139,71 +145,96 @@ class _Walk:
 
     def directory(self, path: str, below: str, depth: int) -> None:
         try:
-            with os.scandir(path) as found:
+            # By the directory's descriptor the system finds each of its files at once, however long the path is.
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            self._unreadable(below, error)
+            return
+        try:
+            self._entries(descriptor, path, below, depth)
+        finally:
+            os.close(descriptor)
+
+    def _entries(self, descriptor: int, path: str, below: str, depth: int) -> None:
+        try:
+            with os.scandir(descriptor) as found:
                 entries = sorted(found, key=_name)
         except OSError as error:
-            self._wrong(below or ".", f"This directory cannot be read: {error.strerror}.")
+            self._unreadable(below, error)
             return
+        under = f"{below}/" if below else ""
         for entry in entries:
-            if not entry.name.startswith("."):
-                self._entry(entry, f"{below}/{entry.name}" if below else entry.name, depth + 1)
+            name = entry.name
+            if name.startswith("."):
+                continue
+            defines = name.endswith(EXTENSIONS) and (name not in _NO_NODES or under + name in _TOOLS)
+            try:
+                plain = entry.is_file(follow_symlinks=False)
+                if plain and defines:
+                    self._file(entry, under + name)
+                elif not plain:
+                    self._other(entry, f"{path}/{name}", under + name, depth + 1, defines)
+            except OSError as error:
+                if defines:
+                    self._wrong(under + name, f"This link cannot be followed: {error.strerror}.", "Remove it.")
 
-    def _entry(self, entry: os.DirEntry[str], below: str, depth: int) -> None:
-        try:
-            is_directory = entry.is_dir()
-        except OSError as error:
-            if _defines(below):
-                self._wrong(below, f"This link cannot be followed: {error.strerror}.", "Remove it.")
+    def _other(self, entry: os.DirEntry[str], path: str, below: str, depth: int, defines: bool) -> None:
+        """Look at a directory or a link, or at what is neither and is not for us."""
+        is_directory = entry.is_dir()
+        if not is_directory and not defines:
             return
-        if not is_directory and not _defines(below):
-            return
-        if entry.is_symlink() and not self._inside(entry, below, is_directory):
+        if entry.is_symlink() and not self._inside(path, below, is_directory):
             return
         if is_directory and depth > MAX_DEPTH:
             self._wrong(below, f"This directory is nested more than {MAX_DEPTH} deep.")
         elif is_directory:
-            self.directory(entry.path, below, depth)
+            self.directory(path, below, depth)
         elif entry.is_file():
             self._file(entry, below)
 
-    def _inside(self, entry: os.DirEntry[str], below: str, is_directory: bool) -> bool:
-        target = Path(entry.path).resolve()
+    def _inside(self, path: str, below: str, is_directory: bool) -> bool:
+        target = Path(path).resolve()
         if not target.is_relative_to(self._real):
             self._wrong(
                 below, "This link leads out of the flow's directory.", "Copy what it points to into the flow."
             )
             return False
-        if is_directory and Path(entry.path).parent.resolve().is_relative_to(target):
+        if is_directory and Path(path).parent.resolve().is_relative_to(target):
             self._wrong(below, "This link leads back to a directory that holds it.", "Remove the link.")
             return False
         return True
 
     def _file(self, entry: os.DirEntry[str], below: str) -> None:
-        if not below.isprintable() and any(letter < " " for letter in below):
-            self._wrong(ascii(below), "The name of this file holds a control character.", "Rename it.")
+        if not below.isprintable() and self._misnamed(below):
             return
         try:
-            below.encode()
             status = entry.stat()
-        except UnicodeEncodeError:
-            self._wrong(ascii(below), "The name of this file is not UTF-8.", "Rename it.")
         except OSError as error:
             self._wrong(below, f"This file cannot be read: {error.strerror}.")
-        else:
-            if self._has_room(below, status.st_size):
-                self.files[below] = _stamp(status)
-
-    def _has_room(self, below: str, size: int) -> bool:
-        room = len(self.files) < MAX_FILES and self._size < MAX_SIZE
-        if room:
-            self._size += min(size, MAX_FILE + 1)
+            return
+        if len(self.files) < MAX_FILES and self._size < MAX_SIZE:
+            self._size += min(status.st_size, MAX_FILE + 1)
+            self.files[below] = _stamp(status)
         elif not self._full:
             self._full = True
             limits = f"{MAX_FILES:,} files and {MAX_SIZE >> 20} MiB"
             self._wrong(
                 below, f"A flow has at most {limits}, and this file is past that.", "Is this the directory?"
             )
-        return room
+
+    def _misnamed(self, below: str) -> bool:
+        if any(letter < " " for letter in below):
+            self._wrong(ascii(below), "The name of this file holds a control character.", "Rename it.")
+            return True
+        try:
+            below.encode()
+        except UnicodeEncodeError:
+            self._wrong(ascii(below), "The name of this file is not UTF-8.", "Rename it.")
+            return True
+        return False
+
+    def _unreadable(self, below: str, error: OSError) -> None:
+        self._wrong(below or ".", f"This directory cannot be read: {error.strerror}.")
 
     def _wrong(self, below: str, message: str, hint: str = "") -> None:
         self.problems.append(_problem(below, message, hint))
