@@ -75,10 +75,11 @@ class Directory:
 
         Unsettled: a file is not any more what the look saw; nothing was taken up, look again.
         """
-        contents, problems = files.read(self._path, seen, before=self._seen, kept=self._contents)
-        self._seen, self._contents = seen, contents
-        flow = _build(self._name, contents, problems, self._pieces, self._examined)
-        return msgspec.structs.replace(flow, warnings=tuple(check(flow, self._examined)))
+        with uncollected():
+            contents, problems = files.read(self._path, seen, before=self._seen, kept=self._contents)
+            self._seen, self._contents = seen, contents
+            flow = _build(self._name, contents, problems, self._pieces, self._examined)
+            return msgspec.structs.replace(flow, warnings=tuple(check(flow, self._examined)))
 
 
 def _name(path: str | os.PathLike[str]) -> str:
@@ -123,21 +124,23 @@ def _nodes(
     nodes: dict[str, Node] = {}
     broken: set[str] = set()
     for path in sorted(contents):
-        piece = pieces.get(path)
-        if piece is None or piece.data != contents[path]:
+        piece, data = pieces.get(path), contents[path]
+        if piece is None or piece.data != data:
             if not files.is_node(path):
                 continue
-            piece = pieces[path] = _piece(path, contents[path])
-        if piece.id in nodes or piece.id in broken:
-            other = nodes[piece.id].file if piece.id in nodes else "another file"
-            message = f"The id {piece.id!r} is {other}'s too."
+            piece = pieces[path] = _piece(path, data)
+        node_id, node = piece.id, piece.node
+        if node_id in nodes or node_id in broken:
+            other = nodes[node_id].file if node_id in nodes else "another file"
+            message = f"The id {node_id!r} is {other}'s too."
             found.append(Problem(path, 1, "error", message, "Rename one of the two files."))
             continue
-        if piece.node is None:
-            broken.add(piece.id)
+        if node is None:
+            broken.add(node_id)
         else:
-            nodes[piece.id] = piece.node
-        found += piece.problems
+            nodes[node_id] = node
+        if piece.problems:
+            found += piece.problems
     for path in pieces.keys() - contents.keys():
         del pieces[path]
     return nodes, broken

@@ -49,12 +49,11 @@ def lost(ways: Ways) -> Iterator[Problem]:
     """Yield targets that are no node. With every file read, also nodes that nothing leads to, and endless circles."""
     yield from _misled(ways)
     if ways.entry and not ways.broken:
-        reached = _reached(ways)
-        for node_id, one in ways.exits.items():
-            if node_id not in reached:
-                message = f"Nothing leads to {node_id!r}."
-                yield Problem(one.file, 1, "warning", message, "Link it from another node.")
-        yield from _endless(ways, reached)
+        left = _unreached(ways)
+        for node_id, one in left.items():
+            message = f"Nothing leads to {node_id!r}."
+            yield Problem(one.file, 1, "warning", message, "Link it from another node.")
+        yield from _endless(ways, left)
 
 
 def exits_of(node: Node) -> Exits:
@@ -81,9 +80,9 @@ def _only(node: Node) -> str:
 
 
 def _misled(ways: Ways) -> Iterator[Problem]:
-    exits = ways.exits
-    unsure = [one for one in exits.values() if any(name not in exits for name in one.names)]
-    known, hints = [*exits, *ways.aliases], 0
+    ids = set(ways.exits)
+    unsure = [one for one in ways.exits.values() if not ids.issuperset(one.names)]
+    known, hints = [*ways.exits, *ways.aliases], 0
     for one in unsure:
         for key, target, line in one.targets:
             if ways.named(target) or target in ways.broken:
@@ -94,23 +93,24 @@ def _misled(ways: Ways) -> Iterator[Problem]:
             yield Problem(one.file, line, "error", f"{key!r} leads to {target!r}, which is not a node.", hint)
 
 
-def _reached(ways: Ways) -> set[str]:
-    exits = ways.exits
-    seen: set[str] = set()
+def _unreached(ways: Ways) -> dict[str, Exits]:
+    """Return the nodes that nothing leads to, in their order."""
+    left = dict(ways.exits)
     todo = [ways.entry, ways.default_error]
     while todo:
         name = todo.pop()
-        node_id = name if name in exits else ways.named(name)
-        if node_id and node_id not in seen:
-            seen.add(node_id)
-            todo += exits[node_id].names
-    return seen
+        one = left.pop(name, None)
+        if one is None and name not in ways.exits:
+            one = left.pop(ways.named(name), None)
+        if one is not None:
+            todo += one.names
+    return left
 
 
-def _endless(ways: Ways, reached: Collection[str]) -> Iterator[Problem]:
+def _endless(ways: Ways, left: Collection[str]) -> Iterator[Problem]:
     """Refuse a circle of nodes that neither wait nor choose: once in it, a flow never comes out.
 
-    Warn where a condition may still break it, or nothing leads to it.
+    Warn where a condition may still break it, or nothing leads to it: then it is among those `left`.
     """
     exits = ways.exits
     following = {
@@ -128,7 +128,7 @@ def _endless(ways: Ways, reached: Collection[str]) -> Iterator[Problem]:
             circle = [node]
             while following[circle[-1]] != node:
                 circle.append(following[circle[-1]])
-            yield _circle(ways, circle, node in reached)
+            yield _circle(ways, circle, node not in left)
 
 
 def _circle(ways: Ways, circle: list[str], reached: bool) -> Problem:

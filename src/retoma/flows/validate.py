@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
+from typing import TypeAlias
 
 import msgspec
 
 from retoma.errors import Invalid
 from retoma.flows import answer, condition, template, tools
 from retoma.flows.garbage import uncollected
+from retoma.flows.mentions import Mentions, mentions_of, unset
 from retoma.flows.model import ROLLBACK, Flow, Node, Option, Problem, Tool
-from retoma.flows.reach import MAX_HINTS, Exits, Ways, exits_of, lost
+from retoma.flows.reach import Exits, Ways, exits_of, lost
 from retoma.flows.syntax import MAX_ACTIONS
 
 
-class Own(msgspec.Struct, frozen=True):
-    """What can be said of a node by itself.
+Secrets: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The nodes that ask for each secret, by its key."""
 
-    `problems` are its own; `prints` the (key, line) of each look-up that would be empty if nothing set it, `asks` those
-    of the arguments of tools; `sets` the keys that the flow has because of it. `signals`: what it says of signals
-    depends on the entry node.
+
+class Own(msgspec.Struct, frozen=True):
+    """What can be said of a node by itself: its `problems`, the keys that it `mentions`, and where it leads.
+
+    `signals`: what it says of signals depends on the entry node.
     """
 
     node: Node
     problems: tuple[Problem, ...]
-    prints: tuple[tuple[str, int], ...]
-    asks: tuple[tuple[str, int], ...]
-    sets: tuple[str, ...]
     signals: bool
+    mentions: Mentions
     exits: Exits
 
 
@@ -39,6 +40,8 @@ class Examined:
         self.owns: dict[str, Own] = {}
         self.ways: Ways | None = None
         self.lost: tuple[Problem, ...] = ()
+        self.mentions: tuple[Secrets, dict[str, Mentions]] | None = None
+        self.unset: tuple[Problem, ...] = ()
 
 
 def validate(flow: Flow, *, listed: Mapping[str, Tool] | None = None) -> list[Problem]:
@@ -85,44 +88,33 @@ def examine(
                 owns[node_id] = _own(node, own)
     for own in owns.values():
         yield from own.problems
-    yield from _together(flow, owns)
-    exits = {node_id: owns[node_id].exits for node_id in flow.nodes}
+        if own.signals:
+            yield from _signals(own.node, flow)
+    yield from _together(flow, known, broken)
+
+
+def _together(flow: Flow, known: Examined, broken: Collection[str]) -> Iterator[Problem]:
+    """Yield what the nodes get wrong together: as before, when none says anything else of it than before."""
+    owns = [(node_id, known.owns[node_id]) for node_id in flow.nodes]
+    mentions = flow.secrets, {node_id: own.mentions for node_id, own in owns}
+    if known.mentions != mentions:
+        known.mentions, known.unset = mentions, tuple(unset(mentions[1].values(), flow.secrets))
+    exits = {node_id: own.exits for node_id, own in owns}
     ways = Ways(flow.entry, flow.default_error, flow.aliases, exits, frozenset(broken))
     if known.ways != ways:
         known.ways, known.lost = ways, tuple(lost(ways))
-    yield from known.lost
+    yield from (*known.unset, *known.lost)
 
 
 def _own(node: Node, before: Own | None) -> Own:
     problems = [*_unsupported(node), *_conditions(node), *_shape(node)]
-    prints = tuple(_printed(node, problems))
-    asks = tuple(_asked(node, problems))
-    given = (key.partition(".")[0] for key in node.required_context)
-    sets = (node.save_to, *node.default_context, *given, *node.required_context, *node.context_schema)
+    mentions = mentions_of(node, tuple(_printed(node, problems)), tuple(_asked(node, problems)))
     signals = node.timeout_s is not None or bool(node.on_signal_default)
     exits = exits_of(node)
-    if before is not None and before.exits == exits:
-        exits = before.exits  # the same object: ways are compared faster
-    return Own(node, tuple(problems), prints, asks, sets, signals, exits)
-
-
-def _together(flow: Flow, owns: dict[str, Own]) -> Iterator[Problem]:
-    """Yield what a node gets wrong beside the others: keys that nothing sets, signals that nothing handles."""
-    known = {"sys", "tool_result"}
-    for own in owns.values():
-        known.update(own.sets)
-    hints = 0
-    for own in owns.values():
-        for key, line in own.prints:
-            if key in flow.secrets:
-                said = f"{key!r} is a secret: its value is never shown."
-                yield Problem(own.node.file, line, "warning", said)
-        for key, line in (*own.prints, *own.asks):
-            if key not in known:
-                hints += 1
-                yield _never_set(own.node, key, line, known if hints <= MAX_HINTS else ())
-        if own.signals:
-            yield from _signals(own.node, flow)
+    if before is not None:  # the same objects, where they are equal: all of them are compared faster
+        mentions = before.mentions if before.mentions == mentions else mentions
+        exits = before.exits if before.exits == exits else exits
+    return Own(node, tuple(problems), signals, mentions, exits)
 
 
 def _unsupported(node: Node) -> Iterator[Problem]:
@@ -183,15 +175,6 @@ def _texts(node: Node) -> Iterator[tuple[str, int]]:
     texts += [(one.text, one.line) for wordings in node.messages.values() for one in wordings]
     texts += [(use.confirm, use.line) for use in (node.do, node.undo) if use is not None]
     return ((text, line) for text, line in texts if "{{" in text)
-
-
-def _never_set(node: Node, key: str, line: int, known: Collection[str]) -> Problem:
-    """Warn of a key that nothing in the flow sets or requires: it comes from outside, or is misspelt."""
-    near = get_close_matches(key, [one for one in known if one], 1)
-    hint = (
-        f"Did you mean {near[0]!r}?" if near else "Name it in required_context if it is given at the start."
-    )
-    return Problem(node.file, line, "warning", f"Nothing in the flow sets {key!r}.", hint)
 
 
 def _shape(node: Node) -> Iterator[Problem]:
