@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from retoma.flows.expressions import Expressions, too_deep
@@ -12,6 +13,7 @@ from retoma.flows.syntax import (
     Assign,
     Branch,
     Expression,
+    Field,
     Jump,
     Part,
     Range,
@@ -29,6 +31,10 @@ def parse(template: str) -> list[Part]:
     if template.count("{{") > MAX_ACTIONS:
         raise TemplateError(f"This has more than {MAX_ACTIONS:,} actions.", 1, "Split the node in several.")
     return _Parser(list(pieces(template))).parts()
+
+
+# By far the most of what templates say: `{{ .key }}`.
+_KEY = re.compile(r" *((?:\.\w+)+) *")
 
 
 class _Parser:
@@ -57,6 +63,9 @@ class _Parser:
             self._at += 1
             if isinstance(piece, Text):
                 parts.append(piece)
+                continue
+            if (key := _KEY.fullmatch(piece[0])) is not None:
+                parts.append(Show(Field(tuple(key[1].split(".")[1:])), piece[1]))
                 continue
             tokens = tokens_of(*piece)
             if not tokens:

@@ -239,6 +239,8 @@ class Fields:
         return found
 
     def _use(self, key: str) -> ToolUse | None:
+        if key not in self.items:
+            return None
         found, problems = uses.read(self.file, key, self.items.get(key), self.items.get("metadata"))
         self.problems += problems
         return found

@@ -176,7 +176,9 @@ class _Walk:
                     self._other(entry, f"{path}/{name}", under + name, depth + 1, defines)
             except OSError as error:
                 if defines:
-                    self._wrong(under + name, f"This link cannot be followed: {error.strerror}.", "Remove it.")
+                    self._wrong(
+                        under + name, f"This link cannot be followed: {error.strerror}.", "Remove it."
+                    )
 
     def _other(self, entry: os.DirEntry[str], path: str, below: str, depth: int, defines: bool) -> None:
         """Look at a directory or a link, or at what is neither and is not for us."""

@@ -6,6 +6,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# The next object that is made has all young ones looked at, however many they are. From so many on they are put with the
+# old instead: frozen and thawed at once, which looks at none. What a program froze itself stays so.
+_MUCH = 50_000
+
 
 @contextmanager
 def uncollected() -> Iterator[None]:
@@ -16,4 +20,7 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if collects:
+            if gc.get_count()[0] > _MUCH and not gc.get_freeze_count():
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()

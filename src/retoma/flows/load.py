@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -199,12 +200,14 @@ def _node(node_id: str, path: str, data: bytes) -> tuple[Node, list[Problem]]:
 def _text(data: bytes) -> str:
     if len(data) > MAX_FILE:
         raise TreeError("This file is over 1 MiB.", 1, "Split it into several nodes.")
+    data = data.removeprefix(BOM_UTF8)
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise TreeError("This file is not UTF-8.", line, "Save it as UTF-8.") from error
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise TreeError("This file holds a NUL, so it is no text.", line, "Give it another extension.")
@@ -213,15 +216,14 @@ def _text(data: bytes) -> str:
 
 def _front_matter(text: str) -> tuple[str, str, int]:
     """Return (front matter, content, the line at which the content begins)."""
-    lines = text.split("\n")
-    if lines[0] != "---":
+    if text != "---" and not text.startswith("---\n"):
         return "", text, 1
-    if "---" not in lines[1:]:
+    close = f"{text}\n".find("\n---\n", 3)
+    if close < 0:
         raise TreeError(
             "The front matter that begins here has no closing line.", 1, "End it with a line that is ---."
         )
-    close = lines.index("---", 1)
-    return "\n".join(lines[1:close]), "\n".join(lines[close + 1 :]), close + 2
+    return text[4:close], text[close + 5 :], text.count("\n", 0, close) + 3
 
 
 def _aliases(nodes: Mapping[str, Node], found: list[Problem]) -> dict[str, str]:

@@ -18,8 +18,8 @@ Named: TypeAlias = tuple[tuple[str, int], ...]
 class Mentions(msgspec.Struct, frozen=True):
     """What a node says of the context's keys, in `file`.
 
-    `prints` is each look-up that would be empty if nothing set it, `asks` those of the arguments of tools, `keys` each key
-    of both once; `sets` the keys that the flow has because of the node.
+    `prints` is each look-up that would be empty if nothing set it, `asks` those of the arguments of tools, `keys` each
+    key of both once; `sets` the keys that the flow has because of the node.
     """
 
     file: str

@@ -151,17 +151,18 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 
     def targets(self) -> list[tuple[str, str, int]]:
         """Every (key, target, line) that the node names."""
-        found = [(key, value, self.line(key)) for key, value in self._single_targets() if value]
-        found += [("options", option.to, option.line) for option in self.options if option.to]
-        found += [("transitions", way.to, way.line) for way in self.transitions]
+        found: list[tuple[str, str, int]] = []
+        for key, to in (("to", self.to), ("on_error", self.on_error), ("on_denied", self.on_denied)):
+            if to:
+                found.append((key, to, self.line(key)))
+        if self.options:
+            found += [("options", option.to, option.line) for option in self.options if option.to]
+        if self.transitions:
+            found += [("transitions", way.to, way.line) for way in self.transitions]
         for key, handlers in (("on_signal", self.on_signal), ("on_signal_default", self.on_signal_default)):
-            found += [
-                (key, to, self.lines.get(f"on_{name}", self.line(key))) for name, to in handlers.items()
-            ]
+            for name, to in handlers.items():
+                found.append((key, to, self.lines.get(f"on_{name}", self.line(key))))
         return found
-
-    def _single_targets(self) -> tuple[tuple[str, str], ...]:
-        return ("to", self.to), ("on_error", self.on_error), ("on_denied", self.on_denied)
 
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):

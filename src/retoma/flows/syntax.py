@@ -152,10 +152,10 @@ def _action(template: str, begin: int, line: int) -> tuple[str | None, int, bool
     start = begin + 2
     left = template.startswith("-", start) and template[start + 1 : start + 2].isspace()
     start += left
-    comment = re.compile(r"\s*/\*").match(template, start)
+    comment = _COMMENT.match(template, start)
     if comment:
         close = template.find("*/", comment.end())
-        end = re.compile(r"(\s+-)?\s*\}\}").match(template, close + 2) if close >= 0 else None
+        end = _COMMENT_END.match(template, close + 2) if close >= 0 else None
         if end is None:
             raise TemplateError("This comment is not closed.", line, "End it with */}}.")
         return None, end.end(), left, end.group(1) is not None
@@ -179,6 +179,8 @@ def _close(template: str, at: int) -> int:
     return -1
 
 
+_COMMENT = re.compile(r"\s*/\*")
+_COMMENT_END = re.compile(r"(\s+-)?\s*\}\}")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|`[^`]*`|\}\}|\{\{')
 
 

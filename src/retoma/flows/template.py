@@ -71,7 +71,7 @@ def paths(template: str) -> list[tuple[str, int]]:
     """Return each key that is printed bare at the top, with its line: what would be empty if missing."""
     return [
         (part.value.path[0], part.line)
-        for part in _parsed(template)
+        for part in parse(template)
         if isinstance(part, Show) and isinstance(part.value, Field) and part.value.path
         if part.value.variable in ("", "$")
     ]

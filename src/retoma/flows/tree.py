@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 import yaml
+from yaml import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, ScalarEvent
 
 from retoma.errors import Invalid
 from retoma.model.codec import Json
@@ -24,6 +25,9 @@ _INT = re.compile(r"[-+]?(0|[1-9][0-9]{0,18})")
 _FLOAT = re.compile(
     r"[-+]?([0-9]{1,40}\.[0-9]{0,40}|\.[0-9]{1,40}|[0-9]{1,40}(?=[eE]))([eE][-+]?[0-9]{1,3})?"
 )
+_NUMERIC = "+-.0123456789"
+"""What a number begins with."""
+
 _WORDS: dict[str, Json] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
@@ -110,6 +114,8 @@ def meaning(text: str) -> Json:
     """
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _NUMERIC:
+        return text
     if _INT.fullmatch(text):
         number = int(text)
         return number if -(2**63) <= number < 2**63 else text
@@ -139,24 +145,26 @@ class _Builder:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        line = self._first + (event.start_mark.line if event.start_mark else 0)
+        mark = event.start_mark
+        line = self._first + (mark.line if mark else 0)
         match event:
-            case yaml.ScalarEvent():
+            case ScalarEvent():
                 self._grow(1, line)
-                self._scalar(event, _anchor(event, line), line)
-            case yaml.CollectionStartEvent():
+                self._scalar(event, line)
+            case CollectionStartEvent():
                 self._grow(1, line)
-                self._begin(event, _anchor(event, line), line)
-            case yaml.CollectionEndEvent():
+                self._begin(event, line)
+            case CollectionEndEvent():
                 self._close(line)
-            case yaml.AliasEvent():
+            case AliasEvent():
                 self._alias(str(event.anchor), line)
-            case yaml.DocumentStartEvent():
+            case DocumentStartEvent():
                 self._documents += 1
                 if self._documents > 1:
                     raise TreeError("A second YAML document begins here.", line, "A node is one document.")
 
-    def _begin(self, event: yaml.CollectionStartEvent, anchor: str | None, line: int) -> None:
+    def _begin(self, event: CollectionStartEvent, line: int) -> None:
+        anchor = _anchor(event, line)
         if len(self._open) >= MAX_DEPTH:
             raise TreeError(f"This is nested more than {MAX_DEPTH} deep.", line)
         tree: Sequence | Mapping = (
@@ -166,11 +174,13 @@ class _Builder:
             self._anchors[anchor] = None
         self._open.append(_Open(tree, anchor))
 
-    def _scalar(self, event: yaml.ScalarEvent, anchor: str | None, line: int) -> None:
-        text = str(event.value)
-        bare = event.style in (None, "")
-        block = event.style in ("|", ">")
-        scalar = Scalar(text, meaning(text) if bare else text, line, line + 1 if block else line, bare)
+    def _scalar(self, event: ScalarEvent, line: int) -> None:
+        anchor = _anchor(event, line)
+        text, style = event.value, event.style
+        if not style:
+            scalar = Scalar(text, meaning(text), line, line)
+        else:
+            scalar = Scalar(text, text, line, line + 1 if style in "|>" else line, plain=False)
         if anchor:
             self._anchors[anchor] = scalar
         self._place(scalar, line)
@@ -224,7 +234,7 @@ class _Builder:
         self._place(done.tree, line)
 
 
-def _anchor(event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> str | None:
+def _anchor(event: ScalarEvent | CollectionStartEvent, line: int) -> str | None:
     if event.tag is not None:
         raise TreeError(f"The tag {event.tag!r} is not allowed here.", line, "Write the value without a tag.")
     return str(event.anchor) if event.anchor else None

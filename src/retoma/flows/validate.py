@@ -15,7 +15,6 @@ from retoma.flows.model import ROLLBACK, Flow, Node, Option, Problem, Tool
 from retoma.flows.reach import Exits, Ways, exits_of, lost
 from retoma.flows.syntax import MAX_ACTIONS
 
-
 Secrets: TypeAlias = Mapping[str, tuple[str, ...]]
 """The nodes that ask for each secret, by its key."""
 
@@ -181,11 +180,12 @@ def _shape(node: Node) -> Iterator[Problem]:
     if node.id == ROLLBACK:
         message = "No way leads to this node: the target 'rollback' takes back what was done."
         yield Problem(node.file, 1, "warning", message, "Give it another name.")
-    if node.type == "tool" and not {"do", "tool_call"} & set(node.lines):
+    calls = "do" in node.lines or "tool_call" in node.lines
+    if node.type == "tool" and not calls:
         yield Problem(
             node.file, node.line("type"), "error", "A node of type tool needs 'do'.", "Name the tool in 'do'."
         )
-    if {"do", "tool_call"} & set(node.lines) and node.waits:
+    if calls and node.waits:
         line = node.line("do" if "do" in node.lines else "tool_call")
         yield Problem(
             node.file, line, "error", "'do' cannot stand beside waiting for input.", "Split the node in two."
@@ -221,7 +221,7 @@ def _idle(node: Node) -> Iterator[Problem]:
     def idle(line: int, message: str, hint: str) -> Problem:
         return Problem(node.file, line, "warning", message, hint)
 
-    calls = {"do", "tool_call"} & set(node.lines)
+    calls = "do" in node.lines or "tool_call" in node.lines
     if node.messages and node.type != "format":
         yield idle(
             node.line("messages"), "'messages' is not shown: the type is not 'format'.", "Add 'type: format'."

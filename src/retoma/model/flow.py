@@ -86,7 +86,9 @@ def version_of(files: Mapping[str, bytes]) -> str:
     return blake3(b"".join(parts)).hexdigest()
 
 
-@lru_cache(maxsize=1 << 14)  # a watched flow has at most 10,000 files, and nearly all of them stay as they are
+@lru_cache(
+    maxsize=1 << 14
+)  # a watched flow has at most 10,000 files, and nearly all of them stay as they are
 def _lead(path: str, length: int) -> bytes:
     """Return what stands before a file's content: its path, and how long each of the two is."""
     name = path.encode("utf-8", "surrogateescape")
