@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from retoma.errors import NotFound, Refused
+from retoma.errors import Invalid, NotFound, Refused
 from retoma.flows import Directory, Flow, Unsettled
 from retoma.model.fold import fold
 from retoma.runtime.drive import Request
@@ -151,6 +155,50 @@ def test_only_what_changed_is_parsed_again(flow):
     again = directory.load(directory.look())
     assert [name for name in first.nodes if again.nodes[name] is first.nodes[name]] == ["second", "start"]
     assert again == Directory(flow).load(directory.look())
+
+
+WRITTEN = {
+    "start.md": [
+        START,
+        "\n" + START,
+        START.replace("second", "end"),
+        "---\nid: other\nto: end\n---\n{{ .pin }}",
+    ],
+    "second.md": [
+        SECOND,
+        SECOND.replace("to: end", "to: far"),
+        "---\nto: second\n---\n",
+        "---\nto: [\n---\n",
+        None,
+    ],
+    "end.md": [END, f"{END}\n\n", f"\n{END}{{{{ .shoe }}}}", "---\nrequired_context: [shoe]\n---\n", None],
+    "far.md": ["---\nto: other\nsave_to: colour\nwait: true\n---\n", "---\ntimeout: 5s\n---\n", None],
+    "more.yaml": [
+        "input_type: secret\nsave_to: pin\nto: start\n",
+        "on_signal_default: {timeout: end}\n",
+        None,
+    ],
+    "second.yaml": ["content: Two of them\n", None, None],
+}
+
+
+def said(directory):
+    """Return the flow in the directory, or what is wrong with it."""
+    try:
+        return directory.load(directory.look())
+    except Invalid as error:
+        return error.message, error.facts["problems"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(sorted(WRITTEN)), st.integers(0, 4)), min_size=1, max_size=12))
+def test_what_is_said_of_an_edited_directory_is_what_is_said_of_a_new_one(edits):
+    with TemporaryDirectory() as flow:
+        watched = Directory(flow)
+        for name, choice in edits:
+            text, file = WRITTEN[name][choice % len(WRITTEN[name])], Path(flow, name)
+            file.unlink(missing_ok=True) if text is None else file.write_text(text)
+            assert said(watched) == said(Directory(flow))
 
 
 def test_a_directory_that_goes_and_comes_back(flow, settling, tmp_path):

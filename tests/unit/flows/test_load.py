@@ -105,6 +105,12 @@ def test_front_matter_is_optional_and_windows_line_ends_and_byte_order_marks_are
     assert made(start="---\n# nothing but a comment\n---\n").nodes["start"].content == ""
 
 
+def test_what_is_not_utf8_is_told_at_its_line_behind_a_byte_order_mark_too() -> None:
+    with pytest.raises(Invalid) as refused:
+        parse("flow", {"start.md": b"\xef\xbb\xbfone\ntwo\n\xff"})
+    assert "start.md:3: This file is not UTF-8." in refused.value.message
+
+
 def test_old_line_ends_are_read() -> None:
     assert made(start="---\rto: end\r---\rHi\rthere", end="x").nodes["start"].content == "Hi\nthere"
 
