@@ -171,14 +171,21 @@ WRITTEN = {
         "---\nto: [\n---\n",
         None,
     ],
-    "end.md": [END, f"{END}\n\n", f"\n{END}{{{{ .shoe }}}}", "---\nrequired_context: [shoe]\n---\n", None],
-    "far.md": ["---\nto: other\nsave_to: colour\nwait: true\n---\n", "---\ntimeout: 5s\n---\n", None],
+    "end.md": [
+        END + "{{ .pin }}",
+        f"{END}\n\n",
+        f"\n{END}{{{{ .shoe }}}}",
+        "---\nrequired_context: [shoe]\n---\n",
+        None,
+    ],
+    "far.md": ["---\nto: start\nwait: true\n---\n", "---\nto: other\n---\n", "---\ntimeout: 5s\n---\n", None],
     "more.yaml": [
         "input_type: secret\nsave_to: pin\nto: start\n",
+        "wait: true\nsave_to: pin\nto: start\n",
         "on_signal_default: {timeout: end}\n",
         None,
     ],
-    "second.yaml": ["content: Two of them\n", None, None],
+    "second.yaml": [None, None, "content: Two of them\n"],
 }
 
 
@@ -195,7 +202,7 @@ def said(directory):
 def test_what_is_said_of_an_edited_directory_is_what_is_said_of_a_new_one(edits):
     with TemporaryDirectory() as flow:
         watched = Directory(flow)
-        for name, choice in edits:
+        for name, choice in [*((name, 0) for name in WRITTEN), *edits]:
             text, file = WRITTEN[name][choice % len(WRITTEN[name])], Path(flow, name)
             file.unlink(missing_ok=True) if text is None else file.write_text(text)
             assert said(watched) == said(Directory(flow))

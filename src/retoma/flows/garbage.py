@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 # The next object that is made has all young ones looked at, however many they are. From so many on they are put with
 # the old instead: frozen and thawed at once, which looks at none. What a program froze itself stays so.
-_MUCH = 50_000
+_MUCH = 25_000
 
 
 @contextmanager
