@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from retoma.model.transfer import Format
     from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
+    from retoma.runtime.indexer import Indexer
     from retoma.runtime.signal import Sent
     from retoma.service.check.repair import Repaired
     from retoma.service.check.report import Report
     from retoma.service.collect import Due
+    from retoma.service.found import Asked, Cursor, Found
     from retoma.service.inventory import Inventory
     from retoma.service.transfer.incoming import Imported
 
@@ -52,7 +54,9 @@ class Client:
         *,
         sources: Sources = SYSTEM,
         limits: access.Limits | None = None,
+        indexer: Indexer | None = None,
     ) -> None:
+        self._indexer = indexer
         self._store = store
         self._who = who
         self._sources = sources
@@ -65,9 +69,11 @@ class Client:
     def create(self, new: NewSession, *, key: str | None = None) -> SessionId:
         """Make a session and return its id. Raises Invalid, Conflict, NotFound (its parent), Limit."""
         operation = self._operation(key, "create", new)
-        return self._store.write(
+        made = self._store.write(
             lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
         )
+        self._wrote()
+        return made
 
     def get(self, session: str) -> Session | None:
         """Return the session, or None."""
@@ -156,6 +162,8 @@ class Client:
             taken = self._store.read(stretch) if dry_run else self._unless_driven(session, stretch)
             found = erasing.joined(found, taken)
         if not dry_run:
+            while self._store.write(lambda tx: erasing.clean_index(tx, self._who)):
+                pass
             self._store.forget()
         return found
 
@@ -212,7 +220,9 @@ class Client:
                 limits=self._limits,
             )
 
-        return self._unless_driven(session, use_case)
+        seq = self._unless_driven(session, use_case)
+        self._wrote()
+        return seq
 
     def messages(
         self,
@@ -256,11 +266,21 @@ class Client:
 
         return follow(lambda seq: self._events(session, seq), status, since=since, wait=wait or pause)
 
+    def search(self, asked: Asked, *, after: Cursor | None = None, limit: int = 20) -> Found:
+        """Return a page of what answers `asked`, the best of what is new first.
+
+        Raises Invalid for an empty query, NotFound for its session.
+        """
+        from retoma.service.search import search
+
+        return self._store.read(lambda tx: search(tx, self._who, asked, after=after, limit=limit))
+
     def drive(self, request: Request) -> Drive:
         """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit."""
         from retoma.runtime.drive import Drive
         from retoma.runtime.process import this_holder
 
+        self._wrote()
         holder = this_holder(self._who.name)
         now, random = self._sources
         return Drive(self._store, self._who, holder, now, random, request, limits=self._limits)
@@ -294,6 +314,7 @@ class Client:
         """
         from retoma.service.transfer.incoming import import_
 
+        self._wrote()
         return import_(self._store, self._who, stream, name=name, limits=self._limits)
 
     def check(
@@ -352,6 +373,8 @@ class Client:
 
     def close(self) -> None:
         """Close the store. Everything stays."""
+        if self._indexer is not None:
+            self._indexer.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -374,6 +397,11 @@ class Client:
                 raise
             self._store.write(lambda tx: leases.release(tx, self._who, session, gone))
             return self._store.write(use_case)
+
+    def _wrote(self) -> None:
+        """Say that there is more to search: what that needs is done later, beside the caller."""
+        if self._indexer is not None:
+            self._indexer.wrote()
 
     def _page(
         self, session: str, since: int, *, epochs: bool
@@ -401,4 +429,7 @@ def open_client(settings: Settings) -> Client:
 
 def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
     """Open the store at `place`, as its local owner."""
-    return Client(open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local"), limits=limits)
+    from retoma.runtime.indexer import Indexer
+
+    store, who = open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local")
+    return Client(store, who, limits=limits, indexer=Indexer(store, who))

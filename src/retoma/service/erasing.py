@@ -21,6 +21,8 @@ from retoma.stores.api import Transaction
 
 CHUNK = 500
 """How many events one transaction reads or removes."""
+_PAGES = 64
+"""And how many pages of the search index."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +120,13 @@ def purge(tx: Transaction, who: Principal) -> bool:
     trashed = trash_due(tx, who)
     if trashed is not None:
         hide(tx, who, head_of(tx, who, trashed))
-    return trashed is not None
+        return True
+    return clean_index(tx, who)
+
+
+def clean_index(tx: Transaction, who: Principal) -> bool:
+    """Take what was forgotten out of some pages of the search index; False when nothing was left in it."""
+    return tx.indexing.clean(who.tenant, pages=_PAGES)
 
 
 def due(tx: Transaction, who: Principal) -> bool:
@@ -127,6 +135,7 @@ def due(tx: Transaction, who: Principal) -> bool:
         tx.sessions.doomed(who.tenant) is not None
         or tx.erasing.due(who.tenant) is not None
         or trash_due(tx, who) is not None
+        or any(part.dirty for part in tx.search.parts(who.tenant))
     )
 
 

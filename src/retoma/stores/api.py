@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
+    from retoma.stores.api_search import Indexing, Search
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["updated", "created", "id"]
@@ -96,6 +97,10 @@ class Journal(Protocol):
         """Return at most `limit` events with `after` < seq < `before`, newest first."""
         ...
 
+    def pick(self, places: Sequence[tuple[SessionKey, int]]) -> dict[tuple[SessionKey, int], Event]:
+        """Return events by session and seq; those that are not there are left out."""
+        ...
+
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran."""
         ...
@@ -145,6 +150,10 @@ class Sessions(Protocol):
     def list(
         self, tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
     ) -> list[tuple[Session, Place]]: ...
+    def among(self, tenant: TenantKey, listing: Listing, keys: Sequence[SessionKey]) -> Sequence[Session]:
+        """Return those of `keys` that `listing` means, in no order."""
+        ...
+
     def count(self, tenant: TenantKey, listing: Listing, *, most: int) -> int:
         """Return how many sessions match, counting no further than `most`."""
         ...
@@ -181,8 +190,8 @@ class Profiles(Protocol):
 class Erasing(Protocol):
     """Forgetting. The chain stays whole: what is erased keeps its digest, a cut journal the hash it begins with."""
 
-    def erase(self, key: SessionKey, seqs: Iterable[int]) -> None:
-        """Forget the data of these events, and content only they refer to."""
+    def erase(self, key: SessionKey, seqs: Sequence[int]) -> None:
+        """Forget the data of these events, content only they refer to, and that they are documents of the index."""
         ...
 
     def cut(self, tenant: TenantKey, head: Head) -> None:
@@ -400,6 +409,10 @@ class Transaction(Protocol):
     def transfers(self) -> Transfers: ...
     @property
     def audit(self) -> Audit: ...
+    @property
+    def search(self) -> Search: ...
+    @property
+    def indexing(self) -> Indexing: ...
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
 from retoma.stores.pack import pack, unpack
-from retoma.stores.sql import STATEMENTS, Row, Run
+from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
 from retoma.stores.witness import packed_head
 
 _ADD = STATEMENTS["add_event"]
@@ -127,6 +127,14 @@ class SqlJournal:
 
     def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
         return self._events("events_down", key, after, before, limit)
+
+    def pick(self, places: Sequence[tuple[SessionKey, int]]) -> dict[tuple[SessionKey, int], Event]:
+        found: dict[tuple[SessionKey, int], Event] = {}
+        for chunk in in_chunks([key << 32 | seq for key, seq in places]):
+            for key, *row in self._run(STATEMENTS["events_picked"], chunk):
+                event = self._event(tuple(row))
+                found[SessionKey(key), event.seq] = event
+        return found
 
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         rows = self._run(STATEMENTS["operation_of_session"], (operation, key << 32, (key + 1) << 32))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from retoma.model.ids import TenantKey
 from retoma.stores.api import Listing, Place
@@ -26,6 +29,15 @@ def page(tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
         values |= {"pinned": after.pinned, "at": after.at, "pk": after.key, "name": after.id}
     text += " " + FRAGMENTS[f"order{suffix}"].format_map(names)
     return Asked(text, values | {"limit": limit})
+
+
+def among(tenant: TenantKey, listing: Listing, *, keys: Sequence[int]) -> Asked:
+    """Return what reads those of `keys`, as many as a statement takes, that `listing` means."""
+    listing = msgspec.structs.replace(listing, sort="updated")
+    values: dict[str, Value] = {"tenant": tenant, "shelf": listing.shelf}
+    text = FRAGMENTS["from_recent"] + _filters(listing, list(listing.tags), list(listing.contexts), values)
+    page = FRAGMENTS["page"].format(columns=FRAGMENTS["columns"], source=text, at="s.listed_at")
+    return Asked(f"{page} {FRAGMENTS['with_keys']}", values | {f"k{n}": key for n, key in enumerate(keys)})
 
 
 def count(tenant: TenantKey, listing: Listing, *, most: int) -> Asked:

@@ -16,6 +16,7 @@ from retoma.stores.sql import Run
 
 if TYPE_CHECKING:
     from retoma.stores.audit import SqlAudit
+    from retoma.stores.search import SqlIndexing, SqlSearch
     from retoma.stores.transfers import SqlTransfers
 
 
@@ -55,3 +56,15 @@ class SqlTransaction:
         from retoma.stores.audit import SqlAudit  # for `store check` alone
 
         return SqlAudit(self._run, self._now, self._names)
+
+    @cached_property
+    def search(self) -> SqlSearch:
+        from retoma.stores.search import SqlSearch  # with what reads its pages, too much for every start
+
+        return SqlSearch(self._run)
+
+    @cached_property
+    def indexing(self) -> SqlIndexing:
+        from retoma.stores.search import SqlIndexing
+
+        return SqlIndexing(self._run, self.search)

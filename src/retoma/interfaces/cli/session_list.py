@@ -55,7 +55,7 @@ def ls(
     total: bool,
 ) -> None:
     """List sessions, newest first."""
-    from retoma.interfaces.cli.given import pairs
+    from retoma.interfaces.cli.given import moment, pairs
 
     common = Listing(
         agent=agent,
@@ -66,8 +66,8 @@ def ls(
         ephemeral=ephemeral,
         shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
         sort=sort,
-        since=_instant(since, ctx.now_ms),
-        before=_instant(before, ctx.now_ms),
+        since=moment(since, ctx.now_ms),
+        before=moment(before, ctx.now_ms),
     )
     listings = [_with_status(common, one) for one in statuses(status)] if status else [common]
     page = ctx.reader.list(listings, after=_place(cursor), limit=limit)
@@ -133,14 +133,6 @@ def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
 def expiry(expires_at: int, now_ms: int) -> str:
     """Return the word that stands before the instant: a session past its time is there until it is deleted."""
     return "expires" if expires_at > now_ms else "expired"
-
-
-def _instant(text: str | None, now_ms: int) -> int | None:
-    if text is None:
-        return None
-    from retoma.model.times import instant
-
-    return instant(text, now_ms=now_ms)
 
 
 def _cursor(place: Place | None) -> str | None:

@@ -16,6 +16,10 @@ SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k LIMIT ?
 -- Events of a session, newest first.
 SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k DESC LIMIT ?
 
+-- name: events_picked
+-- Events by their places, of any sessions.
+SELECT k >> 32, {event_columns} FROM event WHERE k IN ({many})
+
 -- name: operation_of_session
 -- The events that an operation wrote in a session.
 SELECT k & 4294967295, request FROM event WHERE operation = ? AND k > ? AND k < ? ORDER BY k
