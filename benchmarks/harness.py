@@ -119,15 +119,15 @@ class Child:
     said: str
 
 
-def child(*args: str | Path) -> Child:
-    """Run this Python with `args` to its end and return what it took. Raises RuntimeError when it fails."""
+def child(*args: str | Path, **variables: str) -> Child:
+    """Run this Python with `args` and `variables` to its end; return what it took. Raises RuntimeError when it fails."""
     read_end, write_end = os.pipe()
     with os.fdopen(read_end) as out:
         began = time.perf_counter()
         pid = os.posix_spawn(
             sys.executable,
             [sys.executable, *map(str, args)],
-            _environment(),
+            _environment() | variables,
             file_actions=[(os.POSIX_SPAWN_DUP2, write_end, 1), (os.POSIX_SPAWN_CLOSE, read_end)],
         )
         os.close(write_end)

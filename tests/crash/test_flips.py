@@ -57,8 +57,10 @@ def test_every_flip_that_changes_what_a_read_returns_is_found(
             data[bit // 8] ^= 1 << bit % 8
             file = placed(directory / f"flip{trial}", bytes(data))
             signal.alarm(HANGS_S)
-            outcome = checked(file)
-            signal.alarm(0)
+            try:
+                outcome = checked(file)
+            finally:
+                signal.alarm(0)
             if outcome == "whole":
                 after = seen(file)
                 if after == before:

@@ -60,12 +60,16 @@ class Writer:
         self.said: list[str] = []
 
     def hear(self, *, least: int = 0, within: float = 10.0) -> None:
-        """Take in what is acknowledged so far, and wait until there are `least`."""
+        """Take in what is acknowledged so far, and wait until there are `least`.
+
+        It ends: a process can write as fast as this reads.
+        """
         deadline = time.monotonic() + within
         while len(self.said) < least and self._pipe.poll(max(0.0, deadline - time.monotonic())):
-            self._take()
-        while self._pipe.poll():
             if not self._take():
+                raise AssertionError(f"the writer of {self.name} ended by itself")
+        for _ in range(1_000):
+            if not self._pipe.poll() or not self._take():
                 break
 
     def kill(self) -> None:

@@ -11,14 +11,34 @@ import pytest
 
 Retoma = Callable[..., "subprocess.CompletedProcess[str]"]
 
+ON_BOTH = {
+    "test_flow_verbs",
+    "test_handoff",
+    "test_run",
+    "test_session_guide",
+    "test_session_verbs",
+    "test_transfer",
+}
+"""Files whose tests run on SQLite and on PostgreSQL, but for those that are marked `in_files`."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "store" not in metafunc.fixturenames or metafunc.module.__name__.rpartition(".")[2] not in ON_BOTH:
+        return
+    on_file = metafunc.definition.get_closest_marker("in_files")
+    metafunc.parametrize("store", ["sqlite"] if on_file else ["sqlite", "postgresql"], indirect=True)
+
 
 @pytest.fixture
-def store(tmp_path: Path) -> Path:
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Path | str:
+    if getattr(request, "param", "sqlite") == "postgresql":
+        url: str = request.getfixturevalue("database")
+        return url
     return tmp_path / "store"
 
 
 @pytest.fixture
-def retoma(store: Path) -> Retoma:
+def retoma(store: Path | str) -> Retoma:
     """Run `retoma ARGS` on a store of this test alone; `at` names another one."""
 
     def run(*args: str, input: str | bytes = "", at: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -87,6 +87,7 @@ def test_a_time_out_is_a_line_of_its_own(tmp_path, monkeypatch, capsys, handled)
     assert (status, printed[-1]["node"]) == (3, "late" if handled else "start")
 
 
+@pytest.mark.in_files
 def test_without_a_person_a_secret_that_is_needed_again_stops_the_run(retoma, tmp_path, store):
     flow = str(gate(tmp_path))
     retoma("run", flow, "--session", "s", "--headless", input="4711\n")

@@ -12,16 +12,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.crash.test_kill import Run, flow, journal  # noqa: F401 (a fixture)
-from tests.interfaces.test_handoff import (  # noqa: F401 (run here again)
-    test_rf06_messages_belong_to_their_session,
-    test_rf09_a_session_has_several_contexts_and_lists_by_them,
-)
-from tests.interfaces.test_session_guide import (  # noqa: F401 (run here again)
-    test_a_removed_session_starts_anew,
-    test_a_session_is_made_and_taken_up_where_it_stopped,
-    test_json_is_one_document_and_lists_have_one_shape,
-    test_the_life_of_a_session,
-)
 from tests.postgres import Server
 
 Retoma = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -134,6 +134,7 @@ def test_a_removed_session_starts_anew(retoma):
     assert "Stopped at 'start' node" in again.stderr
 
 
+@pytest.mark.in_files
 def test_what_is_removed_is_in_no_file_of_the_store(retoma, store):
     secret = "planted-7f3a9c-secret"
     retoma("run", TOUR, "--session", "s", "--headless", input=f"{secret}\n")

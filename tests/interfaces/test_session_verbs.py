@@ -115,6 +115,7 @@ def test_verbs_of_several_sessions_say_which_they_found(retoma, s):
     assert trashed["items"] == [{"id": "another-one", "trashed": True}]
 
 
+@pytest.mark.in_files
 def test_a_key_of_format_1_is_still_known(retoma, store):
     """It kept the id of the session that was made, not its number."""
     retoma("session", "create", "review-88", "--key", "k")
@@ -143,6 +144,7 @@ def test_sorting(retoma):
     assert order("--sort", "created") == ["a", "c", "b"]
 
 
+@pytest.mark.in_files
 def test_a_reset_begins_anew_and_erases_only_when_asked(retoma, s, store):
     retoma("session", "append", "s", "user", "first epoch")
     retoma("session", "end", "s")
@@ -155,6 +157,7 @@ def test_a_reset_begins_anew_and_erases_only_when_asked(retoma, s, store):
     assert [f.name for f in store.iterdir() if b"first epoch" in f.read_bytes()] == []
 
 
+@pytest.mark.in_files
 def test_redacting(retoma, s, store):
     for text in ("the card is 4111", "nothing", "again 4111"):
         retoma("session", "append", "s", "user", text)
@@ -223,6 +226,7 @@ def completions(store, words, number):
     return [line.partition(",")[2] for line in done.stdout.decode().split()]
 
 
+@pytest.mark.in_files
 def test_ids_and_tags_are_completed_from_the_store(retoma, store):
     assert completions(store, "retoma session show re", 3) == []
     assert not store.exists()
@@ -232,8 +236,12 @@ def test_ids_and_tags_are_completed_from_the_store(retoma, store):
     assert completions(store, "retoma run examples/tour --session o", 4) == ["other"]
     assert completions(store, "retoma session ls --tag about-r", 4) == ["about-review-1", "about-review-2"]
     assert completions(store, "retoma session tag other +c", 4) == ["+common"]
+    empty = store.with_name("empty")
+    assert completions(empty, f"retoma --store {store} session show o", 5) == ["other"]
+    assert completions(empty, f"retoma session show --store {store} o", 5) == ["other"]
 
 
+@pytest.mark.in_files
 def test_what_only_reads_makes_no_store(retoma, store):
     listed = retoma("session", "ls")
     assert (listed.returncode, listed.stdout) == (0, "No active sessions found.\n")

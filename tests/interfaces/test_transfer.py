@@ -49,6 +49,7 @@ def test_a_pipe_moves_a_session(retoma, other):
     }
 
 
+@pytest.mark.in_files
 def test_an_existing_file_is_replaced_only_when_asked(retoma, tmp_path):
     retoma("session", "create", "a")
     file = tmp_path / "a.md"

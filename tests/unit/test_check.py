@@ -301,3 +301,15 @@ def test_a_session_that_is_written_to_meanwhile_is_whole(file: Path) -> None:
             lambda: other.delete("flow"),
         ]
         assert client.check(progress=lambda done, total: writes and writes.pop()()).whole
+
+
+def test_a_number_that_became_nothing_ends_no_check(file: Path) -> None:
+    def declared(text: str, as_: str) -> str:
+        return f"UPDATE sqlite_schema SET sql = replace(sql, '{text}', '{as_}') WHERE name = 'session'"
+
+    strict, loose = "head_seq      INTEGER NOT NULL", "head_seq      INTEGER"
+    unlock = ("PRAGMA writable_schema = ON",)
+    change(file, *unlock, declared(strict, loose))
+    change(file, "UPDATE session SET head_seq = NULL WHERE id = 'flow'", *unlock, declared(loose, strict))
+    assert any("'flow'" in one for one in found(file))
+    assert any("NULL value in session.head_seq" in one for one in found(file))

@@ -184,7 +184,7 @@ class SqliteStore:
 def _make_directory(directory: Path) -> None:
     if directory.is_dir():
         return
-    directory.mkdir(parents=True, mode=0o700)
+    directory.mkdir(parents=True, mode=0o700, exist_ok=True)  # another process may have made it just now
     # The parent is synced too: without it the new directory can vanish in a power cut.
     parent = os.open(directory.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -70,11 +70,11 @@ class Connection:
 
 def format_of(connection: Connection, shown: str) -> int:
     """Return the store's format, 0 for an empty file. Raises Integrity, Unavailable."""
+    # In this order: another process may make the store in between, tables and number in one transaction.
+    tables = connection.run("SELECT 1 FROM sqlite_schema LIMIT 1")
     application = connection.run("PRAGMA application_id")[0][0]
     version: int = connection.run("PRAGMA user_version")[0][0]
-    if application != APPLICATION_ID and (
-        application or connection.run("SELECT 1 FROM sqlite_schema LIMIT 1")
-    ):
+    if application != APPLICATION_ID and (application or tables):
         raise Integrity(
             f"{shown} is a database of another program, not a Retoma store.",
             code="not_a_store",

@@ -66,7 +66,8 @@ def _found(
     from retoma.wiring import open_store
 
     try:
-        place = find_store(load_settings(overrides={"store": ctx.find_root().params.get("store")}))
+        given = ctx.find_root().ensure_object(dict)
+        place = find_store(load_settings(overrides={"store": given.get("store")}))
         if place.kind == "memory" or (place.path is not None and not place.path.exists()):
             return []
         store = open_store(place)

@@ -28,6 +28,7 @@ VERBS: dict[str, Entry] = {
     "session log": Entry(f"{_CLI}.session_read:log", "the journal, one event a line"),
     "session search": Entry(f"{_CLI}.session_search:search", "find what was said"),
     "session append": Entry(f"{_CLI}.session_read:append", "a message, no turn"),
+    "session pick": Entry(f"{_CLI}.session_pick:pick", "look for one on the full screen"),
     "session tree": Entry(f"{_CLI}.session_read:tree", "a session and all below it"),
     "session pause": Entry(f"{_CLI}.session:pause", "active → suspended"),
     "session resume": Entry(f"{_CLI}.session:resume", "suspended → active"),
@@ -90,7 +91,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 # What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
 TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "session": (
-        ("Find", ("ls", "search", "show", "tree")),
+        ("Find", ("ls", "search", "pick", "show", "tree")),
         ("Converse", ("create", "read", "append", "log", "inspect")),
         ("Its life", ("pause", "resume", "end", "fail", "signal", "reset")),
         ("Its name", ("rename", "describe", "set-id")),

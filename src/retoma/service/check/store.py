@@ -62,14 +62,11 @@ class _Check:
         report.witness = self._tried(self._store.witness)
         if report.witness is not None:
             self._witnessed(report.witness)
+        parts = [self._quarantine, self._sessions, self._strays, self._versions]
         if report.sample is None:
-            self._engine()
-        self._quarantine()
-        self._sessions()
-        self._strays()
-        self._versions()
-        if report.sample is None:
-            self._unreferenced()
+            parts = [self._engine, *parts, self._unreferenced]
+        for part in parts:
+            self._tried(part)
         return report
 
     # The store
@@ -144,7 +141,9 @@ class _Check:
     def _sessions(self) -> None:
         after = 0
         shelves = self._read(lambda tx: tx.audit.count("sessions")) or ()
-        self._total = sum(row[-2] for row in shelves if row[0] not in (_DELETING, _QUARANTINED))
+        # A damaged row may have anything in the place of a number; this one only says how far the bar is.
+        counts = [row[-2] for row in shelves if row[0] not in (_DELETING, _QUARANTINED)]
+        self._total = sum(count for count in counts if isinstance(count, int))
         while found := self._read(lambda tx, after=after: tx.audit.sessions(after=after, limit=SESSIONS)):
             for key, name, shelf, _ in found:
                 if shelf not in (_DELETING, _QUARANTINED) and self._chosen():

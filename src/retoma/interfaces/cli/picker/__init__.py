@@ -1,0 +1,1 @@
+"""The full-screen picker: a list of sessions, a search, a preview. It draws with textual."""

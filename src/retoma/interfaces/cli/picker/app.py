@@ -1,0 +1,206 @@
+"""The picker itself: keys, the list and what they do. Every change goes through the client, as each verb's does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.events import Key
+from textual.widgets import DataTable, Footer, Input, Static
+
+from retoma.errors import RetomaError
+from retoma.interfaces.cli.picker.dialogs import Ask, Confirm
+from retoma.interfaces.cli.picker.found import Finder
+from retoma.interfaces.cli.picker.shown import COLUMNS, preview, row
+from retoma.model.changes import Changes
+from retoma.model.session import TITLE_LENGTH
+
+if TYPE_CHECKING:
+    from retoma.client import Client
+    from retoma.model.session import Session, Status
+
+__all__ = ["Picker"]
+
+_LAST = 12
+"""How many messages the preview shows."""
+_NEAR_END = 10
+"""When so few rows are left below the cursor, more are read."""
+
+
+class Picker(App[str]):
+    """Ends with the id that was picked, or None."""
+
+    TITLE = "Sessions"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    #search { border: none; height: 1; margin: 1 2; }
+    #search:focus { border: none; }
+    #list { width: 3fr; }
+    #about { width: 2fr; border-left: solid $primary-darken-2; padding: 0 1; }
+    .narrow #about { display: none; }
+    .dialog { width: 60; max-width: 90%; height: auto; padding: 1 2; background: $surface; border: round $primary; }
+    .keys { color: $text-muted; }
+    Ask, Confirm { align: center middle; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("slash", "search", "Search"),
+        ("enter", "take", "Take up"),
+        ("s", "status", "Pause, resume"),
+        ("r", "rename", "Rename"),
+        ("p", "pin", "Pin"),
+        ("d", "trash", "Delete"),
+        ("q,escape", "leave", "Quit"),
+    ]
+
+    def __init__(self, client: Client, now: Callable[[], int]) -> None:
+        super().__init__()
+        self._client = client
+        self._now = now
+        self._finder = Finder(client)
+        self._shown: list[Session] = []
+
+    def compose(self) -> ComposeResult:
+        yield Input(placeholder="Search: / and words, of ids, titles and flows", id="search")
+        with Horizontal():
+            yield DataTable(id="list", cursor_type="row", zebra_stripes=False)
+            with VerticalScroll(id="about", can_focus=False):
+                yield Static(id="preview", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._table.add_columns(*COLUMNS)
+        self._find("")
+        self.set_focus(self._table)
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.width < 90, "narrow")
+
+    # What is typed, and where the cursor is
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "search":
+            self._find(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input.id == "search":
+            self.set_focus(self._table)
+
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
+        self._preview()
+        if event.cursor_row >= len(self._shown) - _NEAR_END:
+            self._add(self._finder.more())
+
+    def on_data_table_row_selected(self) -> None:
+        self.action_take()
+
+    def on_key(self, event: Key) -> None:
+        if self.focused is not self._search:
+            return
+        if event.key == "down":
+            self.set_focus(self._table)
+        elif event.character is not None and event.is_printable:
+            # Typed so fast after the / that it was sent to the list still.
+            self._search.insert_text_at_cursor(event.character)
+
+    # Keys
+
+    def action_search(self) -> None:
+        self.set_focus(self._search)
+
+    def action_leave(self) -> None:
+        if self.focused is self._search and self._search.value:
+            self._search.value = ""
+            self.set_focus(self._table)
+        else:
+            self.exit(None)
+
+    def action_take(self) -> None:
+        if session := self._current:
+            self.exit(session.id)
+
+    def action_status(self) -> None:
+        if session := self._current:
+            to: Status = "suspended" if session.status == "active" else "active"
+            self._do(lambda: self._client.change(session.id, to))
+
+    def action_pin(self) -> None:
+        if session := self._current:
+            self._do(lambda: self._client.update(session.id, Changes(pinned=not session.pinned)))
+
+    def action_rename(self) -> None:
+        session = self._current
+        if session is None:
+            return
+
+        def renamed(title: str | None) -> None:
+            if title is not None and title != session.title:
+                self._do(lambda: self._client.update(session.id, Changes(title=title)))
+
+        self.push_screen(Ask(f"The title of '{session.id}'", session.title, longest=TITLE_LENGTH), renamed)
+
+    def action_trash(self) -> None:
+        session = self._current
+        if session is None:
+            return
+
+        def sure(yes: bool | None) -> None:
+            if yes:
+                self._do(lambda: self._client.trash(session.id))
+
+        question = f"Put '{session.id}' in the trash? For seven days, `session restore` brings it back."
+        self.push_screen(Confirm(question), sure)
+
+    # What they do
+
+    @property
+    def _table(self) -> DataTable[object]:
+        return self.query_one("#list", DataTable)
+
+    @property
+    def _search(self) -> Input:
+        return self.query_one("#search", Input)
+
+    @property
+    def _current(self) -> Session | None:
+        at = self._table.cursor_row
+        return self._shown[at] if 0 <= at < len(self._shown) else None
+
+    def _do(self, change: Callable[[], object]) -> None:
+        """Make a change and show what is now; what refuses it is said, and nothing else happens."""
+        try:
+            change()
+        except RetomaError as error:
+            self.notify(f"{error} {error.hint}".strip(), severity="error", markup=False)
+        at = self._table.cursor_row
+        self._find(self._search.value)
+        self._table.move_cursor(row=min(at, max(len(self._shown) - 1, 0)))
+        self._preview()
+
+    def _find(self, text: str) -> None:
+        self._table.clear()
+        self._shown = []
+        self._add(self._finder.begin(text))
+        self._preview()
+
+    def _add(self, sessions: list[Session]) -> None:
+        now = self._now()
+        self._shown += sessions
+        for session in sessions:
+            self._table.add_row(*row(session, now))
+
+    def _preview(self) -> None:
+        shown = self.query_one("#preview", Static)
+        session = self._current
+        if session is None:
+            shown.update("No session." if not self._search.value else "No session has these words.")
+            return
+        try:
+            whole = self._client.show(session.id)
+            last = self._client.messages(session.id, last=_LAST)
+        except RetomaError as error:
+            shown.update(str(error))
+            return
+        shown.update(preview(whole, last, self._now()))

@@ -1,0 +1,54 @@
+"""Which sessions the picker shows: all, newest first, or those that have the words that were typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from retoma.stores.api import Listing
+
+if TYPE_CHECKING:
+    from retoma.client import Client
+    from retoma.model.session import Session
+    from retoma.stores.api import Place
+
+__all__ = ["Finder"]
+
+_PAGE = 50
+_LOOKED_AT = 5_000
+"""How far back words are looked for before the list is shown; more are looked at as the cursor nears its end."""
+
+
+class Finder:
+    """A list that is read on in pages."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._words: tuple[str, ...] = ()
+        self._after: Place | None = None
+        self._ended = False
+
+    def begin(self, text: str) -> list[Session]:
+        """Look for all of the words; return the first ones, pinned ones first, then the newest."""
+        self._words = tuple(text.casefold().split())
+        self._after, self._ended = None, False
+        return self.more()
+
+    def more(self) -> list[Session]:
+        """Return the next ones, none at the end."""
+        found: list[Session] = []
+        looked_at = 0
+        while not self._ended and len(found) < _PAGE and looked_at < _LOOKED_AT:
+            limit = _PAGE if not self._words else 500
+            page = self._client.list([Listing()], after=self._after, limit=limit)
+            found += [session for session in page.items if self._fits(session)]
+            looked_at += len(page.items)
+            self._after, self._ended = page.next, page.next is None
+        return found
+
+    def _fits(self, session: Session) -> bool:
+        if not self._words:
+            return True
+        text = (
+            f"{session.id} {session.title} {session.flow or ''} {session.agent} {session.status}".casefold()
+        )
+        return all(word in text for word in self._words)

@@ -1,0 +1,73 @@
+"""`retoma session pick`: the full-screen picker."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from retoma.errors import Invalid, Unavailable
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.verb import verb
+
+if TYPE_CHECKING:
+    from retoma.interfaces.cli.picker.app import Picker
+
+__all__ = ["pick"]
+
+
+@verb("session pick", example='retoma session read "$(retoma session pick)"')
+@click.option("--print", "only_print", is_flag=True, help="Print the id that is picked, and do no more.")
+def pick(ctx: Invocation, *, only_print: bool) -> int | None:
+    """Look for a session on the full screen: search, preview, pause, resume, rename, pin, delete. Enter takes it up: a
+    flow goes on, a conversation is shown. In a pipe its id is printed."""
+    picker = _picker(ctx)
+    picked = picker.run()
+    if picked is None:
+        return 130
+    if ctx.out.json:
+        from retoma.model.views import session_view
+
+        session = ctx.client.show(picked).session
+        ctx.out.print_json(session_view(session, ctx.now_ms))
+        return None
+    if only_print or not ctx.out.terminal:
+        ctx.out.line(picked)
+        return None
+    return _take_up(ctx, picked)
+
+
+def _picker(ctx: Invocation) -> Picker:
+    # textual draws on standard error, so that standard output has the id alone.
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Invalid(
+            "`session pick` needs a terminal.",
+            code="no_terminal",
+            hint="Elsewhere `retoma session ls --json` lists sessions.",
+        )
+    try:
+        from retoma.interfaces.cli.picker.app import Picker
+    except ImportError as error:
+        raise Unavailable(
+            "The picker is not installed.", code="no_picker", hint="Install it: pip install 'retoma[tui]'"
+        ) from error
+    from retoma.wiring import now_ms
+
+    return Picker(ctx.client, now_ms)
+
+
+def _take_up(ctx: Invocation, picked: str) -> int | None:
+    """Go on with a flow where it stands; show what was said last in a conversation."""
+    from retoma.interfaces.cli.run import run
+    from retoma.interfaces.cli.session_read import read
+
+    session = ctx.client.show(picked).session
+    here = click.get_current_context()
+    status: int | None
+    if session.flow_path is not None and session.status == "active":
+        status = here.invoke(run, flow=Path(session.flow_path), session=picked)
+    else:
+        status = here.invoke(read, id=picked)
+    return status
