@@ -45,7 +45,10 @@ __all__ = ["Client", "client_at", "open_client"]
 
 
 class Client:
-    """Sessions in one store, for one principal. Close it, or use it in a `with`."""
+    """Sessions in one store, for one principal. Close it, or use it in a `with`.
+
+    With `indexes` it keeps the search index up with what it writes: in its pauses, on a thread of its own.
+    """
 
     def __init__(
         self,
@@ -54,9 +57,10 @@ class Client:
         *,
         sources: Sources = SYSTEM,
         limits: access.Limits | None = None,
-        indexer: Indexer | None = None,
+        indexes: bool = False,
     ) -> None:
-        self._indexer = indexer
+        self._indexes = indexes
+        self._indexer: Indexer | None = None
         self._store = store
         self._who = who
         self._sources = sources
@@ -349,7 +353,7 @@ class Client:
         """Return what `collect` would take."""
         from retoma.service.collect import due
 
-        return self._store.read(due)
+        return self._store.read(lambda tx: due(tx, self._who))
 
     def collect(self, *, compact: bool = False) -> Due:
         """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
@@ -402,6 +406,11 @@ class Client:
         """Say that there is more to search: what that needs is done later, beside the caller."""
         if self._indexer is not None:
             self._indexer.wrote()
+        elif self._indexes:
+            from retoma.runtime.indexer import Indexer
+
+            self._indexer = Indexer(self._store, self._who)
+            self._indexer.wrote()
 
     def _page(
         self, session: str, since: int, *, epochs: bool
@@ -429,7 +438,5 @@ def open_client(settings: Settings) -> Client:
 
 def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
     """Open the store at `place`, as its local owner."""
-    from retoma.runtime.indexer import Indexer
-
-    store, who = open_store(place), Principal(TenantKey(LOCAL_TENANT), user or "local")
-    return Client(store, who, limits=limits, indexer=Indexer(store, who))
+    who = Principal(TenantKey(LOCAL_TENANT), user or "local")
+    return Client(open_store(place), who, limits=limits, indexes=True)

@@ -18,6 +18,7 @@ from retoma.model.lease import Holder
 from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
+from retoma.service.found import Asked
 from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
 
@@ -129,6 +130,8 @@ def seen(file: Path) -> dict[str, object]:
             put(f"tree {name}", lambda n=name: client.tree(n))
             for format in ("jsonl", "md"):
                 put(f"{format} {name}", lambda n=name, f=format: b"".join(client.export(n, f)))
+        for text in ("日本語", "plain", "quoted and", "-plain lo*", "more role"):
+            put(f"search {text}", lambda t=text: client.search(Asked(text=t), limit=200).items)
         put("again", lambda: client.create(NewSession(id="keyed"), key="once"))
         put("last", lambda: client.resolve("@last"))
     return found

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from retoma.model.principal import Principal
+from retoma.service.behind import ENOUGH
 from retoma.service.erasing import purge
 from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.service.transfer.incoming import STALE_MS
@@ -19,7 +20,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     """What may go. `trashed`: sessions in the trash too long; `deleting`: deletions that a kill left in the middle;
 
     `imports`: sessions that came in, and that nobody went on with for a day; `cut`: journals whose beginning is still
-    to be deleted; `contents`: content that no event refers to, and its bytes.
+    to be deleted; `contents`: content that no event refers to, and its bytes; `unindexed`: events that the search
+    index does not have yet, when they are many.
     """
 
     trashed: int = 0
@@ -28,22 +30,30 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     cut: int = 0
     contents: int = 0
     content_bytes: int = 0
+    unindexed: int = 0
 
     @property
     def nothing(self) -> bool:
         return self == Due()
 
 
-def due(tx: Transaction) -> Due:
-    """Return what `collect` would take now."""
+def due(tx: Transaction, who: Principal) -> Due:
+    """Return what `collect` would do now."""
     counted = tx.audit.due(trashed_before=tx.now - TRASH_KEPT_MS, imports_before=tx.now - STALE_MS)
-    return Due(**dict(zip(Due.__struct_fields__, counted, strict=True)))
+    standing = tx.search.standing(who.tenant)
+    behind = tx.audit.unindexed(who.tenant, anew=standing is not None and not standing.tokens)
+    # A search reads the newest of what is not indexed; a few events more or less make no difference to it.
+    named = dict(zip(Due.__struct_fields__, (*counted, behind if behind >= ENOUGH else 0), strict=True))
+    return Due(**named)
 
 
 def collect(store: Store, who: Principal) -> Due:
-    """Take what is due, in short transactions; return what it was. It is in no file of the store afterwards."""
+    """Take what is due, in short transactions; return what it was. It is in no file of the store afterwards.
+
+    The search index is brought up to date.
+    """
     who.may_write()
-    found = store.read(due)
+    found = store.read(lambda tx: due(tx, who))
     if found.nothing:
         return found
     store.write(lambda tx: _doom_stale(tx, who))
@@ -52,7 +62,16 @@ def collect(store: Store, who: Principal) -> Due:
     while store.write(_drop_contents):
         pass
     store.forget()
+    if found.unindexed:
+        _index(store, who)
     return found
+
+
+def _index(store: Store, who: Principal) -> None:
+    from retoma.service.indexing import step
+
+    while step(store, who):
+        pass
 
 
 def _doom_stale(tx: Transaction, who: Principal) -> None:

@@ -16,22 +16,20 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.principal import Principal
 from retoma.model.tokens import VERSION
-from retoma.service.behind import ENOUGH, SHELVES, are_behind
+from retoma.service.behind import ENOUGH, SHELVES, SLACK_MS, are_behind, clock_went_back, since_when
 from retoma.service.erasing import clean_index
 from retoma.service.merging import merge
 from retoma.service.said import Said, heading, said_in, terms_of
 from retoma.stores.api import Listing, Store, Transaction
 from retoma.stores.api_search import Behind, Doc, Part, Standing
 
-__all__ = ["DOCS", "SLACK_MS", "step"]
+__all__ = ["DOCS", "step"]
 
 DOCS: Final = 256
 _BYTES: Final = 128 << 10
 """What a step takes at most."""
 _LEAST: Final = 32
 """What it takes before it is asked whether that is enough."""
-SLACK_MS: Final = 60_000
-"""A session is looked for this much longer: another machine's clock may be behind, and a commit may take its time."""
 _LOOKED_AT: Final = 200
 _EMPTIED: Final = 1_000
 
@@ -70,6 +68,7 @@ def step(
 
 
 def _empty(tx: Transaction, tenant: TenantKey) -> None:
+    tx.indexing.outdate(tenant)  # a search does not rely on what is half gone
     if not tx.indexing.empty(tenant, rows=_EMPTIED):
         tx.indexing.renew(tenant, VERSION)
 
@@ -108,12 +107,13 @@ def _index(
 def _gathered(
     tx: Transaction, tenant: TenantKey, standing: Standing, least: int, enough: Callable[[], bool]
 ) -> _Slice | None:
-    if not are_behind(tx, tenant, standing, least):
+    since = since_when(tx, standing)
+    if not clock_went_back(tx, standing) and not are_behind(tx, tenant, standing, least):
         return None
     listed: list[Behind] = []
     listed_to = tx.now - SLACK_MS
     for shelf in SHELVES:
-        found = tx.search.behind(tenant, shelf=shelf, since=standing.listed_to, limit=DOCS)
+        found = tx.search.behind(tenant, shelf=shelf, since=since, limit=DOCS)
         listed += found
         if len(found) == DOCS:
             listed_to = min(listed_to, found[-1].listed_at)
@@ -191,7 +191,7 @@ class _Taking:
     def _take_title(self, one: Behind) -> None:
         for shelf in SHELVES:
             for session in self._tx.sessions.among(self._tenant, Listing(shelf=shelf), [one.key]):
-                said = heading(session, self._tx.sessions.about(one.key).description)
+                said = heading(session.title, self._tx.sessions.about(one.key).description)
                 if said.text:
                     self._add(one.key, 0, session.updated_at, said)
 

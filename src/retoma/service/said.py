@@ -7,7 +7,6 @@ from typing import Final, NamedTuple
 from retoma.model import event as kinds
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
-from retoma.model.session import Session
 from retoma.model.tokens import index_terms
 from retoma.service.timeline import spoken
 
@@ -38,9 +37,9 @@ def said_in(event: Event) -> Said | None:
     return Said("", "")
 
 
-def heading(session: Session, description: str) -> Said:
+def heading(title: str, description: str) -> Said:
     """Return what is searched of a session itself."""
-    return Said(TITLE, "\n".join(filter(None, (session.title, description))))
+    return Said(TITLE, "\n".join(filter(None, (title, description))))
 
 
 def terms_of(key: SessionKey, said: Said) -> tuple[set[str], set[int]]:

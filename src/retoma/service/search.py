@@ -193,9 +193,8 @@ class _Search:
 
     def _match_title(self, key: SessionKey) -> _Match | None:
         session = self._sessions([key])[key]
-        return self._match(
-            key, 0, session.updated_at, heading(session, self._tx.sessions.about(key).description)
-        )
+        said = heading(session.title, self._tx.sessions.about(key).description)
+        return self._match(key, 0, session.updated_at, said)
 
     def _match(self, key: SessionKey, seq: int, at: int, said: Said) -> _Match | None:
         if self._asked.role not in (None, said.role) or not self._in_time(at):

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from retoma.errors import Integrity
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
+from retoma.service.behind import since_when
 from retoma.stores.api import Transaction
 from retoma.stores.api_search import Behind, Standing
 
@@ -37,7 +38,7 @@ def unindexed(
 ) -> Unindexed:
     """Return the newest events of `wanted` sessions on a shelf that the index does not have."""
     useless = standing is None or not standing.tokens
-    since = 0 if standing is None or useless else standing.listed_to
+    since = 0 if useless else since_when(tx, standing)
     behind = tx.search.behind(tenant, shelf=shelf, since=since, limit=MOST, newest=True, anew=useless)
     whole = len(behind) < MOST
     known = {one.key for one in behind}

@@ -103,6 +103,10 @@ class Search(Protocol):
         """Return the page on which `key` would be and those behind it, at most `limit`."""
         ...
 
+    def pages_behind(self, tenant: TenantKey, part: int, key: bytes, *, limit: int) -> list[Page]:
+        """Return a part's pages that begin behind `key`, at most `limit`."""
+        ...
+
     def docs(self, tenant: TenantKey, numbers: Sequence[int]) -> list[Doc]:
         """Return those of `numbers` that are still documents, in no order."""
         ...

@@ -41,11 +41,11 @@ class SqlSearch:
         return [(part, data) for part, data in rows]
 
     def pages_from(self, tenant: TenantKey, part: int, key: bytes, *, limit: int) -> list[Page]:
-        from retoma.model.postings import Page  # most commands ask only how far the index has come
+        first = _pages(self._run(STATEMENTS["page_at"], (tenant, part, key)))
+        return first + self.pages_behind(tenant, part, key, limit=limit - len(first))
 
-        rows = self._run(STATEMENTS["page_at"], (tenant, part, key))
-        rows += self._run(STATEMENTS["pages_from"], (tenant, part, key, limit - len(rows)))
-        return [Page(*row) for row in rows]
+    def pages_behind(self, tenant: TenantKey, part: int, key: bytes, *, limit: int) -> list[Page]:
+        return _pages(self._run(STATEMENTS["pages_behind"], (tenant, part, key, limit)))
 
     def docs(self, tenant: TenantKey, numbers: Sequence[int]) -> list[Doc]:
         found: list[Row] = []
@@ -150,25 +150,29 @@ class SqlIndexing:
         ((last,),) = run(STATEMENTS["last_of_docs"], (tenant, rows))
         if last is not None:
             run(STATEMENTS["drop_docs"], (tenant, last + 1))
-        for part in self._search.parts(tenant):
-            if part.state != GOING:
-                self.set_part(tenant, part._replace(state=GOING, reached=None))
+        pages = run(STATEMENTS["any_pages"], (tenant, rows // 8))
+        for part, first in pages:
+            run(STATEMENTS["drop_search_page"], (tenant, part, first))
         sessions = run(STATEMENTS["search_sessions"], (0, tenant, rows))
         for (session,) in sessions:
             run(STATEMENTS["drop_search_session"], (session,))
-        return self.clean(tenant, pages=rows // 8) or last is not None or bool(sessions)
+        if last is not None or pages or sessions:
+            return True
+        for one in self._search.parts(tenant):
+            run(STATEMENTS["drop_search_part"], (tenant, one.number))
+        return False
 
     def renew(self, tenant: TenantKey, tokens: int) -> None:
         self._run(STATEMENTS["renew_search_index"], (tokens, tenant))
 
     def _clean(self, tenant: TenantKey, part: Part, most: int) -> None:
-        from retoma.model.postings import Page, kept
+        from retoma.model.postings import kept
 
-        pages = self._run(STATEMENTS["pages_from"], (tenant, part.number, part.reached or b"", most))
+        pages = self._search.pages_behind(tenant, part.number, part.reached or b"", limit=most)
         ended = len(pages) < most
         if part.state == GOING:
-            for first, _ in pages:
-                self._run(STATEMENTS["drop_search_page"], (tenant, part.number, first))
+            for page in pages:
+                self._run(STATEMENTS["drop_search_page"], (tenant, part.number, page.first))
             if ended:
                 self._run(STATEMENTS["drop_search_part"], (tenant, part.number))
             return
@@ -177,12 +181,18 @@ class SqlIndexing:
             self.set_part(tenant, part._replace(state=GOING, reached=None))
             return
         alive = {doc.number & 0xFFFF for doc in docs}
-        for page in (Page(*row) for row in pages):
+        for page in pages:
             left = kept(page, alive)
             if left != [page]:
                 self._run(STATEMENTS["drop_search_page"], (tenant, part.number, page.first))
                 self.add_pages(tenant, part.number, left)
-        self.set_part(tenant, part._replace(reached=None if ended else pages[-1][0]))
+        self.set_part(tenant, part._replace(reached=None if ended else pages[-1].first))
+
+
+def _pages(rows: Sequence[Row]) -> list[Page]:
+    from retoma.model.postings import Page  # most commands ask only how far the index has come
+
+    return [Page(*row) for row in rows]
 
 
 def _doc(row: Row) -> Doc:

@@ -11,7 +11,7 @@ from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status
 from retoma.stores import listing as listing_of
 from retoma.stores.api import Listing, Place
-from retoma.stores.forgetting import forget_session
+from retoma.stores.forgetting import TITLE, forget_docs, forget_session
 from retoma.stores.names import Names
 from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
 
@@ -106,6 +106,7 @@ class SqlSessions:
     def hide(self, tenant: TenantKey, head: Head) -> None:
         run = self._run
         self._names.drop(tenant, head.id)
+        forget_docs(run, head.key, [TITLE])
         run(STATEMENTS["hide_session"], (head.key,))
         for statement in ("drop_tags", "drop_contexts", "drop_about", "drop_lease"):
             run(STATEMENTS[statement], (head.key,))

@@ -69,10 +69,10 @@ WHERE s.pk > ?2 ORDER BY s.pk LIMIT ?3
 
 -- name: whole_behind
 -- How many events are not indexed.
-SELECT CAST(coalesce(sum(s.head_seq - CASE WHEN s.base_seq > coalesce(x.indexed_seq, 0) THEN s.base_seq
-  ELSE coalesce(x.indexed_seq, 0) END), 0) AS BIGINT)
+SELECT CAST(coalesce(sum(s.head_seq - CASE WHEN s.base_seq > coalesce(x.indexed_seq, 0) * ?1 THEN s.base_seq
+  ELSE coalesce(x.indexed_seq, 0) * ?1 END), 0) AS BIGINT)
 FROM session s LEFT JOIN search_session x ON x.session = s.pk
-WHERE s.shelf < 2 AND s.head_seq > coalesce(x.indexed_seq, 0)
+WHERE s.tenant = ?2 AND s.shelf < 2 AND s.head_seq > coalesce(x.indexed_seq, 0) * ?1
 
 -- name: add_search_due
 -- A session is behind, although lists did not move it.
@@ -92,9 +92,9 @@ ON CONFLICT (session) DO UPDATE SET indexed_seq = excluded.indexed_seq
 DELETE FROM search_session WHERE session = ?
 
 -- name: search_sessions
--- Sessions of which something is indexed.
-SELECT x.session FROM search_session x CROSS JOIN session s ON s.pk = x.session
-WHERE x.session > ? AND s.tenant = ? ORDER BY x.session LIMIT ?
+-- Sessions of which something is indexed; those too that are not there.
+SELECT x.session FROM search_session x LEFT JOIN session s ON s.pk = x.session
+WHERE x.session > ?1 AND coalesce(s.tenant, ?2) = ?2 ORDER BY x.session LIMIT ?3
 
 -- name: add_search_doc
 -- An event is a document.
@@ -156,7 +156,7 @@ AND g.tenant = ?1 AND g.first > ?2 AND g.first < ?3
 -- The page of a part on which a key would be.
 SELECT first, data FROM search_page WHERE tenant = ? AND part = ? AND first <= ? ORDER BY first DESC LIMIT 1
 
--- name: pages_from
+-- name: pages_behind
 -- A part's pages behind a key.
 SELECT first, data FROM search_page WHERE tenant = ? AND part = ? AND first > ? ORDER BY first LIMIT ?
 
@@ -164,26 +164,31 @@ SELECT first, data FROM search_page WHERE tenant = ? AND part = ? AND first > ? 
 -- A page.
 INSERT INTO search_page (tenant, part, first, data) VALUES (?, ?, ?, ?)
 
+-- name: any_pages
+-- Pages of a tenant, whatever part they say they are of.
+SELECT part, first FROM search_page WHERE tenant = ? ORDER BY part, first LIMIT ?
+
 -- name: drop_search_page
 -- A page goes.
 DELETE FROM search_page WHERE tenant = ? AND part = ? AND first = ?
 
--- name: whole_search_pages
--- How many pages the index has, and their bytes.
-SELECT count(*), CAST(coalesce(sum(length(data) + length(first)), 0) AS BIGINT) FROM search_page
+-- name: whole_search
+-- How many documents the search index has, and the bytes of its pages.
+SELECT (SELECT count(*) FROM search_doc),
+  (SELECT CAST(coalesce(sum(length(data) + length(first)), 0) AS BIGINT) FROM search_page)
 
 -- name: whole_search_tenants
 -- Tenants that have an index.
 SELECT tenant FROM search_index ORDER BY tenant
 
--- name: whole_search_strays
--- Rows of the index whose session is not there.
-SELECT 'search' AS what, session FROM search_session x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
-UNION SELECT 'search', session FROM search_due x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
-ORDER BY 2, 1 LIMIT ?
-
--- name: count_docs
--- How many documents a session has, and how many of its events should be one.
-SELECT (SELECT count(*) FROM search_doc d WHERE d.k > ?1 AND d.k <= ?2),
-  (SELECT count(*) FROM event e WHERE e.k > ?1 AND e.k <= ?2 AND (e.data IS NOT NULL OR e.blob IS NOT NULL)
+-- name: whole_indexed
+-- Of sessions that are indexed, from one on: up to which event, how many documents they have, and how many they should.
+SELECT x.session, coalesce(s.id, ''), coalesce(s.tenant, 0), coalesce(s.shelf, 0), x.indexed_seq,
+  coalesce(s.head_seq, 0),
+  (SELECT count(*) FROM search_doc d WHERE d.k > x.session << 32 AND d.k <= (x.session << 32) + x.indexed_seq),
+  (SELECT count(*) FROM search_doc d WHERE d.k > (x.session << 32) + x.indexed_seq AND d.k < (x.session + 1) << 32),
+  (SELECT count(*) FROM event e
+    WHERE e.k > (x.session << 32) + coalesce(s.base_seq, 0) AND e.k <= (x.session << 32) + x.indexed_seq
+    AND (e.data IS NOT NULL OR e.blob IS NOT NULL)
     AND e.type IN ('message', 'flow.input', 'flow.step', 'session.note'))
+FROM search_session x LEFT JOIN session s ON s.pk = x.session WHERE x.session > ? ORDER BY x.session LIMIT ?
