@@ -6,12 +6,13 @@ import pytest
 
 from retoma.stores.conformance import DurableContract, Open
 from retoma.stores.conformance_audit import AuditContract
+from retoma.stores.conformance_search import SearchContract
 from retoma.stores.conformance_transfers import TransferContract
 from retoma.stores.conformance_writers import WriterContract
 from retoma.stores.postgres.store import PostgresStore
 
 
-class TestDatabase(DurableContract, TransferContract, AuditContract):
+class TestDatabase(DurableContract, TransferContract, AuditContract, SearchContract):
     # Writers here have a transaction each, on connections of their own: what is promised of shared ones is not theirs.
     test_who_gives_up_later_has_written = WriterContract.test_who_gives_up_later_has_written
     test_every_caller_is_answered = WriterContract.test_every_caller_is_answered_threads_and_tasks_alike

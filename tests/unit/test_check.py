@@ -130,7 +130,10 @@ DOC = "(SELECT doc FROM search_doc WHERE k = (SELECT pk << 32 | 2 FROM session W
     ("statement", "said"),
     [
         ("UPDATE search_page SET data = zeroblob(length(data))", "cannot be read"),
-        ("DELETE FROM search_page WHERE rowid = (SELECT min(rowid) FROM search_page)", "not what the journals"),
+        (
+            "DELETE FROM search_page WHERE rowid = (SELECT min(rowid) FROM search_page)",
+            "not what the journals",
+        ),
         (f"DELETE FROM search_doc WHERE doc = {DOC}", "has 3 events, and should have 4"),
         (f"UPDATE search_doc SET k = k + 4294967296000 WHERE doc = {DOC}", "an event that is not there"),
         (f"UPDATE search_doc SET k = k + 1 WHERE doc = {DOC}", "it is not what the journals say"),

@@ -41,7 +41,7 @@ def due(tx: Transaction, who: Principal) -> Due:
     """Return what `collect` would do now."""
     counted = tx.audit.due(trashed_before=tx.now - TRASH_KEPT_MS, imports_before=tx.now - STALE_MS)
     standing = tx.search.standing(who.tenant)
-    behind = tx.audit.unindexed(who.tenant, anew=standing is not None and not standing.tokens)
+    behind = tx.search.unindexed(who.tenant, anew=standing is not None and not standing.tokens)
     # A search reads the newest of what is not indexed; a few events more or less make no difference to it.
     named = dict(zip(Due.__struct_fields__, (*counted, behind if behind >= ENOUGH else 0), strict=True))
     return Due(**named)

@@ -339,23 +339,6 @@ class Quarantined(NamedTuple):
     why: str
 
 
-class Indexed(NamedTuple):
-    """A session as the search index knows it: up to an event, with so many documents, and so many that it should have.
-
-    `beyond` are documents behind that event. Without a session the id is empty, and its head 0.
-    """
-
-    key: int
-    id: str
-    tenant: int
-    shelf: int
-    seq: int
-    head_seq: int
-    docs: int
-    beyond: int
-    wanted: int
-
-
 class Audit(Protocol):
     """Rows as they are, of every tenant, hidden ones too. A row that cannot be decoded raises ValueError."""
 
@@ -396,18 +379,6 @@ class Audit(Protocol):
     def quarantined(self, *, after: int = 0, limit: int) -> list[Quarantined]: ...
     def quarantine(self, key: SessionKey, name: str, why: str) -> None:
         """Put a session, or stray rows, aside: nothing finds it any more, and nothing of it is deleted."""
-        ...
-
-    def indexed(self, *, after: int, limit: int) -> Sequence[Indexed]:
-        """Return what the search index says of sessions, in the order of their numbers."""
-        ...
-
-    def indexes(self) -> Sequence[TenantKey]:
-        """Return the tenants that have a search index."""
-        ...
-
-    def unindexed(self, tenant: TenantKey, *, anew: bool) -> int:
-        """Return how many events the search index does not have; with `anew`, as if it had none."""
         ...
 
     def count(self, what: str) -> Sequence[tuple[Any, ...]]: ...

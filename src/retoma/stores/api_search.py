@@ -81,6 +81,23 @@ class Doc(NamedTuple):
     at: int
 
 
+class Indexed(NamedTuple):
+    """A session as the search index knows it: up to an event, with so many documents, and so many that it should have.
+
+    `beyond` are documents behind that event. Without a session the id is empty, and its head 0.
+    """
+
+    key: int
+    id: str
+    tenant: int
+    shelf: int
+    seq: int
+    head_seq: int
+    docs: int
+    beyond: int
+    wanted: int
+
+
 class Search(Protocol):
     """The index as it is read."""
 
@@ -143,6 +160,20 @@ class Search(Protocol):
 
     def has_title(self, key: SessionKey) -> bool:
         """Return whether the session's title is a document."""
+        ...
+
+    # Of every tenant, for `store check` and `store gc`
+
+    def indexed(self, *, after: int, limit: int) -> Sequence[Indexed]:
+        """Return what the search index says of sessions, in the order of their numbers."""
+        ...
+
+    def indexes(self) -> Sequence[TenantKey]:
+        """Return the tenants that have a search index."""
+        ...
+
+    def unindexed(self, tenant: TenantKey, *, anew: bool) -> int:
+        """Return how many events the search index does not have; with `anew`, as if it had none."""
         ...
 
 

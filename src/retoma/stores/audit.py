@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.stores.api import Indexed, Quarantined, Stray
+from retoma.stores.api import Quarantined, Stray
 from retoma.stores.names import Names
 from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
 
@@ -80,16 +80,6 @@ class SqlAudit:
 
     def count(self, what: str) -> list[Row]:
         return self._run(STATEMENTS[_COUNTS[what]])
-
-    def indexed(self, *, after: int, limit: int) -> list[Indexed]:
-        return [Indexed(*row) for row in self._run(STATEMENTS["whole_indexed"], (after, limit))]
-
-    def indexes(self) -> list[TenantKey]:
-        return [TenantKey(tenant) for (tenant,) in self._run(STATEMENTS["whole_search_tenants"])]
-
-    def unindexed(self, tenant: TenantKey, *, anew: bool) -> int:
-        ((count,),) = self._run(STATEMENTS["whole_behind"], (int(not anew), tenant))
-        return int(count)
 
     def largest(self, *, limit: int) -> list[Row]:
         return self._run(STATEMENTS["whole_journals"], (limit,))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from retoma.model.ids import TenantKey
 from retoma.stores.api import Listing, Place
 from retoma.stores.sql import FRAGMENTS, Value
@@ -33,11 +31,13 @@ def page(tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
 
 def among(tenant: TenantKey, listing: Listing, *, keys: Sequence[int]) -> Asked:
     """Return what reads those of `keys`, as many as a statement takes, that `listing` means."""
-    listing = msgspec.structs.replace(listing, sort="updated")
     values: dict[str, Value] = {"tenant": tenant, "shelf": listing.shelf}
-    text = FRAGMENTS["from_recent"] + _filters(listing, list(listing.tags), list(listing.contexts), values)
-    page = FRAGMENTS["page"].format(columns=FRAGMENTS["columns"], source=text, at="s.listed_at")
-    return Asked(f"{page} {FRAGMENTS['with_keys']}", values | {f"k{n}": key for n, key in enumerate(keys)})
+    values |= {f"k{n}": key for n, key in enumerate(keys)}
+    source = FRAGMENTS["from_keys"].format(keys=", ".join(f":k{n}" for n in range(len(keys))))
+    source += _filters(listing, list(listing.tags), list(listing.contexts), values)
+    return Asked(
+        FRAGMENTS["page"].format(columns=FRAGMENTS["columns"], source=source, at="s.listed_at"), values
+    )
 
 
 def count(tenant: TenantKey, listing: Listing, *, most: int) -> Asked:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN
-from retoma.stores.api_search import GOING, Behind, Doc, Part, Standing
+from retoma.stores.api_search import GOING, Behind, Doc, Indexed, Part, Standing
 from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
 
 if TYPE_CHECKING:
@@ -88,6 +88,16 @@ class SqlSearch:
 
     def has_title(self, key: SessionKey) -> bool:
         return bool(self._run(STATEMENTS["doc_of_event"], (key << 32,)))
+
+    def indexed(self, *, after: int, limit: int) -> list[Indexed]:
+        return [Indexed(*row) for row in self._run(STATEMENTS["whole_indexed"], (after, limit))]
+
+    def indexes(self) -> list[TenantKey]:
+        return [TenantKey(tenant) for (tenant,) in self._run(STATEMENTS["whole_search_tenants"])]
+
+    def unindexed(self, tenant: TenantKey, *, anew: bool) -> int:
+        ((count,),) = self._run(STATEMENTS["whole_behind"], (int(not anew), tenant))
+        return int(count)
 
 
 class SqlIndexing:

@@ -15,8 +15,8 @@ from retoma.model.session import ARCHIVED, SHOWN
 from retoma.model.tokens import VERSION
 from retoma.service.check.journal import UNREADABLE
 from retoma.service.said import Said, heading, said_in, terms_of
-from retoma.stores.api import Indexed, Store, Transaction
-from retoma.stores.api_search import LIVE, Doc, Part
+from retoma.stores.api import Store, Transaction
+from retoma.stores.api_search import LIVE, Doc, Indexed, Part
 
 __all__ = ["REBUILD", "Index"]
 
@@ -51,7 +51,7 @@ class Index:
 
     def _sessions(self) -> Iterator[str]:
         after = 0
-        while found := self._read(lambda tx, after=after: tx.audit.indexed(after=after, limit=_SESSIONS)):
+        while found := self._read(lambda tx, after=after: tx.search.indexed(after=after, limit=_SESSIONS)):
             yield from (said for one in found if (said := _differs(one)))
             if found[-1].key <= after:
                 return  # a damaged tree can lead back
@@ -60,7 +60,7 @@ class Index:
     # Each part's terms have the documents that they should have
 
     def _parts(self) -> Iterator[str]:
-        for tenant in self._read(lambda tx: tx.audit.indexes()):
+        for tenant in self._read(lambda tx: tx.search.indexes()):
             least = 0
             while part := self._read(lambda tx, of=tenant, least=least: _next(tx, of, least)):
                 if said := self._part(tenant, part):
