@@ -308,7 +308,7 @@ def pages(client: Client, text: str, limit: int, **how: object) -> list[tuple[st
 @contextmanager
 def small_windows() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("WINDOW", 7), ("_BEST", 3), ("_CHUNK", 4)):
+        for name, value in (("WINDOW", 7), ("_BEST", 3)):
             patch.setattr(searching, name, value)
         yield
 

@@ -306,6 +306,7 @@ def test_it_is_in_the_index_no_more(reopened, files, make_flow, monkeypatch, how
         plant_again(client)
         index(client)
         assert found(client) > 3
+        assert files() != []
         FORGET[how](client)
         assert files() == []
         assert found(client) == 0

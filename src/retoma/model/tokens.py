@@ -14,7 +14,7 @@ import re
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
-from unicodedata import normalize
+from unicodedata import combining, normalize
 from zlib import crc32
 
 __all__ = ["VERSION", "Part", "Run", "fold", "index_terms", "is_plain", "pair", "run_of", "runs"]
@@ -235,14 +235,16 @@ def _split(word: str) -> list[tuple[int, int]]:
     """Return where the parts of a word begin and end: at a capital behind a small letter, at digits."""
     if word.islower() and word.isalpha():
         return [(0, len(word))]
+    # An accent is of the letter before it.
+    letters = [(at, letter) for at, letter in enumerate(word) if not combining(letter)]
     cuts, by_digits = [0], 0
-    for i in range(1, len(word)):
-        before, here = word[i - 1], word[i]
+    for number, (at, here) in enumerate(letters[1:], 1):
+        before, after = letters[number - 1][1], letters[number + 1][1] if number + 1 < len(letters) else ""
         if before.isdigit() != here.isdigit():
             by_digits += 1
-            cuts.append(i)
-        elif here.isupper() and (before.islower() or (before.isupper() and word[i + 1 : i + 2].islower())):
-            cuts.append(i)
+            cuts.append(at)
+        elif here.isupper() and (before.islower() or (before.isupper() and after.islower())):
+            cuts.append(at)
     if len(cuts) > _MOST_PARTS or by_digits > _MOST_BY_DIGITS:
         cuts = [0]
     return list(zip(cuts, [*cuts[1:], len(word)], strict=True))

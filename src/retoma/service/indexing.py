@@ -58,7 +58,8 @@ def step(
         if not store.read(lambda tx: are_behind(tx, tenant, None, least)):
             return False
         store.write(lambda tx: tx.indexing.begin(tenant, VERSION))
-    elif standing.tokens != VERSION:
+        return step(store, who, everything=everything, enough=enough)
+    if standing.tokens != VERSION:
         store.write(lambda tx: _empty(tx, tenant))
     elif any(part.dirty for part in parts):
         store.write(lambda tx: clean_index(tx, who))

@@ -8,47 +8,35 @@ word costs no more than a rare one, and all that there is can be reached page by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 import msgspec
 
-from retoma.errors import Integrity
-from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.principal import Principal
 from retoma.model.query import parse
-from retoma.model.ranking import IN_TITLE, Judge, recency
-from retoma.model.session import ARCHIVED, Session
+from retoma.model.ranking import Judge
+from retoma.model.session import ARCHIVED
 from retoma.model.snippet import cut
 from retoma.service.access import head_of
 from retoma.service.candidates import Candidates
-from retoma.service.found import LAST, Asked, Cursor, Found, Hit, Order
-from retoma.service.said import TITLE, Said, heading, said_in
-from retoma.service.unindexed import unindexed
+from retoma.service.found import LAST, Asked, Cursor, Found, Hit
+from retoma.service.matching import Match, Matching
+from retoma.service.unindexed import MOST, unindexed
 from retoma.stores.api import Listing, Transaction
-from retoma.stores.api_search import Doc
 
 __all__ = ["search"]
 
 WINDOW: Final = 400
 """So many candidates of the index are held against the query, and ordered, together."""
-_WINDOW_BYTES: Final = 1 << 20
 _BEST: Final = 64
 """So many texts in a row, and titles, of what is older join the first window."""
 _WINDOWS: Final = 25
 """So many windows are looked through for one page: then it is shown, full or not."""
-_CHUNK: Final = 64
 _FEW: Final = 24
 """When no more sessions are meant, the index is asked for them by name."""
-
-
-class _Match(NamedTuple):
-    order: Order
-    session: Session
-    seq: int
-    said: Said
 
 
 def search(
@@ -58,205 +46,119 @@ def search(
     return _Search(tx, who, asked, after or Cursor(now=tx.now)).page(limit)
 
 
+class _Window(NamedTuple):
+    """Results in order, where the window ends, and whether nothing was left of what is not indexed."""
+
+    matches: list[Match]
+    place: Cursor
+    whole: bool
+
+
 class _Search:
     def __init__(self, tx: Transaction, who: Principal, asked: Asked, place: Cursor) -> None:
+        query = parse(asked.text)
+        listings = _listings(tx, who, asked)
+        only = _only(tx, who, asked, listings)
+        standing = tx.search.standing(who.tenant)
         self._tx = tx
         self._tenant = who.tenant
         self._asked = asked
-        self._place = place
-        self._query = parse(asked.text)
-        self._judge = Judge(self._query)
-        self._listings = list(asked.listings)
-        self._known: dict[SessionKey, Session | None] = {}
-        self._only = self._chosen(who)
-        standing = tx.search.standing(who.tenant)
+        self._first = place
+        self._shelf = listings[0].shelf
         self._standing = standing
+        self._judge = Judge(query)
+        self._matching = Matching(
+            tx, who.tenant, asked, self._judge, now=place.now, listings=listings, only=only
+        )
         self._index = Candidates(
             tx,
             who.tenant,
-            self._query,
-            role=asked.role,
-            sessions=self._only,
+            query,
             parts=tx.search.parts(who.tenant) if standing is not None and standing.tokens else (),
+            sessions=only,
+            role=asked.role,
         )
 
     def page(self, limit: int) -> Found:
-        items: list[_Match] = []
-        indexed_to: int | None = None
-        counted = self._place.high == LAST and self._place.last is None
-        total: int | None = None
-        following: Cursor | None = self._place
+        items: list[Match] = []
+        first = window = self._window(self._first)
         for _ in range(_WINDOWS):
-            assert following is not None
-            place = following
-            window, place, whole = self._window(place)
-            if not whole:
-                indexed_to = self._standing.listed_to if self._standing and self._standing.tokens else 0
-            ahead = [match for match in window if place.last is None or match.order < place.last]
-            taken = ahead[: limit - len(items)]
-            items += taken
-            if counted and whole and not place.low:
-                total = len(window)
-            counted = False
-            if len(taken) < len(ahead):
-                following = msgspec.structs.replace(place, last=items[-1].order)
+            last = window.place.last
+            ahead = [match for match in window.matches if last is None or match.order < last]
+            items += ahead[: limit - len(items)]
+            if len(items) == limit and ahead and items[-1].order != ahead[-1].order:
+                return self._found(items, msgspec.structs.replace(window.place, last=items[-1].order), first)
+            if not window.place.low:
+                return self._found(items, None, first)
+            following = msgspec.structs.replace(window.place, high=window.place.low, low=None, last=None)
+            if len(items) == limit:
                 break
-            following = (
-                msgspec.structs.replace(place, high=place.low, low=None, last=None) if place.low else None
-            )
-            if following is None or len(items) == limit:
-                break
+            window = self._window(following)
+        return self._found(items, following, first)
+
+    def _found(self, items: list[Match], following: Cursor | None, first: _Window) -> Found:
+        begins = self._first.high == LAST and self._first.last is None
+        counted = begins and first.whole and not first.place.low
+        indexed_to = self._standing.listed_to if self._standing is not None and self._standing.tokens else 0
         return Found(
-            items=[self._hit(match) for match in items], next=following, total=total, indexed_to=indexed_to
+            items=[self._hit(match) for match in items],
+            next=following,
+            total=len(first.matches) if counted else None,
+            indexed_to=None if first.whole else indexed_to,
         )
 
-    def _window(self, place: Cursor) -> tuple[list[_Match], Cursor, bool]:
-        """Return a window's results in order, its cursor with where it ends, and whether nothing unindexed was left."""
-        found: dict[tuple[SessionKey, int], _Match] = {}
+    def _window(self, place: Cursor) -> _Window:
+        found: dict[int, Match] = {}
         whole = True
         if place.high == LAST:
             fresh, whole = self._fresh()
-            rows = [*islice(self._index.rows(), _BEST)]
-            titles = [*islice(self._index.titles(), _BEST)]
-            best = sorted({*rows, *titles})
-            place = msgspec.structs.replace(
-                place,
-                rows=rows[-1] if len(rows) == _BEST else 0,
-                titles=titles[-1] if len(titles) == _BEST else 0,
-            )
-            for match in (*fresh, *self._held(best)):
-                found[match.session.key, match.seq] = match
-        matches, low = self._newest(place)
-        found |= {(match.session.key, match.seq): match for match in matches}
+            rows, row = self._best(self._index.rows())
+            titles, title = self._best(self._index.titles())
+            place = msgspec.structs.replace(place, rows=row, titles=title)
+            found |= {match.order.k: match for match in (*fresh, *rows, *titles)}
+        newest, low = self._newest(place)
+        found |= {match.order.k: match for match in newest}
         ordered = sorted(found.values(), key=lambda match: match.order, reverse=True)
-        return ordered, msgspec.structs.replace(place, low=low), whole
+        return _Window(ordered, msgspec.structs.replace(place, low=low), whole)
 
-    def _newest(self, place: Cursor) -> tuple[list[_Match], int]:
-        """Return what answers among the window's newest documents, and the last of them; 0 when no older one may."""
-        lowest = place.low or 0
-        numbers = [number for number in islice(self._index.newest(place.high), WINDOW) if number >= lowest]
-        matches: list[_Match] = []
-        size = 0
-        for start in range(0, len(numbers), _CHUNK):
-            chunk = numbers[start : start + _CHUNK]
-            lowest = chunk[-1]
-            for match in self._held(self._not_best(chunk, place)):
-                matches.append(match)
-                size += len(match.said.text)
-            if size >= _WINDOW_BYTES and place.low is None:
-                break
-        more = next(self._index.newest(lowest), None) if numbers else None
-        return matches, lowest if more is not None else 0
-
-    def _not_best(self, numbers: Sequence[int], place: Cursor) -> list[int]:
-        """Leave out what joined the first window already."""
-        if place.high == LAST:
-            return [*numbers]
-        index = self._index
-        return [
-            number
-            for number in numbers
-            if (number < place.rows or not index.is_of_rows(number))
-            and (number < place.titles or not index.is_of_titles(number))
-        ]
-
-    # Candidates held against the query
-
-    def _fresh(self) -> tuple[list[_Match], bool]:
+    def _fresh(self) -> tuple[list[Match], bool]:
         """Return what answers of what is not indexed yet, and whether all of it was read."""
-        found = unindexed(self._tx, self._tenant, self._standing, shelf=self._shelf, wanted=self._sessions)
-        matches = [self._match_event(key, event) for key, event in found.events]
-        matches += [self._match_title(key) for key in found.titles]
-        return [match for match in matches if match is not None], found.whole
+        matching = self._matching
+        read = unindexed(self._tx, self._tenant, self._standing, shelf=self._shelf, wanted=matching.sessions)
+        matches = [matching.event(key, event) for key, event in read.events]
+        matches += [matching.title(key) for key in read.titles]
+        return [match for match in matches if match is not None], read.whole
 
-    def _held(self, numbers: Sequence[int]) -> Iterator[_Match]:
-        """Yield those of these documents that answer."""
-        for start in range(0, len(numbers), _CHUNK):
-            docs = self._tx.search.docs(self._tenant, numbers[start : start + _CHUNK])
-            sessions = self._sessions([doc.key for doc in docs])
-            docs = [doc for doc in docs if doc.key in sessions and (not doc.seq or self._in_time(doc.at))]
-            events = self._events(docs)
-            for doc in docs:
-                event = events.get((doc.key, doc.seq))
-                match = self._match_event(doc.key, event) if event else None
-                if not doc.seq:
-                    match = self._match_title(doc.key)
-                if match is not None:
-                    yield match
+    def _best(self, newest: Iterator[int]) -> tuple[list[Match], int]:
+        """Return what answers of the first of `newest`, and the last that was looked at; 0 when all were."""
+        numbers = [*islice(newest, _BEST)]
+        matches, count = self._matching.examined(numbers)
+        return matches, numbers[count - 1] if count < len(numbers) or count == _BEST else 0
 
-    def _match_event(self, key: SessionKey, event: Event) -> _Match | None:
-        try:
-            said = said_in(event)
-        except Integrity:
-            return None  # `check` names a damaged event; what is whole is found all the same
-        return self._match(key, event.seq, event.at, said) if said is not None else None
+    def _newest(self, place: Cursor) -> tuple[list[Match], int]:
+        """Return what answers of the window's newest, and the last that was looked at; 0 when no older one may."""
+        if place.low is None:
+            numbers = [*islice(self._index.newest(place.high), WINDOW)]
+        else:
+            # The same again. What was not indexed then may be now, and stands ahead of them.
+            again = takewhile(lambda number: number >= (place.low or 0), self._index.newest(place.high))
+            numbers = [*again][-WINDOW - MOST :]
+        looked_at = (
+            numbers if place.high == LAST else [one for one in numbers if not self._joined(one, place)]
+        )
+        matches, count = self._matching.examined(looked_at, whole=place.low is not None)
+        last = numbers[-1:] if count == len(looked_at) else looked_at[count - 1 : count]
+        older = (next(self._index.newest(low), None) for low in last)
+        return matches, last[0] if any(one is not None for one in older) else 0
 
-    def _match_title(self, key: SessionKey) -> _Match | None:
-        session = self._sessions([key])[key]
-        said = heading(session.title, self._tx.sessions.about(key).description)
-        return self._match(key, 0, session.updated_at, said)
+    def _joined(self, number: int, place: Cursor) -> bool:
+        """Return whether a document joined the first window, as one of the best."""
+        index = self._index
+        return (number >= place.rows and index.is_of_rows(number)) or (
+            number >= place.titles and index.is_of_titles(number)
+        )
 
-    def _match(self, key: SessionKey, seq: int, at: int, said: Said) -> _Match | None:
-        if self._asked.role not in (None, said.role) or not self._in_time(at):
-            return None
-        relevance = self._judge.relevance(said.text)
-        if relevance is None:
-            return None
-        score = relevance + recency(at, self._place.now) + IN_TITLE * (said.role == TITLE)
-        return _Match(Order(score, at, key << 32 | seq), self._sessions([key])[key], seq, said)
-
-    def _in_time(self, at: int) -> bool:
-        since, before = self._asked.since, self._asked.before
-        return (since is None or at >= since) and (before is None or at < before)
-
-    def _events(self, docs: Iterable[Doc]) -> dict[tuple[SessionKey, int], Event]:
-        places = [(doc.key, doc.seq) for doc in docs if doc.seq]
-        try:
-            return self._tx.journal.pick(places)
-        except Integrity:
-            found: dict[tuple[SessionKey, int], Event] = {}
-            for place in places:
-                try:
-                    found |= self._tx.journal.pick([place])
-                except Integrity:
-                    continue
-            return found
-
-    # Sessions that are meant
-
-    def _chosen(self, who: Principal) -> list[SessionKey] | None:
-        """Return the sessions that are meant when they are few, else None."""
-        if self._asked.session is not None:
-            head = head_of(self._tx, who, self._asked.session)
-            if head.shelf == ARCHIVED:
-                # Whoever names it means it, wherever it is put.
-                self._listings = [msgspec.structs.replace(one, shelf=ARCHIVED) for one in self._listings]
-            return [head.key]
-        if self._listings == [Listing(shelf=self._shelf)]:
-            return None
-        found = [
-            session.key
-            for one in self._listings
-            for session, _ in self._tx.sessions.list(self._tenant, one, after=None, limit=_FEW + 1)
-        ]
-        return found if len(found) <= _FEW else None
-
-    @property
-    def _shelf(self) -> int:
-        return self._listings[0].shelf
-
-    def _sessions(self, keys: Sequence[SessionKey]) -> dict[SessionKey, Session]:
-        """Return those of `keys` that are meant."""
-        unknown = [key for key in dict.fromkeys(keys) if key not in self._known]
-        if unknown:
-            self._known |= dict.fromkeys(unknown)
-            meant = unknown if self._only is None else [key for key in unknown if key in self._only]
-            for listing in self._listings:
-                for session in self._tx.sessions.among(self._tenant, listing, meant):
-                    self._known[session.key] = session
-        return {key: one for key in keys if (one := self._known[key]) is not None}
-
-    def _hit(self, match: _Match) -> Hit:
+    def _hit(self, match: Match) -> Hit:
         session, said = match.session, match.said
         epochs = self._tx.sessions.epochs(session.key) if match.seq else []
         return Hit(
@@ -269,3 +171,26 @@ class _Search:
             snippet=cut(said.text, self._judge.ranges(said.text), self._asked.width),
             score=match.order.score,
         )
+
+
+def _listings(tx: Transaction, who: Principal, asked: Asked) -> list[Listing]:
+    """Return the sessions that are meant. Whoever names an archived one means it. Raises NotFound."""
+    if asked.session is not None and head_of(tx, who, asked.session).shelf == ARCHIVED:
+        return [msgspec.structs.replace(one, shelf=ARCHIVED) for one in asked.listings]
+    return [*asked.listings]
+
+
+def _only(
+    tx: Transaction, who: Principal, asked: Asked, listings: Sequence[Listing]
+) -> list[SessionKey] | None:
+    """Return the sessions that are meant when they are few, else None."""
+    if asked.session is not None:
+        return [head_of(tx, who, asked.session).key]
+    if listings == [Listing(shelf=listings[0].shelf)]:
+        return None
+    found = [
+        session.key
+        for one in listings
+        for session, _ in tx.sessions.list(who.tenant, one, after=None, limit=_FEW + 1)
+    ]
+    return found if len(found) <= _FEW else None

@@ -18,6 +18,8 @@ MOST: Final = 2_000
 """How many events are read."""
 _BYTES: Final = 8 << 20
 _PAGE: Final = 64
+_FIRST: Final = 8
+"""So many events are read at once at first: they may be large."""
 
 
 class Unindexed(NamedTuple):
@@ -51,10 +53,10 @@ def unindexed(
             return Unindexed(events, titles, whole=False)
         if useless or not tx.search.has_title(one.key):
             titles.append(one.key)
-        found = _newest(tx, one, MOST - len(events), useless=useless)
-        whole = whole and (not found or found[-1].seq == one.after + 1 or len(found) < MOST - len(events))
+        found, ended = _newest(tx, one, MOST - len(events), _BYTES - size, useless=useless)
+        whole = whole and ended
         events += ((one.key, event) for event in found)
-        size += sum(len(event.data or b"") for event in found)
+        size += _size(found)
     return Unindexed(events, titles, whole)
 
 
@@ -67,10 +69,32 @@ def _of(
         yield from (one for one in some if one.key in chosen)
 
 
-def _newest(tx: Transaction, one: Behind, limit: int, *, useless: bool) -> list[Event]:
-    """Return the last events that are not indexed, newest first; of a damaged journal nothing, which `check` names."""
-    try:
-        after = one.base_seq if useless else one.after
-        return tx.journal.tail(one.key, after=after, limit=limit)
-    except Integrity:
-        return []
+def _newest(
+    tx: Transaction, one: Behind, limit: int, most_bytes: int, *, useless: bool
+) -> tuple[list[Event], bool]:
+    """Return the last events that are not indexed, newest first, and whether these are all.
+
+    Of a damaged journal there are none: `check` names it.
+    """
+    after = one.base_seq if useless else one.after
+    found: list[Event] = []
+    before: int | None = None
+    size, step = 0, _FIRST
+    while len(found) < limit and size < most_bytes:
+        step = min(step, limit - len(found))
+        try:
+            page = tx.journal.tail(one.key, after=after, before=before, limit=step)
+        except Integrity:
+            return [], True
+        found += page
+        if len(page) < step:
+            return found, True
+        before = page[-1].seq
+        size += _size(page)
+        if size * 2 < most_bytes:
+            step *= 2
+    return found, bool(found) and found[-1].seq == after + 1
+
+
+def _size(events: Sequence[Event]) -> int:
+    return sum(len(event.data or b"") for event in events)

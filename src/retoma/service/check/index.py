@@ -24,7 +24,7 @@ REBUILD: Final = (
     "The journals are whole for all that. `retoma store check --repair` has the index built anew."
 )
 _PAGES: Final = 64
-_DOCS: Final = 256
+_DOCS: Final = 32
 _SESSIONS: Final = 20
 _AGAIN: Final = 5
 _ALL: Final = (1 << 64) - 1
