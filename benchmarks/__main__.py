@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import append, concurrent, export, flows, growth, listing, postgres, resume, startup
+from benchmarks import append, concurrent, export, flows, growth, listing, postgres, resume, search, startup
 from benchmarks.harness import QUICK, Figure, Run, Scale, emptied, memory_place
 from benchmarks.report import json, markdown, surroundings
 
 MEASURES: dict[int, Callable[[Run], list[Figure]]] = {
     module.ROW: module.measure
-    for module in (append, concurrent, growth, resume, listing, flows, postgres, startup, export)
+    for module in (append, concurrent, growth, resume, listing, search, flows, postgres, startup, export)
 }
 
 

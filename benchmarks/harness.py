@@ -30,6 +30,7 @@ class Scale:
     resumes: int = 100
     sessions: int = 10_000
     listed: int = 1_000_000
+    searched: int = 200_000
 
 
 QUICK = Scale(
@@ -41,6 +42,7 @@ QUICK = Scale(
     resumes=2,
     sessions=20,
     listed=60,
+    searched=2_500,
 )
 
 

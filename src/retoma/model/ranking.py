@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Final, NamedTuple
 
 from retoma.model.query import Query
 from retoma.model.times import DAY, HOUR, WEEK
-from retoma.model.tokens import TERM_LENGTH, is_plain, run_of, runs
+from retoma.model.tokens import TERM_LENGTH, run_of, runs
 
 __all__ = ["IN_TITLE", "Judge", "Range", "recency"]
 
@@ -57,8 +57,8 @@ class Judge:
         for number, (_, atom) in enumerate(self._atoms):
             if not atom.begins:
                 self._terms.setdefault(atom.term, []).append(number)
-        self._beginnings = tuple(atom.term for _, atom in self._atoms if atom.begins)
-        self._known = _Known(self)
+        beginnings = tuple(atom.term for _, atom in self._atoms if atom.begins)
+        self._known = _Known(self, self._terms, beginnings)
 
     def relevance(self, text: str) -> int | None:
         """Return how well `text` answers, or None when it does not have what is wanted, or has what is not."""
@@ -67,10 +67,14 @@ class Judge:
         at, known = 0, self._known
         for run in runs(text).findall(text):
             found = known[run]
-            for hit in found[1]:
+            if isinstance(found, int):
+                at += found
+                continue
+            length, hits = found
+            for hit in hits:
                 places[hit.atom].append(at + hit.place)
                 as_typed[hit.atom] |= hit.as_typed
-            at += found[0]
+            at += length
         wanted = self._wanted(places)
         if wanted is None:
             return None
@@ -88,11 +92,14 @@ class Judge:
         found: list[tuple[int, int, int, int]] = []
         at = 0
         for run in runs(text).finditer(text):
-            length, hits = self._known[run[0]]
-            for hit in hits:
+            here = self._known[run[0]]
+            if isinstance(here, int):
+                at += here
+                continue
+            for hit in here[1]:
                 places[hit.atom].append(at + hit.place)
                 found.append((hit.atom, at + hit.place, run.start() + hit.start, run.start() + hit.end))
-            at += length
+            at += here[0]
         wanted = self._wanted(places) or {}
         ranges = [
             Range(start, end, item)
@@ -101,10 +108,6 @@ class Judge:
             if place - atom.place in wanted.get(item, ())
         ]
         return sorted(set(ranges))
-
-    def may_mean(self, term: str) -> bool:
-        """Return whether an atom means this term."""
-        return term in self._terms or term.startswith(self._beginnings)
 
     def look(self, text: str) -> tuple[int, tuple[_Hit, ...]]:
         """Return how many places a run takes, and what in it is asked for."""
@@ -155,17 +158,25 @@ class Judge:
         return max(0, _NEAR - 2 * max(0, span - after + 1).bit_length())
 
 
-class _Known(dict[str, tuple[int, tuple[_Hit, ...]]]):
-    """What a judge finds in each run; words come again and again."""
+class _Known(dict[str, "int | tuple[int, tuple[_Hit, ...]]"]):
+    """What a judge finds in each run; words come again and again. Of a run with nothing: how many places it takes."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: Judge, terms: Container[str], beginnings: tuple[str, ...]) -> None:
         self._judge = judge
+        self._terms = terms
+        self._beginnings = beginnings
 
-    def __missing__(self, run: str) -> tuple[int, tuple[_Hit, ...]]:
+    def __missing__(self, run: str) -> int | tuple[int, tuple[_Hit, ...]]:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        plain = is_plain(run) and len(run) <= TERM_LENGTH and not self._judge.may_mean(run.lower())
-        found = self[run] = (1, ()) if plain else self._judge.look(run)
+        # Most runs are one word that nobody asked for: they are told apart with as little as can be.
+        if run.isascii() and run.isalpha() and (run.islower() or run[1:].islower()):
+            term = run.lower()[:TERM_LENGTH]
+            if term not in self._terms and not term.startswith(self._beginnings):
+                self[run] = 1
+                return 1
+        length, hits = self._judge.look(run)
+        found = self[run] = (length, hits) if hits else length
         return found
 
 

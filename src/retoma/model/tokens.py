@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from unicodedata import combining, normalize
 from zlib import crc32
 
-__all__ = ["VERSION", "Part", "Run", "fold", "index_terms", "is_plain", "pair", "run_of", "runs"]
+__all__ = ["VERSION", "Part", "Run", "fold", "index_terms", "pair", "run_of", "runs"]
 
 VERSION: Final = 1
 """Goes up with every change of what a text's terms are: an index of another version is built anew."""
@@ -120,11 +120,6 @@ def fold(text: str) -> str:
     return normalize("NFC", _patterns().dropped.sub("", plain).translate(_PLAIN))
 
 
-def is_plain(run: str) -> bool:
-    """Return whether a run is one word of ASCII letters, as most are: its term is itself in small letters."""
-    return run.isascii() and run.isalpha() and (run.islower() or run[1:].islower())
-
-
 def run_of(text: str) -> Run:
     """Return the parts of one run. Words come again and again, so those of usual length are kept."""
     return _kept_run(text) if len(text) <= TERM_LENGTH else _run(text)
@@ -178,7 +173,8 @@ class _Indexed(dict[str, _Entry]):
     def __missing__(self, run: str) -> _Entry:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        if is_plain(run):
+        # Most runs are one word of ASCII letters, and their term is themselves in small letters.
+        if run.isascii() and run.isalpha() and (run.islower() or run[1:].islower()):
             term = run.lower()[:TERM_LENGTH]
             found = _Entry((term,), (_number(term),), ())
         else:

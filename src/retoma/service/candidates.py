@@ -107,27 +107,23 @@ class Candidates:
                 continue
             found = found_in(number)
             for part in batch.parts:
-                docs = (part.first_doc + (doc - part.first_doc & _LOW) for doc in found.get(part.number, ()))
-                yield from sorted((doc for doc in docs if below is None or doc < below), reverse=True)
+                docs = _newest_first(part, found.get(part.number, set()))
+                yield from docs if below is None else (doc for doc in docs if doc < below)
 
     def _matches(self, number: int, kind: str) -> dict[int, Docs]:
         known = self._known.get((number, kind))
         if known is None:
-            asked = [*self._of_kind[kind], *self._wanted]
-            known = self._known[number, kind] = self._all(asked, self._batches[number])
+            batch, all_of_it = self._batches[number], self._known.get((number, _ALL))
+            if all_of_it is None:
+                known = self._less(_with_all([*self._of_kind[kind], *self._wanted], batch), batch)
+            else:
+                known = _with_all(self._of_kind[kind], batch, all_of_it)
+            self._known[number, kind] = known
         return known
 
-    def _all(self, asked: Sequence[Ask], batch: _Batch) -> dict[int, Docs]:
-        """Return who has all of what is asked, by part."""
-        found: dict[int, Docs] = {}
-        for position, ask in enumerate(asked):
-            got = ask(batch.low, batch.high)
-            if position:
-                got = {part: found[part].intersection(docs) for part, docs in got.items() if part in found}
-            found = {part: set(docs) for part, docs in got.items() if docs}
-            if not found:
-                return found
-        for ask in self._unwanted:
+    def _less(self, found: dict[int, Docs], batch: _Batch) -> dict[int, Docs]:
+        """Take out who has what must not be there."""
+        for ask in self._unwanted if found else ():
             for part, docs in ask(batch.low, batch.high).items():
                 if part in found:
                     found[part].difference_update(docs)
@@ -180,6 +176,31 @@ class Candidates:
             return {part: docs for part, docs in found.items() if docs}
 
         return ask
+
+
+def _with_all(asked: Sequence[Ask], batch: _Batch, among: dict[int, Docs] | None = None) -> dict[int, Docs]:
+    """Return who has all of what is asked, by part; of those among whom it is asked, if so."""
+    found = among
+    for ask in asked:
+        if found is not None and not found:
+            return found
+        got = ask(batch.low, batch.high)
+        here = (
+            got
+            if found is None
+            else {part: found[part].intersection(got[part]) for part in got if part in found}
+        )
+        found = {part: set(docs) for part, docs in here.items() if docs}
+    return found or {}
+
+
+def _newest_first(part: Part, docs: Docs) -> Iterator[int]:
+    """Yield the numbers of a part's documents, which are told apart by their last 16 bits."""
+    low = part.first_doc & _LOW
+    base = part.first_doc - low
+    beyond = [doc for doc in docs if doc < low]
+    yield from (base + _LOW + 1 + doc for doc in sorted(beyond, reverse=True))
+    yield from (base + doc for doc in sorted(docs.difference(beyond) if beyond else docs, reverse=True))
 
 
 def _batches(parts: Sequence[Part]) -> list[_Batch]:

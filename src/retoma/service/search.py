@@ -29,9 +29,9 @@ from retoma.stores.api import Listing, Transaction
 
 __all__ = ["search"]
 
-WINDOW: Final = 400
+WINDOW: Final = 320
 """So many candidates of the index are held against the query, and ordered, together."""
-_BEST: Final = 64
+_BEST: Final = 48
 """So many texts in a row, and titles, of what is older join the first window."""
 _WINDOWS: Final = 25
 """So many windows are looked through for one page: then it is shown, full or not."""
@@ -110,13 +110,14 @@ class _Search:
     def _window(self, place: Cursor) -> _Window:
         found: dict[int, Match] = {}
         whole = True
+        # First, for what is known of the newest makes the best cheaper to find.
+        newest, low = self._newest(place)
         if place.high == LAST:
             fresh, whole = self._fresh()
             rows, row = self._best(self._index.rows())
             titles, title = self._best(self._index.titles())
             place = msgspec.structs.replace(place, rows=row, titles=title)
-            found |= {match.order.k: match for match in (*fresh, *rows, *titles)}
-        newest, low = self._newest(place)
+            found = {match.order.k: match for match in (*fresh, *rows, *titles)}
         found |= {match.order.k: match for match in newest}
         ordered = sorted(found.values(), key=lambda match: match.order, reverse=True)
         return _Window(ordered, msgspec.structs.replace(place, low=low), whole)
