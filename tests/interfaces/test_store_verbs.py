@@ -12,8 +12,8 @@ import pytest
 from tests.interfaces.conftest import Retoma
 
 WHOLE = {
-    "whole", "sample", "sessions", "events", "erased", "cut", "contents", "unreferenced", "witness", "damage",
-    "unlisted", "quarantined", "repaired",
+    "whole", "sample", "sessions", "events", "erased", "cut", "contents", "documents", "unreferenced", "witness",
+    "damage", "unlisted", "quarantined", "repaired",
 }  # fmt: skip
 
 
@@ -60,7 +60,7 @@ def test_damage_is_listed_and_put_aside(retoma: Retoma, filled: Path) -> None:
     assert not (filled.parent / "copy.db").exists()
     repaired = retoma("store", "check", "--repair", "--json")
     assert repaired.returncode == 0
-    assert out(repaired)["repaired"] == {"sessions": ["a"], "left": 0}
+    assert out(repaired)["repaired"] == {"sessions": ["a"], "index": False, "left": 0}
     after = retoma("store", "check")
     assert after.returncode == 0
     assert "In quarantine since just now: a. Session 'a', event 2" in after.stdout
@@ -149,7 +149,13 @@ def test_what_a_store_holds(retoma: Retoma, filled: Path) -> None:
     said = out(retoma("store", "info", "--json"))
     assert (said["sessions"], said["events"], said["messages"]) == (1, 2, 1)
     assert said["by_status"] == {"active": 1}
-    assert [kind["kind"] for kind in said["kinds"]] == ["events", "contents", "state", "flow versions"]
+    assert [kind["kind"] for kind in said["kinds"]] == [
+        "events",
+        "contents",
+        "state",
+        "flow versions",
+        "search index",
+    ]
     assert said["largest"][0]["id"] == "a"
     assert "- a  2 events" in retoma("store", "info").stdout
 
@@ -162,8 +168,10 @@ def test_an_older_store_is_migrated(retoma: Retoma, store: Path) -> None:
         database.execute("PRAGMA user_version = 1")
     database.close()
     dry = out(retoma("store", "migrate", "--dry-run", "--json"))
-    assert (dry["before"], [step["number"] for step in dry["steps"]], dry["applied"]) == (1, [2, 3], False)
-    assert retoma("store", "migrate").stdout == ("Applied: step 2, widened\nApplied: step 3, second_copies\n")
+    assert (dry["before"], [step["number"] for step in dry["steps"]], dry["applied"]) == (1, [2, 3, 5], False)
+    assert retoma("store", "migrate").stdout == (
+        "Applied: step 2, widened\nApplied: step 3, second_copies\nApplied: step 5, search\n"
+    )
     assert "nothing is pending" in retoma("store", "migrate").stdout
     assert retoma("store", "check").returncode == 0
 
