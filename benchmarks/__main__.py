@@ -8,13 +8,37 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import append, concurrent, export, flows, growth, listing, postgres, resume, search, startup
-from benchmarks.harness import QUICK, Figure, Run, Scale, emptied, memory_place
+from benchmarks import (
+    append,
+    concurrent,
+    export,
+    flows,
+    growth,
+    listing,
+    loading,
+    postgres,
+    resume,
+    search,
+    startup,
+)
+from benchmarks.harness import QUICK, Figure, Row, Run, Scale, emptied, memory_place
 from benchmarks.report import json, markdown, surroundings
 
-MEASURES: dict[int, Callable[[Run], list[Figure]]] = {
+MEASURES: dict[Row, Callable[[Run], list[Figure]]] = {
     module.ROW: module.measure
-    for module in (append, concurrent, growth, resume, listing, search, flows, postgres, startup, export)
+    for module in (
+        append,
+        concurrent,
+        growth,
+        resume,
+        listing,
+        search,
+        flows,
+        loading,
+        postgres,
+        startup,
+        export,
+    )
 }
 
 
@@ -42,15 +66,19 @@ def main(args: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _measured(row: int, run: Run) -> list[Figure]:
+def _measured(row: Row, run: Run) -> list[Figure]:
     print(f"row {row} …", file=sys.stderr, flush=True)
     return MEASURES[row](run)
+
+
+def _row(text: str) -> Row:
+    return int(text) if text.isdecimal() else text
 
 
 def _asked(args: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Retoma.")
     parser.add_argument(
-        "rows", nargs="*", type=int, metavar="ROW", help=f"of {', '.join(map(str, MEASURES))}; all"
+        "rows", nargs="*", type=_row, metavar="ROW", help=f"of {', '.join(map(str, MEASURES))}; all"
     )
     parser.add_argument("--rounds", type=int, default=7, help="interleaved rounds (7)")
     parser.add_argument("--out", metavar="DIR", help="a directory on the disk to measure (/var/tmp)")
@@ -60,7 +88,7 @@ def _asked(args: Sequence[str] | None) -> argparse.Namespace:
     )
     asked = parser.parse_args(args)
     if unknown := set(asked.rows) - set(MEASURES):
-        parser.error(f"no measure of row {', '.join(map(str, sorted(unknown)))}")
+        parser.error(f"no measure of row {', '.join(map(str, unknown))}")
     return asked
 
 

@@ -20,7 +20,7 @@ import apsw
 from benchmarks.append import put_by_hand, raw, raw_store
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import TEXT, WHO, operation, place_in
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.session import NewSession
 from retoma.service import timeline
 from retoma.stores.api import Store, Transaction
@@ -49,8 +49,8 @@ class Crowd:
         return 1e3 * sorted(self.waits_s)[int(len(self.waits_s) * 0.99)]
 
 
-Act = Callable[[Store, list[str], int], list[float]]
-"""Lets one caller for each session append so often, and returns how long each append took."""
+Act = Callable[[Store, list[str], int], tuple[float, list[float]]]
+"""Lets one caller for each session append so often; returns how long all took, and how long each append."""
 
 
 def measure(run: Run) -> list[Figure]:
@@ -102,19 +102,22 @@ def measure(run: Run) -> list[Figure]:
 def crowd(directory: Path, act: Act, count: int, *, same: bool) -> Crowd:
     """Let 32 callers append `count` messages together."""
     with closing(open_store(place_in(emptied(directory)))) as store:
-        client = Client(store, WHO)
+        client = Calls(store, WHO)
         names: list[str] = [client.create(NewSession(id=f"session-{n}")) for n in range(CALLERS)]
         act(store, names, 2)
         before = store.facts().commits or 0
-        with Watch() as watch:
-            waits = act(store, names[:1] * CALLERS if same else names, count // CALLERS)
-        return Crowd(count, watch.wall_s, (store.facts().commits or 0) - before, waits)
+        wall_s, waits = act(store, names[:1] * CALLERS if same else names, count // CALLERS)
+        return Crowd(count, wall_s, (store.facts().commits or 0) - before, waits)
 
 
-def threads(store: Store, names: list[str], each: int) -> list[float]:
-    """Append from one thread for each name."""
-    client, waits = Client(store, WHO), []
-    begin = threading.Barrier(len(names))
+def threads(store: Store, names: list[str], each: int) -> tuple[float, list[float]]:
+    """Append from one thread for each name; the time begins when all of them are there."""
+    client, waits, watch = Calls(store, WHO), [], Watch()
+
+    def all_there() -> None:
+        watch.__enter__()
+
+    begin = threading.Barrier(len(names), all_there)
 
     def caller(name: str) -> None:
         begin.wait()
@@ -130,10 +133,11 @@ def threads(store: Store, names: list[str], each: int) -> list[float]:
         thread.start()
     for thread in callers:
         thread.join()
-    return waits
+    watch.__exit__()
+    return watch.wall_s, waits
 
 
-def tasks(store: Store, names: list[str], each: int) -> list[float]:
+def tasks(store: Store, names: list[str], each: int) -> tuple[float, list[float]]:
     """Append from one task for each name, all on one thread."""
     waits = []
 
@@ -143,11 +147,12 @@ def tasks(store: Store, names: list[str], each: int) -> list[float]:
             await asyncio.wrap_future(store.submit(_said(name)))
             waits.append(time.perf_counter() - began)
 
-    async def main() -> None:
-        await asyncio.gather(*map(caller, names))
+    async def main() -> float:
+        with Watch() as watch:
+            await asyncio.gather(*map(caller, names))
+        return watch.wall_s
 
-    asyncio.run(main())
-    return waits
+    return asyncio.run(main()), waits
 
 
 def _said(name: str) -> Callable[[Transaction], int]:

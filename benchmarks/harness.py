@@ -11,11 +11,14 @@ from collections.abc import Callable, Sequence
 from compileall import compile_dir
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import retoma
 
 T = TypeVar("T")
+
+Row: TypeAlias = int | str
+"""A row of the targets by its number, or by a name what has none there."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Scale:
     resumes: int = 100
     sessions: int = 10_000
     listed: int = 1_000_000
+    nodes: int = 10_000
     searched: int = 200_000
 
 
@@ -42,6 +46,7 @@ QUICK = Scale(
     resumes=2,
     sessions=20,
     listed=60,
+    nodes=60,
     searched=2_500,
 )
 
@@ -60,7 +65,7 @@ class Run:
 class Figure:
     """What was measured, round by round. With a baseline it is judged by the ratio of each pair, else by its value."""
 
-    row: int
+    row: Row
     measure: str
     unit: str
     ours: Sequence[float]
@@ -122,7 +127,7 @@ class Child:
 
 
 def child(*args: str | Path, **variables: str) -> Child:
-    """Run this Python with `args` and `variables` to its end; return what it took. Raises RuntimeError when it fails."""
+    """Run this Python with `args` and `variables`; return what it took. Raises RuntimeError when it fails."""
     read_end, write_end = os.pipe()
     with os.fdopen(read_end) as out:
         began = time.perf_counter()

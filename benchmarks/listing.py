@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import fill_labelled, opened, place_in
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.stores.api import Listing
 
 ROW = 5
@@ -56,7 +56,7 @@ def measure(run: Run) -> list[Figure]:
     return figures
 
 
-def _ours(client: Client, listing: Listing) -> Callable[[], int]:
+def _ours(client: Calls, listing: Listing) -> Callable[[], int]:
     return lambda: len(client.list([listing], limit=_PAGE).items)
 
 

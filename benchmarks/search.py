@@ -12,7 +12,7 @@ from functools import partial
 
 from benchmarks.harness import Figure, Run, Watch, emptied
 from benchmarks.stores import WHO, operation, place_in
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.config import StorePlace
 from retoma.model import event as kinds
 from retoma.model.codec import encode
@@ -94,7 +94,7 @@ def measure(run: Run) -> list[Figure]:
         index(store)
     words = _words(count)
     with closing(open_store(place)) as store:
-        client = Client(store, WHO)
+        client = Calls(store, WHO)
         times = [_times(client, words) for _ in range(run.rounds)]
         found = sum(found_first(client, wanted))
     kinds_of = {kind: [[took for of, took in one if of == kind] for one in times] for kind in words}
@@ -136,7 +136,7 @@ def index(store: Store) -> None:
         pass
 
 
-def found_first(client: Client, wanted: dict[str, tuple[str, int]]) -> list[bool]:
+def found_first(client: Calls, wanted: dict[str, tuple[str, int]]) -> list[bool]:
     """Return of each labelled query whether what is wanted is in the first three."""
     return [
         wanted[text] in [(hit.session.id, hit.seq) for hit in client.search(Asked(text=text), limit=3).items]
@@ -225,7 +225,7 @@ def _drawn(chance: random.Random, words: Sequence[str], count: int) -> list[str]
     return chance.sample(list(words), count)
 
 
-def _times(client: Client, words: dict[str, list[str]]) -> list[tuple[str, float]]:
+def _times(client: Calls, words: dict[str, list[str]]) -> list[tuple[str, float]]:
     """Return what each search took, in ms."""
     times: list[tuple[str, float]] = []
     for kind, queries in words.items():

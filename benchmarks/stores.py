@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.config import StorePlace
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
@@ -36,9 +36,9 @@ def place_in(directory: Path) -> StorePlace:
     return StorePlace(kind="sqlite", path=path, url=f"sqlite:///{path}", given=True, source="benchmark")
 
 
-def opened(place: StorePlace) -> Client:
+def opened(place: StorePlace) -> Calls:
     """Open the store as its local owner."""
-    return Client(open_store(place), WHO)
+    return Calls(open_store(place), WHO)
 
 
 def fill(place: StorePlace, length: int) -> None:

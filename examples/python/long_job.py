@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from retoma.client import open_client
-from retoma.config import load_settings
-from retoma.errors import Conflict
-from retoma.model.session import NewSession
+import retoma
 
 
 def work(step: int) -> str:
@@ -18,19 +15,18 @@ def work(step: int) -> str:
     return f"step {step}: {sum(n * n for n in range(20_000 + step))}"
 
 
-def main(session: str, steps: int) -> None:
-    with open_client(load_settings()) as client:
-        try:
-            client.create(NewSession(id=session, title="A long job"))
-        except Conflict:
-            print(f"{session} goes on.")
-        done = len(client.messages(session))
+def main(name: str, steps: int) -> None:
+    with retoma.open() as client:
+        session = client.get_or_create(name, title="A long job")
+        done = session.message_count
+        if done:
+            print(f"{name} goes on.")
         for step in range(done + 1, steps + 1):
             # The key makes the step count once, even when the answer to the write was lost and it is sent again.
-            client.append(session, "assistant", work(step), key=f"{session} step {step}")
+            session.append("assistant", work(step), key=f"{name} step {step}")
             print(f"step {step} of {steps} is done", flush=True)
-        if client.get(session).status == "active":
-            client.change(session, "completed")
+        if session.status == "active":
+            session.end()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,12 @@ class RetomaError(Exception):
     """The base of every error that Retoma raises on purpose.
 
     `code` is stable across releases and is what programs should test; `facts` are also readable as attributes.
+
+    >>> try:
+    ...     client.session("dmo")
+    ... except retoma.RetomaError as error:
+    ...     error.code, error.message, error.nearest
+    ('no_session', "No session 'dmo'.", ['demo'])
     """
 
     family: ClassVar[str] = "error"
@@ -48,48 +54,101 @@ class RetomaError(Exception):
 
 
 class NotFound(RetomaError):
-    """What was named is not there (or is another tenant's, which looks the same)."""
+    """What was named is not there (or is another tenant's, which looks the same).
+
+    >>> client.delete("nobody")
+    Traceback (most recent call last):
+    ...
+    retoma.errors.NotFound: No session 'nobody'. Nearest: none. ...
+    """
 
     family = "not_found"
 
 
 class Conflict(RetomaError):
-    """The write was based on something that is no longer so; read again, then decide."""
+    """The write was based on something that is no longer so; read again, then decide.
+
+    >>> client.create("demo")
+    Traceback (most recent call last):
+    ...
+    retoma.errors.Conflict: There is a session 'demo' already. ...
+    """
 
     family = "conflict"
 
 
 class Refused(RetomaError):
-    """The state of the session does not allow it; the sentence says which states do."""
+    """The state of the session does not allow it; the sentence says which states do.
+
+    >>> session.pause()
+    >>> session.append("user", "Hello?")
+    Traceback (most recent call last):
+    ...
+    retoma.errors.Refused: Session 'demo' is suspended and takes no messages. ...
+    """
 
     family = "refused"
 
 
 class Invalid(RetomaError):
-    """The request itself is wrong; the same request will never succeed."""
+    """The request itself is wrong; the same request will never succeed.
+
+    >>> session.append("narrator", "Night fell.")
+    Traceback (most recent call last):
+    ...
+    retoma.errors.Invalid: 'narrator' is not a role. Roles: user, assistant, system, tool.
+    """
 
     family = "invalid"
 
 
 class Limit(RetomaError):
-    """A limit that was set is reached; facts: `limit` and `value`."""
+    """A limit that was set is reached; facts: `limit` and `value`.
+
+    >>> session.append_many([("user", "again")] * 10_001)
+    Traceback (most recent call last):
+    ...
+    retoma.errors.Limit: One transaction takes at most 10,000 entries; these are 10,001. ...
+    """
 
     family = "limit"
 
 
 class Busy(RetomaError):
-    """Another driver holds the session; facts: `holder`, `since` and `expires`."""
+    """Another driver holds the session; facts: `holder`, `since` and `expires`.
+
+    >>> with session.lease():
+    ...     client.session("demo").append("user", "From another handle")
+    Traceback (most recent call last):
+    ...
+    retoma.errors.Busy: 'demo' is driven by process ...
+    """
 
     family = "busy"
 
 
 class Integrity(RetomaError):
-    """What is stored is damaged: reading it would return something that was not written."""
+    """What is stored is damaged: reading it would return something that was not written.
+
+    >>> (directory / "store.db").write_bytes(b"Not a database, but a text of some length." * 100) > 0
+    True
+    >>> retoma.open(directory / "store.db")
+    Traceback (most recent call last):
+    ...
+    retoma.errors.Integrity: ...
+    """
 
     family = "integrity"
 
 
 class Unavailable(RetomaError):
-    """The store, the disk or a server does not answer as it should; nothing was written."""
+    """The store, the disk or a server does not answer as it should; nothing was written.
+
+    >>> client.close()
+    >>> session.append("user", "Too late")
+    Traceback (most recent call last):
+    ...
+    retoma.errors.Unavailable: This client was closed. Open another: retoma.open().
+    """
 
     family = "unavailable"

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 
 class Sources(NamedTuple):
-    """Time and randomness, handed to whatever needs them."""
+    """Time and randomness, handed to whatever needs them. `elapsed` counts seconds, and only goes forward."""
 
     now: Callable[[], int]
     random: Callable[[int], bytes]
+    elapsed: Callable[[], float] = time.monotonic
 
 
 def now_ms() -> int:

@@ -6,14 +6,15 @@ import pytest
 
 from retoma.stores.conformance import DurableContract, Open
 from retoma.stores.conformance_audit import AuditContract
+from retoma.stores.conformance_retention import RetentionContract
 from retoma.stores.conformance_search import SearchContract
 from retoma.stores.conformance_transfers import TransferContract
 from retoma.stores.conformance_writers import WriterContract
 from retoma.stores.postgres.store import PostgresStore
 
 
-class TestDatabase(DurableContract, TransferContract, AuditContract, SearchContract):
-    # Writers here have a transaction each, on connections of their own: what is promised of shared ones is not theirs.
+class TestDatabase(DurableContract, TransferContract, AuditContract, RetentionContract, SearchContract):
+    # Appends that meet share a transaction here (test_postgres_groups.py); nobody promises in which order they come.
     test_who_gives_up_later_has_written = WriterContract.test_who_gives_up_later_has_written
     test_every_caller_is_answered = WriterContract.test_every_caller_is_answered_threads_and_tasks_alike
     test_a_closed_store_refuses = WriterContract.test_what_is_submitted_to_a_closed_store_is_refused

@@ -11,15 +11,15 @@ import psycopg
 import pytest
 from tests.postgres import Server
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Conflict, Limit, NotFound, RetomaError
 from retoma.model.event import INLINE_BYTES
 from retoma.model.ids import TenantKey
 from retoma.model.lease import Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.service import leases
-from retoma.service.access import Limits
 from retoma.stores.conformance import Clock, add, append
 from retoma.stores.postgres.connection import Dropped, Wire
 from retoma.stores.postgres.store import PostgresStore
@@ -38,9 +38,9 @@ def store(database: str) -> Iterator[PostgresStore]:
 
 
 @pytest.fixture
-def client(store: PostgresStore) -> Client:
+def client(store: PostgresStore) -> Calls:
     clock = Clock()
-    return Client(store, WHO, sources=Sources(clock, clock.bytes))
+    return Calls(store, WHO, sources=Sources(clock, clock.bytes))
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def round_trips(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counted
 
 
-def test_an_append_is_two_round_trips(client: Client, round_trips: list[int]) -> None:
+def test_an_append_is_two_round_trips(client: Calls, round_trips: list[int]) -> None:
     client.create(NewSession(id="s"))
     client.append("s", "user", "first")
     client.append("s", "user", "first", key="a")
@@ -90,25 +90,25 @@ def at_once(*calls: Callable[[], object]) -> list[object]:
 
 
 def test_a_limit_holds_among_writers_that_begin_at_once(store: PostgresStore) -> None:
-    client = Client(store, WHO, limits=Limits(sessions=5))
+    client = Calls(store, WHO, limits=Limits(sessions=5))
     results = at_once(*(partial(client.create, NewSession(id=f"s{n}")) for n in range(12)))
     assert sum(isinstance(result, str) for result in results) == 5
     assert sum(isinstance(result, Limit) for result in results) == 7
 
 
-def test_of_those_who_take_a_name_at_once_one_has_it(client: Client) -> None:
+def test_of_those_who_take_a_name_at_once_one_has_it(client: Calls) -> None:
     results = at_once(*[partial(client.create, NewSession(id="s"))] * 8)
     assert sum(isinstance(result, str) for result in results) == 1
     assert sum(isinstance(result, Conflict) for result in results) == 7
 
 
-def test_the_same_key_at_once_is_one_event(client: Client) -> None:
+def test_the_same_key_at_once_is_one_event(client: Calls) -> None:
     client.create(NewSession(id="s"))
     results = at_once(*[partial(client.append, "s", "user", "once", key="k")] * 8)
     assert results == [2] * 8
 
 
-def test_what_waited_for_a_deletion_finds_nothing(client: Client, database: str) -> None:
+def test_what_waited_for_a_deletion_finds_nothing(client: Calls, database: str) -> None:
     client.create(NewSession(id="s"))
     with psycopg.connect(database) as other:
         other.execute("SELECT 1 FROM session FOR UPDATE")
@@ -159,7 +159,7 @@ WRITES = {
 @pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("write", WRITES)
 def test_a_write_whose_answer_was_lost_is_done_once(
-    client: Client, monkeypatch: pytest.MonkeyPatch, write: str, kept: bool
+    client: Calls, monkeypatch: pytest.MonkeyPatch, write: str, kept: bool
 ) -> None:
     client.create(NewSession(id="s"))
     commit, lost = Wire.commit, []

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Invalid, NotFound
 from retoma.model.changes import Changes
 from retoma.model.ids import TenantKey
@@ -30,7 +30,7 @@ from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 
-Make = Callable[[], Client]
+Make = Callable[[], Calls]
 
 
 @pytest.fixture
@@ -39,26 +39,26 @@ def clock() -> Clock:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def client(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Client]:
+def client(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Calls]:
     if request.param == "sqlite":
         store = SqliteStore(None, now=clock, random=clock.bytes)
     else:
         url = request.getfixturevalue("database")
         store = PostgresStore(url, shown="test", now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         yield client
 
 
-def index(client: Client) -> int:
+def index(client: Calls) -> int:
     """Index all there is; return how many steps that took."""
     return sum(1 for _ in iter(lambda: step(client._store, client._who, everything=True), False))
 
 
-def found(client: Client, text: str, **how: object) -> list[tuple[str, int]]:
+def found(client: Calls, text: str, **how: object) -> list[tuple[str, int]]:
     return [(hit.session.id, hit.seq) for hit in client.search(Asked(text=text, **how)).items]
 
 
-def both(client: Client, text: str, **how: object) -> list[tuple[str, int]]:
+def both(client: Calls, text: str, **how: object) -> list[tuple[str, int]]:
     """Return what is found, which is the same before and after it is indexed."""
     before = client.search(Asked(text=text, **how))
     index(client)
@@ -68,7 +68,7 @@ def both(client: Client, text: str, **how: object) -> list[tuple[str, int]]:
     return [(hit.session.id, hit.seq) for hit in after.items]
 
 
-def say(client: Client, session: str, *texts: str, role: str = "user") -> None:
+def say(client: Calls, session: str, *texts: str, role: str = "user") -> None:
     if client.get(session) is None:
         client.create(NewSession(id=session))
     for text in texts:
@@ -111,20 +111,20 @@ def say(client: Client, session: str, *texts: str, role: str = "user") -> None:
         ("a -- b", "-- a", True),
     ],
 )
-def test_what_a_query_means(client: Client, text: str, query: str, there: bool) -> None:
+def test_what_a_query_means(client: Calls, text: str, query: str, there: bool) -> None:
     say(client, "s", "something else", text, "pool connection of no use")
     assert (("s", 3) in both(client, query)) is there
 
 
 @pytest.mark.parametrize("query", ["", "   ", "***", '""', "-", "--", "-pool", '-"a b"', "…!?", "\u0301"])
-def test_a_query_without_a_word_is_refused_with_a_sentence(client: Client, query: str) -> None:
+def test_a_query_without_a_word_is_refused_with_a_sentence(client: Calls, query: str) -> None:
     with pytest.raises(Invalid, match="search") as refused:
         client.search(Asked(text=query))
     assert refused.value.code == "empty_query"
     assert "word" in refused.value.hint
 
 
-def test_a_snippet_shows_why(client: Client) -> None:
+def test_a_snippet_shows_why(client: Calls) -> None:
     say(client, "s", "x " * 500 + "\nthe Connection\n\n  pool was   empty " + "y " * 500)
     index(client)
     (hit,) = client.search(Asked(text='"connection pool" empty', width=80)).items
@@ -136,7 +136,7 @@ def test_a_snippet_shows_why(client: Client) -> None:
     assert [snippet.text[start:end] for start, end in snippet.marks] == ["Connection", "pool", "empty"]
 
 
-def test_notes_titles_and_what_a_flow_says_are_found(client: Client, tmp_path: Path) -> None:
+def test_notes_titles_and_what_a_flow_says_are_found(client: Calls, tmp_path: Path) -> None:
     from retoma.runtime.drive import Request
 
     flow = tmp_path / "flow"
@@ -155,7 +155,7 @@ def test_notes_titles_and_what_a_flow_says_are_found(client: Client, tmp_path: P
     assert both(client, "harbour", role="title") == [("t", 0)]
 
 
-def test_the_best_of_what_is_old_comes_before_the_rest_of_what_is_new(client: Client, clock: Clock) -> None:
+def test_the_best_of_what_is_old_comes_before_the_rest_of_what_is_new(client: Calls, clock: Clock) -> None:
     say(client, "old", "the disk full again")
     client.create(NewSession(id="titled", title="When the disk is full"))
     clock.now += 40 * DAY
@@ -167,14 +167,14 @@ def test_the_best_of_what_is_old_comes_before_the_rest_of_what_is_new(client: Cl
         assert len(pages(client, "disk full", 5)) == 14
 
 
-def test_of_equals_the_newest_comes_first(client: Client, clock: Clock) -> None:
+def test_of_equals_the_newest_comes_first(client: Calls, clock: Clock) -> None:
     for n in range(4):
         say(client, f"s{n}", "one and the same")
         clock.now += 100 * DAY
     assert both(client, "same") == [("s3", 2), ("s2", 2), ("s1", 2), ("s0", 2)]
 
 
-def test_filters(client: Client, clock: Clock) -> None:
+def test_filters(client: Calls, clock: Clock) -> None:
     client.create(NewSession(id="a", agent="ana", tags=("x", "y"), contexts=(("task", "7"),)))
     client.create(NewSession(id="b", agent="bob", tags=("x",)))
     say(client, "a", "word of a")
@@ -200,7 +200,7 @@ def test_filters(client: Client, clock: Clock) -> None:
         found(client, "word", session="nosuch")
 
 
-def test_archived_sessions_are_found_when_they_are_asked_for(client: Client) -> None:
+def test_archived_sessions_are_found_when_they_are_asked_for(client: Calls) -> None:
     say(client, "shown", "the word")
     say(client, "put", "the word")
     client.update("put", Changes(archived=True))
@@ -211,7 +211,7 @@ def test_archived_sessions_are_found_when_they_are_asked_for(client: Client) -> 
     assert sorted(both(client, "word")) == [("put", 2), ("shown", 2)]
 
 
-def test_what_is_gone_is_never_found(client: Client) -> None:
+def test_what_is_gone_is_never_found(client: Calls) -> None:
     for name in ("redacted", "matched", "reset", "trashed", "deleted", "aside", "stays"):
         client.create(NewSession(id=name, title=f"word {name}"))
         say(client, name, f"the word in {name}")
@@ -235,7 +235,7 @@ def test_what_is_gone_is_never_found(client: Client) -> None:
     assert set(both(client, "word")) == left | {("trashed", 0), ("trashed", 2), ("trashed", 3)}
 
 
-def test_what_is_gone_before_it_was_indexed_is_not_found_either(client: Client) -> None:
+def test_what_is_gone_before_it_was_indexed_is_not_found_either(client: Calls) -> None:
     say(client, "a", "the word")
     say(client, "b", "the word")
     client.redact("a", Selection(first=2, last=2))
@@ -243,7 +243,7 @@ def test_what_is_gone_before_it_was_indexed_is_not_found_either(client: Client) 
     assert both(client, "word") == []
 
 
-def test_a_reset_keeps_what_was_said_and_says_in_which_epoch(client: Client) -> None:
+def test_a_reset_keeps_what_was_said_and_says_in_which_epoch(client: Calls) -> None:
     say(client, "s", "the word")
     client.reset("s")
     say(client, "s", "the word again")
@@ -251,7 +251,7 @@ def test_a_reset_keeps_what_was_said_and_says_in_which_epoch(client: Client) -> 
     assert {hit.seq: hit.epoch for hit in client.search(Asked(text="word")).items} == {2: 1, 4: 2}
 
 
-def test_a_title_is_found_as_it_is_now(client: Client) -> None:
+def test_a_title_is_found_as_it_is_now(client: Calls) -> None:
     client.create(NewSession(id="s", title="Old harbour"))
     assert both(client, "harbour") == [("s", 0)]
     client.update("s", Changes(title="New station", description="by the river"))
@@ -261,9 +261,9 @@ def test_a_title_is_found_as_it_is_now(client: Client) -> None:
     assert both(client, "station") == [("t", 0)]
 
 
-def test_another_tenants_is_never_found(client: Client, clock: Clock) -> None:
+def test_another_tenants_is_never_found(client: Calls, clock: Clock) -> None:
     say(client, "ours", "the word")
-    theirs = Client(client._store, Principal(TenantKey(2), "eve"), sources=Sources(clock, clock.bytes))
+    theirs = Calls(client._store, Principal(TenantKey(2), "eve"), sources=Sources(clock, clock.bytes))
     if isinstance(client._store, SqliteStore):
         client._store._turn.connection().run("INSERT INTO tenant (pk, name) VALUES (2, 'other')")
     say(theirs, "theirs", "the word", "another word")
@@ -273,7 +273,7 @@ def test_another_tenants_is_never_found(client: Client, clock: Clock) -> None:
         found(client, "word", session="theirs")
 
 
-def test_an_imported_session_is_found_however_old_it_is(client: Client, clock: Clock) -> None:
+def test_an_imported_session_is_found_however_old_it_is(client: Calls, clock: Clock) -> None:
     say(client, "s", "an old word")
     exported = b"".join(client.export("s", "jsonl"))
     say(client, "s", "a newer word")
@@ -291,7 +291,7 @@ def test_an_imported_session_is_found_however_old_it_is(client: Client, clock: C
 # Windows, pages and parts
 
 
-def pages(client: Client, text: str, limit: int, **how: object) -> list[tuple[str, int]]:
+def pages(client: Calls, text: str, limit: int, **how: object) -> list[tuple[str, int]]:
     """Return what all pages have together; each cursor goes through its text."""
     asked = Asked(text=text, **how)
     cursor: Cursor | None = None
@@ -326,7 +326,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small")
-def test_every_result_is_on_one_page(client: Client, clock: Clock) -> None:
+def test_every_result_is_on_one_page(client: Calls, clock: Clock) -> None:
     for n in range(12):
         client.create(NewSession(id=f"s{n}", title="a word in the title" if n % 3 == 0 else ""))
         for m in range(8):
@@ -352,7 +352,7 @@ def test_every_result_is_on_one_page(client: Client, clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_page_stays_a_page_while_others_write_and_the_index_moves(client: Client, clock: Clock) -> None:
+def test_a_page_stays_a_page_while_others_write_and_the_index_moves(client: Calls, clock: Clock) -> None:
     say(client, "s", *(f"word {n}" for n in range(30)))
     index(client)
     say(client, "s", *(f"word {n}" for n in range(30, 36)))
@@ -370,7 +370,7 @@ def test_a_page_stays_a_page_while_others_write_and_the_index_moves(client: Clie
     assert got >= set(range(2, 38))
 
 
-def test_a_cursor_of_another_search_is_refused(client: Client) -> None:
+def test_a_cursor_of_another_search_is_refused(client: Calls) -> None:
     say(client, "s", "word one", "word two")
     asked, other = Asked(text="word"), Asked(text="words")
     cursor = client.search(asked, limit=1).next
@@ -385,7 +385,7 @@ def test_a_cursor_of_another_search_is_refused(client: Client) -> None:
 
 
 def test_more_than_a_search_reads_is_said(
-    client: Client, monkeypatch: pytest.MonkeyPatch, clock: Clock
+    client: Calls, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     monkeypatch.setattr("retoma.service.unindexed.MOST", 10)
     say(client, "first", "the word")
@@ -408,7 +408,7 @@ def test_more_than_a_search_reads_is_said(
 
 
 @pytest.mark.usefixtures("small")
-def test_the_index_goes_on_when_it_is_interrupted_anywhere(client: Client) -> None:
+def test_the_index_goes_on_when_it_is_interrupted_anywhere(client: Calls) -> None:
     wanted = set()
     for n in range(10):
         say(client, f"s{n}", *(f"the word {m}" for m in range(6)))
@@ -419,7 +419,7 @@ def test_the_index_goes_on_when_it_is_interrupted_anywhere(client: Client) -> No
 
 
 @pytest.mark.usefixtures("small")
-def test_what_is_erased_while_the_index_is_built_does_not_come_back(client: Client) -> None:
+def test_what_is_erased_while_the_index_is_built_does_not_come_back(client: Calls) -> None:
     for round_, steps in enumerate((0, 1, 2, 4, 7, 9, 12, 20), 1):
         name = f"s{steps}"
         say(client, name, *(f"secret {m}" for m in range(45)))
@@ -431,7 +431,7 @@ def test_what_is_erased_while_the_index_is_built_does_not_come_back(client: Clie
         assert held(client, "secret") == 6 * round_
 
 
-def held(client: Client, term: str) -> int:
+def held(client: Calls, term: str) -> int:
     """Return how many documents have a term, whatever is said of them elsewhere."""
     from retoma.model.postings import with_term
 
@@ -444,7 +444,7 @@ def held(client: Client, term: str) -> int:
     return client._store.read(count)
 
 
-def test_an_outdated_index_is_built_anew(client: Client) -> None:
+def test_an_outdated_index_is_built_anew(client: Calls) -> None:
     say(client, "s", "the word", "another")
     index(client)
     client._store.write(lambda tx: tx.indexing.outdate(LOCAL_TENANT))
@@ -455,7 +455,7 @@ def test_an_outdated_index_is_built_anew(client: Client) -> None:
     assert standing.next_doc == 2
 
 
-def test_a_session_that_lists_did_not_move_is_found_by_looking(client: Client, clock: Clock) -> None:
+def test_a_session_that_lists_did_not_move_is_found_by_looking(client: Calls, clock: Clock) -> None:
     say(client, "s", "first")
     index(client)
     clock.now -= 30 * DAY  # the clock was set back
@@ -489,7 +489,7 @@ ACTS = st.lists(
 def test_whatever_is_done_the_index_finds_what_the_journals_have(acts: list[tuple[str, str, str]]) -> None:
     clock = Clock()
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         for act, session, text in acts:
             clock.now += 700
             do(client, act, session, text)
@@ -502,7 +502,7 @@ def test_whatever_is_done_the_index_finds_what_the_journals_have(acts: list[tupl
         assert as_it_is == indexed == from_journals
 
 
-def do(client: Client, act: str, session: str, text: str) -> None:
+def do(client: Calls, act: str, session: str, text: str) -> None:
     if act == "step":
         step(client._store, client._who, everything=True)
         return

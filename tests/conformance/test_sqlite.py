@@ -8,19 +8,24 @@ import pytest
 
 from retoma.stores.conformance import DurableContract, Open, StoreContract
 from retoma.stores.conformance_audit import AuditContract
+from retoma.stores.conformance_retention import RetentionContract
 from retoma.stores.conformance_search import SearchContract
 from retoma.stores.conformance_transfers import TransferContract
 from retoma.stores.conformance_writers import WriterContract
 from retoma.stores.sqlite import SqliteStore
 
 
-class TestFile(DurableContract, TransferContract, AuditContract, SearchContract, WriterContract):
+class TestFile(
+    DurableContract, TransferContract, AuditContract, RetentionContract, SearchContract, WriterContract
+):
     @pytest.fixture
     def opened(self, tmp_path: Path) -> Open:
         return lambda clock: SqliteStore(tmp_path / "retoma.db", now=clock, random=clock.bytes)
 
 
-class TestMemory(StoreContract, TransferContract, AuditContract, SearchContract, WriterContract):
+class TestMemory(
+    StoreContract, TransferContract, AuditContract, RetentionContract, SearchContract, WriterContract
+):
     @pytest.fixture
     def opened(self) -> Open:
         return lambda clock: SqliteStore(None, now=clock, random=clock.bytes)

@@ -20,9 +20,12 @@ from benchmarks.stores import SESSION, opened, place_in
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import NewSession
 from retoma.stores.api import Listing, Place
+from retoma.stores.facts import SqlLeases
 from retoma.stores.listing import among
 from retoma.stores.migrate import migrations
 from retoma.stores.names import Names
+from retoma.stores.retention import SqlRetention
+from retoma.stores.retention_api import LeftAlone
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import STATEMENTS
 
@@ -94,6 +97,64 @@ def test_a_list_follows_an_index_and_is_never_sorted(database: sqlite3.Connectio
     for statement in asked:
         steps = plan(database, statement)
         assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step], (statement, steps)
+
+
+def test_what_is_said_of_a_page_takes_four_statements_that_follow_an_index(
+    database: sqlite3.Connection,
+) -> None:
+    for count in (1, 50, 200):
+        asked: list[str] = []
+
+        def run(statement: str, values: object, asked: list[str] = asked) -> list[tuple[object, ...]]:
+            asked.append(statement)
+            return []
+
+        keys = [SessionKey(n) for n in range(1, count + 1)]
+        SqlSessions(run, lambda: 0, lambda n: b"", Names(run)).abouts(keys)
+        SqlLeases(run, lambda: 0).of(keys)
+        assert len(asked) == 4
+        for statement in asked:
+            steps = plan(database, statement)
+            assert not [step for step in steps if "SCAN" in step], (statement, steps)
+
+
+@pytest.mark.parametrize("what", ["alone", "count"])
+def test_what_was_left_alone_is_sought_in_an_index_and_never_sorted(
+    database: sqlite3.Connection, what: str
+) -> None:
+    asked: list[str] = []
+
+    def run(statement: str, values: object) -> list[tuple[object, ...]]:
+        asked.append(statement)
+        return [(0,)] if what == "count" else []
+
+    rows = SqlRetention(run, lambda: 0)
+    said = LeftAlone(status="active", before=1, agent="a", flow="f", tags=("t",), contexts=(("k", "r"),))
+    for one in (
+        LeftAlone(status="active", before=1),
+        said,
+        LeftAlone(status="failed", before=1, waiting=False),
+    ):
+        rows.count(TenantKey(1), one) if what == "count" else rows.alone(TenantKey(1), one, limit=5)
+    for statement in asked:
+        steps = plan(database, statement)
+        assert "session_status (tenant=? AND shelf=? AND status=? AND pinned=? AND" in steps[0], steps
+        assert not [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step], (statement, steps)
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("trash_due", "session_trash (tenant=? AND trashed_at<?)"),
+        ("count_trashed", "session_trash (tenant=? AND trashed_at<?)"),
+        ("log_page", "store_log_recent (tenant=? AND"),
+        ("log_of_digest", "store_log_digest (tenant=? AND digest=? AND"),
+        ("log_of_session", "store_log_session (session=? AND"),
+        ("forget_in_log", "store_log_session (session=?)"),
+    ],
+)
+def test_what_goes_by_age_follows_its_index(database: sqlite3.Connection, name: str, index: str) -> None:
+    assert index in plan(database, STATEMENTS[name])[0]
 
 
 def test_a_few_known_sessions_are_read_by_their_numbers(database: sqlite3.Connection) -> None:

@@ -6,9 +6,11 @@ import contextlib
 import random
 from pathlib import Path
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Invalid, RetomaError
+from retoma.flows.script import Answers
 from retoma.model import event as kinds
+from retoma.model.call import Came
 from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import INLINE_BYTES, new_event
@@ -16,6 +18,8 @@ from retoma.model.ids import Operation, SessionId
 from retoma.model.redaction import pattern
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
+from retoma.runtime.rehearsal import Mocks
+from retoma.runtime.toolbox import Given
 from retoma.service import access, sessions
 from retoma.service.erasing import Selection
 from retoma.service.indexing import step
@@ -23,7 +27,12 @@ from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-FLOWS = ("tour", "cadastro", "oncall", "signup")
+FLOWS = ("tour", "cadastro", "oncall", "signup", "trip", "trip")
+ANSWERS = {
+    "book": Answers(each=(Came(outcome="done", result={"id": "ç-1", "price": 90}),), always=True),
+    "pay": Answers(each=(Came(outcome="failed", text="no ☎"),), always=True),
+    "cancel": Answers(each=(Came(outcome="done", result="gone"),), always=True),
+}
 WORDS = [
     "plain",
     "ç ã é",
@@ -41,7 +50,7 @@ WORDS = [
 class Maker:
     """Makes sessions in `client`, one after the other; the same seed makes the same ones."""
 
-    def __init__(self, client: Client, clock: Clock, seed: int) -> None:
+    def __init__(self, client: Calls, clock: Clock, seed: int) -> None:
         self._client = client
         self._clock = clock
         self._chance = random.Random(seed)
@@ -94,6 +103,7 @@ class Maker:
             else (("task", "7"),),
             metadata={"a": [1, 2.5, None, {"ç": True}], "n": 2**63} if chance.random() < 0.5 else {},
             ttl_ms=chance.choice((None, 3_600_000)),
+            template=chance.choice(("", "review")),
         )
 
     def _text(self) -> str:
@@ -159,8 +169,13 @@ class Maker:
         session = self._client.get(name)
         assert session is not None
         path = Path(session.flow_path) if session.flow_path else EXAMPLES / self._chance.choice(FLOWS)
-        with self._client.drive(Request(directory=path, session=name, context={"pager": "x"})) as drive:
-            for _ in range(self._chance.randrange(6)):
+        tools = Given(tools=Mocks(ANSWERS, {}))
+        request = Request(directory=path, session=name, context={"pager": "x"}, tools=tools)
+        with self._client.drive(request) as drive:
+            for _ in range(self._chance.randrange(9)):
+                if drive.call is not None and drive.prompt is None:
+                    drive.perform("test")
+                    continue
                 if drive.over or drive.prompt is None:
                     break
                 try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.crash.faults import Disk, failing
 from tests.crash.trials import FULL, SEED, client_at, quick_directory
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Integrity, RetomaError, Unavailable
 from retoma.model.event import INLINE_BYTES
 from retoma.model.session import NewSession
@@ -22,10 +22,10 @@ from retoma.stores.conformance import Clock
 PAGE = 4096
 
 
-def script(client: Client) -> Iterator[tuple[str, Callable[[], object], Callable[[Client], bool]]]:
+def script(client: Calls) -> Iterator[tuple[str, Callable[[], object], Callable[[Calls], bool]]]:
     """Yield (what is done, how, whether it is there) of a run through most of what a store does."""
 
-    def has(text: str) -> Callable[[Client], bool]:
+    def has(text: str) -> Callable[[Calls], bool]:
         return lambda there: any(text in message.text for message in there.conversation("a", epochs=True))
 
     yield "create", lambda: client.create(NewSession(id="a", tags=("t",))), lambda c: c.get("a") is not None
@@ -63,7 +63,7 @@ class Outcome:
         self.lost: list[str] = []
 
     def run(self, place: Path) -> None:
-        done: dict[str, Callable[[Client], bool]] = {}
+        done: dict[str, Callable[[Calls], bool]] = {}
         try:
             client = client_at(place, Clock())
         except (Unavailable, Integrity) as error:
@@ -83,7 +83,7 @@ class Outcome:
             self._look(client, done, quietly=True)
         self.done = done
 
-    def _look(self, client: Client, done: dict[str, Callable[[Client], bool]], *, quietly: bool) -> None:
+    def _look(self, client: Calls, done: dict[str, Callable[[Calls], bool]], *, quietly: bool) -> None:
         for what, there in done.items():
             try:
                 if not there(client):

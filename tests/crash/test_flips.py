@@ -12,9 +12,10 @@ import pytest
 from tests.crash.sessions import Maker
 from tests.crash.trials import SEED, client_at, count, quick_directory
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.lease import Holder
+from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
@@ -37,6 +38,7 @@ def whole() -> Iterator[bytes]:
             for _ in range(40):
                 maker.make()
             client.create(NewSession(id="keyed"), key="once")
+            client.prune(Choice(before=clock.now, statuses=("completed",)))
             held = maker.made[-1]
             holder = Holder("host", "boot", 7, 1, "test")
             client._store.write(lambda tx: leases.acquire(tx, client._who, held, holder))
@@ -133,11 +135,13 @@ def seen(file: Path) -> dict[str, object]:
         for text in ("日本語", "plain lo*"):
             put(f"search {text}", lambda t=text: client.search(Asked(text=t), limit=50).items)
         put("again", lambda: client.create(NewSession(id="keyed"), key="once"))
+        put("log", lambda: client.log(limit=1_000))
+        put("log of s1", lambda: client.log(session="s1"))
         put("last", lambda: client.resolve("@last"))
     return found
 
 
-def listed(client: Client, listing: Listing) -> object:
+def listed(client: Calls, listing: Listing) -> object:
     page = client.list([listing], limit=1_000)
     return page.items, page.next, client.count([listing])
 

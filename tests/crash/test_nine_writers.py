@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
@@ -19,14 +19,14 @@ PROCESSES, SECONDS, LONGEST_MS = 9, 2.0, 250
 WRITER = """
 import sys, time
 from pathlib import Path
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import SYSTEM
 
 store = SqliteStore(Path(sys.argv[1]), now=SYSTEM.now, random=SYSTEM.random)
-with Client(store, Principal(TenantKey(1), "local")) as client:
+with Calls(store, Principal(TenantKey(1), "local")) as client:
     print("ready", flush=True)
     sys.stdin.readline()
     end = time.perf_counter() + float(sys.argv[3])
@@ -56,7 +56,7 @@ def test_nobody_waits_longer_than_a_quarter_of_a_second(tmp_path: Path, tell: Ca
 def race(directory: Path) -> tuple[list[int], float]:
     path = directory / "retoma.db"
     clock = Clock()
-    with Client(SqliteStore(path, now=clock, random=clock.bytes), Principal(TenantKey(1), "local")) as client:
+    with Calls(SqliteStore(path, now=clock, random=clock.bytes), Principal(TenantKey(1), "local")) as client:
         before = client.facts().commits
         names = [client.create(NewSession()) for _ in range(PROCESSES)]
         writers = [

@@ -21,7 +21,7 @@ from tests.crash.test_kill import Run, flow, journal  # noqa: F401 (a fixture)
 from tests.postgres import Server
 from tests.proxy import Proxy
 
-from retoma.client import Client, client_at
+from retoma.client import Calls, client_at
 from retoma.config import StorePlace
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.lease import Holder
@@ -53,7 +53,7 @@ def own() -> Iterator[Server]:
 class Writer(threading.Thread):
     """Writes without end: messages, a session now and then, and a lease; notes what was acknowledged."""
 
-    def __init__(self, client: Client, number: int) -> None:
+    def __init__(self, client: Calls, number: int) -> None:
         super().__init__(daemon=True)
         self.client, self.name = client, f"w{number}"
         self.acknowledged: list[str] = []
@@ -142,7 +142,7 @@ def test_no_acknowledged_write_is_lost_or_doubled_when_the_server_is_killed(
     assert acknowledged > TRIALS
 
 
-def _made(client: Client, writer: Writer) -> list[str]:
+def _made(client: Calls, writer: Writer) -> list[str]:
     with psycopg.connect(client._store._url) as other:
         rows = other.execute("SELECT id FROM session_name WHERE id LIKE %s", (f"session-{writer.name}-%",))
         return [name for (name,) in rows]
@@ -154,9 +154,11 @@ def test_run_goes_on_when_the_server_is_back(own: Server, flow: Path) -> None:  
     run.send("one")
     assert run.until_asked()
     own.kill()
-    threading.Timer(1, own.start).start()
+    starting = threading.Timer(1, own.start)
+    starting.start()
     run.send("two")
     assert run.until_asked(), "it waited for the server"
+    starting.join()  # the run is served before the one who starts the server has looked whether it is up
     own.kill()
     began = time.monotonic()
     run.send("three")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore
@@ -24,11 +24,11 @@ def count(full: int) -> int:
     return full if FULL else max(10, full // 20)
 
 
-def client_at(path: Path | None, clock: Clock | None = None) -> Client:
+def client_at(path: Path | None, clock: Clock | None = None) -> Calls:
     """Open the store at `path`, or one in memory, in a time of the test's own."""
     clock = clock or Clock()
     store = SqliteStore(path, now=clock, random=clock.bytes)
-    return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+    return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.crash.trials import client_at
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import NotFound
 from retoma.model.event import INLINE_BYTES
 from retoma.model.session import NewSession
@@ -89,7 +89,7 @@ class Writer:
         return True
 
 
-def lost(client: Client, name: str, said: Iterable[str]) -> tuple[int, int]:
+def lost(client: Calls, name: str, said: Iterable[str]) -> tuple[int, int]:
     """Return how many of the words that were acknowledged are not there, and how many are there twice."""
     try:
         kept = [message.text.partition("\n")[0] for message in client.conversation(name)]

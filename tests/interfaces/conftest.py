@@ -14,7 +14,9 @@ Retoma = Callable[..., "subprocess.CompletedProcess[str]"]
 ON_BOTH = {
     "test_flow_verbs",
     "test_handoff",
+    "test_retention_verbs",
     "test_run",
+    "test_run_tools",
     "test_session_guide",
     "test_session_verbs",
     "test_transfer",

@@ -182,14 +182,14 @@ def test_version(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_config_says_where_each_value_came_from(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "retoma.toml").write_text("[limits]\nsessions = 5000\n[retention]\nidle_timeout = '1h'\n")
+    (tmp_path / "retoma.toml").write_text("[limits]\nsessions = 5000\n[artifacts]\nstore = 'x'\n")
     assert main(["config", "--store", "s"]) == 0
     out, err = capsys.readouterr()
     assert [line.split() for line in out.splitlines()[:2]] == [
         ["store", str(tmp_path / "s"), "--store"],
         ["limits.sessions", "5,000", f"retoma.toml:{tmp_path}/retoma.toml"],
     ]
-    assert err == "retention.idle_timeout is known, and not used by this version.\n"
+    assert err == "artifacts.store is known, and not used by this version.\n"
     assert main(["config", "--json"]) == 0
     shape = json.loads(capsys.readouterr().out)
     assert {
@@ -197,7 +197,7 @@ def test_config_says_where_each_value_came_from(capsys: pytest.CaptureFixture[st
         "value": 5000,
         "source": f"retoma.toml:{tmp_path}/retoma.toml",
     } in shape["settings"]
-    assert shape["unused"] == ["retention.idle_timeout"]
+    assert shape["unused"] == ["artifacts.store"]
 
 
 def test_init_makes_a_private_directory_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

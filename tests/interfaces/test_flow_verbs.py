@@ -140,7 +140,7 @@ def test_a_full_session_says_so(retoma, tmp_path):
         [*command, "--headless"], input="1\n", capture_output=True, text=True, cwd=tmp_path, check=False
     )
     assert ran.returncode == 5
-    assert "Session 's' has 3 events, and [limits] allows 4." in ran.stderr
+    assert "Session 's' has 3 events, and limits.events_per_session allows 4." in ran.stderr
     assert "What was typed" not in ran.stderr
 
 

@@ -41,3 +41,31 @@ def test_a_flow_is_answered_by_a_program_and_taken_up_again(store):
     said, _ = started(store, "answer_a_flow.py", tour, "s", "", "blue", "yes").communicate()
     assert "That is the tour, Ana." in said
     assert said.splitlines()[-1].endswith("keep → end")
+
+
+def test_a_conversation_is_taken_up_by_the_next_start_of_a_program(retoma, store):
+    """The recipe of the Copilot SDK on persisting sessions, each step of it a process of its own."""
+    steps = {
+        "create": ["Session created: user-123-conversation"],
+        "resume": ["Session resumed: user-123-conversation, 1 message(s)"],
+        "history": ["[user] Let's discuss TypeScript generics", "[user] What were we discussing?"],
+        "list": ["Session: user-123-conversation (active)"],
+        "delete": ["Session deleted: True"],
+    }
+    for step, expected in steps.items():
+        said, _ = started(store, "persisting_sessions.py", step).communicate()
+        assert said.splitlines() == expected
+    assert retoma("session", "ls").stdout == "No active sessions found.\n"
+    said, _ = started(store, "persisting_sessions.py", "resume").communicate()
+    assert said.startswith("No session 'user-123-conversation'. Nearest: none.")
+    said, _ = started(store, "persisting_sessions.py").communicate()
+    assert said.splitlines() == [line for expected in steps.values() for line in expected]
+
+
+def test_tasks_write_together(retoma, store):
+    said, _ = started(store, "many_tasks.py", "pages", "40").communicate()
+    assert said == "pages: 80 messages, 40 pages\n"
+    lines = retoma("session", "read", "pages", "--all").stdout.splitlines()
+    assert len(lines) == 80
+    assert all(line.startswith("user  Is page") for line in lines[::2])
+    assert retoma("store", "check").returncode == 0

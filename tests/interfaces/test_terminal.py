@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,11 +18,11 @@ def terminal(store):
     """Start `retoma ARGS` on a pseudo-terminal of 80 columns."""
     opened = []
 
-    def start(*args: object) -> pexpect.spawn:
-        environ = {**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", "INPUTRC": os.devnull}
+    def start(*args: object, width: int = 80, term: str = "xterm") -> pexpect.spawn:
+        environ = {**os.environ, "TERM": term, "LC_ALL": "C.UTF-8", "INPUTRC": os.devnull}
         command = ["-m", "retoma", "--store", str(store), *map(str, args)]
         child = pexpect.spawn(
-            sys.executable, command, env=environ, dimensions=(24, 80), encoding="utf-8", timeout=20
+            sys.executable, command, env=environ, dimensions=(24, width), encoding="utf-8", timeout=20
         )
         child.delaybeforesend = None
         opened.append(child)
@@ -37,6 +38,171 @@ def left(child: pexpect.spawn) -> tuple[int, str]:
     child.expect(pexpect.EOF)
     child.close()
     return child.exitstatus, child.before
+
+
+class Glass:
+    """What a terminal shows of what is printed on it: enough of one for what `run` prints."""
+
+    def __init__(self, width: int) -> None:
+        self.rows, self.width, self.y, self.x = [""], width, 0, 0
+
+    def feed(self, text: str) -> None:
+        for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|.", text, re.DOTALL):
+            if part == "\r":
+                self.x = 0
+            elif part == "\n":
+                self.y += 1
+            elif part.startswith("\x1b") and part[-1] in "AB":
+                self.y += int(part[2:-1]) * (1 if part[-1] == "B" else -1)
+            elif part == "\x1b[K":
+                self.rows[self.y] = self.rows[self.y][: self.x]
+            elif not part.startswith("\x1b"):
+                if self.x == self.width:
+                    self.x, self.y = 0, self.y + 1
+                row = self.rows[self.y].ljust(self.x) if self.y < len(self.rows) else ""
+                self.rows[self.y :] = [row[: self.x] + part + row[self.x + 1 :], *self.rows[self.y + 1 :]]
+                self.x += 1
+            self.rows += [""] * (self.y + 1 - len(self.rows))
+
+    def shown(self) -> list[str]:
+        return [row.rstrip() for row in self.rows if row.strip()]
+
+
+MENU = """---
+options: [Short, 'One that is so long that it does not fit in one row of a narrow terminal', Last]
+save_to: way
+to: end
+---
+Which way?
+"""
+
+
+@pytest.fixture
+def menu(tmp_path):
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    (flow / "start.md").write_text(MENU)
+    (flow / "end.md").write_text("You took {{ .way }}.\n")
+    return flow
+
+
+def inputs(retoma):
+    return re.findall(r'"input":"(.*?)"', retoma("session", "log", "s", "--type", "flow.input").stdout)
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_an_option_is_chosen_with_the_arrow_keys(terminal, retoma, menu, width):
+    child = terminal("run", menu, "--session", "s", width=width)
+    child.expect_exact("\r\n> ")
+    glass = Glass(width)
+    glass.feed(child.before + child.after)
+    child.send("\x1b[B\x1b[B\x1b[B\x1b[B\x1b[A\x1b[A\x1bOF\x1b[3~\x1b[A")
+    for number in ("1", "2", "3", "1", "3", "2", "3", "2"):
+        child.expect_exact(f"\x1b[K> {number}")
+        glass.feed(child.before + child.after)
+    shown = glass.shown()
+    if width == 40:
+        assert shown[-6:] == [
+            "  1  Short",
+            "> 2  One that is so long that it does",
+            "     not fit in one row of a narrow",
+            "     terminal",
+            "  3  Last",
+            "> 2",
+        ]
+    else:
+        assert [row[:8] for row in shown[-4:]] == ["  1  Sho", "> 2  One", "  3  Las", "> 2"]
+    child.send("\r")
+    status, said = left(child)
+    assert (status, inputs(retoma)) == (0, ["2"])
+    assert "You took One that is so long" in said
+
+
+@pytest.mark.parametrize(
+    ("keys", "wanted"),
+    [
+        ("3\r", "3"),
+        ("last\r", "last"),
+        ("\x1b[Bshort\r", "short"),
+        ("é\x7fLast\r", "Last"),
+        ("\x1b[A\r", "3"),
+    ],
+)
+def test_a_number_or_a_text_is_typed_where_keys_could_choose(terminal, retoma, menu, keys, wanted):
+    child = terminal("run", menu, "--session", "s")
+    child.expect_exact("\r\n> ")
+    child.send(keys)
+    assert left(child)[0] == 0
+    assert inputs(retoma) == [wanted]
+
+
+def test_enter_alone_chooses_nothing_and_ctrl_c_and_d_leave(terminal, menu):
+    text = "---\noptions: [{text: Short, to: end}, {text: Long, to: end}]\n---\nWhich way?\n"
+    (menu / "start.md").write_text(text)
+    child = terminal("run", menu, "--session", "s")
+    child.expect_exact("\r\n> ")
+    child.send("\r")
+    child.expect_exact("Please choose one of these")
+    child.expect_exact("\r\n> ")
+    child.sendintr()
+    status, said = left(child)
+    assert (status, "^C\r\n>>> Interrupted" in said) == (130, True)
+    child = terminal("run", menu, "--session", "s")
+    child.expect_exact("\r\n> ")
+    child.sendeof()
+    assert left(child)[0] == 3
+
+
+@pytest.mark.parametrize(("args", "term"), [(["--plain"], "xterm"), ([], "dumb")])
+def test_a_plain_terminal_is_not_told_to_move_its_cursor(terminal, menu, args, term):
+    child = terminal("run", menu, "--session", "s", *args, term=term, width=40)
+    child.expect_exact("\r\n> ")
+    before = child.before
+    child.send("3\r")
+    status, said = left(child)
+    assert (status, "\x1b" in before + said) == (0, False)
+    if args:
+        assert "  2  One that is so long that it does not fit in one row of a narrow terminal\r\n" in before
+
+
+def test_more_options_than_rows_are_chosen_by_number(terminal, retoma, tmp_path):
+    many = ", ".join(f"o{n}" for n in range(40))
+    (tmp_path / "start.md").write_text(f"---\noptions: [{many}]\nto: end\n---\nWhich?\n")
+    (tmp_path / "end.md").write_text("Done.\n")
+    child = terminal("run", tmp_path, "--session", "s")
+    child.expect_exact("o39\r\n")
+    child.expect_exact("> ")
+    child.send("7\r")
+    assert left(child)[0] == 0
+    assert inputs(retoma) == ["7"]
+
+
+def test_a_menu_whose_flow_is_edited_is_shown_anew(terminal, retoma, menu):
+    child = terminal("run", menu, "--session", "s", "--watch")
+    child.expect_exact("\r\n> ")
+    child.send("\x1b[B")
+    child.expect_exact("\x1b[K> 1")
+    (menu / "start.md").write_text(MENU.replace("Short", "Shortest"))
+    child.expect_exact("goes on with the new version.")
+    child.expect_exact("1  Shortest")
+    child.expect_exact("> 1")
+    child.send("\r")
+    assert "You took Shortest." in left(child)[1]
+    assert inputs(retoma) == ["1"]
+
+
+def test_what_validate_would_warn_of_is_pointed_at_once(terminal, tmp_path):
+    (tmp_path / "start.md").write_text("---\nwait: true\nconten: x\n---\nHi {{ .nobody }}.\n")
+    said = f">>> 2 to look at in this flow: retoma flow validate {tmp_path}"
+    child = terminal("run", tmp_path, "--session", "s", "--plain")
+    child.expect_exact("Hi .")
+    assert said in child.before
+    child.expect_exact("> ")
+    child.sendeof()
+    left(child)
+    child = terminal("run", tmp_path, "--session", "s", "--plain")
+    child.expect_exact("Hi .")
+    assert "to look at" not in child.before
 
 
 def test_a_line_is_edited_with_the_arrow_keys(terminal, retoma):
@@ -112,3 +278,41 @@ def test_a_secret_is_asked_for_again_without_an_echo(terminal, retoma, tmp_path)
     child.send("\r")
     status, said = left(child)
     assert (status, "Right." in said) == (0, True)
+
+
+def test_an_edited_flow_shows_at_the_prompt_and_what_was_typed_stays(terminal, retoma, tmp_path):
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    ask = "---\ntype: question\nsave_to: name\nto: end\n---\n{}?\n"
+    (flow / "start.md").write_text(ask.format("Who"))
+    (flow / "end.md").write_text("Bye {{ .name }}.\n")
+    child = terminal("run", flow, "--session", "s", "--plain", "--watch")
+    child.expect_exact("Who?")
+    child.expect_exact("> ")
+    child.send("An世")
+    child.expect_exact("世")
+    (flow / "start.md").write_text(ask.format("Who are you"))
+    child.expect_exact(
+        ">>> The flow was edited; the session goes on with the new version.\r\nWho are you?\r\n"
+    )
+    child.expect_exact("> An世")
+    (flow / "end.md").write_text("Bye {{ .name\n")
+    child.expect_exact("end.md:1: This {{ is not closed.")
+    child.expect_exact("> An世")
+    child.send("\x7fa\r")
+    status, said = left(child)
+    assert (status, "Bye Ana." in said) == (0, True)
+    assert '"input":"Ana"' in retoma("session", "log", "s", "--type", "flow.input").stdout
+
+
+def test_an_edit_while_a_secret_is_typed_shows_after_it(terminal, tmp_path):
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    (flow / "start.md").write_text("---\ninput_type: secret\nsave_to: pin\nto: next\n---\nPin?\n")
+    (flow / "next.md").write_text("---\nwait: true\n---\nNow?\n")
+    child = terminal("run", flow, "--session", "s", "--plain", "--watch")
+    child.expect_exact("Pin?\r\n> ")
+    (flow / "next.md").write_text("---\nwait: true\n---\nNow then?\n")
+    child.send("4711\r")
+    child.expect_exact("Now then?")
+    assert "4711" not in child.before

@@ -41,8 +41,9 @@ def test_a_pipe_moves_a_session(retoma, other):
     retoma("session", "create", "a", "--title", "T")
     lines = retoma("session", "export", "a", "--format", "jsonl").stdout
     done = retoma("session", "import", "-", "--as", "b", "--json", input=lines, at=other)
+    item = {"file": "-", "format": "retoma", "id": "b", "events": 1, "added": 1, "outcome": "imported"}
     assert json.loads(done.stdout) == {
-        "items": [{"file": "-", "id": "b", "events": 1, "added": 1, "outcome": "imported", "error": None}],
+        "items": [{**item, "error": None, "warnings": []}],
         "next": None,
         "more": False,
         "total": None,
@@ -99,12 +100,13 @@ def test_each_file_is_tried_and_the_worst_status_is_the_commands(retoma, tmp_pat
     assert one.returncode == 4
 
 
-def test_what_cannot_be_asked(retoma):
+def test_what_cannot_be_asked(retoma, tmp_path):
     retoma("session", "create", "a")
     assert retoma("session", "export", "a", "--format", "csv", "--json").returncode == 2
     assert retoma("session", "export", "absent").returncode == 4
     assert retoma("session", "import", "a", "b", "--as", "c").returncode == 2
-    assert retoma("session", "import", ".").returncode == 1
+    (tmp_path / "empty").mkdir()
+    assert retoma("session", "import", str(tmp_path / "empty")).returncode == 4
 
 
 def test_a_closed_pipe_is_no_failure(retoma, store):
@@ -131,5 +133,125 @@ def test_a_secret_is_in_no_export(retoma, tmp_path):
     (flow / "end.md").write_text("Thanks.\n")
     done = retoma("run", str(flow), "--session", "s", "--headless", input="hunter2\n")
     assert done.returncode == 0, done.stderr
-    for format in ("json", "jsonl", "csv", "md"):
+    for format in ("json", "jsonl", "csv", "md", "html"):
         assert "hunter2" not in retoma("session", "export", "s", "--format", format).stdout
+
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+def test_a_directory_of_another_tool_comes_in_and_again_adds_nothing(retoma):
+    args = (
+        "session",
+        "import",
+        str(SAMPLES / "claude-code/projects"),
+        str(SAMPLES / "copilot/session-state"),
+    )
+    done = retoma(*args)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert len(lines) == 9
+    assert "5a3f0c11-7b2e-4d19-9c40-1f6e2a8b0003:af4d97ae22e9f17c1: imported, 16 events" in lines
+    again = retoma(*args)
+    assert again.stdout.splitlines() == [
+        f"{line.rpartition(': ')[0]}: here already, nothing added" for line in lines
+    ]
+    assert retoma(
+        "session", "ls", "--context", "claude-code=5a3f0c11-7b2e-4d19-9c40-1f6e2a8b0003"
+    ).stdout.count("\n- ")
+    tree = retoma("session", "tree", "0b5e8f10-3c47-4f6a-9d21-7a1c00000003").stdout
+    assert "General Purpose" in tree
+    assert retoma("store", "check").returncode == 0
+
+
+def test_each_file_of_a_directory_is_tried_and_what_was_met_is_told(retoma):
+    done = retoma("session", "import", str(SAMPLES / "trellis/damaged"), "--json")
+    assert done.returncode == 6
+    items = {Path(item["file"]).name: item for item in json.loads(done.stdout)["items"]}
+    assert {item["format"] for item in items.values()} == {"trellis", None}
+    assert {name: item["outcome"] for name, item in items.items()} == {
+        "document-twice.json": "imported", "node-not-in-flow.json": "imported", "raw-newline.json": "imported",
+        "tmp-pedido-002-3141592653.json": "skipped", "tool-call-without-result.json": "imported",
+        "torn.json": "refused", "trailing-nul.json": "imported", "u2028.json": "imported",
+        "unknown-status-and-key.json": "imported",
+    }  # fmt: skip
+    assert items["torn.json"]["error"]["code"] == "damaged_import"
+    assert items["trailing-nul.json"]["warnings"] == [
+        {"code": "nul_bytes", "detail": "512 NUL bytes at the end were passed over.", "line": 16},
+        {"code": "no_result", "detail": "The tool call 'aquecer-1' at the node 'preparar' has no result."},
+    ]
+    assert f"{SAMPLES}/trellis/damaged/torn.json: Line 14: " in done.stderr
+    assert "trailing-nul.json: line 16: 512 NUL bytes at the end were passed over." in done.stderr
+    quiet = retoma("session", "import", str(SAMPLES / "trellis/damaged/trailing-nul.json"), "--quiet")
+    assert quiet.stderr == ""
+
+
+def test_a_name_is_for_one_session(retoma):
+    one = str(SAMPLES / "trellis/sessions/pedido-001.json")
+    assert retoma("session", "import", one, "--as", "mine").stdout == "mine: imported, 5 events\n"
+    for wrong in (str(SAMPLES / "trellis/sessions"), str(SAMPLES / "openai-agents/sessions.db")):
+        done = retoma("session", "import", wrong, "--as", "x")
+        assert done.returncode == 2
+        assert "--as names one" in done.stderr
+
+
+def test_standard_input_and_a_named_source(retoma):
+    data = (SAMPLES / "openai-agents/advanced.db").read_bytes()
+    done = retoma("session", "import", "-", "--from", "openai-agents", input=data)
+    assert done.stdout.splitlines()[0] == "menu-003: imported, 9 events"
+    done = retoma("session", "import", "-", "--from", "copilot", input="hello\n")
+    assert done.returncode == 6
+    assert retoma("session", "import", "-", input="hello\n").returncode == 2
+    assert retoma("session", "import", "-", "--from", "word", input="").returncode == 2
+
+
+@pytest.mark.parametrize("sample", ["sessions/pedido-002.json", "sessions-old-spelling/pedido-010.json"])
+def test_run_goes_on_with_an_imported_session(retoma, tmp_path, sample):
+    flow = tmp_path / "coffee"
+    flow.mkdir()
+    (flow / "start.md").write_text("---\ntype: question\nsave_to: bebida\nto: preparar\n---\nO que?\n")
+    (flow / "preparar.md").write_text("---\ntype: question\nsave_to: x\nto: fim\n---\nPara {{ .bebida }}?\n")
+    (flow / "fim.md").write_text("Pronto: {{ .bebida }}.\n")
+    retoma("session", "import", str(SAMPLES / "trellis" / sample))
+    name = Path(sample).stem
+    assert "flow" in retoma("session", "ls").stdout
+    assert "(not named) at preparar (waiting_for_tool)" in retoma("session", "show", name).stdout
+    done = retoma("run", str(flow), "--session", name, "--headless", input="sim\n")
+    assert done.returncode == 0
+    assert ">>> The session was imported; it goes on in the flow 'coffee'." in done.stderr
+    assert ">>> Resuming at 'preparar' node..." in done.stderr
+    drink = "chá" if name == "pedido-002" else "café"
+    assert done.stdout == f"Para {drink}?\nPronto: {drink}.\n"
+    assert retoma("store", "check").returncode == 0
+
+
+def test_a_page_and_a_redacted_copy(retoma, tmp_path):
+    retoma("session", "create", "a", "--title", "T")
+    retoma("session", "append", "a", "user", "my password: hunter2-hunter2 and card 4111")
+    page = tmp_path / "a.html"
+    assert retoma("session", "export", "a", "--format", "html", "-o", str(page)).returncode == 0
+    assert "hunter2-hunter2" in page.read_text()
+    done = retoma(
+        "session",
+        "export",
+        "a",
+        "--format",
+        "html",
+        "-o",
+        str(page),
+        "--force",
+        "--redact-pattern",
+        "4[0-9]{3}",
+    )
+    assert done.stderr.endswith(", redacted\n")
+    assert "hunter2" not in page.read_text()
+    assert "4111" not in page.read_text()
+    assert "Redacted" in page.read_text()
+    lines = retoma("session", "export", "a", "--format", "jsonl", "--redact").stdout
+    assert "hunter2" not in lines
+    done = retoma("session", "import", "-", input=lines, at=tmp_path / "other")
+    assert done.stdout == "a: imported, 3 events\n"
+    assert retoma("store", "check", at=tmp_path / "other").returncode == 0
+    done = retoma("session", "export", "a", "-o", str(tmp_path / "a.json"), "--redact", "--json")
+    assert json.loads(done.stdout)["redacted"] is True
+    assert retoma("session", "export", "a", "--redact-pattern", "(").returncode == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores import migrate
@@ -34,10 +34,10 @@ def format_1(tmp_path: Path) -> Path:
     return file
 
 
-def opened(file: Path) -> Client:
+def opened(file: Path) -> Calls:
     clock = Clock()
     store = SqliteStore(file, now=clock, random=clock.bytes)
-    return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+    return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
 
 def test_a_store_of_format_1_is_brought_to_this_one_and_goes_on(format_1: Path) -> None:

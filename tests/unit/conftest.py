@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore
@@ -22,9 +22,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def client(clock: Clock) -> Iterator[Client]:
+def client(clock: Clock) -> Iterator[Calls]:
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         yield client
 
 

@@ -13,7 +13,7 @@ from benchmarks.stores import fill, place_in
 from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Integrity
 from retoma.model.changes import Changes
 from retoma.model.lease import Holder
@@ -100,12 +100,12 @@ def indexed(file: Path) -> Path:
     return file
 
 
-def index(client: Client) -> None:
+def index(client: Calls) -> None:
     while step(client._store, client._who, everything=True):
         pass
 
 
-def search(client: Client, text: str) -> list[tuple[str, int]]:
+def search(client: Calls, text: str) -> list[tuple[str, int]]:
     return [(hit.session.id, hit.seq) for hit in client.search(Asked(text=text)).items]
 
 
@@ -197,6 +197,7 @@ ALONE: list[tuple[str, str]] = [
     ("UPDATE session SET status = 'failed' WHERE id = 'cut'", "its status is not what its journal says"),
     ("UPDATE session SET messages = 9 WHERE id = 'talk'", "its number of messages"),
     ("UPDATE session SET pinned = 1 WHERE id = 'talk'", "its pin"),
+    ("UPDATE session SET template = 'x' WHERE id = 'talk'", "its template"),
     ("UPDATE session SET shelf = 1 WHERE id = 'talk'", "where it is put away"),
     ("UPDATE session SET created_at = 1 WHERE id = 'talk'", "its time of creation"),
     ("UPDATE session SET updated_at = updated_at + 1 WHERE id = 'talk'", "its time of the last change"),
@@ -368,7 +369,7 @@ def test_a_tail_that_is_gone_is_reported_until_a_repair_takes_note(file: Path) -
         assert "A committed tail was gone" in report.quarantined[0].why
 
 
-def counted(client: Client) -> dict[str, int]:
+def counted(client: Calls) -> dict[str, int]:
     run = client._store._open_reader().run
     names = [name for (name,) in run("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     return {name: run(f"SELECT count(*) FROM {name}")[0][0] for name in names}

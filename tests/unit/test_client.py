@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Busy, Conflict, Invalid, Limit, NotFound, Refused
 from retoma.model.ids import TenantKey
 from retoma.model.lease import LEASE_TTL_MS, Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.service import leases
-from retoma.service.access import Limits
 from retoma.stores.api import Listing
 from retoma.wiring import Sources
 
@@ -140,14 +140,14 @@ def test_last_is_the_one_that_this_user_wrote_last(client, clock):
     clock.now += 5_000
     client.append("a", "user", "x")
     assert client.resolve("@last") == "a"
-    other = Client(client._store, Principal(client._who.tenant, "eva"), sources=Sources(clock, clock.bytes))
+    other = Calls(client._store, Principal(client._who.tenant, "eva"), sources=Sources(clock, clock.bytes))
     with pytest.raises(NotFound, match="eva has written in no session"):
         other.resolve("@last")
 
 
 def test_what_is_another_tenants_looks_absent(client, clock):
     make(client)
-    theirs = Client(client._store, Principal(TenantKey(2), "eva"), sources=Sources(clock, clock.bytes))
+    theirs = Calls(client._store, Principal(TenantKey(2), "eva"), sources=Sources(clock, clock.bytes))
     assert theirs.get("s") is None
     assert theirs.list([Listing()]).items == []
     for call in (theirs.show, theirs.messages, theirs.delete, lambda s: theirs.change(s, "completed")):
@@ -160,7 +160,7 @@ def test_what_is_another_tenants_looks_absent(client, clock):
 
 def test_who_may_only_read_writes_nothing(client, clock):
     make(client)
-    reader = Client(
+    reader = Calls(
         client._store, Principal(client._who.tenant, "eva", "read"), sources=Sources(clock, clock.bytes)
     )
     for write in (
@@ -175,7 +175,7 @@ def test_who_may_only_read_writes_nothing(client, clock):
 
 
 def test_limits_hold(client, clock):
-    limited = Client(
+    limited = Calls(
         client._store,
         client._who,
         sources=Sources(clock, clock.bytes),

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from retoma.config import Settings, StorePlace, find_store, load_settings, read_environment
+from retoma.config.file import read_file
+from retoma.config.trusted import distrust, is_trusted, list_trusted, require_trust, trust
 from retoma.errors import Invalid, Refused
 
 Load = Callable[..., Settings]
@@ -93,6 +95,19 @@ def test_an_option_that_is_no_setting_is_invalid(here: Path) -> None:
         ("[limits]\nsessions = true\n", 2, "a whole number above 0"),
         ("store = 5\n", 1, "a text that is not empty"),
         ("limits = 5\n", 1, "is a table"),
+        ("[retention]\nidle_timeout = 3600\n", 2, "a duration such as"),
+        ("[retention]\nidle_timeout = '0s'\n", 2, "a duration such as"),
+        ("[retention]\n\ncompleted_afer = '1d'\n", 3, "Nearest: completed_after."),
+        ("[templates.review]\nttl = '5 hours'\n", 2, "a duration such as"),
+        ("[templates.review]\ntags = ['a', 5]\n", 2, "a list of texts"),
+        ("[templates.review]\nmetadata = {at = 2026-11-21}\n", 2, "what JSON can hold"),
+        ("[templates.review.limits]\nsessions = 5\n", 2, "no key 'sessions' is known"),
+        ("[templates.review.limits]\nevents_per_session = -1\n", 2, "a whole number above 0"),
+        ("[templates.'a b']\ntags = []\n", 1, "cannot be a name"),
+        ("[artifacts]\ninline_below = '64k'\n", 2, "a number of bytes"),
+        ("[agents.main]\ntools = ['x', {command = ['y']}]\n", 2, "tables with a name"),
+        ("[runtime.sessions]\nenabled = 1\n", 2, "true or false"),
+        ("[runtime.sessions]\nsession_timeout_seconds = '1h'\n", 2, "a whole number of seconds"),
         ("a = 1\nb = = 2\n", 2, "this is not TOML"),
         ("a = 1\n[limits", 2, "this is not TOML"),
     ],
@@ -133,8 +148,6 @@ def test_documented_keys_are_known_and_listed_as_unused(load: Load, here: Path) 
         "limits.artifact_size",
         "agents.default.model",
         "agents.default.limits",
-        "templates.review.tags",
-        "retention.idle_timeout",
         "artifacts.inline_below",
         "runtime.sessions.enabled",
         "providers.mine",
@@ -155,6 +168,15 @@ def test_the_artifact_guides_table_means_what_is_here(load: Load, here: Path, tm
     for word in ("sled", "sqlite"):
         write(here / "retoma.toml", guide.replace("memory", word))
         assert find_store(load()).path == tmp_path / "home/.local/share/retoma/retoma.db"
+    path = write(
+        here / "retoma.toml", guide + "session_timeout_seconds = 3600\nmax_artifacts_per_session = 9\n"
+    )
+    assert ages(load())[0] == 3_600_000
+    assert load().sources["retention.idle_timeout"] == f"retoma.toml:{path}"
+    assert load().values["limits.artifacts_per_session"] == 9
+    assert "runtime.sessions.max_artifacts_per_session" in load().unused
+    write(path, f"{guide}session_timeout_seconds = 3600\n[retention]\nidle_timeout = '2h'\n")
+    assert ages(load())[0] == 7_200_000
     write(here / "retoma.toml", guide.replace("memory", "redis"))
     with pytest.raises(Invalid, match=r"retoma\.toml:3: .*'memory', 'sled' or 'sqlite', not 'redis'"):
         load()
@@ -184,8 +206,10 @@ def test_of_an_llmspell_toml_one_table_is_read(load: Load, here: Path, tmp_path:
 def test_a_file_that_others_may_write_is_refused(load: Load, here: Path) -> None:
     path = write(here / "retoma.toml", "")
     path.chmod(0o666)
-    with pytest.raises(Refused, match="chmod go-w"):
+    with pytest.raises(Refused, match=r"written by everybody.*chmod o-w"):
         load()
+    path.chmod(0o664)  # a checkout under umask 002
+    assert load().files == (path,)
 
 
 def test_a_file_of_another_owner_is_refused(load: Load, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,9 +237,15 @@ def test_a_found_store_that_others_may_write_is_refused_a_given_one_is_not(
     (tmp_path / ".retoma").chmod(0o777)
     with pytest.raises(Refused) as caught:
         find_store(load())
-    assert "chmod go-w" in caught.value.hint
+    assert "chmod o-w" in caught.value.hint
     assert "--store" in caught.value.hint
     assert find_store(load(str(tmp_path / ".retoma"))).given
+    (tmp_path / ".retoma").chmod(0o775)
+    database = write(tmp_path / ".retoma/retoma.db", "")
+    assert find_store(load()).path == database
+    database.chmod(0o646)
+    with pytest.raises(Refused, match=r"retoma\.db can be written by everybody"):
+        find_store(load())
 
 
 @pytest.mark.parametrize(
@@ -268,3 +298,125 @@ def test_the_environment() -> None:
     )
     assert (quiet.debug, quiet.no_color, quiet.store, quiet.columns) == (False, False, None, None)
     assert quiet.user
+
+
+def ages(settings: Settings) -> tuple[int | None, int | None]:
+    rules = settings.retention(find_store(settings))
+    return rules.idle_timeout_ms, rules.completed_after_ms
+
+
+def test_retention_is_off_until_it_is_set(load: Load, here: Path) -> None:
+    assert ages(load()) == (None, None)
+    (here / ".retoma").mkdir(mode=0o700)
+    write(here / "retoma.toml", "[retention]\nidle_timeout = '1h30m'\ncompleted_after = '30d'\n")
+    assert ages(load()) == (5_400_000, 30 * 86_400_000)
+
+
+def test_who_enters_a_directory_loses_nothing_in_a_store_elsewhere(
+    load: Load, here: Path, tmp_path: Path
+) -> None:
+    users = write(tmp_path / "home/.config/retoma/retoma.toml", "[retention]\nidle_timeout = '1d'\n")
+    assert ages(load()) == (86_400_000, None)
+    brought = write(here / "retoma.toml", "[retention]\nidle_timeout = '1s'\ncompleted_after = '1s'\n")
+    own = find_store(load())
+    assert own.source == "default"
+    assert ages(load()) == (None, None)
+    assert load().withheld(own) == {
+        "retention.idle_timeout": brought,
+        "retention.completed_after": brought,
+    }
+    elsewhere = "postgresql://u@h/d"
+    assert ages(load(RETOMA_STORE=elsewhere)) == (None, None)
+    assert ages(load(elsewhere)) == (1_000, 1_000)  # named on this command line
+    assert ages(load(RETOMA_STORE=str(here / "s"))) == (1_000, 1_000)  # beside the file
+    write(brought, "[retention]\ncompleted_after = '1s'\n")
+    assert ages(load()) == (86_400_000, None)
+    assert users in load().files
+    trust(load().read[0], load().environment, at=5)
+    assert ages(load()) == (86_400_000, 1_000)
+    write(brought, "store = '~/.local/share/retoma'\n[retention]\ncompleted_after = '2s'\n")
+    assert ages(load()) == (86_400_000, None)
+
+
+def test_a_template_is_made_of_what_the_files_say_key_by_key(load: Load, here: Path, tmp_path: Path) -> None:
+    write(
+        tmp_path / "home/.config/retoma/retoma.toml",
+        "[templates.review]\ntags = ['mine']\nagent = 'me'\n[templates.mine]\n",
+    )
+    path = write(
+        here / "retoma.toml",
+        """
+        [limits]
+        events_per_session = 100
+        [templates.review]
+        title_prefix = "Review: "
+        tags = ["review"]
+        metadata = { size = 3, nested = { deep = [1, true, 0.5, "x"] } }
+        ttl = "2w"
+        [templates.review.limits]
+        events_per_session = 10
+        waiting_prompts = 5
+        """,
+    )
+    settings = load()
+    assert list(settings.templates) == ["mine", "review"]
+    review = settings.templates["review"]
+    assert (review.title_prefix, review.tags, review.agent, review.ttl_ms) == (
+        "Review: ",
+        ("review",),
+        "me",
+        14 * 86_400_000,
+    )
+    assert review.metadata == {"size": 3, "nested": {"deep": [1, True, 0.5, "x"]}}
+    assert settings.unused == ("templates.review.limits.waiting_prompts",)
+    limits = settings.limits
+    assert limits.events_of("review") == (10, "templates.review.limits.events_per_session")
+    assert limits.events_of("mine") == limits.events_of("") == (100, "limits.events_per_session")
+    assert limits.where("limits.events_per_session") == str(path)
+
+
+# What is trusted
+
+
+TOOLS = "[agents.main]\ntools = ['plain', {name = 'count', command = ['wc', '-l']}]\n"
+
+
+def test_a_file_that_names_a_command_is_trusted_once_and_as_it_is(
+    load: Load, here: Path, tmp_path: Path
+) -> None:
+    path = write(here / "retoma.toml", TOOLS)
+    (file,) = load().read
+    environment = load().environment
+    assert file.commands == ("agents.main.tools",)
+    with pytest.raises(Refused, match=r"names a command \(agents\.main\.tools\).*retoma trust") as caught:
+        require_trust(file, "agents.main.tools", environment)
+    assert caught.value.code == "untrusted_command"
+    record = trust(file, environment, at=5)
+    require_trust(file, "agents.main.tools", environment)
+    assert list(list_trusted(environment)) == [record]
+    kept = tmp_path / "home/.local/share/retoma/trusted"
+    assert kept.stat().st_mode & 0o777 == 0o700
+    write(path, TOOLS + "# changed\n")
+    assert not is_trusted(load().read[0], environment)
+    elsewhere = write(tmp_path / "a/retoma.toml", TOOLS)
+    assert not is_trusted(read_file(elsewhere), environment)
+    write(path, TOOLS)
+    assert is_trusted(load().read[0], environment)
+    assert distrust(path, environment) == 1
+    assert not is_trusted(load().read[0], environment)
+    assert distrust(path, environment) == 0
+
+
+def test_the_users_own_file_needs_no_trust(load: Load, tmp_path: Path) -> None:
+    write(tmp_path / "home/.config/retoma/retoma.toml", TOOLS)
+    settings = load()
+    assert is_trusted(settings.read[0], settings.environment)
+
+
+def test_what_everybody_may_write_says_nothing_of_trust(load: Load, here: Path, tmp_path: Path) -> None:
+    write(here / "retoma.toml", TOOLS)
+    (file,) = load().read
+    trust(file, load().environment, at=5)
+    (tmp_path / "home/.local/share/retoma/trusted").chmod(0o777)
+    with pytest.raises(Refused, match="chmod o-w"):
+        is_trusted(file, load().environment)

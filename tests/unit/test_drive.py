@@ -5,17 +5,17 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Busy, Conflict, Invalid, Limit, Refused
 from retoma.model.changes import Changes
 from retoma.model.fold import fold
 from retoma.model.lease import LEASE_TTL_MS, Holder
+from retoma.model.limits import Limits
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.process import this_holder
 from retoma.service import sessions
-from retoma.service.access import Limits
 from retoma.stores.conformance import Clock
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
@@ -286,7 +286,7 @@ def test_an_input_that_is_too_large_changes_nothing(client, flow):
 
 def test_a_session_that_a_run_makes_counts_towards_the_limits(client, flow):
     make_session = Request(directory=flow)
-    limited = Client(client._store, client._who, sources=client._sources, limits=Limits(sessions_active=1))
+    limited = Calls(client._store, client._who, sources=client._sources, limits=Limits(sessions_active=1))
     with limited.drive(make_session) as first:
         with pytest.raises(Limit):
             limited.drive(make_session)
@@ -299,7 +299,7 @@ def test_a_session_that_a_run_makes_counts_towards_the_limits(client, flow):
 
 def test_a_full_session_takes_no_message_and_no_step_but_ends_and_resets(client, flow):
     limits = Limits(events_per_session=6)
-    limited = Client(client._store, client._who, sources=client._sources, limits=limits)
+    limited = Calls(client._store, client._who, sources=client._sources, limits=limits)
     with limited.drive(Request(directory=flow, session="s")) as drive:
         drive.send("Ana")
         assert client.get("s").seq == 5

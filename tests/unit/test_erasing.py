@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Busy, Invalid
 from retoma.model.chain import digest, genesis, link
 from retoma.model.changes import Changes
@@ -35,10 +35,10 @@ FLOW = {
 
 
 @pytest.fixture
-def reopened(tmp_path: Path, clock: Clock) -> Callable[[], Client]:
-    def opened() -> Client:
+def reopened(tmp_path: Path, clock: Clock) -> Callable[[], Calls]:
+    def opened() -> Calls:
         store = SqliteStore(tmp_path / "store" / "retoma.db", now=clock, random=clock.bytes)
-        return Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
+        return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
     return opened
 
@@ -49,13 +49,13 @@ def files(tmp_path: Path) -> Callable[[], list[str]]:
     return lambda: [file.name for file in (tmp_path / "store").iterdir() if TERM in file.read_bytes()]
 
 
-def index(client: Client) -> None:
+def index(client: Calls) -> None:
     """Bring the search index up to date."""
     while step(client._store, client._who, everything=True):
         pass
 
 
-def whole(client: Client, session: str) -> None:
+def whole(client: Calls, session: str) -> None:
     """Assert that the chain holds from where the journal begins to its head."""
     row = client.get(session)
     events = list(client.events(session))
@@ -71,7 +71,7 @@ def whole(client: Client, session: str) -> None:
     assert last == row.hash
 
 
-def plant(client: Client, make_flow: Callable[..., Path], session: str) -> None:
+def plant(client: Calls, make_flow: Callable[..., Path], session: str) -> None:
     """Put the secret wherever a session keeps what it is given."""
     client.create(
         NewSession(
@@ -269,18 +269,18 @@ def test_a_holder_that_was_killed_stands_in_nobodys_way(client, make_flow, monke
 # And in the search index
 
 
-def found(client: Client) -> int:
+def found(client: Calls) -> int:
     return len(client.search(Asked(text="7f3a9c")).items)
 
 
-def words(client: Client) -> None:
+def words(client: Calls) -> None:
     """Have a session with other words, and the secret's neighbours among them."""
     client.create(NewSession(id="others", title="7f3a9b and 7f3a9d"))
     for n in range(40):
         client.append("others", "user", f"7f3a9{n} 7f3a9 plant planter 7f3a9cc{n}".replace("9cc", "9x"))
 
 
-FORGET: dict[str, Callable[[Client], object]] = {
+FORGET: dict[str, Callable[[Calls], object]] = {
     "redact a pattern": lambda client: client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+"))),
     "reset --erase": lambda client: (
         client.redact("s", Selection(wanted=pattern("^T ")), dry_run=False),
@@ -315,7 +315,7 @@ def test_it_is_in_the_index_no_more(reopened, files, make_flow, monkeypatch, how
         assert len(client.search(Asked(text="planter"), limit=50).items) == 40
 
 
-def plant_again(client: Client) -> None:
+def plant_again(client: Calls) -> None:
     client.append("s", "user", f"once more: {SECRET}.")
     client.note("s", SECRET)
 

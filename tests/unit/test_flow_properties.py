@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retoma import flows
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.flows import condition, template
 from retoma.flows.condition import ConditionError
@@ -183,7 +183,7 @@ def test_any_flow_goes_on_from_any_input_and_its_journal_folds_to_its_rows(tmp_p
         (directory / f"{name}.json").write_bytes(msgspec.json.encode(head))
     clock = Clock()
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         with suppress(RetomaError):
             walk(client, directory, typed)
         if client.get("s") is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from retoma.client import Client
+import retoma
+from retoma.client import Calls
 from retoma.errors import Unavailable
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
@@ -24,18 +25,26 @@ ANA = Principal(LOCAL_TENANT, "ana")
 
 
 class Pauses:
-    """Pauses that end when the test says so. `taken` counts those that began."""
+    """Pauses that end when the test says so."""
 
     def __init__(self) -> None:
-        self.begun = threading.Semaphore(0)
-        self.ends = threading.Semaphore(0)
-        self.over = False
+        self._begun = threading.Semaphore(0)
+        self._ends = threading.Semaphore(0)
+        self._over = False
 
     def __call__(self, seconds: float) -> bool:
         assert seconds > 0
-        self.begun.release()
-        assert self.ends.acquire(timeout=30)
-        return self.over
+        self._begun.release()
+        assert self._ends.acquire(timeout=60)
+        return self._over
+
+    def wait(self) -> None:
+        """Wait until the thread pauses."""
+        assert self._begun.acquire(timeout=60)
+
+    def end(self, *, over: bool = False) -> None:
+        self._over = over
+        self._ends.release()
 
 
 @pytest.fixture
@@ -46,9 +55,19 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
     store.close()
 
 
+@pytest.fixture
+def pauses(store: SqliteStore) -> Iterator[Pauses]:
+    pauses = Pauses()
+    indexer = Indexer(store, ANA, pause=pauses)
+    pauses.wait()
+    yield pauses
+    pauses.end(over=True)
+    indexer.close()
+
+
 def say(store: SqliteStore, count: int, session: str = "s") -> None:
     clock = Clock()
-    client = Client(store, ANA, sources=Sources(clock, clock.bytes))
+    client = Calls(store, ANA, sources=Sources(clock, clock.bytes))
     client.create(NewSession(id=session))
     for n in range(count):
         client.append(session, "user", f"word {n}")
@@ -58,74 +77,65 @@ def indexed(store: SqliteStore) -> int:
     return store.read(lambda tx: sum(part.docs for part in tx.search.parts(LOCAL_TENANT)))
 
 
-def test_few_writes_wake_nobody(store: SqliteStore) -> None:
+def test_few_writes_are_left_to_those_who_search(store: SqliteStore, pauses: Pauses) -> None:
     say(store, 5)
-    indexer = Indexer(store, ANA)
-    for _ in range(5):
-        indexer.wrote()
-    indexer.close()
-    assert threading.active_count() == 1 or "retoma-index" not in {one.name for one in threading.enumerate()}
+    for _ in range(3):
+        pauses.end()
+        pauses.wait()
     assert indexed(store) == 0
 
 
-def test_many_writes_are_indexed_in_the_next_pause(store: SqliteStore) -> None:
-    pauses = Pauses()
-    indexer = Indexer(store, ANA, pause=pauses)
-    say(store, 600)
-    for _ in range(600):
-        indexer.wrote()
-    assert pauses.begun.acquire(timeout=30)
+def test_many_writes_are_indexed_in_the_pauses(
+    store: SqliteStore, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexers, "_SLICE_S", 0)
+    say(store, 700)
     assert indexed(store) == 0, "it did not wait for a pause"
-    pauses.ends.release()
-    assert pauses.begun.acquire(timeout=30)  # somebody wrote since it began: one step, and it waits again
-    assert 0 < indexed(store) <= 256
-    pauses.ends.release()
-    assert indexer._thread is not None
-    indexer._thread.join(30)
-    assert 600 - indexed(store) < 256
-    for _ in range(256):
-        indexer.wrote()
-    assert pauses.begun.acquire(timeout=30), "it did not begin again"
-    pauses.over = True
-    pauses.ends.release()
-    indexer.close()
+    pauses.end()
+    pauses.wait()
+    some = indexed(store)
+    assert 0 < some <= 256, "somebody wrote since the pause before: that was to be one step"
+    pauses.end()
+    pauses.wait()
+    assert 700 - indexed(store) < 256, "nobody wrote: it was to go on to the end"
+    commits = store.writes
+    for _ in range(3):
+        pauses.end()
+        pauses.wait()
+    assert store.writes == commits, "it wrote though nothing was due"
 
 
-def test_closing_ends_the_thread_and_does_a_little(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+def test_what_goes_wrong_in_the_background_is_tried_again(
+    store: SqliteStore, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     say(store, 300)
-    indexer = Indexer(store, ANA)
-    monkeypatch.setattr(indexers, "_PAUSE_S", 3_600)
-    for _ in range(300):
-        indexer.wrote()
-    indexer.close()
-    assert indexed(store) > 0
-    assert "retoma-index" not in {one.name for one in threading.enumerate()}
-
-
-def test_what_goes_wrong_in_the_background_is_nobodys_error(
-    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    say(store, 300)
-    indexer = Indexer(store, ANA)
 
     def refuse(use_case: object) -> None:
         raise Unavailable("No.", code="locked")
 
-    monkeypatch.setattr(store, "write", refuse)
-    for _ in range(300):
-        indexer.wrote()
-    indexer.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", refuse)
+        pauses.end()
+        pauses.wait()
+        assert indexed(store) == 0
+    pauses.end()
+    pauses.wait()
+    assert indexed(store) > 0
 
 
-def test_a_client_of_the_command_line_indexes_and_one_that_reads_does_not(tmp_path: Path) -> None:
+def test_a_client_in_python_has_such_a_thread_and_ends_it(tmp_path: Path) -> None:
+    with retoma.open(tmp_path / "store"):
+        assert "retoma-index" in {one.name for one in threading.enumerate()}
+    assert "retoma-index" not in {one.name for one in threading.enumerate()}
+
+
+def test_a_command_that_wrote_indexes_a_little_and_one_that_reads_does_not(tmp_path: Path) -> None:
     clock = Clock()
     file = tmp_path / "retoma.db"
 
-    def opened() -> Client:
+    def opened() -> Calls:
         store = SqliteStore(file, now=clock, random=clock.bytes)
-        return Client(store, ANA, sources=Sources(clock, clock.bytes), indexes=True)
+        return Calls(store, ANA, sources=Sources(clock, clock.bytes))
 
     with opened() as client:
         client.create(NewSession(id="s"))

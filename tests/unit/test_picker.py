@@ -9,7 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.interfaces.cli.picker.app import Picker
 from retoma.model.session import NewSession
 from retoma.stores.conformance import Clock
@@ -18,7 +18,7 @@ WIDE = (120, 30)
 
 
 @pytest.fixture
-def played(client: Client, clock: Clock) -> Callable[..., str | None]:
+def played(client: Calls, clock: Clock) -> Callable[..., str | None]:
     """Give the picker keys, one after the other; look at it with `then`; return what was picked."""
 
     def play(
@@ -42,7 +42,7 @@ def played(client: Client, clock: Clock) -> Callable[..., str | None]:
     return play
 
 
-def made(client: Client, clock: Clock, *names: str) -> None:
+def made(client: Calls, clock: Clock, *names: str) -> None:
     for name in names:
         clock.now += 60_000
         client.create(NewSession(id=name, title=f"Title of {name}"))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import Busy, Conflict, Invalid, NotFound, Refused
 from retoma.model.changes import Changes, applied
 from retoma.model.event import CREATED, UPDATED
@@ -248,7 +248,7 @@ changes = st.builds(
 def test_the_journal_says_what_the_rows_say(deeds):
     clock = Clock()
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         client.create(NewSession(id="s"))
         session, about = client.show("s").session, client.show("s").about
         for deed in deeds:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.flows import SecretNeeded, load, validate
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
@@ -128,7 +128,7 @@ def test_it_meets_a_schema_as_text_and_is_no_secret_where_the_flow_asks_for_none
 def test_it_is_in_no_file_of_the_store(tmp_path: Path, flow):
     clock = Clock()
     store = SqliteStore(tmp_path / "store" / "retoma.db", now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
         with client.drive(request(flow)) as drive:
             drive.send("xyzzy-first")
         with client.drive(request(flow)) as drive:

@@ -10,8 +10,10 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from retoma.client import Client
+from retoma.client import Calls
 from retoma.errors import (
     Busy,
     Conflict,
@@ -26,11 +28,12 @@ from retoma.errors import (
 from retoma.model.chain import SALT_BYTES, digest, genesis, link
 from retoma.model.ids import TenantKey
 from retoma.model.lease import Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.model.transfer import encoded
 from retoma.runtime.drive import Request
-from retoma.service import access, leases
+from retoma.service import leases
 from retoma.service.transfer import incoming
 from retoma.service.transfer.csv import HEADER, guarded
 from retoma.stores.api import Listing
@@ -57,35 +60,35 @@ TEXTS = ["plain", 'with "quotes", and\r\nmore', "\n", "", "é日🧭", *FORMULAS
 
 
 @pytest.fixture
-def other(clock: Clock) -> Iterator[Client]:
+def other(clock: Clock) -> Iterator[Calls]:
     """Another store, empty."""
     store = SqliteStore(None, now=clock, random=clock.bytes)
-    with Client(store, Principal(LOCAL_TENANT, "bia"), sources=Sources(clock, clock.bytes)) as client:
+    with Calls(store, Principal(LOCAL_TENANT, "bia"), sources=Sources(clock, clock.bytes)) as client:
         yield client
 
 
-def make(client: Client, *texts: str, name: str = "s", **facts: object) -> str:
+def make(client: Calls, *texts: str, name: str = "s", **facts: object) -> str:
     client.create(NewSession(id=name, **facts))
     for text in texts:
         client.append(name, "user", text)
     return name
 
 
-def out(client: Client, format: str = "jsonl", name: str = "s") -> bytes:
+def out(client: Calls, format: str = "jsonl", name: str = "s") -> bytes:
     return b"".join(client.export(name, format))
 
 
-def take(client: Client, data: bytes, name: str | None = None) -> incoming.Imported:
+def take(client: Calls, data: bytes, name: str | None = None) -> incoming.Imported:
     return client.import_(io.BytesIO(data), name=name)
 
 
-def erase(client: Client, seq: int) -> None:
+def erase(client: Calls, seq: int) -> None:
     key = client.get("s").key
     sql = "UPDATE event SET data = NULL, salt = NULL WHERE k = ?"
     client._store._turn.connection().run(sql, (key << 32 | seq,))
 
 
-def left(client: Client) -> list[tuple[object, ...]]:
+def left(client: Calls) -> list[tuple[object, ...]]:
     """Return every row that an import could leave behind."""
     run = client._store._turn.connection().run
     tables = (
@@ -119,6 +122,53 @@ def test_no_cell_is_a_formula(client, text):
     make(client, text)
     (row,) = list(csv.reader(io.StringIO(out(client, "csv").decode(), newline="")))[1:]
     assert row[6] == "'" + text
+
+
+# RFC 4180, section 2, as it is written; TEXTDATA is taken to have all letters, and the tab.
+_FIELD = re.compile(r'"((?:[^"]|"")*)"|([^",\r\n]*)')
+
+
+def rfc4180(text: str) -> list[list[str]]:
+    """Return the records of a file, or fail at the first thing that the grammar does not allow."""
+    rows: list[list[str]] = [[]]
+    at = 0
+    while True:
+        match = _FIELD.match(text, at)
+        quoted, plain = match.groups()
+        rows[-1].append(plain if quoted is None else quoted.replace('""', '"'))
+        at = match.end()
+        if text[at : at + 1] == ",":
+            at += 1
+        elif text[at : at + 2] == "\r\n":
+            at += 2
+            if at == len(text):
+                return rows
+            rows.append([])
+        else:
+            raise AssertionError(f"at {at}: {text[at : at + 20]!r}")
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(st.characters(codec="utf-8")) | st.sampled_from(TEXTS), min_size=1, max_size=5))
+def test_csv_is_what_the_standard_says(clock, texts):
+    store = SqliteStore(None, now=clock, random=clock.bytes)
+    with Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes)) as client:
+        client.create(NewSession(id="s"))
+        for text in texts:
+            client.append("s", "user", text, sender=text)
+        written = out(client, "csv").decode()
+    rows = rfc4180(written)
+    assert rows == list(csv.reader(io.StringIO(written, newline=""), strict=True))
+    assert {len(row) for row in rows} == {len(HEADER)}
+    assert [row[6] for row in rows[1:]] == [guarded(text) for text in texts]
+    assert [row[5] for row in rows[1:]] == [guarded(text) for text in texts]
+    assert all(not re.match(r"\s*[=+@-]", cell) for row in rows for cell in row)
+
+
+def test_the_grammar_sees_what_is_wrong():
+    for wrong in ("a", "a\n", 'a"b\r\n', '"a\r\n', "a\rb\r\n", '"a"b\r\n'):
+        with pytest.raises(AssertionError):
+            rfc4180(wrong)
 
 
 def test_a_flow_speaks_in_every_format(client, make_flow):
@@ -249,6 +299,25 @@ def test_a_session_that_went_another_way_is_a_conflict(client, other):
     assert left(other) == before
 
 
+def test_a_template_goes_along_and_what_had_none_says_nothing_of_it(client, other, clock):
+    make(client, "one", template="review")
+    assert b'"template"' not in out(client, name=make(client, name="plain"))
+    take(other, out(client))
+    assert other.get("s").template == "review"
+    assert out(other) == out(client)
+    assert other.check().whole
+    who, sources = Principal(LOCAL_TENANT, "bia"), Sources(clock, clock.bytes)
+    few = Calls(other._store, who, sources=sources, limits=Limits(by_template={"review": 2}))
+    other.delete("s")
+    take(few, out(client))
+    with pytest.raises(Limit, match=r"templates\.review\.limits\.events_per_session allows 2"):
+        few.append("s", "user", "more")
+    few.delete("s")
+    client.append("s", "user", "two")
+    with pytest.raises(Limit, match=r"has 3 events, and templates\.review"):
+        take(few, out(client))
+
+
 def test_a_taken_id_and_another_name(client, other):
     make(client, "a")
     make(other, "mine")
@@ -278,15 +347,15 @@ def test_limits_hold(client, clock):
     data = out(client)
     store = SqliteStore(None, now=clock, random=clock.bytes)
     for limits in (
-        access.Limits(events_per_session=3),
-        access.Limits(sessions=0),
-        access.Limits(sessions_active=0),
+        Limits(events_per_session=3),
+        Limits(sessions=0),
+        Limits(sessions_active=0),
     ):
         with pytest.raises(Limit):
-            Client(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(data))
+            Calls(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(data))
     client.change("s", "completed")
-    limits = access.Limits(sessions_active=0)
-    Client(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(out(client)))
+    limits = Limits(sessions_active=0)
+    Calls(store, Principal(LOCAL_TENANT, "x"), limits=limits).import_(io.BytesIO(out(client)))
     store.close()
 
 
@@ -302,7 +371,7 @@ def test_a_driven_session_is_not_extended(client, other):
 
 def test_who_may_only_read_imports_nothing(client, other):
     make(client, "a")
-    reader = Client(other._store, Principal(LOCAL_TENANT, "eve", "read"))
+    reader = Calls(other._store, Principal(LOCAL_TENANT, "eve", "read"))
     with pytest.raises(RetomaError, match="not write"):
         take(reader, out(client))
 
@@ -310,7 +379,7 @@ def test_who_may_only_read_imports_nothing(client, other):
 def test_tenants_do_not_meet(client, other):
     make(client, "a")
     other._store._turn.connection().run("INSERT INTO tenant (pk, name) VALUES (2, 'theirs')")
-    theirs = Client(other._store, Principal(TenantKey(2), "eve"))
+    theirs = Calls(other._store, Principal(TenantKey(2), "eve"))
     for one in (other, theirs):
         assert take(one, out(client)).outcome == "imported"
     client.append("s", "user", "b")
@@ -498,7 +567,7 @@ DOCUMENT_DAMAGE = {
 }  # fmt: skip
 
 
-def of_four(client: Client, format: str) -> bytes:
+def of_four(client: Calls, format: str) -> bytes:
     make(client, "one", "two")
     from retoma.model import event as kinds
     from retoma.model.codec import encode

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from retoma.errors import Unavailable
-from retoma.stores import writer
+from retoma.stores import turns, writer
 from retoma.stores.writer import GROUP_CALLERS, WriterQueue
 
 
@@ -168,6 +168,31 @@ def test_a_group_is_cut_at_its_time(queue: WriterQueue, turn: Log, monkeypatch: 
     held.lets_go()
     assert [future.result() for future in futures] == [str(n) for n in range(4)]
     assert turn.done == [["first", "0"], ["1", "2"], ["3"]]
+
+
+def test_where_commits_are_slow_a_writer_waits_for_those_whom_the_last_one_answered(
+    queue: WriterQueue, turn: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, commit = [0.0], turn.commit
+
+    def slow() -> None:
+        now[0] += 480
+        commit()
+
+    for module in (turns, writer):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    monkeypatch.setattr(turns, "PAUSE_S", 60)
+    monkeypatch.setattr(turn, "commit", slow)
+    held = Held(queue)
+    first = [queue.submit(puts(str(n))) for n in range(3)]
+    held.lets_go()
+    assert [future.result() for future in first] == ["0", "1", "2"]
+    again = [queue.submit(puts(text)) for text in "abcd"]
+    assert [future.result() for future in again] == [*"abcd"]
+    assert turn.done == [["first", "0", "1", "2"], [*"abcd"]]
+    # Nobody else comes: it is not waited for them for ever, nor the next time.
+    monkeypatch.setattr(turns, "PAUSE_S", 0.001)
+    assert [queue.write(puts(text)) for text in "ef"] == ["e", "f"]
 
 
 @pytest.mark.parametrize("at", ["commit", "keep"])

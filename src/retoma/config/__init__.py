@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from retoma.config.environment import Environment, read_environment, working_directory
 from retoma.config.place import StorePlace
-from retoma.config.settings import Limits, Settings, find_store, load_settings
+from retoma.config.settings import Settings, find_store, load_settings
 
 __all__ = [
     "Environment",
-    "Limits",
     "Settings",
     "StorePlace",
     "find_store",

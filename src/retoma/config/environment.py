@@ -14,16 +14,22 @@ from retoma.errors import Unavailable
 __all__ = ["Environment", "read_environment", "working_directory"]
 
 
+_FOR_TOOLS = ("PATH", "HOME", "LANG", "TMPDIR")
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """One reading of it. Empty variables are absent ones.
 
+    `dumb`: the terminal can do nothing but print.
     `columns` is there when COLUMNS is set, `completing` while a shell asks for completions. `user` names who acts.
+    `for_tools` is what of it the tools of flows see.
     """
 
     home: Path
     user: str = ""
     debug: bool = False
     no_color: bool = False
+    dumb: bool = False
     session: str | None = None
     store: str | None = None
     lang: str = ""
@@ -31,6 +37,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     completing: str = ""
     xdg_config_home: Path | None = None
     xdg_data_home: Path | None = None
+    for_tools: Mapping[str, str] = {}
 
     def config_directory(self) -> Path:
         """Return where the user's own `retoma.toml` is, there or not."""
@@ -62,6 +69,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         user=_text(read.get("LOGNAME") or read.get("USER") or _account()),
         debug=read.get("RETOMA_DEBUG", "") not in ("", "0"),
         no_color=bool(read.get("NO_COLOR")) or read.get("TERM") == "dumb",
+        dumb=read.get("TERM", "") in ("", "dumb"),
         session=read.get("RETOMA_SESSION") or None,
         store=read.get("RETOMA_STORE") or None,
         lang=read.get("LC_ALL") or read.get("LC_MESSAGES") or read.get("LANG") or "",
@@ -69,6 +77,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         completing=read.get("_RETOMA_COMPLETE", ""),
         xdg_config_home=_absolute(read.get("XDG_CONFIG_HOME")),
         xdg_data_home=_absolute(read.get("XDG_DATA_HOME")),
+        for_tools={name: read[name] for name in _FOR_TOOLS if read.get(name)},
     )
 
 

@@ -5,69 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import msgspec
 
+from retoma.config.found import GUIDE_FILE
+from retoma.config.keys import GUIDE, KNOWN, MEANT, NAME, Key, Table
 from retoma.config.trust import check_trust
+from retoma.config.value import WANTED, Value, commands_in, parsed
 from retoma.errors import Invalid, Unavailable
 from retoma.model.nearest import nearest_sentence
 
-__all__ = ["FILE", "GUIDE_FILE", "ConfigFile", "files_in", "find_directory", "read_file"]
-
-FILE = "retoma.toml"
-GUIDE_FILE = "llmspell.toml"
-"""Another program's: of it, the table [runtime.sessions] alone is read."""
-
-Use: TypeAlias = Literal["text", "count", "backend", "later"]
-Table: TypeAlias = Mapping[str, "Use | Table"]
-
-# Every key that the documentation names. `later`: known, and not acted on by this version. `*`: any name.
-KNOWN: Table = {
-    "store": "text",
-    "limits": {
-        "sessions": "count",
-        "sessions_active": "count",
-        "events_per_session": "count",
-        "artifacts_per_session": "later",
-        "artifact_size": "later",
-        "waiting_prompts": "later",
-    },
-    "agents": {"*": {"model": "later", "instructions": "later", "tools": "later", "limits": "later"}},
-    "templates": {
-        "*": dict.fromkeys(("title_prefix", "tags", "metadata", "agent", "ttl", "limits"), "later"),
-    },
-    "retention": {"idle_timeout": "later", "completed_after": "later"},
-    "artifacts": {"compress_above": "later", "inline_below": "later", "store": "later"},
-    "runtime": {
-        "sessions": {
-            "enabled": "later",
-            "max_sessions": "count",
-            "max_artifacts_per_session": "later",
-            "artifact_compression_threshold": "later",
-            "session_timeout_seconds": "later",
-            "storage_backend": "backend",
-        }
-    },
-    "providers": {"*": "later"},
-}
-
-
-_BACKENDS = {"memory": ":memory:", "sled": "", "sqlite": ""}
-
-# What the artifact guide calls it → what it is here. A file's own key for the same thing goes before.
-_MEANT = {
-    "runtime.sessions.max_sessions": "limits.sessions_active",
-    "runtime.sessions.storage_backend": "store",
-}
+__all__ = ["ConfigFile", "read_file"]
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file sets, by dotted key: `values` holds now, `unused` is known and not acted on."""
+    """What a file sets, by dotted key. `unused` names those that this version does not act on.
+
+    `commands` names those that would run a command. `content` is the file as it was read.
+    """
 
     path: Path
-    values: Mapping[str, str | int]
-    unused: tuple[str, ...]
+    content: bytes
+    values: Mapping[str, Value]
+    unused: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
 
     @property
     def source(self) -> str:
@@ -75,69 +36,67 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.path.name}:{self.path}"
 
 
-def find_directory(cwd: Path) -> Path | None:
-    """Return the nearest directory from `cwd` upwards that has a retoma.toml; without one, an llmspell.toml."""
-    above = (cwd, *cwd.parents)
-    return next((place for name in (FILE, GUIDE_FILE) for place in above if is_there(place / name)), None)
-
-
-def files_in(directory: Path) -> list[Path]:
-    """Return the configuration files that are in `directory`, the one that goes before last."""
-    return [directory / name for name in (GUIDE_FILE, FILE) if is_there(directory / name)]
-
-
-def is_there(path: Path) -> bool:
-    """Return whether a file is at `path`; one in a directory that this user may not enter is not."""
-    try:
-        return path.is_file()
-    except PermissionError:
-        return False
-
-
 def read_file(path: Path) -> ConfigFile:
     """Return what the file at `path` sets. Raises Refused when it is not trusted, Invalid naming file and line."""
     check_trust(path, "The configuration", "Or move it away.")
-    text = _text(path)
-    parsed, known = _parsed(path, text), KNOWN
+    content = _content(path)
+    text = _text(path, content)
+    tree, known = _parsed(path, text), KNOWN
     if path.name == GUIDE_FILE:
-        parsed, known = _sessions_of(parsed)
-    values: dict[str, str | int] = {}
+        tree, known = _sessions_of(tree), GUIDE
+    values: dict[str, Value] = {}
     unused: list[str] = []
-    for keys, use, value in _leaves(path, text, parsed, known, ()):
+    commands: list[str] = []
+    for keys, use, written in _leaves(path, text, tree, known, ()):
         dotted = ".".join(keys)
-        if use == "later":
+        values[dotted] = value = _value(path, text, keys, use, written)
+        if not use.used:
             unused.append(dotted)
-        else:
-            values[dotted] = _value(path, text, keys, use, value)
-    return ConfigFile(path=path, values=_meant(values), unused=tuple(unused))
+        if commands_in(use.kind, value):
+            commands.append(dotted)
+    for name in _empty(tree, "templates"):
+        values[f"templates.{name}.tags"] = []
+    return ConfigFile(
+        path=path, content=content, values=_meant(values), unused=tuple(unused), commands=tuple(commands)
+    )
 
 
-def _sessions_of(parsed: Mapping[str, object]) -> tuple[Mapping[str, object], Table]:
+def _empty(tree: Mapping[str, object], key: str) -> list[str]:
+    """Return the names of tables under `key` that say nothing: they are there all the same."""
+    tables = tree.get(key)
+    return [name for name, table in tables.items() if table == {}] if isinstance(tables, dict) else []
+
+
+def _sessions_of(parsed: Mapping[str, object]) -> Mapping[str, object]:
     """Return the one table of another program's file that is read, whatever else it may come to hold."""
     runtime = parsed.get("runtime")
     sessions = runtime.get("sessions", {}) if isinstance(runtime, dict) else {}
-    ours: Table = {"max_sessions": "count", "storage_backend": "backend", "*": "later"}
-    return {"runtime": {"sessions": sessions}}, {"runtime": {"sessions": ours}}
+    return {"runtime": {"sessions": sessions}}
 
 
-def _meant(values: Mapping[str, str | int]) -> dict[str, str | int]:
+def _meant(values: Mapping[str, Value]) -> dict[str, Value]:
     """Return `values` under the names that they have here."""
-    own = {key: value for key, value in values.items() if key not in _MEANT}
-    said = {_MEANT[key]: value for key, value in values.items() if key in _MEANT and value != ""}
+    own = {key: value for key, value in values.items() if key not in MEANT}
+    said = {MEANT[key]: value for key, value in values.items() if key in MEANT and value != ""}
     return said | own
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise Invalid(f"{path} is not UTF-8.", code="bad_config", hint="Save it as UTF-8.") from error
+        return path.read_bytes()
     except OSError as error:
         raise Unavailable(
             f"{path} cannot be read: {error.strerror}.",
             code="config_unreadable",
             hint="Make it readable, or move it.",
         ) from error
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{path} is not UTF-8.", code="bad_config", hint="Save it as UTF-8.") from error
 
 
 def _parsed(path: Path, text: str) -> Mapping[str, object]:
@@ -158,11 +117,17 @@ def _parsed(path: Path, text: str) -> Mapping[str, object]:
 
 def _leaves(
     path: Path, text: str, table: Mapping[str, object], known: Table, above: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], Use, object]]:
+) -> Iterator[tuple[tuple[str, ...], Key, object]]:
     """Yield each key with its use and value. Raises Invalid at the first unknown one."""
     for key, value in table.items():
         keys = (*above, key)
         use = known.get(key, known.get("*"))
+        if use is not None and key not in known and not NAME.fullmatch(key):
+            raise Invalid(
+                f"{path}:{_line(text, keys)}: {key!r} cannot be a name.",
+                code="bad_name",
+                hint="Use 1 to 64 letters, digits, _ and -.",
+            )
         if use is None:
             where = f" in [{'.'.join(above)}]" if above else ""
             raise Invalid(
@@ -171,7 +136,7 @@ def _leaves(
                 hint=nearest_sentence(key, known),
                 key=".".join(keys),
             )
-        if isinstance(use, str):
+        if isinstance(use, Key):
             yield keys, use, value
         elif isinstance(value, dict):
             yield from _leaves(path, text, value, use, keys)
@@ -179,17 +144,11 @@ def _leaves(
             raise _wrong(path, text, keys, f"[{'.'.join(keys)}] is a table", value)
 
 
-def _value(path: Path, text: str, keys: tuple[str, ...], use: Use, value: object) -> str | int:
-    if use == "text" and isinstance(value, str) and value:
-        return value
-    if use == "count" and isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return value
-    if use == "backend" and isinstance(value, str) and value in _BACKENDS:
-        return _BACKENDS[value]
-    wanted = {"text": "a text that is not empty", "backend": "'memory', 'sled' or 'sqlite'"}.get(
-        use, "a whole number above 0"
-    )
-    raise _wrong(path, text, keys, f"'{'.'.join(keys)}' is {wanted}", value)
+def _value(path: Path, text: str, keys: tuple[str, ...], key: Key, written: object) -> Value:
+    value = parsed(key.kind, written)
+    if value is None:
+        raise _wrong(path, text, keys, f"'{'.'.join(keys)}' is {WANTED[key.kind]}", written)
+    return value
 
 
 def _wrong(path: Path, text: str, keys: tuple[str, ...], wanted: str, value: object) -> Invalid:

@@ -72,11 +72,18 @@ def found_place(*, cwd: Path, data_directory: Path) -> StorePlace:
     """Return the nearest `.retoma/` from `cwd` upwards, else the user's own. Raises Refused if it is not trusted."""
     for above in (cwd, *cwd.parents):
         if (above / DIRECTORY).is_dir():
-            check_trust(above / DIRECTORY, "The store", _INSTEAD)
+            _check(above / DIRECTORY)
             return _sqlite(above / DIRECTORY / DATABASE, source=f"found:{above / DIRECTORY}", given=False)
     if data_directory.is_dir():
-        check_trust(data_directory, "The store", _INSTEAD)
+        _check(data_directory)
     return _sqlite(data_directory / DATABASE, source="default", given=False)
+
+
+def _check(directory: Path) -> None:
+    """Raise Refused unless a directory that was found, and the database in it, are to be trusted."""
+    check_trust(directory, "The store", _INSTEAD)
+    if (directory / DATABASE).exists():
+        check_trust(directory / DATABASE, "The store", _INSTEAD)
 
 
 def _sqlite(path: Path, *, source: str, given: bool) -> StorePlace:

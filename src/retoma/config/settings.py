@@ -4,44 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from retoma.config.environment import Environment, read_environment, working_directory
-from retoma.config.file import FILE, GUIDE_FILE, ConfigFile, files_in, find_directory, read_file
+from retoma.config.found import FILE, GUIDE_FILE, files_in, find_directory
 from retoma.config.place import StorePlace, found_place, named_place
 from retoma.errors import Invalid
 from retoma.model.nearest import nearest_sentence
 
-__all__ = ["Limits", "Settings", "find_store", "load_settings"]
+if TYPE_CHECKING:
+    from retoma.config.file import ConfigFile
+    from retoma.config.value import Value
+    from retoma.model.limits import Limits
+    from retoma.model.retention import Retention
+    from retoma.model.template import Template
 
+__all__ = ["Settings", "find_store", "load_settings"]
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What may be kept, in one tenant and in one session. None: no limit is set."""
-
-    sessions: int | None = None
-    sessions_active: int | None = None
-    events_per_session: int | None = None
+_LIMITS = ("sessions", "sessions_active", "events_per_session")
+_RETENTION = ("idle_timeout", "completed_after")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What holds. `sources` has for each key the file, variable or option that set it, or `default`.
 
-    `store_base` is the directory from which a relative `store` starts: that of the file that names it, else `cwd`.
-    `unused` are the documented keys that a file sets and this version does not act on.
+    `values` has what was set, by dotted key: durations in milliseconds. `store_base` is the directory from which a
+    relative `store` starts: that of the file that names it, else `cwd`. `read` are the files, the nearest first;
+    `unused` are the keys in them that this version does not act on.
     """
 
     cwd: Path
     environment: Environment
     store: str | None
     store_base: Path
-    limits: Limits
-    files: tuple[Path, ...]
-    unused: tuple[str, ...]
+    values: Mapping[str, Value]
     sources: Mapping[str, str]
+    read: tuple[ConfigFile, ...] = ()
+    unused: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(file.path for file in self.read)
+
+    def sets(self, table: str) -> bool:
+        """Return whether anything in the table of this name is set."""
+        return any(key.startswith(f"{table}.") for key in self.values)
+
+    @property
+    def limits(self) -> Limits:
+        if not (self.sets("limits") or self.sets("templates")):
+            from retoma.model.limits import NO_LIMITS
+
+            return NO_LIMITS
+        from retoma.config.policy import limits
+
+        return limits(self.values, self.sources)
+
+    def retention(self, place: StorePlace) -> Retention:
+        """Return what goes by its age in the store at `place`."""
+        from retoma.config.policy import retention
+
+        return retention(self, place)
+
+    def withheld(self, place: StorePlace) -> Mapping[str, Path]:
+        """Return the keys of retention that do not hold in the store at `place`, each with the file that sets it."""
+        from retoma.config.policy import withheld
+
+        return withheld(self, place)
+
+    @property
+    def templates(self) -> Mapping[str, Template]:
+        from retoma.config.policy import templates
+
+        return templates(self.values)
 
 
-KEYS = ("store", *(f"limits.{name}" for name in Limits.__struct_fields__))
+KEYS = ("store", *(f"limits.{name}" for name in _LIMITS))
+"""What an option can set."""
+SHOWN = (*KEYS, *(f"retention.{name}" for name in _RETENTION))
+"""What has a source, set or not."""
 
 
 def load_settings(
@@ -58,8 +101,8 @@ def load_settings(
     here = working_directory() if cwd is None else cwd
     environment = read_environment(environ)
     files = _files(here, environment)
-    merged: dict[str, object] = {}
-    sources = dict.fromkeys(KEYS, "default")
+    merged: dict[str, Value] = {}
+    sources = dict.fromkeys(SHOWN, "default")
     for file in files:
         merged |= file.values
         sources |= dict.fromkeys(file.values, file.source)
@@ -70,10 +113,10 @@ def load_settings(
     return Settings(
         cwd=here,
         environment=environment,
-        store=_text(merged.get("store")),
+        store=str(merged["store"]) if "store" in merged else None,
         store_base=_store_base(here, files, sources["store"]),
-        limits=Limits(**{name: _count(merged.get(f"limits.{name}")) for name in Limits.__struct_fields__}),
-        files=tuple(file.path for file in reversed(files)),
+        values=merged,
+        read=tuple(reversed(files)),
         unused=tuple(dict.fromkeys(key for file in reversed(files) for key in file.unused)),
         sources=sources,
     )
@@ -101,26 +144,22 @@ def _files(cwd: Path, environment: Environment) -> tuple[ConfigFile, ...]:
     """Return the user's own files and the nearest ones, in the order in which they are laid over each other."""
     places = [environment.config_directory(), find_directory(cwd)]
     there = dict.fromkeys(path for place in places if place is not None for path in files_in(place))
+    if not there:
+        return ()
+    from retoma.config.file import read_file  # with every key and its check, too much where there is no file
+
     return tuple(read_file(path) for path in there)
 
 
-def _options(overrides: Mapping[str, object]) -> dict[str, object]:
+def _options(overrides: Mapping[str, object]) -> dict[str, str | int]:
     for key in overrides:
         if key not in KEYS:
             raise Invalid(
                 f"No setting '{key}'.", code="unknown_key", hint=nearest_sentence(key, KEYS), key=key
             )
-    return {key: value for key, value in overrides.items() if value is not None}
+    return {key: value for key, value in overrides.items() if isinstance(value, str | int)}
 
 
 def _store_base(cwd: Path, files: tuple[ConfigFile, ...], source: str) -> Path:
     """Return where a relative store starts: beside the file that names it; else where the command was given."""
     return next((file.path.parent for file in files if source == file.source), cwd)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) else None

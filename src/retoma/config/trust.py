@@ -12,7 +12,7 @@ __all__ = ["check_trust"]
 
 
 def check_trust(path: Path, what: str, instead: str) -> None:
-    """Raise Refused unless `path` is this user's or root's, and nobody else's to write.
+    """Raise Refused unless `path` is this user's or root's, and not everybody's to write.
 
     A symbolic link is judged too: its owner chose what it points to. `what` names it in the sentence; `instead` says
     what else one can do.
@@ -27,20 +27,14 @@ def check_trust(path: Path, what: str, instead: str) -> None:
                 hint=f"If it is yours: chown {_name(me)} '{path}'. {instead}",
                 path=str(path),
             )
-    if _others_may_write(facts):
+    # The group is left out: a checkout under umask 002 is its group's to write, and a user's group is mostly his own.
+    if facts.st_mode & stat.S_IWOTH:
         raise Refused(
-            f"{what} {path} can be written by others.",
+            f"{what} {path} can be written by everybody.",
             code="not_trusted",
-            hint=f"chmod go-w '{path}'. {instead}",
+            hint=f"chmod o-w '{path}'. {instead}",
             path=str(path),
         )
-
-
-def _others_may_write(facts: os.stat_result) -> bool:
-    # A group with its user's own number is that user's private one, by the convention of the distributions whose
-    # umask is 002; what such a group may write, nobody else may.
-    group = bool(facts.st_mode & stat.S_IWGRP) and facts.st_gid != facts.st_uid
-    return group or bool(facts.st_mode & stat.S_IWOTH)
 
 
 def _name(uid: int) -> str:

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 from retoma.flows.condition import ConditionError
-from retoma.flows.edit import Edited, take_up
+from retoma.flows.edit import GOES_ON, Edited, take_over, take_up
+from retoma.flows.files import Look, Unsettled
 from retoma.flows.graph import edges, graph
-from retoma.flows.load import load, parse, read_files
-from retoma.flows.model import Flow, Node, Problem
+from retoma.flows.load import Directory, load, parse, read_files
+from retoma.flows.model import Flow, Node, Problem, Tool
 from retoma.flows.secret import SecretNeeded
-from retoma.flows.step import INTERRUPT, PASSING_NODES, handler, proceed, restart, show, signal, start, step
+from retoma.flows.step import (
+    INTERRUPT,
+    PASSING_NODES,
+    handler,
+    proceed,
+    restart,
+    settle,
+    show,
+    signal,
+    start,
+    stay,
+    step,
+)
 from retoma.flows.template import TemplateError
 from retoma.flows.validate import check, validate
 
 __all__ = [
+    "GOES_ON",
     "INTERRUPT",
     "PASSING_NODES",
     "ConditionError",
+    "Directory",
     "Edited",
     "Flow",
+    "Look",
     "Node",
     "Problem",
     "SecretNeeded",
     "TemplateError",
+    "Tool",
+    "Unsettled",
     "check",
     "edges",
     "graph",
@@ -31,10 +49,13 @@ __all__ = [
     "proceed",
     "read_files",
     "restart",
+    "settle",
     "show",
     "signal",
     "start",
+    "stay",
     "step",
+    "take_over",
     "take_up",
     "validate",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retoma.flows.expressions import Expressions, too_deep
+from retoma.flows.scope import Scope
 from retoma.flows.syntax import (
+    MAX_ACTIONS,
     MAX_DEPTH,
     Assign,
     Branch,
@@ -24,6 +26,8 @@ from retoma.flows.syntax import tokens as tokens_of
 
 def parse(template: str) -> list[Part]:
     """Return the tree of `template`. Raises TemplateError with the line."""
+    if template.count("{{") > MAX_ACTIONS:
+        raise TemplateError(f"This has more than {MAX_ACTIONS:,} actions.", 1, "Split the node in several.")
     return _Parser(list(pieces(template))).parts()
 
 
@@ -35,7 +39,8 @@ class _Parser:
         self._at = 0
         self._depth = 0
         self._loops = 0
-        self._names: list[str] = ["$"]
+        self._names: Scope[None] = Scope()
+        self._names.declare("$", None)
 
     def parts(self) -> list[Part]:
         parts, stop = self._block()
@@ -57,10 +62,10 @@ class _Parser:
             if not tokens:
                 raise TemplateError("This {{ }} is empty.", piece[1], "Name a key: {{ .name }}.")
             if tokens[0].text in ("end", "else"):
-                del self._names[known:]
+                self._names.leave(known)
                 return parts, tokens
             parts.append(self._part(tokens))
-        del self._names[known:]
+        self._names.leave(known)
         return parts, None
 
     def _part(self, tokens: list[Token]) -> Part:
@@ -90,7 +95,7 @@ class _Parser:
         if "." in name or name == "$":
             raise TemplateError(f"{name} cannot be set.", line, "Name a variable: $x := …")
         if declare:
-            self._names.append(name)
+            self._names.declare(name, None)
         elif name not in self._names:
             raise TemplateError(f"{name} is not declared.", line, f"Declare it first: {{{{ {name} := … }}}}.")
 
@@ -100,7 +105,7 @@ class _Parser:
             too_deep(self._line())
         known = len(self._names)
         part = read()
-        del self._names[known:]
+        self._names.leave(known)
         self._depth -= 1
         return part
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import NoReturn
 
+from retoma.flows.scope import Scope
 from retoma.flows.syntax import (
     FUNCTIONS,
     MAX_DEPTH,
@@ -23,7 +24,7 @@ from retoma.flows.syntax import (
 class Expressions:
     """One action's pipeline: commands joined by `|`, each an operand or a function with operands."""
 
-    def __init__(self, tokens: list[Token], names: list[str], depth: int) -> None:
+    def __init__(self, tokens: list[Token], names: Scope[None], depth: int) -> None:
         self._tokens = tokens
         self._names = names
         self._depth = depth

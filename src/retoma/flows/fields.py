@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import TypeVar
 
-from retoma.flows.model import Message, Node, NodeType, Option, Problem, Transition
+from retoma.flows import uses
+from retoma.flows.keys import INPUT_TYPES, KEYS, MESSAGE_KEYS, NODE_TYPES, VALUE_TYPES, WAY_KEYS
+from retoma.flows.model import Message, Node, NodeType, Option, Problem, ToolUse, Transition
 from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
 from retoma.flows.written import duration, is_null, named, trimmed
 from retoma.model.codec import Json
 from retoma.model.flow import InputType
 
 T = TypeVar("T")
-
-KEYS = (
-    "id", "type", "content", "to", "transitions", "options", "wait", "input_type", "input_options",
-    "input_default", "save_to", "timeout", "required_context", "default_context", "context_schema", "do",
-    "tool_call", "undo", "tools", "on_error", "on_denied", "on_signal", "on_timeout", "on_interrupt",
-    "on_signal_default", "metadata", "messages", "agent",
-)  # fmt: skip
-_NODE_TYPES: tuple[NodeType, ...] = ("text", "question", "tool", "format", "start")
-_INPUT_TYPES: tuple[InputType, ...] = ("text", "confirm", "choice", "int", "float", "secret")
-_NOT_RUN = ("do", "tool_call", "undo", "agent")
-_WAY_KEYS = ("to", "to_node_id", "jump_to", "condition", "text")
-_TYPES = ("string", "int", "float", "bool")
 
 
 class Fields:
@@ -68,6 +58,8 @@ class Fields:
             on_signal_default=self._text_map("on_signal_default"),
             messages=self._messages(),
             metadata=self._data("metadata"),
+            do=self._use("do") or self._use("tool_call"),
+            undo=self._use("undo"),
             unsupported=self._unsupported(),
         )
 
@@ -77,7 +69,7 @@ class Fields:
     def _wrong(self, key: str, wanted: str, tree: Tree) -> None:
         self.problem(tree.line, f"{key!r} must be {wanted}, not {named(tree)}.")
 
-    def _unknown(self, keys: dict[str, int], known: tuple[str, ...], what: str) -> None:
+    def _unknown(self, keys: dict[str, int], known: Collection[str], what: str) -> None:
         for key, line in keys.items():
             if key not in known:
                 near = get_close_matches(key, known, 1)
@@ -150,16 +142,16 @@ class Fields:
 
     def _type(self) -> NodeType:
         text = self._text("type")
-        if text and text not in _NODE_TYPES and not get_close_matches(text, _NODE_TYPES, 1):
+        if text and text not in NODE_TYPES and not get_close_matches(text, NODE_TYPES, 1):
             # A word of another program's. One that is nearly known is a slip, which would pass by a question.
             message = f"The type {text!r} is not known: it is read as 'text'."
-            line, hint = self.items["type"].line, f"There are: {', '.join(_NODE_TYPES)}."
+            line, hint = self.items["type"].line, f"There are: {', '.join(NODE_TYPES)}."
             self.problems.append(Problem(self.file, line, "warning", message, hint))
             return "text"
-        return self._one_of("type", _NODE_TYPES) or "text"
+        return self._one_of("type", NODE_TYPES) or "text"
 
     def _input_type(self) -> InputType | None:
-        return self._one_of("input_type", _INPUT_TYPES)
+        return self._one_of("input_type", INPUT_TYPES)
 
     def _one_of(self, key: str, known: tuple[T, ...]) -> T | None:
         text = self._text(key)
@@ -197,7 +189,7 @@ class Fields:
             element = item.items[0] if isinstance(item, Sequence) and len(item.items) == 1 else item
             text = element.text if isinstance(element, Scalar) else ""
             schema[name] = f"[{text}]" if isinstance(item, Sequence) else text
-            if schema[name].removeprefix("[").removesuffix("]") not in _TYPES:
+            if schema[name].removeprefix("[").removesuffix("]") not in VALUE_TYPES:
                 self.problem(
                     item.line, f"The type of {name!r} is not known.", "Use string, int, float, bool or [T]."
                 )
@@ -228,12 +220,12 @@ class Fields:
         return Option(text, to, condition, tree.line)
 
     def _way(self, tree: Mapping) -> tuple[str, str, str]:
-        self._unknown(tree.keys, _WAY_KEYS, "key")
+        self._unknown(tree.keys, WAY_KEYS, "key")
         texts = {}
         for key, item in tree.items.items():
             if isinstance(item, Scalar):
                 texts[key] = "" if is_null(item) else item.text.strip()
-            elif key in _WAY_KEYS:
+            elif key in WAY_KEYS:
                 self._wrong(key, "a text", item)
         to = texts.get("to") or texts.get("to_node_id") or texts.get("jump_to") or ""
         return to, texts.get("condition", ""), texts.get("text", "")
@@ -244,6 +236,11 @@ class Fields:
             target = self._text(f"on_{name}")
             if target:
                 found.setdefault(name, target)
+        return found
+
+    def _use(self, key: str) -> ToolUse | None:
+        found, problems = uses.read(self.file, key, self.items.get(key), self.items.get("metadata"))
+        self.problems += problems
         return found
 
     def _messages(self) -> dict[str, tuple[Message, ...]]:
@@ -264,34 +261,18 @@ class Fields:
         if not isinstance(tree, Mapping):
             self._wrong("a message", "a text or a mapping with 'text'", tree)
             return None
-        self._unknown(tree.keys, ("text", "condition"), "key")
+        self._unknown(tree.keys, MESSAGE_KEYS, "key")
         text, condition = tree.items.get("text"), tree.items.get("condition")
         if not isinstance(text, Scalar):
             self.problem(tree.line, "This message has no text.")
             return None
         return Message(text.text, condition.text if isinstance(condition, Scalar) else "", text.text_line)
 
-    def _call(self, key: str) -> None:
-        """Check the shape of a tool call: a name, or a mapping with one."""
-        tree = self.items.get(key)
-        if isinstance(tree, Sequence):
-            self._wrong(key, "a tool's name or a mapping with 'name'", tree)
-        elif isinstance(tree, Mapping) and not isinstance(tree.items.get("name"), Scalar):
-            self.problem(tree.line, f"{key!r} must have a 'name'.", "Name the tool.")
-
     def _unsupported(self) -> tuple[str, ...]:
-        for key in ("do", "tool_call", "undo"):
-            self._call(key)
         if (tools := self.items.get("tools")) is not None and not (
             isinstance(tools, Sequence) or is_null(tools)
         ):
             self._wrong("tools", "a list", tools)
         if isinstance(agent := self.items.get("agent"), Sequence):
             self._wrong("agent", "a name or a mapping", agent)
-        found = [key for key in _NOT_RUN if key in self.items]
-        if self._text("type") == "tool":
-            found.append("type")
-        for key in ("to", "on_error"):
-            if self._text(key) == "rollback":
-                found.append(key)
-        return tuple(found)
+        return ("agent",) if "agent" in self.items else ()

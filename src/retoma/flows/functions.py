@@ -50,9 +50,12 @@ def number(value: int | float) -> str:
 
 def to_json(value: Json) -> str:
     try:
-        return encode(value).decode()
+        data = encode(value)
     except Invalid as error:
         raise FunctionError(error.message) from error
+    if len(data) > MAX_TEXT:
+        raise FunctionError("This value is over 1 MiB as JSON.")
+    return data.decode()
 
 
 def compare(function: str, left: Json, right: Json) -> bool:

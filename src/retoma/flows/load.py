@@ -1,26 +1,35 @@
-"""From a directory, or from the bytes of a stored version, to a Flow. Here alone this package reads files."""
+"""From a directory, or from the bytes of a stored version, to a Flow."""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-from retoma.errors import Invalid, NotFound
-from retoma.flows import json_tree, tree
+import msgspec
+
+from retoma.flows import files, json_tree, tools, tree
 from retoma.flows.fields import Fields
-from retoma.flows.model import ENTRY_NAMES, EXTENSIONS, Flow, Node, Problem, without_extension
+from retoma.flows.files import MAX_FILE, Look
+from retoma.flows.garbage import uncollected
+from retoma.flows.model import ENTRY_NAMES, Flow, Node, Problem, without_extension
 from retoma.flows.tree import TreeError
-from retoma.flows.validate import examine, refusal
+from retoma.flows.validate import Examined, check, examine, refusal
 from retoma.flows.written import trimmed
 from retoma.model.flow import version_of
 
-MAX_FILE = 1 << 20
-MAX_FILES = 10_000
-MAX_SIZE = 64 << 20
-MAX_DEPTH = 50
-_TOOLS = ("tools.yaml", "tools.yml", "tools.json")
+
+class Piece(msgspec.Struct, frozen=True):
+    """One file as it was parsed: its node, or None and among the problems why there is none."""
+
+    data: bytes
+    id: str
+    node: Node | None
+    problems: tuple[Problem, ...] = ()
+
+
+Pieces = dict[str, Piece]
+"""What was parsed before, by path: a file that has the same content is not parsed again."""
 
 
 def load(path: str | os.PathLike[str]) -> Flow:
@@ -29,146 +38,63 @@ def load(path: str | os.PathLike[str]) -> Flow:
     Raises NotFound when there is no such directory, and Invalid (`flow_invalid`, with `problems`) naming
     everything that is wrong in any of its files. What reads well may still not run: see `check`.
     """
-    files, problems = _read(path)
-    return _build(_name(path), files, problems)
+    found, problems = files.read(path, files.look(path))
+    return _build(_name(path), found, problems, {}, Examined())
 
 
 def read_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
     """Return the files that define the flow in the directory `path`, by their path below it."""
-    files, problems = _read(path)
+    found, problems = files.read(path, files.look(path))
     if problems:
         raise refusal(_name(path), problems)
-    return files
+    return found
 
 
-def parse(name: str, files: Mapping[str, bytes]) -> Flow:
-    """Return the flow that `files` define; `name` is its directory's. Raises Invalid as `load` does."""
-    return _build(name, files, [])
+def parse(name: str, contents: Mapping[str, bytes]) -> Flow:
+    """Return the flow of files with these `contents`; `name` is its directory's. Raises Invalid as `load` does."""
+    return _build(name, contents, [], {}, Examined())
+
+
+class Directory:
+    """A flow's directory, loaded as often as it changes: what stayed is neither read, parsed nor examined again."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        self._name = _name(path)
+        self._seen = Look({})
+        self._contents: dict[str, bytes] = {}
+        self._pieces: Pieces = {}
+        self._examined = Examined()
+
+    def look(self) -> Look:
+        """Return what is in the directory now. Raises NotFound, Invalid."""
+        return files.look(self._path)
+
+    def load(self, seen: Look) -> Flow:
+        """Return the flow that the look saw, sound to run. Raises Invalid (`flow_invalid`), Unsettled.
+
+        Unsettled: a file is not any more what the look saw; nothing was taken up, look again.
+        """
+        contents, problems = files.read(self._path, seen, before=self._seen, kept=self._contents)
+        self._seen, self._contents = seen, contents
+        flow = _build(self._name, contents, problems, self._pieces, self._examined)
+        return msgspec.structs.replace(flow, warnings=tuple(check(flow, self._examined)))
 
 
 def _name(path: str | os.PathLike[str]) -> str:
     return Path(os.path.abspath(path)).name  # noqa: PTH100 (a link keeps its own name)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[dict[str, bytes], list[Problem]]:
-    root = Path(path)
-    try:
-        mode = root.stat().st_mode
-    except (OSError, ValueError) as error:
-        raise NotFound(
-            f"There is no flow at {str(path)!r}.",
-            code="flow_not_found",
-            hint="Give a directory that holds nodes.",
-        ) from error
-    if not stat.S_ISDIR(mode):
-        raise Invalid(
-            f"{str(path)!r} is a file; a flow is a directory.",
-            code="flow_invalid",
-            hint=f"Run {str(root.parent)!r} instead.",
-            problems=[],
-        )
-    walk = _Walk(root)
-    walk.directory(root, PurePosixPath())
-    return walk.files, walk.problems
-
-
-class _Walk:
-    """Reads a directory and what is below it; links are followed only while they stay inside it."""
-
-    def __init__(self, root: Path) -> None:
-        self._real = root.resolve()
-        self.files: dict[str, bytes] = {}
-        self.problems: list[Problem] = []
-        self._size = 0
-        self._full = False
-
-    def directory(self, path: Path, below: PurePosixPath) -> None:
-        try:
-            entries = sorted(os.scandir(path), key=lambda entry: entry.name)
-        except OSError as error:
-            self._problem(str(below), f"This directory cannot be read: {error.strerror}.")
-            return
-        for entry in entries:
-            if not entry.name.startswith("."):
-                self._entry(entry, below / entry.name)
-
-    def _entry(self, entry: os.DirEntry[str], below: PurePosixPath) -> None:
-        try:
-            is_directory = entry.is_dir()
-        except OSError as error:
-            if _defines(below):
-                self._problem(str(below), f"This link cannot be followed: {error.strerror}.", "Remove it.")
-            return
-        if not is_directory and not _defines(below):
-            return
-        if entry.is_symlink() and not self._inside(entry, str(below), is_directory):
-            return
-        if is_directory and len(below.parts) > MAX_DEPTH:
-            self._problem(str(below), f"This directory is nested more than {MAX_DEPTH} deep.")
-        elif is_directory:
-            self.directory(Path(entry.path), below)
-        elif entry.is_file() and self._has_room(str(below)):
-            self._file(entry, str(below))
-
-    def _has_room(self, below: str) -> bool:
-        room = len(self.files) < MAX_FILES and self._size < MAX_SIZE
-        if not room and not self._full:
-            self._full = True
-            limits = f"{MAX_FILES:,} files and {MAX_SIZE >> 20} MiB"
-            self._problem(
-                below, f"A flow has at most {limits}, and this file is past that.", "Is this the directory?"
-            )
-        return room
-
-    def _inside(self, entry: os.DirEntry[str], below: str, is_directory: bool) -> bool:
-        target = Path(entry.path).resolve()
-        if not target.is_relative_to(self._real):
-            self._problem(
-                below, "This link leads out of the flow's directory.", "Copy what it points to into the flow."
-            )
-            return False
-        if is_directory and Path(entry.path).parent.resolve().is_relative_to(target):
-            self._problem(below, "This link leads back to a directory that holds it.", "Remove the link.")
-            return False
-        return True
-
-    def _file(self, entry: os.DirEntry[str], below: str) -> None:
-        if any(letter < " " for letter in below):
-            self._problem(ascii(below), "The name of this file holds a control character.", "Rename it.")
-            return
-        try:
-            below.encode()
-            with Path(entry.path).open("rb") as file:
-                # One byte more than is allowed, so that what is too long shows without being read whole.
-                self.files[below] = file.read(MAX_FILE + 1)
-            self._size += len(self.files[below])
-        except UnicodeEncodeError:
-            self._problem(ascii(below), "The name of this file is not UTF-8.", "Rename it.")
-        except OSError as error:
-            self._problem(below, f"This file cannot be read: {error.strerror}.")
-
-    def _problem(self, below: str, message: str, hint: str = "") -> None:
-        self.problems.append(Problem(below, 1, "error", message, hint))
-
-
-def _defines(path: PurePosixPath) -> bool:
-    return str(path) in _TOOLS or _is_node(path)
-
-
-def _is_node(path: PurePosixPath) -> bool:
-    hidden = any(part.startswith(".") for part in path.parts)
-    return path.suffix in EXTENSIONS and path.name not in ("README.md", *_TOOLS) and not hidden
-
-
-def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Flow:
+def _build(
+    name: str, contents: Mapping[str, bytes], problems: Iterable[Problem], pieces: Pieces, examined: Examined
+) -> Flow:
     """Read every file, then raise all that is wrong at once; what reads well is examined whole even so."""
     found = list(problems)
-    nodes: dict[str, Node] = {}
-    broken: set[str] = set()
-    for path in sorted(files):
-        if _is_node(PurePosixPath(path)):
-            _add(nodes, broken, path, files[path], found)
+    with uncollected():
+        nodes, broken = _nodes(contents, pieces, found)
     aliases = _aliases(nodes, found)
+    listed, wrong = tools.of_files(contents)
+    found += wrong
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
     entry = entry or next((aliases[one] for one in (*ENTRY_NAMES, name) if one in aliases), "")
     if not entry:
@@ -180,19 +106,47 @@ def _build(name: str, files: Mapping[str, bytes], problems: list[Problem]) -> Fl
         aliases=aliases,
         default_error="error" if "error" in nodes else "",
         secrets=_secrets(nodes),
-        files=dict(files),
-        version=version_of(files),
+        tools=listed,
+        files=dict(contents),
+        version=version_of(contents),
         warnings=tuple(one for one in found if one.level == "warning"),
     )
     if any(one.level == "error" for one in found):
-        raise refusal(name, [*(one for one in found if one.level == "error"), *examine(flow, broken=broken)])
+        raise refusal(name, [*found, *examine(flow, broken=broken, examined=examined)])
     return flow
+
+
+def _nodes(
+    contents: Mapping[str, bytes], pieces: Pieces, found: list[Problem]
+) -> tuple[dict[str, Node], set[str]]:
+    """Return the nodes by id, and the ids whose files did not read."""
+    nodes: dict[str, Node] = {}
+    broken: set[str] = set()
+    for path in sorted(contents):
+        piece = pieces.get(path)
+        if piece is None or piece.data != contents[path]:
+            if not files.is_node(path):
+                continue
+            piece = pieces[path] = _piece(path, contents[path])
+        if piece.id in nodes or piece.id in broken:
+            other = nodes[piece.id].file if piece.id in nodes else "another file"
+            message = f"The id {piece.id!r} is {other}'s too."
+            found.append(Problem(path, 1, "error", message, "Rename one of the two files."))
+            continue
+        if piece.node is None:
+            broken.add(piece.id)
+        else:
+            nodes[piece.id] = piece.node
+        found += piece.problems
+    for path in pieces.keys() - contents.keys():
+        del pieces[path]
+    return nodes, broken
 
 
 def _secrets(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for node in nodes.values():
-        if node.asks == "secret" and node.save_to:
+        if node.input_type == "secret" and node.save_to:
             found[node.save_to] = (*found.get(node.save_to, ()), node.id)
     return found
 
@@ -205,22 +159,13 @@ def _entry_hint(name: str, nodes: Mapping[str, Node]) -> str:
     return f"Add one of: {', '.join(tried)} (for example start.md)."
 
 
-def _add(nodes: dict[str, Node], broken: set[str], path: str, data: bytes, found: list[Problem]) -> None:
+def _piece(path: str, data: bytes) -> Piece:
     node_id = without_extension(path)
-    if node_id in nodes or node_id in broken:
-        other = nodes[node_id].file if node_id in nodes else "another file"
-        found.append(
-            Problem(path, 1, "error", f"The id {node_id!r} is {other}'s too.", "Rename one of the two files.")
-        )
-        return
     try:
         node, problems = _node(node_id, path, data)
     except TreeError as error:
-        broken.add(node_id)
-        found.append(Problem(path, error.line, "error", error.message, error.hint))
-        return
-    nodes[node_id] = node
-    found += problems
+        return Piece(data, node_id, None, (Problem(path, error.line, "error", error.message, error.hint),))
+    return Piece(data, node_id, node, tuple(problems))
 
 
 def _node(node_id: str, path: str, data: bytes) -> tuple[Node, list[Problem]]:
@@ -279,7 +224,7 @@ def _front_matter(text: str) -> tuple[str, str, int]:
 def _aliases(nodes: Mapping[str, Node], found: list[Problem]) -> dict[str, str]:
     aliases: dict[str, str] = {}
     for node in nodes.values():
-        alias = without_extension(node.alias)
+        alias = without_extension(node.alias) if node.alias else ""
         if not alias or alias == node.id:
             continue
         taken = nodes.get(alias) or nodes.get(aliases.get(alias, ""))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from retoma.model.codec import JsonMap
+from retoma.model.codec import JsonField, JsonMap
 from retoma.model.flow import InputType
 
 NodeType: TypeAlias = Literal["text", "question", "tool", "format", "start"]
 Level: TypeAlias = Literal["error", "warning"]
+
+ROLLBACK = "rollback"
+"""The target that is no node: what was done is taken back, and the flow has failed."""
 
 ENTRY_NAMES = ("start", "main", "index")
 EXTENSIONS = (".md", ".json", ".yaml", ".yml")
@@ -56,6 +59,38 @@ class Message(msgspec.Struct, frozen=True):
     line: int = 1
 
 
+class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that a node calls (`do`), or that takes back what it did (`undo`).
+
+    `args` is as written, its texts templates; `texts` has each of them with its line. `id` names the call in
+    `tool_result`. `inline` is what the author says to run when no list names the tool: a program and its arguments.
+    """
+
+    name: str
+    args: JsonField = None
+    id: str = ""
+    confirm: str = ""
+    inline: tuple[str, ...] = ()
+    line: int = 1
+    texts: tuple[tuple[str, int], ...] = ()
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool on the allow-list: a program with fixed arguments, run without a shell.
+
+    `timeout_s` is None when it may take as long as it likes. It is started again up to `retries` times when it fails.
+    """
+
+    name: str
+    command: str
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = {}
+    description: str = ""
+    timeout_s: float | None = None
+    retries: int = 0
+    line: int = 1
+
+
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """One node. `lines` has the line of each key that the author wrote, known or not.
 
@@ -88,6 +123,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     on_signal_default: Mapping[str, str] = {}
     messages: Mapping[str, tuple[Message, ...]] = {}
     metadata: JsonMap = {}
+    do: ToolUse | None = None
+    undo: ToolUse | None = None
     unsupported: tuple[str, ...] = ()
 
     @property
@@ -130,7 +167,9 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """A flow, whole: its nodes by id and the files that define it.
 
-    `secrets` has for each context key that a secret is saved to the nodes that ask for it.
+    `secrets` has for each context key that a secret is saved to the nodes that ask for it. `tools` is the allow-list
+    that its directory brings, by name.
+    `warnings` are those of its files, or all that `check` has.
     `version` identifies the files' content and paths: BLAKE3 over the files sorted by path, each path and
     each content led by its length, so that no two different sets of files read the same.
     """
@@ -141,18 +180,24 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     aliases: Mapping[str, str] = {}
     default_error: str = ""
     secrets: Mapping[str, tuple[str, ...]] = {}
+    tools: Mapping[str, Tool] = {}
     files: Mapping[str, bytes] = {}
     version: str = ""
     warnings: tuple[Problem, ...] = ()
 
     def resolve(self, target: str) -> str | None:
         """Return the id of the node that `target` names: by path, then by alias; None when there is none."""
-        for name in (target, without_extension(target)):
-            if name in self.nodes:
-                return name
-            if name in self.aliases:
-                return self.aliases[name]
-        return None
+        return resolved(target, self.nodes, self.aliases)
+
+
+def resolved(target: str, ids: Container[str], aliases: Mapping[str, str]) -> str | None:
+    """Return which of the `ids` the `target` names: by path, then by alias; None when it names none."""
+    if target in ids:
+        return target
+    if target in aliases:
+        return aliases[target]
+    name = without_extension(target)
+    return name if name in ids else aliases.get(name)
 
 
 def without_extension(name: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from retoma.errors import NotFound, Refused
 from retoma.flows.model import Flow, Node
 from retoma.flows.walk import Walk
-from retoma.model.codec import JsonMap
+from retoma.model.call import Came, result_sets
+from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import Position, Prompt, Step
 
 Secrets = Mapping[str, str]
@@ -50,7 +51,45 @@ def proceed(flow: Flow, position: Position, *, locale: str = "", secrets: Secret
             f"The flow cannot go on by itself at {node.id!r}: it is {position.status}.",
             code="flow_not_active",
         )
-    return _walk(flow, position, locale, secrets).leave(node)
+    walk = _walk(flow, position, locale, secrets)
+    if position.came is None:
+        return walk.leave(node)
+    tool = node.do.name if node.do is not None else ""
+    failed = position.came == "failed"
+    said = Came(outcome=position.came, result=position.ans, text=str(position.ans) if failed else "")
+    return walk.came(node, tool, said)
+
+
+def settle(
+    flow: Flow, position: Position, came: Came, *, locale: str = "", secrets: Secrets | None = None
+) -> Step:
+    """Give the node whose tool was called at `position` what came of the call, and leave it."""
+    node, call = _node_at(flow, position), position.call
+    assert call is not None, "a tool was called"
+    walk = _walk(flow, position, locale, secrets)
+    walk.save(settled(node, position, came))
+    return walk.came(node, call.name, came)
+
+
+def stay(flow: Flow, position: Position, came: Came) -> Step:
+    """Keep what came of the call at `position`, and stay there: `proceed` leaves the node with it."""
+    ans = position.ans if came.outcome == "denied" else came.value
+    return Step(status="active", ans=ans, sets=settled(_node_at(flow, position), position, came))
+
+
+def settled(node: Node, position: Position, came: Came) -> JsonMap:
+    """Return the context keys that what came of the call sets."""
+    call = position.call
+    assert call is not None, "a tool was called"
+    said: dict[str, Json] = {"id": call.id, "name": call.name, "save_to": node.save_to}
+    match came.outcome:
+        case "done":
+            said["result"] = came.result
+        case "failed":
+            said["error"] = came.text
+        case "denied":
+            said["denied"] = came.text
+    return result_sets(said)
 
 
 def show(
@@ -84,8 +123,8 @@ def handler(flow: Flow, position: Position, name: str) -> str | None:
     An interrupt that would lead to the node it came at is not handled: whoever asks twice to leave, leaves.
     """
     node = flow.nodes.get(position.node or "")
-    if node is None or position.status == "finished":
-        return None
+    if node is None or position.status in ("finished", "waiting_for_tool", "rolling_back"):
+        return None  # what a tool that was started did must be known before anything else
     target = node.on_signal.get(name) or flow.nodes[flow.entry].on_signal_default.get(name)
     if not target or (name == INTERRUPT and flow.resolve(target) == node.id):
         return None

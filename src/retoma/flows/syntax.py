@@ -15,6 +15,7 @@ from retoma.errors import Invalid
 
 MAX_DEPTH = 50
 MAX_ACTION = 4_000
+MAX_ACTIONS = 10_000
 
 # name → fewest and most arguments (a pipe's left side counts as the last one)
 FUNCTIONS: dict[str, tuple[int, int]] = {

@@ -1,16 +1,18 @@
 """Rendering: templates over plain data, evaluated by look-up alone.
 
 A look-up goes through maps by key and nothing else, so no attribute of a Python object can be reached. Each
-render has a budget (`MAX_OUTPUT`, `MAX_ITERATIONS`, `MAX_WORK`); past it the node fails, not the process.
+render has its limits (`MAX_OUTPUT`, `MAX_ITERATIONS`, the node's Budget); past one the node fails, not the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from retoma.flows.blocks import parse
+from retoma.flows.budget import Budget, Exhausted
 from retoma.flows.functions import FUNCTIONS, FunctionError, kind, show
+from retoma.flows.scope import Scope
 from retoma.flows.syntax import (
     Assign,
     Branch,
@@ -32,30 +34,32 @@ __all__ = ["TemplateError", "check", "paths", "render", "value"]
 
 MAX_OUTPUT = 1 << 20
 MAX_ITERATIONS = 10_000
-# One for each action, and one more for each 64 characters that a function makes.
-MAX_WORK = 500_000
+# What is parsed is kept, but for what is as large as a file may be: its node is not shown that often.
+_KEPT = 16_384
+# They go through all of what they are given.
+_THOROUGH = ("eq", "ne", "lt", "le", "gt", "ge", "printf", "toJson")
 
 
-def render(template: str, data: JsonMap) -> str:
-    """Return `template` with its actions replaced. Raises TemplateError with the line.
+def render(template: str, data: JsonMap, *, budget: Budget | None = None) -> str:
+    """Return `template` with its actions replaced. Raises TemplateError with the line, also for a `budget` used up.
 
     >>> render("Hello {{ .name }}{{ if gt .visits 1 }} again{{ end }}!", {"name": "Ada", "visits": 2})
     'Hello Ada again!'
     """
     if "{{" not in template:
         return template
-    run = _Run(data)
+    run = _Run(data, budget or Budget())
     run.parts(_parsed(template), run.root)
     return "".join(run.output)
 
 
-def value(template: str, data: JsonMap) -> Json:
+def value(template: str, data: JsonMap, *, budget: Budget | None = None) -> Json:
     """Return the value of a template that is exactly one `{{ … }}`, with its type; else the rendered text."""
     parts = _parsed(template.strip()) if "{{" in template else []
     if len(parts) == 1 and isinstance(parts[0], Show):
-        run = _Run(data)
+        run = _Run(data, budget or Budget())
         return run.guarded(parts[0].value, run.root, parts[0].line)
-    return render(template, data)
+    return render(template, data, budget=budget)
 
 
 def check(template: str) -> None:
@@ -73,8 +77,12 @@ def paths(template: str) -> list[tuple[str, int]]:
     ]
 
 
-@lru_cache(maxsize=512)
 def _parsed(template: str) -> Sequence[Part]:
+    return _kept(template) if len(template) <= _KEPT else parse(template)
+
+
+@lru_cache(maxsize=512)
+def _kept(template: str) -> Sequence[Part]:
     return tuple(parse(template))
 
 
@@ -88,21 +96,23 @@ class _Break(Exception):
 class _Run:
     """One rendering: its output, its variables and what is left of its budget."""
 
-    def __init__(self, data: JsonMap) -> None:
+    def __init__(self, data: JsonMap, budget: Budget) -> None:
         self.root: Json = dict(data)
         self.output: list[str] = []
         self._size = 0
-        self._work = 0
+        self._budget = budget
         self._iterations = 0
-        self._variables: list[tuple[str, Json]] = [("$", self.root)]
+        self._variables: Scope[Json] = Scope()
+        self._variables.declare("$", self.root)
 
     def parts(self, parts: Sequence[Part], dot: Json) -> None:
         known = len(self._variables)
         for part in parts:
             self._part(part, dot)
-        del self._variables[known:]
+        self._variables.leave(known)
 
     def _part(self, part: Part, dot: Json) -> None:
+        self._spend(1, 1 if isinstance(part, Text) else part.line)
         match part:
             case Text():
                 self._write(part.text, 0)
@@ -134,44 +144,43 @@ class _Run:
 
     def _assign(self, part: Assign, found: Json) -> None:
         if part.declares:
-            self._variables.append((part.variable, found))
-            return
-        for at in range(len(self._variables) - 1, -1, -1):
-            if self._variables[at][0] == part.variable:
-                self._variables[at] = (part.variable, found)
-                return
+            self._variables.declare(part.variable, found)
+        else:
+            self._variables.assign(part.variable, found)
 
     def _branch(self, part: Branch, dot: Json) -> None:
         found = self.guarded(part.value, dot, part.line)
         known = len(self._variables)
         if part.variable:
-            self._variables.append((part.variable, found))
+            self._variables.declare(part.variable, found)
         if found:
             self.parts(part.then, found if part.moves else dot)
         else:
             self.parts(part.otherwise, dot)
-        del self._variables[known:]
+        self._variables.leave(known)
 
     def _range(self, part: Range, dot: Json) -> None:
-        pairs = _pairs(self.guarded(part.value, dot, part.line), part.line)
-        if not pairs:
+        found = self.guarded(part.value, dot, part.line)
+        if isinstance(found, dict):
+            self._spend(len(found) // 2, part.line)  # its keys are sorted
+        pairs = _pairs(found, part.line)
+        if not found or (isinstance(found, int) and found < 0):
             self.parts(part.otherwise, dot)
         known = len(self._variables)
         for key, item in pairs:
             self._iterations += 1
             if self._iterations > MAX_ITERATIONS:
                 raise TemplateError(f"The ranges went round more than {MAX_ITERATIONS:,} times.", part.line)
-            named = part.variables[-1:] if len(part.variables) < 2 else part.variables
-            self._variables += (
-                zip(named, (item,) if len(named) < 2 else (key, item), strict=True) if named else ()
-            )
+            values = (key, item) if len(part.variables) > 1 else (item,)
+            for name, value in zip(part.variables, values, strict=False):
+                self._variables.declare(name, value)
             try:
                 self.parts(part.body, item)
             except _Break as jump:
                 if jump.word == "break":
                     break
             finally:
-                del self._variables[known:]
+                self._variables.leave(known)
 
     def guarded(self, expression: Expression, dot: Json, line: int) -> Json:
         try:
@@ -195,21 +204,31 @@ class _Run:
                 return found
 
     def _spend(self, work: int, line: int) -> None:
-        self._work += work
-        if self._work > MAX_WORK:
-            raise TemplateError(
-                "This template does too much work.", line, "Make its ranges or its texts smaller."
-            )
+        try:
+            self._budget.spend(work)
+        except Exhausted as error:
+            raise _too_much(line) from error
 
     def _start(self, variable: str, dot: Json) -> Json:
         if not variable:
             return dot
-        return next((found for name, found in reversed(self._variables) if name == variable), None)
+        return self._variables.get(variable)
 
     def _call(self, call: Call, dot: Json) -> Json:
         if call.function in ("and", "or"):
             return self._shortcut(call, dot)
-        return FUNCTIONS[call.function](*(self._evaluate(one, dot, call.line) for one in call.arguments))
+        given = [self._evaluate(one, dot, call.line) for one in call.arguments]
+        if call.function in _THOROUGH:
+            for value in given:
+                if isinstance(value, str | list | dict):
+                    self._weigh(value, call.line)
+        return FUNCTIONS[call.function](*given)
+
+    def _weigh(self, value: Json, line: int) -> None:
+        try:
+            self._budget.weigh(value)
+        except Exhausted as error:
+            raise _too_much(line) from error
 
     def _shortcut(self, call: Call, dot: Json) -> Json:
         found: Json = None
@@ -228,15 +247,19 @@ def _walk(found: Json, path: tuple[str, ...]) -> Json:
     return found
 
 
-def _pairs(found: Json, line: int) -> list[tuple[Json, Json]]:
+def _too_much(line: int) -> TemplateError:
+    return TemplateError("This template does too much work.", line, "Make its ranges or its texts smaller.")
+
+
+def _pairs(found: Json, line: int) -> Iterable[tuple[Json, Json]]:
     match found:
         case None:
-            return []
+            return ()
         case list():
-            return list(enumerate(found))
+            return enumerate(found)
         case dict():
-            return [(key, found[key]) for key in sorted(found)]
+            return ((key, found[key]) for key in sorted(found))
         case int() if not isinstance(found, bool):
-            return [(at, at) for at in range(min(found, MAX_ITERATIONS + 1))]
+            return ((at, at) for at in range(min(found, MAX_ITERATIONS + 1)))
         case _:
             raise TemplateError(f"A range cannot go through {kind(found)}.", line)

@@ -68,7 +68,8 @@ def read(text: str, *, first_line: int = 1) -> Tree | None:
     """Return the one document of `text`, or None when it says nothing. Lines count from `first_line`."""
     builder = _Builder(first_line)
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        loader = yaml.CSafeLoader(text)
+        while (event := loader.get_event()) is not None:
             builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -139,27 +140,23 @@ class _Builder:
 
     def take(self, event: yaml.Event) -> None:
         line = self._first + (event.start_mark.line if event.start_mark else 0)
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                raise TreeError("A second YAML document begins here.", line, "A node is one document.")
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(str(event.anchor), line)
-        elif isinstance(event, yaml.NodeEvent):
-            self._node(event, line)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close(line)
+        match event:
+            case yaml.ScalarEvent():
+                self._grow(1, line)
+                self._scalar(event, _anchor(event, line), line)
+            case yaml.CollectionStartEvent():
+                self._grow(1, line)
+                self._begin(event, _anchor(event, line), line)
+            case yaml.CollectionEndEvent():
+                self._close(line)
+            case yaml.AliasEvent():
+                self._alias(str(event.anchor), line)
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    raise TreeError("A second YAML document begins here.", line, "A node is one document.")
 
-    def _node(self, event: yaml.NodeEvent, line: int) -> None:
-        if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag is not None:
-            raise TreeError(
-                f"The tag {event.tag!r} is not allowed here.", line, "Write the value without a tag."
-            )
-        self._grow(1, line)
-        anchor = str(event.anchor) if event.anchor else None
-        if isinstance(event, yaml.ScalarEvent):
-            self._scalar(event, anchor, line)
-            return
+    def _begin(self, event: yaml.CollectionStartEvent, anchor: str | None, line: int) -> None:
         if len(self._open) >= MAX_DEPTH:
             raise TreeError(f"This is nested more than {MAX_DEPTH} deep.", line)
         tree: Sequence | Mapping = (
@@ -225,6 +222,12 @@ class _Builder:
         if done.anchor:
             self._anchors[done.anchor] = done.tree
         self._place(done.tree, line)
+
+
+def _anchor(event: yaml.ScalarEvent | yaml.CollectionStartEvent, line: int) -> str | None:
+    if event.tag is not None:
+        raise TreeError(f"The tag {event.tag!r} is not allowed here.", line, "Write the value without a tag.")
+    return str(event.anchor) if event.anchor else None
 
 
 def _merge(into: Mapping, sources: list[Tree], line: int) -> None:

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from retoma.flows import answer, condition, secret, template
+from retoma.flows import answer, arguments, condition, secret, template
 from retoma.flows.answer import Again, Answer, confirmation
+from retoma.flows.budget import Budget
 from retoma.flows.condition import ConditionError
-from retoma.flows.model import Flow, Message, Node, Option
+from retoma.flows.model import ROLLBACK, Flow, Message, Node, Option, ToolUse
 from retoma.flows.needs import unmet
 from retoma.flows.template import TemplateError
+from retoma.flows.wording import by_locale, cause_of
+from retoma.model.call import Call, Came, Rollback
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import FlowStatus, Prompt, Step, Visit
 
@@ -19,7 +22,8 @@ from retoma.model.flow import FlowStatus, Prompt, Step, Visit
 STEP_NODES = 100
 
 _NOTHING = Answer(value="", kept="")
-_GIVE_IT = " Give it with --context, or set it earlier."
+_NO_AGENTS = "The node {!r} has 'agent', and this version does not run agents yet."
+GIVE_IT = " Give it with --context, or set it earlier."
 
 
 class _Failed(Exception):
@@ -39,12 +43,13 @@ class Walk:
         self._known = dict(known or {})
         self._sets: dict[str, Json] = {}
         self._visits: list[Visit] = []
+        self._budget = Budget()
 
     def begin(self, given: JsonMap) -> Step:
         """Enter the entry node over the `given` context."""
         if "sys" in given:
             return self._end("finished", failure="The context cannot set 'sys': it is the flow's own.")
-        self._save(given)
+        self.save(given)
         return self.enter(self._flow.nodes[self._flow.entry])
 
     def need(self, node: Node) -> None:
@@ -67,30 +72,64 @@ class Walk:
             target = self._way(node, given, {**self._context, **saved})
             if target is None and given.unmatched:
                 return self._ask_again(node, f"Please choose one of these: {answer.choices(options)}.")
-            self._save(saved)
+            self.save(saved)
             if target is not None:
-                return self.enter(self._target(node, target))
+                return self.go(node, target)
             if node.has_way_out:
                 return self._ask_again(node, "That does not lead on from here. Please try again.")
         except (TemplateError, ConditionError, _Failed) as error:
-            return self._end("finished", failure=_cause(node, error))
+            return self._end("finished", failure=cause_of(node, error))
         return self._end("finished")
 
     def leave(self, node: Node) -> Step:
         """Go on from a node that was entered and does not wait."""
         self.need(node)
         try:
-            following = self._following(node)
-            return self.enter(following) if following else self._stop(node)
+            if node.do is not None:
+                return self._call(node, node.do)
+            target = self._following(node)
+            return self.go(node, target) if target else self._stop(node)
         except (TemplateError, ConditionError, _Failed) as error:
-            return self._end("finished", failure=_cause(node, error))
+            return self._end("finished", failure=cause_of(node, error))
 
-    def go(self, node: Node, target: str) -> Step:
-        """Go where a signal at `node` leads."""
+    def came(self, node: Node, tool: str, came: Came) -> Step:
+        """Leave `node` by the way that opens for what came of its call of `tool`."""
+        self.need(node)
+        if came.outcome == "denied":
+            return self.go(node, node.on_denied) if node.on_denied else self._end("finished")
+        self._ans = came.value
+        if came.outcome == "failed":
+            return self._failed(node, tool, came.text)
+        given = Answer(value=came.result, kept=came.result)
+        try:
+            target = self._way(node, given, self._context)
+        except ConditionError as error:
+            return self._end("finished", failure=cause_of(node, error))
+        if target is not None:
+            return self.go(node, target)
+        if not node.transitions:
+            return self._end("finished")
+        failure = f"No way out of the node {node.id!r} is open for what the tool {tool!r} returned. Add 'to'."
+        return self._end("finished", failure=failure)
+
+    def go(self, node: Node, target: str, *, cause: str = "") -> Step:
+        """Go from `node` to a target, or begin the rollback, because of `cause`."""
+        if target == ROLLBACK:
+            return self._end("rolling_back", rollback=Rollback(node=node.id, cause=cause))
         try:
             return self.enter(self._target(node, target))
         except _Failed as error:
-            return self._end("finished", failure=_cause(node, error))
+            return self._end("finished", failure=cause_of(node, error))
+
+    def _failed(self, node: Node, tool: str, cause: str) -> Step:
+        said = f"The tool {tool!r} failed at the node {node.id!r}: {cause}"
+        default = self._flow.default_error
+        target = node.on_error or (default if node.id != default else "")
+        return self.go(node, target, cause=said) if target else self._end("finished", failure=said)
+
+    def _call(self, node: Node, use: ToolUse) -> Step:
+        call = arguments.call_of(node.id, use, self._context, self._ans, self._flow.secrets)
+        return self._end("waiting_for_tool", call=call)
 
     def enter(self, node: Node) -> Step:
         """Enter `node` and those that follow it."""
@@ -98,13 +137,18 @@ class Walk:
             self.need(node)
             try:
                 self._enter(node)
-                following = self._following(node)
-                if following is None:
+                if node.do is not None:
+                    return self._call(node, node.do)
+                target = self._following(node)
+                if target is None:
                     return self._stop(node)
+                if target == ROLLBACK:
+                    return self.go(node, target)
+                following = self._target(node, target)
             except (TemplateError, ConditionError, _Failed) as error:
                 if not self._visits or self._visits[-1].node != node.id:
                     self._visits.append(Visit(node=node.id, content=""))
-                return self._end("finished", failure=_cause(node, error))
+                return self._end("finished", failure=cause_of(node, error))
             node = following
         return self._end("active")
 
@@ -125,19 +169,18 @@ class Walk:
         )
 
     def _enter(self, node: Node) -> None:
+        self._budget = Budget()
         sets = {key: value for key, value in node.default_context.items() if key not in self._context}
         self._context |= sets
-        lacking = unmet(node, self._context, hint=_GIVE_IT) or _beyond(node)
+        lacking = unmet(node, self._context, hint=GIVE_IT)
         self._visits.append(Visit(node=node.id, content="" if lacking else self.content(node), sets=sets))
-        if lacking:
+        # `validate` says so before a run begins; here it holds for whoever did not ask it.
+        if lacking := lacking or (_NO_AGENTS.format(node.id) if node.unsupported else None):
             raise _Failed(lacking)
 
-    def _following(self, node: Node) -> Node | None:
-        """Return the node that comes without an input, None when `node` waits or ends."""
-        if node.waits:
-            return None
-        target = self._way(node, _NOTHING, self._context)
-        return self._target(node, target) if target else None
+    def _following(self, node: Node) -> str | None:
+        """Return the target that comes without an input, None when `node` waits or ends."""
+        return None if node.waits else self._way(node, _NOTHING, self._context)
 
     def _stop(self, node: Node) -> Step:
         if node.waits or node.has_way_out:
@@ -156,7 +199,7 @@ class Walk:
                 continue
             if self._holds(way.condition, way.line, given.value, context):
                 return way.to
-        if node.on_denied and answer.is_refusal(given.value):
+        if node.on_denied and node.do is None and answer.is_refusal(given.value):
             return node.on_denied
         always = (way.to for way in node.transitions if not way.condition and not way.text)
         return next(always, node.to) or None
@@ -187,7 +230,7 @@ class Walk:
         """Return the first wording that holds, in the locale, its language, or else as written first."""
         if node.type != "format":
             return None
-        for wordings in _by_locale(node, self._locale):
+        for wordings in by_locale(node, self._locale):
             for wording in wordings:
                 if self._open(wording.condition, wording.line):
                     return wording
@@ -196,7 +239,9 @@ class Walk:
     def _holds(self, text: str, line: int, given: Json, context: JsonMap) -> bool:
         try:
             decided_with = secret.told(context, self._known) if self._known else context
-            return condition.holds(text, input=given, context=decided_with, ans=self._ans)
+            return condition.holds(
+                text, input=given, context=decided_with, ans=self._ans, budget=self._budget
+            )
         except ConditionError as error:
             error.line = line
             raise
@@ -207,12 +252,14 @@ class Walk:
 
     def _render(self, text: str, line: int) -> str:
         try:
-            return template.render(text, {**self._context, "sys": {"ans": self._ans}})
+            data = {**self._context, "sys": {"ans": self._ans}}
+            return template.render(text, data, budget=self._budget)
         except TemplateError as error:
             error.line += line - 1
             raise
 
-    def _save(self, values: JsonMap) -> None:
+    def save(self, values: JsonMap) -> None:
+        """Set context keys by what led to the step."""
         self._sets |= values
         self._context |= values
 
@@ -220,7 +267,14 @@ class Walk:
         return self._end("waiting_for_input", prompt=self.prompt(node), notice=notice)
 
     def _end(
-        self, status: FlowStatus, *, prompt: Prompt | None = None, notice: str = "", failure: str = ""
+        self,
+        status: FlowStatus,
+        *,
+        prompt: Prompt | None = None,
+        notice: str = "",
+        failure: str = "",
+        call: Call | None = None,
+        rollback: Rollback | None = None,
     ) -> Step:
         return Step(
             status=status,
@@ -230,35 +284,11 @@ class Walk:
             prompt=prompt,
             notice=notice,
             failure=failure,
+            call=call,
+            rollback=rollback,
+            rolls=rollback is not None,
         )
-
-
-def _beyond(node: Node) -> str | None:
-    # `validate` says so before a run begins; here it holds for whoever did not ask it.
-    acts = [key for key in node.unsupported if key in ("do", "tool_call", "agent", "type")]
-    return f"The node {node.id!r} has {acts[0]!r}, and this version does not run tools yet." if acts else None
 
 
 def _selects(text: str, value: Json) -> bool:
     return not text or (isinstance(value, str) and value.strip().casefold() == text.casefold())
-
-
-def _by_locale(node: Node, locale: str) -> list[tuple[Message, ...]]:
-    """Return the wordings to try: for pt_BR.UTF-8 `pt-BR`, `pt`, another `pt-…`, then what is first."""
-    wanted = locale.split(".", maxsplit=1)[0].replace("_", "-").lower()
-    language = wanted.split("-")[0]
-    written = {name.replace("_", "-").lower(): wordings for name, wordings in node.messages.items()}
-    names = [wanted, language, *(name for name in written if name.split("-")[0] == language), *written]
-    return [written[name] for name in dict.fromkeys(names) if name in written]
-
-
-def _cause(node: Node, error: Exception) -> str:
-    match error:
-        case TemplateError():
-            return f"The node {node.id!r} does not render ({node.file}:{error.line}): {error}"
-        case ConditionError():
-            return (
-                f"A condition of the node {node.id!r} cannot be decided ({node.file}:{error.line}): {error}"
-            )
-        case _:
-            return str(error)

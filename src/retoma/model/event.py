@@ -23,9 +23,17 @@ FLOW_SIGNAL: Final = "flow.signal"
 FLOW_STEP: Final = "flow.step"
 FLOW_END: Final = "flow.end"
 FLOW_VERSION: Final = "flow.version"
+RECORD: Final = "import.record"
+TOOL_CALL: Final = "flow.tool_call"
+TOOL_STARTED: Final = "flow.tool_started"
+TOOL_RESULT: Final = "flow.tool_result"
+FLOW_ROLLBACK: Final = "flow.rollback"
 
 CONVERSATION: Final = (MESSAGE, FLOW_INPUT, FLOW_STEP)
 """The types that a reader of the conversation sees."""
+
+ANSWERS: Final = (FLOW_INPUT, TOOL_CALL, TOOL_STARTED, TOOL_RESULT, FLOW_ROLLBACK)
+"""The types that change what a flow keeps for itself: the last answer, and what of its tools is under way."""
 
 BESIDE: Final = (UPDATED, NOTE)
 """The types that others write beside a driver: they change nothing of what it does."""

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from blake3 import blake3
 
+from retoma.model.call import Call, Outcome, Rollback
 from retoma.model.codec import Json, JsonMap
 
 FlowStatus: TypeAlias = Literal["active", "waiting_for_input", "waiting_for_tool", "rolling_back", "finished"]
@@ -28,7 +29,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Where a flow stands in its session, as the store has it.
 
     `ans` is the last input or tool result (`sys.ans` in templates); `visits` is the length of the history, whose
-    last element is `node`.
+    last element is `node`. `call` is the tool call that the flow waits for. `came` says what came of the call that
+    `node` made, when the flow has not left the node yet; `rollback` how far the rollback under way is.
     """
 
     node: str | None
@@ -36,6 +38,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     context: JsonMap
     ans: Json = None
     visits: int = 0
+    call: Call | None = None
+    came: Outcome | None = None
+    rollback: Rollback | None = None
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +58,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     asks again; `failure` why the flow failed at the last node; both empty otherwise. `prompt` is there exactly when
     `status` is `waiting_for_input`. A step that stopped at its bound of nodes has the status `active`: the caller
     records it and goes on with another.
+
+    `call` is there when `status` is `waiting_for_tool`, and for each undo of a rollback; it has no key yet. With
+    `rollback` the history is cut to `kept` nodes, and `rolls` says that this step began it.
     """
 
     status: FlowStatus
@@ -62,13 +70,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     prompt: Prompt | None = None
     notice: str = ""
     failure: str = ""
+    call: Call | None = None
+    rollback: Rollback | None = None
+    rolls: bool = False
+    kept: int = 0
 
 
 def version_of(files: Mapping[str, bytes]) -> str:
     """Return the hex BLAKE3 that stands for exactly these paths with exactly these contents."""
-    digest = blake3()
+    parts: list[bytes] = []
     for path in sorted(files):
-        for part in (path.encode("utf-8", "surrogateescape"), files[path]):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-    return digest.hexdigest()
+        name, content = path.encode("utf-8", "surrogateescape"), files[path]
+        parts += (len(name).to_bytes(8, "big"), name, len(content).to_bytes(8, "big"), content)
+    return blake3(b"".join(parts)).hexdigest()

@@ -6,13 +6,20 @@ The store keeps the same facts as rows; they must agree at every moment, which t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
+from retoma.model import call as calls
 from retoma.model import event as kinds
+from retoma.model.call import Came
 from retoma.model.codec import Json
 from retoma.model.event import Event
 from retoma.model.redaction import REDACTED
+
+_SYS: Final = "sys"
+TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cached")
+"""What the usage of a message counts."""
 
 
 class Folded(msgspec.Struct):
@@ -30,7 +37,18 @@ class Folded(msgspec.Struct):
     flow_status: str | None = None
     history: list[str] = []
     ans: Json = None
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    call: dict[str, Json] | None = None
+    came: str | None = None
+    rollback: dict[str, Json] | None = None
     partial: bool = False
+
+    @property
+    def system(self) -> dict[str, Json]:
+        """What the state keeps for the flow itself."""
+        return calls.system_state(self.ans, self.call, self.came, self.rollback)
 
 
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
@@ -46,16 +64,19 @@ def _apply(folded: Folded, event: Event) -> None:
     match event.type:
         case kinds.MESSAGE:
             folded.messages += 1
+            _count(folded, data)
         case kinds.ERASED:
             _forget(folded, data)
         case _ if event.erased:
             folded.partial = True
+            _lose(folded, event.type)
         case kinds.STATUS:
             folded.status, folded.reason = str(data.get("to")), str(data.get("reason", ""))
         case kinds.RESET:
             _reset(folded, data)
         case kinds.STATE:
             _change(folded, data)
+            _answer(folded)
         case _:
             _apply_flow(folded, event.type, data)
 
@@ -66,21 +87,81 @@ def _apply_flow(folded: Folded, kind: str, data: dict[str, Json]) -> None:
             folded.flow, folded.flow_status = str(data.get("flow")), "active"
             _change(folded, data)
         case kinds.FLOW_INPUT:
-            folded.ans = data.get("answer", data.get("input"))
+            folded.ans, folded.came = data.get("answer", data.get("input")), None
             folded.flow_status = str(data.get("status", folded.flow_status))
             _change(folded, data)
         case kinds.FLOW_STEP:
             folded.history.append(str(data["node"]))
             folded.flow_status = str(data.get("status", "active"))
+            folded.came = None
             _change(folded, data)
         case kinds.FLOW_END:
             folded.flow_status = "finished"
+            if data.get("rolled_back"):
+                folded.history = []
+            folded.call = folded.came = folded.rollback = None
         case kinds.FLOW_VERSION:
+            # A session that was imported without its flow's name has it from the first version that it runs.
+            folded.flow = folded.flow or str(data.get("flow"))
             folded.flow_status = str(data.get("status", folded.flow_status))
             if "node" in data and folded.history:
                 folded.history[-1] = str(data["node"])
         case _:
+            _apply_tool(folded, kind, data)
+
+
+def _apply_tool(folded: Folded, kind: str, data: dict[str, Json]) -> None:
+    match kind:
+        case kinds.TOOL_CALL:
+            folded.call = dict(data)
+            folded.flow_status = "rolling_back" if data.get("undo") else "waiting_for_tool"
+            if isinstance(at := data.get("at"), int):
+                del folded.history[at:]
+        case kinds.TOOL_STARTED if folded.call is not None:
+            folded.call = calls.started(folded.call, data)
+        case kinds.TOOL_RESULT:
+            folded.call = None
+            if data.get("undo"):
+                folded.rollback = calls.through(folded.rollback or {}, data)
+                del folded.history[-1:]
+                return
+            came = Came(
+                outcome=calls.outcome_of(data), result=data.get("result"), text=str(data.get("error", ""))
+            )
+            folded.ans = folded.ans if came.outcome == "denied" else came.value
+            folded.came = came.outcome if data.get("status") == "active" else None
+            folded.flow_status = str(data.get("status", folded.flow_status))
+            folded.state |= calls.result_sets(data)
+        case kinds.FLOW_ROLLBACK:
+            folded.rollback, folded.flow_status = dict(data), "rolling_back"
+            del folded.history[-1:]
+        case _:
             pass  # created, updated, signals (their steps follow) and types of a later version change none of these
+
+
+def _answer(folded: Folded) -> None:
+    """Take the last input out of the state's keys, where an import has it."""
+    system = folded.state.pop(_SYS, None)
+    if isinstance(system, dict):
+        folded.ans = system.get("ans")
+
+
+def _count(folded: Folded, data: dict[str, Json]) -> None:
+    usage = data.get("usage")
+    for name in TOKENS if isinstance(usage, dict) else ():
+        count = usage.get(name) if isinstance(usage, dict) else None
+        if isinstance(count, int):
+            setattr(folded, name, getattr(folded, name) + count)
+
+
+def _lose(folded: Folded, kind: str) -> None:
+    """Follow what an erased event's type alone says."""
+    if kind in (kinds.TOOL_RESULT, kinds.FLOW_END):
+        folded.call = folded.came = None
+    if kind == kinds.FLOW_END:
+        folded.rollback = None
+    if kind == kinds.FLOW_STEP:
+        folded.came = None
 
 
 def _forget(folded: Folded, data: dict[str, Json]) -> None:
@@ -89,6 +170,9 @@ def _forget(folded: Folded, data: dict[str, Json]) -> None:
         folded.state[str(key)] = REDACTED
     if data.get("ans"):
         folded.ans = REDACTED
+    call, rollback = data.get("call"), data.get("rollback")
+    folded.call = call if isinstance(call, dict) else folded.call
+    folded.rollback = rollback if isinstance(rollback, dict) else folded.rollback
 
 
 def _change(folded: Folded, data: dict[str, Json]) -> None:
@@ -105,4 +189,6 @@ def _reset(folded: Folded, data: dict[str, Json]) -> None:
     folded.epoch = epoch if isinstance(epoch, int) else folded.epoch + 1
     folded.status, folded.reason, folded.messages = "active", "", 0
     folded.state, folded.history, folded.ans = {}, [], None
+    folded.call = folded.came = folded.rollback = None
     folded.flow = folded.flow_status = None
+    folded.tokens_in = folded.tokens_out = folded.tokens_cached = 0

@@ -9,7 +9,8 @@ import msgspec
 FencingToken = NewType("FencingToken", int)
 
 LEASE_TTL_MS = 15_000
-RENEW_EVERY_S = 5.0
+RENEWALS = 3
+"""How often a lease is renewed in its term: a renewal that fails is tried again before it ends."""
 
 
 class Holder(msgspec.Struct, frozen=True):

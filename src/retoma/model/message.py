@@ -15,33 +15,60 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 class Text(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
-    """Said aloud."""
+    """Said aloud.
+
+    >>> session.append("assistant", [retoma.parts.Text("Those of March."), retoma.parts.Text("By date.")])
+    2
+    >>> session.messages()[0].text
+    'Those of March.\\nBy date.'
+    """
 
     text: str
 
 
 class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", forbid_unknown_fields=True):
-    """Thought, not said: kept, and left out of the conversation as it is read."""
+    """Thought, not said: kept, and left out of the conversation as it is read.
+
+    >>> session.append("assistant", [retoma.parts.Reasoning("Look at dates."), retoma.parts.Text("March.")])
+    2
+    >>> session.messages()[0].text
+    'March.'
+    """
 
     text: str
 
 
 class Image(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True, omit_defaults=True):
-    """A picture, by the reference of an artifact."""
+    """A picture, by the reference of an artifact.
+
+    >>> session.append("user", [retoma.parts.Text("What is this?"), retoma.parts.Image("scan-1", "image/png")])
+    2
+    """
 
     artifact: str
     mime: str = ""
 
 
 class File(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True, omit_defaults=True):
-    """A file, by the reference of an artifact."""
+    """A file, by the reference of an artifact.
+
+    >>> session.append("user", [retoma.parts.Text("Read this."), retoma.parts.File("report-7", "text/csv")])
+    2
+    """
 
     artifact: str
     mime: str = ""
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fields=True):
-    """A tool is to be called. `id` pairs it with its result."""
+    """A tool is to be called. `id` pairs it with its result.
+
+    >>> call = retoma.parts.ToolCall(id="1", name="count", arguments={"month": 3})
+    >>> session.append("assistant", [retoma.parts.Text("I count."), call])
+    2
+    >>> session.messages()[0].tools
+    ('count',)
+    """
 
     id: str
     name: str
@@ -51,21 +78,39 @@ class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fiel
 class ToolResult(
     msgspec.Struct, frozen=True, tag="tool_result", forbid_unknown_fields=True, omit_defaults=True
 ):
-    """What a tool returned, or why it failed."""
+    """What a tool returned, or why it failed.
+
+    >>> session.append("tool", retoma.parts.ToolResult(id="1", result=412))
+    2
+    >>> session.append("tool", retoma.parts.ToolResult(id="2", error="no such month"))
+    3
+    """
 
     id: str
     result: JsonField = None
     error: str = ""
 
 
-Part: TypeAlias = Text | Reasoning | Image | File | ToolCall | ToolResult
+class Opaque(msgspec.Struct, frozen=True, tag="opaque", forbid_unknown_fields=True):
+    """What another program kept with the message and no other part stands for: its word for it, and the JSON.
+
+    >>> session.append("assistant", [retoma.parts.Text("Look:"), retoma.parts.Opaque("chart", {"bars": [1, 2]})])
+    2
+    """
+
+    kind: str
+    raw: JsonField = None
+
+
+Part: TypeAlias = Text | Reasoning | Image | File | ToolCall | ToolResult | Opaque
 Content: TypeAlias = "str | Sequence[Part]"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message of a conversation. `sender` is a name within the role: the flow's node, an agent, a session.
 
-    `text` is what is read; `parts` all of it, empty when it is that text alone. `tools` names what was called.
+    `text` is what is read; `parts` all of it, empty when it is that text alone. `tools` names what was called. The
+    tokens are None where nobody counted them.
     """
 
     seq: int
@@ -75,6 +120,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     sender: str = ""
     epoch: int = 1
     parts: tuple[Part, ...] = ()
+    tokens_in: int | None = None
+    tokens_out: int | None = None
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -106,7 +153,7 @@ def content(value: Json) -> Content:
             f"This is not the content of a message: {error}.",
             code="bad_content",
             hint='A text, or parts: [{"type": "text", "text": "…"}, …]. '
-            "Types: text, image, file, tool_call, tool_result, reasoning.",
+            "Types: text, image, file, tool_call, tool_result, reasoning, opaque.",
         ) from error
     if not parts:
         raise Invalid("A message has a text or at least one part.", code="bad_content")

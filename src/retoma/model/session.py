@@ -115,6 +115,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     flow_node: str | None = None
     flow_status: FlowStatus | None = None
     flow_visits: int = 0
+    template: str = ""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,9 +128,13 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewSession(msgspec.Struct, frozen=True, kw_only=True):
-    """What a caller may say of a session to be made. `id` None: one is generated."""
+    """What a caller may say of a session to be made. `id` None: one is generated.
+
+    `template` is the one that the rest was completed from, if any.
+    """
 
     id: str | None = None
+    template: str = ""
     title: str = ""
     description: str = ""
     agent: str = ""
@@ -213,6 +218,8 @@ def checked(new: NewSession) -> NewSession:
     """Return `new` with its words normalised. Raises Invalid for the first field that cannot be."""
     check_texts({name: getattr(new, name) for name in TEXTS})
     check_labels(new.tags, new.contexts)
+    if new.template:
+        _label("template's name", new.template)
     if new.ttl_ms is not None and new.ttl_ms <= 0:
         raise Invalid(
             "A time to live is more than nothing.", code="bad_ttl", hint="For example 30m, 5h or 1d."

@@ -10,7 +10,19 @@ import re
 
 from retoma.errors import Invalid
 
-__all__ = ["DAY", "HOUR", "MINUTE", "SECOND", "WEEK", "duration", "instant", "relative", "rfc3339", "span"]
+__all__ = [
+    "DAY",
+    "DURATION",
+    "HOUR",
+    "MINUTE",
+    "SECOND",
+    "WEEK",
+    "duration",
+    "instant",
+    "relative",
+    "rfc3339",
+    "span",
+]
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -19,7 +31,8 @@ DAY = 24 * HOUR
 WEEK = 7 * DAY
 
 _UNITS = (("w", WEEK), ("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND))
-_DURATION = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){letter})?" for letter, _ in _UNITS)
+DURATION = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){letter})?" for letter, _ in _UNITS)
+"""The form of a duration, as a regular expression; what is empty fits it too, and is none."""
 _INSTANT = (
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2})))?"
@@ -40,7 +53,7 @@ def duration(text: str) -> int:
 
     A unit is always there, each at most once, the larger first. Raises Invalid.
     """
-    match = re.fullmatch(_DURATION, text.strip())
+    match = re.fullmatch(DURATION, text.strip())
     if match is None or not any(match.groups()):
         raise Invalid(
             f"'{text}' is not a duration.",
@@ -58,10 +71,12 @@ def duration(text: str) -> int:
 
 
 def span(ms: int) -> str:
-    """Return a duration as `duration` reads it, exactly: `1h30m`, `1m30s` for ninety seconds, `0s`."""
+    """Return a duration as `duration` reads it, exactly: `1h30m`, `1m30s` for ninety seconds, `30d`, `2w`, `0s`."""
     parts: list[str] = []
     rest = abs(ms)
-    for letter, unit in _UNITS[:-1]:
+    # Weeks beside days are hard to read: they stand alone, from two on, or not at all.
+    weeks = rest % WEEK == 0 and rest >= 2 * WEEK
+    for letter, unit in _UNITS[not weeks : -1]:
         count, rest = divmod(rest, unit)
         if count:
             parts.append(f"{count}{letter}")
@@ -82,7 +97,7 @@ def instant(text: str, *, now_ms: int) -> int:
     match = re.fullmatch(_INSTANT, written)
     if match is not None:
         ms = _from_parts(match, text)
-    elif re.fullmatch(_DURATION, written) and written:
+    elif re.fullmatch(DURATION, written) and written:
         ms = now_ms - duration(written)
     else:
         raise _not_an_instant(text)

@@ -16,7 +16,7 @@ from retoma.model.session import About, Session, Status
 FORMAT_VERSION: Final = 1
 """Goes up with every change that an earlier Retoma would misread; it refuses what it does not know."""
 
-Format: TypeAlias = Literal["json", "jsonl", "csv", "md"]
+Format: TypeAlias = Literal["json", "jsonl", "csv", "md", "html"]
 
 Hash: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Key: TypeAlias = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
@@ -75,7 +75,10 @@ class FlowPart(_Part, frozen=True, kw_only=True):
 
 
 class SessionRecord(_Part, tag="session", tag_field="type", frozen=True, kw_only=True):
-    """The session as its rows have it, at the head; what drives it is not part of it."""
+    """The session as its rows have it, at the head; what drives it is not part of it.
+
+    `redacted` is there when the export was made without what it was not to show: the last record says what that was.
+    """
 
     format_version: Literal[1] = 1
     id: str
@@ -103,6 +106,8 @@ class SessionRecord(_Part, tag="session", tag_field="type", frozen=True, kw_only
     messages: Count
     usage: UsagePart
     flow: FlowPart | None
+    redacted: Literal[True] | UnsetType = UNSET
+    template: str | UnsetType = UNSET
 
 
 class EventRecord(_Part, tag="event", tag_field="type", omit_defaults=True, frozen=True, kw_only=True):
@@ -150,12 +155,21 @@ class FlowRecord(_Part, tag="flow", tag_field="type", frozen=True, kw_only=True)
     content: bytes
 
 
+class RedactedPart(_Part, frozen=True, kw_only=True):
+    """What an export left out beside the data of events: keys of the state, fields of the session, the last input."""
+
+    keys: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    ans: bool = False
+
+
 class EndRecord(_Part, tag="end", tag_field="type", frozen=True, kw_only=True):
     """The last record. `records` is BLAKE3 over all records but the events, so that a change in them is seen too."""
 
     events: Count
     head: Hash
     records: Hash
+    redacted: RedactedPart | UnsetType = UNSET
 
 
 Record: TypeAlias = SessionRecord | EventRecord | StateRecord | VisitsRecord | FlowRecord | EndRecord
@@ -217,6 +231,7 @@ def session_record(session: Session, about: About, base: Link, epochs: list[Epoc
             cost_micros=session.cost_micros,
         ),
         flow=_flow_part(session),
+        template=session.template or UNSET,
     )
 
 

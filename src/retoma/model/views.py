@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from retoma.model.call import Call, Came
 from retoma.model.codec import JsonMap
 from retoma.model.event import Event
 from retoma.model.flow import Position, Prompt, Visit
 from retoma.model.lease import Lease
 from retoma.model.message import Message
 from retoma.model.session import About, Session
-from retoma.model.times import rfc3339
+from retoma.model.times import rfc3339, span
+
+if TYPE_CHECKING:
+    from retoma.model.retention import Entry
+    from retoma.model.template import Template
+
+if TYPE_CHECKING:
+    from retoma.model import shapes
 
 
-def session_view(session: Session, now_ms: int) -> dict[str, object]:
+def session_view(session: Session, now_ms: int) -> shapes.Session:
     """Return a session as lists show it."""
     expires = session.expires_at
     return {
@@ -26,6 +34,7 @@ def session_view(session: Session, now_ms: int) -> dict[str, object]:
         "model": session.model or None,
         "thinking": session.thinking or None,
         "channel": session.channel or None,
+        "template": session.template or None,
         "parent": session.parent,
         "epoch": session.epoch,
         "events": session.seq,
@@ -48,7 +57,7 @@ def session_view(session: Session, now_ms: int) -> dict[str, object]:
     }
 
 
-def flow_view(session: Session) -> dict[str, object] | None:
+def flow_view(session: Session) -> shapes.Flow | None:
     """Return where the session's flow stands, or None when it runs none."""
     if session.flow is None:
         return None
@@ -62,9 +71,10 @@ def flow_view(session: Session) -> dict[str, object] | None:
     }
 
 
-def whole_view(session: Session, about: About, lease: Lease | None, now_ms: int) -> dict[str, object]:
+def whole_view(session: Session, about: About, lease: Lease | None, now_ms: int) -> shapes.Whole:
     """Return a session with all that is said of it."""
-    return session_view(session, now_ms) | {
+    return {
+        **session_view(session, now_ms),
         "description": about.description,
         "tags": list(about.tags),
         "contexts": [{"kind": kind, "ref": ref} for kind, ref in about.contexts],
@@ -73,16 +83,18 @@ def whole_view(session: Session, about: About, lease: Lease | None, now_ms: int)
     }
 
 
-def note_view(note: Event) -> dict[str, object]:
+def note_view(note: Event) -> shapes.Note:
     """Return a note; `text` is null once erased."""
-    return {"seq": note.seq, "at": rfc3339(note.at), "actor": note.actor, "text": note.value().get("text")}
+    text = note.value().get("text")
+    said = text if isinstance(text, str) else None
+    return {"seq": note.seq, "at": rfc3339(note.at), "actor": note.actor, "text": said}
 
 
 def tree_view(found: Sequence[tuple[int, Session]], now_ms: int) -> dict[str, object]:
     """Return sessions with their `children` inside, from (depth, session), parents first."""
     path: list[dict[str, Any]] = []
     for depth, session in found:
-        shown: dict[str, Any] = session_view(session, now_ms) | {"children": []}
+        shown: dict[str, Any] = {**session_view(session, now_ms), "children": []}
         del path[depth:]
         if path:
             path[-1]["children"].append(shown)
@@ -90,7 +102,7 @@ def tree_view(found: Sequence[tuple[int, Session]], now_ms: int) -> dict[str, ob
     return path[0]
 
 
-def lease_view(lease: Lease | None, now_ms: int) -> dict[str, object] | None:
+def lease_view(lease: Lease | None, now_ms: int) -> shapes.Lease | None:
     """Return who drives, or None when nobody does or the term is over."""
     if lease is None or lease.expires_at <= now_ms:
         return None
@@ -107,7 +119,7 @@ def lease_view(lease: Lease | None, now_ms: int) -> dict[str, object] | None:
     }
 
 
-def state_view(session: Session, position: Position, history: Sequence[str]) -> dict[str, object]:
+def state_view(session: Session, position: Position, history: Sequence[str]) -> shapes.State:
     """Return the state of a session, as `inspect` shows it."""
     return {
         "id": session.id,
@@ -120,10 +132,42 @@ def state_view(session: Session, position: Position, history: Sequence[str]) -> 
         "context": position.context,
         "history": list(history),
         "sys": {"ans": position.ans},
+        "pending_tool_call": call_view(position.call),
     }
 
 
-def trellis_view(session: Session, position: Position, history: Sequence[str]) -> dict[str, object]:
+def call_view(call: Call | None) -> shapes.ToolCall | None:
+    """Return the tool call that a flow waits for, or None. The texts of secrets are not in it."""
+    if call is None:
+        return None
+    return {
+        "node": call.node,
+        "name": call.name,
+        "id": call.id or None,
+        "args": call.args,
+        "undo": call.undo,
+        "key": call.key,
+        "approved": call.approved or None,
+        "attempt": call.attempt,
+    }
+
+
+def came_view(call: Call, came: Came) -> dict[str, object]:
+    """Return what came of a tool call, as a line of `run --json`."""
+    said = {"done": "result", "failed": "error", "denied": "denied"}[came.outcome]
+    return {
+        "type": "tool_result",
+        "node": call.node,
+        "name": call.name,
+        "id": call.id or None,
+        "undo": call.undo,
+        "key": call.key,
+        "outcome": came.outcome,
+        said: came.result if came.outcome == "done" else came.text,
+    }
+
+
+def trellis_view(session: Session, position: Position, history: Sequence[str]) -> shapes.Trellis:
     """Return the four fields of the session guide; its history leaves out the current node."""
     return {
         "CurrentNodeID": session.flow_node or "",
@@ -133,7 +177,7 @@ def trellis_view(session: Session, position: Position, history: Sequence[str]) -
     }
 
 
-def message_view(message: Message) -> dict[str, object]:
+def message_view(message: Message) -> shapes.Message:
     """Return a message of the conversation."""
     return {
         "seq": message.seq,
@@ -146,7 +190,7 @@ def message_view(message: Message) -> dict[str, object]:
     }
 
 
-def event_view(event: Event) -> dict[str, object]:
+def event_view(event: Event) -> shapes.Event:
     """Return an event of the journal; `data` is null once erased."""
     return {
         "seq": event.seq,
@@ -190,3 +234,31 @@ def end_view(
         "session": session or None,
     }
     return view | ({"cause": cause} if cause else {})
+
+
+def entry_view(entry: Entry) -> dict[str, object]:
+    """Return an entry of the store's log; `session` is null when none is meant, and once it is deleted."""
+    return {
+        "number": entry.number,
+        "at": rfc3339(entry.at),
+        "actor": entry.actor,
+        "deed": entry.deed,
+        "session": entry.id or None,
+        "digest": entry.digest.hex() if entry.digest is not None else None,
+        "count": entry.count,
+        "why": entry.why,
+    }
+
+
+def template_view(name: str, template: Template) -> dict[str, object]:
+    """Return what a template gives to a session."""
+    return {
+        "name": name,
+        "title_prefix": template.title_prefix or None,
+        "tags": list(template.tags),
+        "metadata": template.metadata,
+        "agent": template.agent or None,
+        "model": template.model or None,
+        "ttl": span(template.ttl_ms) if template.ttl_ms is not None else None,
+        "limits": {"events_per_session": template.events_per_session},
+    }

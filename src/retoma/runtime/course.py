@@ -7,13 +7,15 @@ from collections.abc import Callable
 import msgspec
 
 from retoma import flows
-from retoma.flows import Flow, SecretNeeded
+from retoma.flows import Flow, SecretNeeded, rollback
+from retoma.model.call import Call, Outcome
 from retoma.model.flow import Position, Prompt, Step, Visit
 from retoma.model.ids import Operation, SessionId, new_operation
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.runtime.lease import Held
+from retoma.service import calls
 from retoma.service import flows as positions
-from retoma.service.access import Limits
 from retoma.service.flows import Led, Signalled, Typed
 from retoma.stores.api import Store
 
@@ -107,6 +109,7 @@ class Course:
         return self._take(step, Signalled(name))
 
     def _take(self, step: Step, led: Led) -> Step:
+        step = self._whole(step)
         self._record(step, led)
         self._moved(step)
         self._attempt(self._pass)
@@ -125,7 +128,9 @@ class Course:
                     status="finished",
                     failure=f"The flow passed {flows.PASSING_NODES:,} nodes without waiting, "
                     f"last '{self.position.node}': a loop that never asks.",
+                    call=None,
                 )
+            step = self._whole(step)
             earlier = self.shown
             self._record(step, None)
             self._moved(step)
@@ -154,6 +159,10 @@ class Course:
         self.prompt = msgspec.structs.replace(prompt, timeout_s=None)
         self.shown = (*self.shown, Visit(node=asker, content=content))
 
+    def _whole(self, step: Step) -> Step:
+        """Return the step with the first undo that it leads to, when it begins a rollback."""
+        return rollback.begin(self.flow, self.position, self.history, step) if step.rolls else step
+
     def _record(self, step: Step, led: Led | None) -> None:
         held = self._require_held()
         operation = self._operation()
@@ -172,17 +181,31 @@ class Course:
             )
         )
 
-    def _moved(self, step: Step) -> None:
+    def _moved(self, step: Step, *, came: Outcome | None = None) -> None:
         context = dict(self.position.context) | dict(step.sets)
         for visit in step.visits:
             context |= visit.sets
         self.history += [visit.node for visit in step.visits]
         node = step.visits[-1].node if step.visits else self.position.node
+        if step.rollback is not None:
+            del self.history[step.kept :]
+            node = self.history[-1] if self.history else None
         self.position = Position(
-            node=node, status=step.status, context=context, ans=step.ans, visits=len(self.history)
+            node=node,
+            status=step.status,
+            context=context,
+            ans=step.ans,
+            visits=len(self.history),
+            call=self._read_call() if step.call is not None else None,
+            came=came,
+            rollback=step.rollback if step.status == "rolling_back" else None,
         )
         self.shown, self.prompt, self.failure = step.visits, step.prompt, step.failure
         self.over = step.status == "finished"
+
+    def _read_call(self) -> Call | None:
+        """Return the pending call as it was journalled: its key is made there."""
+        return self._store.read(lambda tx: calls.pending(tx, self._who, self.session))
 
     def _operation(self) -> Operation:
         return Operation(new_operation(self._now(), self._random))

@@ -10,18 +10,21 @@ from typing import Self
 import msgspec
 
 from retoma import flows
-from retoma.errors import Conflict, Invalid, Limit, Refused
+from retoma.errors import Conflict, Invalid, Limit, Refused, RetomaError
+from retoma.flows import Edited, Flow, SecretNeeded
 from retoma.model.codec import JsonMap
 from retoma.model.flow import Position, Step, Visit
 from retoma.model.lease import Holder
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, NewSession, Status
-from retoma.runtime.course import Course
+from retoma.runtime.calls import Calling
 from retoma.runtime.lease import Held
+from retoma.runtime.reload import AS_BEFORE, Reload, refused
+from retoma.runtime.toolbox import Given, opened
 from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
-from retoma.service.access import Limits
 from retoma.stores.api import Store, Transaction
 
 
@@ -38,13 +41,14 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     resume: bool = False
     pinned: bool = False
     locale: str = ""
+    tools: Given = Given()
 
 
-class Drive(Course):
+class Drive(Calling):
     """A flow that runs in a session, held by this process from `open` to `close`.
 
-    `notices` are sentences about what was found on opening. `final` is the status of a session that had ended before;
-    then `shown` is where it stands, as it was said.
+    `notices` are sentences about what was found on opening, `found` is what was in the directory (see `Versions`).
+    `final` is the status of a session that had ended before; then `shown` is where it stands, as it was said.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class Drive(Course):
         known = None if request.fresh else request.session
         self._versions = Versions(store, who, request.directory, known)
         self.flow, said = self._versions.choose(pinned=request.pinned)
+        self.tools = opened(request.tools, self.flow, self._versions.path)
+        self.found = self._versions.found
         self.notices: list[str] = list(said)
         try:
             self._open(holder)
@@ -87,6 +93,32 @@ class Drive(Course):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def reload(self, found: Flow | RetomaError) -> Reload:
+        """Go on with an edited flow, between two inputs, if it can; `found` is that, or why it does not read.
+
+        `shown` then has where it stands now, or nothing when the session goes on with the version it has. Raises what
+        `send` does when the session is not this process's any more.
+        """
+        self.shown = ()
+        if isinstance(found, RetomaError):
+            return refused(self.flow, self.position, found)
+        if found.version == self.flow.version:
+            return Reload(taken=False, version=found.version, node=self.position.node, sentence=AS_BEFORE)
+        try:
+            edited = flows.take_up(
+                self.flow, found, self.position, locale=self._locale, secrets=self._secrets, since=""
+            )
+            self._meet(edited)
+        except (Invalid, SecretNeeded) as error:
+            return refused(self.flow, self.position, error)
+        taken = edited.flow is found
+        if taken:
+            self.tools = opened(self._request.tools, self.flow, self._versions.path)
+            self._attempt(self._stand)
+        return Reload(
+            taken=taken, version=self.flow.version, node=self.position.node, sentence=edited.sentence
+        )
 
     # Opening
 
@@ -121,11 +153,12 @@ class Drive(Course):
     def _start(self, holder: Holder, snapshot: positions.Snapshot | None) -> None:
         """Begin the flow, if it can: a context that lacks a key changes nothing and leaves nothing behind."""
         request = self._request
-        first = flows.start(self.flow, request.context, locale=request.locale)
+        first = self._whole(flows.start(self.flow, request.context, locale=request.locale))
         if first.failure and len(first.visits) <= 1:
             self.failure = first.failure
             self.position = Position(node=self.flow.entry, status="finished", context=dict(request.context))
             return
+        self.notices += self.refused_tools()
         if snapshot is None:
             self._start_new(holder, first)
         else:
@@ -189,68 +222,67 @@ class Drive(Course):
                 limits=self._limits,
             )
 
-        self._seq = self._store.write(use_case)
+        self._seq, self._ran = self._store.write(use_case), self._version
         self._moved(step)
         self._attempt(self._pass)
 
     def _go_on(self) -> Step:
         """Take up a flow where it stands: the same point, under the directory's version when it can carry on there."""
         self.shown = ()
-        if self._ran is not None and self._ran != self._version:
-            self._meet(self._ran)
-        if not self.shown:
+        if self._ran != self._version:
+            self._meet_edited()
+        return self._stand()
+
+    def _meet_edited(self) -> None:
+        before = self._versions.stored(self._ran) if self._ran is not None else None
+        if self.position.call is not None and self._ran is not None:
+            # The version that asked for the tool goes on; which program that is, the list of the new one says.
+            self.flow = before or self.flow
+            self.notices.append(
+                "The flow was edited since. First comes the tool that the version before asked for."
+            )
+            return
+        if self._ran is None:  # one that was imported may have had none
+            edited = flows.take_over(self.flow, self.position, locale=self._locale, secrets=self._secrets)
+        else:
+            edited = flows.take_up(
+                before, self.flow, self.position, locale=self._locale, secrets=self._secrets
+            )
+        self.notices.append(edited.sentence)
+        self._meet(edited)
+
+    def _stand(self) -> Step:
+        """Show where the flow stands, if nothing is shown yet, and go on from there if it does not wait."""
+        if not self.shown and self.position.rollback is None:
             content, self.prompt = flows.show(
                 self.flow, self.position, locale=self._locale, secrets=self._secrets
             )
             self.shown = (Visit(node=self.position.node or self.flow.entry, content=content),)
         return self._attempt(self._pass)
 
-    def _meet(self, before: bytes) -> None:
-        """Go on with the version that was chosen instead of the one `before`, or with that one when it cannot be."""
-        edited = flows.take_up(self._versions.stored(before), self.flow, self.position, locale=self._locale)
-        self.flow, was = edited.flow, self.position.node
-        if self._version != before:
-            at = msgspec.structs.replace(self.position, node=edited.node or was)
-            moved = edited.node not in (None, was)
-            node = self.flow.nodes[edited.node] if edited.node is not None else None
-            if node is not None and node.waits:
-                at = msgspec.structs.replace(at, status="waiting_for_input")
-                self._change_version(at, moved=moved, step=None)
-            else:
-                self._change_and_step(at, moved=moved, gone=node is None)
-        self.notices.append(edited.sentence)
-
-    def _change_and_step(self, at: Position, *, moved: bool, gone: bool) -> None:
-        """Go on from a node that does not wait in the new version, or from the entry when the node is gone."""
-        if gone:
-            step = flows.restart(self.flow, at, locale=self._locale, secrets=self._secrets)
-            self._change_version(at, moved=False, step=step)
+    def _meet(self, edited: Edited) -> None:
+        """Go on with the version that was decided for, and record it when the session ran another."""
+        before, self.flow = self.flow, edited.flow
+        if self._ran == self._version:
             return
-        at = msgspec.structs.replace(at, status="active")
-        content, _ = flows.show(self.flow, at, locale=self._locale, secrets=self._secrets)
-        step = flows.proceed(self.flow, at, locale=self._locale, secrets=self._secrets)
-        self._change_version(at, moved=moved, step=step)
-        self.shown = (Visit(node=at.node or "", content=content), *self.shown)
+        try:
+            step = self._whole(edited.step) if edited.step is not None else None
+            self._change_version(edited.at, moved=edited.moved, step=step)
+        except BaseException:
+            self.flow = before
+            raise
+        self.shown = (*edited.passed, *self.shown)
 
     def _change_version(self, at: Position, *, moved: bool, step: Step | None) -> None:
         held = self._require_held()
         self._seq = self._store.write(
             lambda tx: positions.change_version(
-                tx,
-                self._who,
-                self.session,
-                flow=self.flow.name,
-                path=self._versions.path,
-                version=self._version,
-                files=self.flow.files,
-                at=at,
-                moved=moved,
-                step=step,
-                operation=self._operation(),
-                token=held.token,
+                tx, self._who, self.session, flow=self.flow.name, path=self._versions.path, version=self._version,
+                files=self.flow.files, at=at, moved=moved, first=self._ran is None, step=step,
+                operation=self._operation(), token=held.token,
                 limits=self._limits,
             )
-        )
+        )  # fmt: skip
         self.position, self._ran = at, self._version
         if moved and at.node is not None:
             self.history[-1:] = [at.node]

@@ -1,87 +1,82 @@
-"""The search index kept up with a process that writes: on a thread, in the pauses, and a little at a time."""
+"""The search index kept up: behind a command that wrote, and in the pauses of a process that goes on writing."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 from retoma.errors import RetomaError
 from retoma.model.principal import Principal
-from retoma.service.behind import ENOUGH, due
+from retoma.service.behind import due
 from retoma.stores.api import Store
 
-__all__ = ["Indexer"]
+__all__ = ["Indexer", "index"]
 
-SLICE_S: Final = 0.02
-"""So long a command that wrote goes on at most."""
 _TAKING_S: Final = 0.008
 """So long a step takes events; then it makes of them what goes into the index."""
+_SLICE_S: Final = 0.02
 _PAUSE_S: Final = 0.5
+_OF_A_STEP: Final = 2
+"""So many transactions a step commits at most; more are of others."""
+
+
+def index(store: Store, who: Principal, *, over: Callable[[], bool]) -> None:
+    """Bring the index up to date, step by step, until nothing is due or it is `over`."""
+    if who.role == "read" or not store.read(lambda tx: due(tx, who)):
+        return
+    while not over() and _step(store, who):
+        pass
 
 
 class Indexer:
-    """Does what is due for the index of `store` after so many writes, and when it is closed.
+    """A thread that looks twice a second whether something was written, and does what is due for the index then.
 
-    Whoever writes calls `wrote`, which costs an addition. The thread begins with the first wake-up. While the process
-    writes, it takes one step in each pause; when nobody wrote for so long, it goes on to the end. `pause` waits, and
-    returns True when the indexer is to end.
+    While the process writes, it works for 20 ms and pauses again; when nobody wrote for a pause, it goes on to the end.
+    So who writes is not held up, and nothing is asked of them. `pause` waits, and returns True when it is to end.
     """
 
     def __init__(self, store: Store, who: Principal, *, pause: Callable[[float], bool] | None = None) -> None:
         self._store = store
         self._who = who
-        self._writes = 0
-        self._wake_at = ENOUGH
         self._ended = threading.Event()
         self._pause = pause or self._ended.wait
-        self._thread: threading.Thread | None = None
-
-    def wrote(self) -> None:
-        """Say that something was written that can be searched."""
-        self._writes += 1
-        if self._writes >= self._wake_at:
-            self._wake_at = self._writes + ENOUGH
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="retoma-index", daemon=True)
-                self._thread.start()
-
-    def work(self, most_s: float = SLICE_S) -> None:
-        """Take steps until nothing is due, or for so long."""
-        if not self._store.read(lambda tx: due(tx, self._who)):
-            return
-        end = time.monotonic() + most_s
-        while time.monotonic() < end and self._step():
-            pass
+        self._thread = threading.Thread(target=self._run, name="retoma-index", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """End the thread, and do a little of what is due. Nothing is lost: the next one goes on from there."""
+        """End the thread, after the step it is at. Nothing is lost: the next one goes on from there."""
         self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-        if self._writes:
-            # What was written is safe, and what is wrong is said by whatever needs the store next.
-            with suppress(RetomaError):
-                self.work()
+        self._thread.join()
 
     def _run(self) -> None:
+        seen = done = self._store.writes
+        while not self._pause(_PAUSE_S):
+            writes = self._store.writes
+            busy, seen = writes != seen, writes
+            if writes != done:
+                done = self._worked(busy=busy)
+                seen = self._store.writes  # the steps write, too
+
+    def _worked(self, *, busy: bool) -> int:
+        """Work for a slice, or to the end while nobody writes; return `writes` at the end, -1 when there is more."""
+        end = time.monotonic() + _SLICE_S
         try:
-            seen = -1
-            while not self._pause(_PAUSE_S):
-                busy, seen = self._writes != seen, self._writes
-                while (
-                    (more := self._step()) and not busy and self._writes == seen and not self._ended.is_set()
-                ):
-                    pass
-                if not more and not busy:
-                    return
+            while not self._ended.is_set():
+                before = self._store.writes
+                if not _step(self._store, self._who):
+                    return self._store.writes
+                busy = busy or self._store.writes - before > _OF_A_STEP
+                if busy and time.monotonic() >= end:
+                    break
         except RetomaError:
-            return  # begun again by the next wake-up
+            pass  # whoever needs the store next says what is wrong
+        return -1
 
-    def _step(self) -> bool:
-        from retoma.service.indexing import step
 
-        end = time.monotonic() + _TAKING_S
-        return step(self._store, self._who, enough=lambda: time.monotonic() >= end)
+def _step(store: Store, who: Principal) -> bool:
+    from retoma.service.indexing import step
+
+    end = time.monotonic() + _TAKING_S
+    return step(store, who, enough=lambda: time.monotonic() >= end)

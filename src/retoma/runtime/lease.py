@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from retoma.errors import Busy, RetomaError
-from retoma.model.lease import RENEW_EVERY_S, FencingToken, Holder, Lease
+from retoma.model.lease import LEASE_TTL_MS, RENEWALS, FencingToken, Holder, Lease
 from retoma.model.principal import Principal
 from retoma.runtime.process import is_gone
 from retoma.service import leases
-from retoma.stores.api import Store
+from retoma.stores.api import Store, Transaction
+
+T = TypeVar("T")
 
 
 class Held:
-    """A lease of this process on a session. A thread renews it; `token` fences every write made under it."""
+    """A lease of this process on a session. A thread renews it; `token` fences every write made under it.
 
-    def __init__(self, store: Store, who: Principal, session: str, holder: Holder) -> None:
+    `lost`: a renewal found the session to be another's. A write may find it sooner.
+    """
+
+    def __init__(
+        self, store: Store, who: Principal, session: str, holder: Holder, *, ttl_ms: int = LEASE_TTL_MS
+    ) -> None:
         self._store = store
         self._who = who
         self._session = session
+        self._ttl_ms = ttl_ms
+        self.lost = False
         self._done = threading.Event()
-        self._lease = acquire(store, who, session, holder)
+        self._lease = acquire(store, who, session, holder, ttl_ms=ttl_ms)
         self._thread = threading.Thread(target=self._renew, name=f"lease-{session}", daemon=True)
         self._thread.start()
 
@@ -50,23 +60,40 @@ class Held:
         self.release()
 
     def _renew(self) -> None:
-        while not self._done.wait(RENEW_EVERY_S):
+        def renewed(tx: Transaction) -> bool:
+            return leases.renew(tx, self._who, self._session, self.token, ttl_ms=self._ttl_ms)
+
+        while not self._done.wait(self._ttl_ms / RENEWALS / 1_000):
             try:
-                if not self._store.write(lambda tx: leases.renew(tx, self._who, self._session, self.token)):
+                if not self._store.write(renewed):
+                    self.lost = True
                     return  # another's now: the next write under this token says so
             except RetomaError:
                 continue  # the store does not answer; until somebody takes it, the lease is still ours
 
 
-def acquire(store: Store, who: Principal, session: str, holder: Holder) -> Lease:
+def acquire(
+    store: Store, who: Principal, session: str, holder: Holder, *, ttl_ms: int = LEASE_TTL_MS
+) -> Lease:
     """Take the session, at once from a holder on this machine whose process is gone. Raises Busy."""
     try:
-        return store.write(lambda tx: leases.acquire(tx, who, session, holder))
+        return store.write(lambda tx: leases.acquire(tx, who, session, holder, ttl_ms=ttl_ms))
     except Busy as busy:
         gone = gone_token(busy)
         if gone is None:
             raise
-        return store.write(lambda tx: leases.acquire(tx, who, session, holder, over=gone))
+        return store.write(lambda tx: leases.acquire(tx, who, session, holder, over=gone, ttl_ms=ttl_ms))
+
+
+def write_over(
+    store: Store, who: Principal, session: str, use_case: Callable[[Transaction], T], busy: Busy
+) -> T:
+    """Run a use case that was refused with `busy` again, when the holder's process is certainly gone. Raises Busy."""
+    gone = gone_token(busy)
+    if gone is None:
+        raise busy
+    store.write(lambda tx: leases.release(tx, who, session, gone))
+    return store.write(use_case)
 
 
 def gone_token(busy: Busy) -> FencingToken | None:

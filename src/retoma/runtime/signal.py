@@ -33,8 +33,13 @@ def send_signal(opened: Callable[[Request], Drive], at: Snapshot, name: str, *, 
     session = at.session
     if session.flow_path is None:
         raise Refused(
-            f"Session '{session.id}' runs no flow.", code="no_flow", hint="Only a flow takes signals."
+            f"Session '{session.id}' runs no flow{'' if session.flow is None else ' here yet'}.",
+            code="no_flow",
+            hint="Only a flow takes signals."
+            if session.flow is None
+            else f"It was imported: go on with it once, `retoma run FLOW --session {session.id}`.",
         )
+    _refuse_while_a_tool_is_wanted(at)
     request = Request(directory=Path(session.flow_path), session=session.id, pinned=True, locale=locale)
     with opened(request) as drive:
         node, to = drive.position.node, drive.leads_to(name)
@@ -59,3 +64,13 @@ def send_signal(opened: Callable[[Request], Drive], at: Snapshot, name: str, *, 
             id=drive.session, signal=name, node=node, to=to, current_node=drive.position.node,
             flow_status=drive.position.status,
         )  # fmt: skip
+
+
+def _refuse_while_a_tool_is_wanted(at: Snapshot) -> None:
+    if at.position.call is not None:
+        raise Refused(
+            f"Session '{at.session.id}' waits for the tool '{at.position.call.name}', and takes no signal before.",
+            code="waiting_for_tool",
+            hint="`retoma run` with its flow calls it, and goes on.",
+            node=at.position.node,
+        )

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from retoma import flows
 from retoma.errors import Invalid, NotFound, RetomaError
-from retoma.flows import Flow
+from retoma.flows import GOES_ON, Flow
 from retoma.model.principal import Principal
 from retoma.model.utf8 import unreadable
 from retoma.service import flows as positions
 from retoma.service import sessions
 from retoma.stores.api import Store, Transaction
 
-GOES_ON = "The session goes on with the version it has."
-
 
 class Versions:
-    """The versions of the flow in `directory` that `session` (None: a new one) can run."""
+    """The versions of the flow in `directory` that `session` (None: a new one) can run.
+
+    `found` is what `choose` found in the directory: a version, or what is wrong.
+    """
 
     def __init__(self, store: Store, who: Principal, directory: Path, session: str | None) -> None:
         self._store = store
@@ -26,6 +29,7 @@ class Versions:
         self._directory = directory
         self._session = session
         self.path = _absolute(directory)
+        self.found = ""
 
     def choose(self, *, pinned: bool) -> tuple[Flow, Sequence[str]]:
         """Return the flow to open with, and what to say of it: the directory's if it is sound, else the stored one.
@@ -36,8 +40,10 @@ class Versions:
             return stored, self._said_of_pinned(stored)
         try:
             flow = flows.load(self._directory)
-            flows.check(flow)
+            flow = msgspec.structs.replace(flow, warnings=tuple(flows.check(flow)))
+            self.found = flow.version
         except (Invalid, NotFound) as error:
+            self.found = error.message
             stored = self._of_session()
             if stored is None:
                 raise

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from retoma.errors import Busy, Conflict, Invalid, Limit, NotFound
 from retoma.model.event import NewEvent
 from retoma.model.ids import Operation, SessionId, SessionKey
 from retoma.model.lease import FencingToken
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import Head
 from retoma.stores.api import Transaction
 
 LAST = "@last"
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """How many sessions a tenant may have, and how many events a session; None is no limit."""
-
-    sessions: int | None = None
-    sessions_active: int | None = None
-    events_per_session: int | None = None
-
-
-NO_LIMITS = Limits()
 
 
 def head_of(tx: Transaction, who: Principal, session: str) -> Head:
@@ -152,16 +140,18 @@ def expect_head(head: Head, expect: int | None) -> None:
         )
 
 
-def have_room(head: Head, count: int, limits: Limits) -> None:
+def have_room(tx: Transaction, head: Head, count: int, limits: Limits) -> None:
     """Raise Limit when the session may not have `count` events more. What ends or resets it is not asked."""
-    most = limits.events_per_session
-    if most is not None and head.seq + count > most:
+    template = tx.sessions.template(head.key) if limits.by_template else ""
+    most = limits.events_of(template)
+    if most is not None and head.seq + count > most.events:
         raise Limit(
-            f"Session '{head.id}' has {head.seq:,} events, and [limits] allows {most:,}.",
+            f"Session '{head.id}' has {head.seq:,} events, and {most.key} allows {most.events:,}.",
             code="too_many_events",
-            hint="Nothing of this was written. Begin another session, or raise events_per_session in retoma.toml.",
-            limit=most,
+            hint=f"Nothing of this was written. Begin another session, or raise the limit in {limits.where(most.key)}.",
+            limit=most.events,
             value=head.seq + count,
+            key=most.key,
         )
 
 

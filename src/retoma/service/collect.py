@@ -1,4 +1,4 @@
-"""What is due to go, counted, and taken: the trash, deletions that were left, imports nobody went on with, content."""
+"""What is due to go, counted and taken: by age, from the trash, deletions and imports that were left, content."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Final
 import msgspec
 
 from retoma.model.principal import Principal
+from retoma.model.retention import Retention
 from retoma.service.behind import ENOUGH
 from retoma.service.erasing import purge
+from retoma.service.indexing import step
 from retoma.service.profiles import TRASH_KEPT_MS
+from retoma.service.retention import standing as standing_of
 from retoma.service.transfer.incoming import STALE_MS
 from retoma.stores.api import Store, Transaction
 
@@ -17,13 +20,16 @@ CHUNK: Final = 500
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """What may go. `trashed`: sessions in the trash too long; `deleting`: deletions that a kill left in the middle;
+    """What may go. `idle`: active sessions to be failed; `over`: final ones to be put in the trash, by `[retention]`.
 
-    `imports`: sessions that came in, and that nobody went on with for a day; `cut`: journals whose beginning is still
-    to be deleted; `contents`: content that no event refers to, and its bytes; `unindexed`: events that the search
-    index does not have yet, when they are many.
+    `trashed`: sessions in the trash too long; `deleting`: deletions that a kill left in the middle; `imports`: sessions
+    that came in, and that nobody went on with for a day; `cut`: journals whose beginning is still to be deleted;
+    `contents`: content that no event refers to, and its bytes; `unindexed`: events that the search index does not
+    have yet, when they are many.
     """
 
+    idle: int = 0
+    over: int = 0
     trashed: int = 0
     deleting: int = 0
     imports: int = 0
@@ -37,50 +43,65 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
         return self == Due()
 
 
-def due(tx: Transaction, who: Principal) -> Due:
-    """Return what `collect` would do now."""
-    counted = tx.audit.due(trashed_before=tx.now - TRASH_KEPT_MS, imports_before=tx.now - STALE_MS)
+def due(tx: Transaction, who: Principal, rules: Retention | None) -> Due:
+    """Return what is due now."""
+    standing = standing_of(tx, who, rules)
+    trashed, deleting, imports, cut, contents, size = tx.audit.due(
+        trashed_before=tx.now - TRASH_KEPT_MS, imports_before=tx.now - STALE_MS
+    )
+    return Due(
+        idle=standing.idle,
+        over=standing.over,
+        trashed=trashed,
+        deleting=deleting,
+        imports=imports,
+        cut=cut,
+        contents=contents,
+        content_bytes=size,
+        unindexed=_unindexed(tx, who),
+    )
+
+
+def _unindexed(tx: Transaction, who: Principal) -> int:
     standing = tx.search.standing(who.tenant)
-    behind = tx.search.unindexed(who.tenant, anew=standing is not None and not standing.tokens)
-    # A search reads the newest of what is not indexed; a few events more or less make no difference to it.
-    named = dict(zip(Due.__struct_fields__, (*counted, behind if behind >= ENOUGH else 0), strict=True))
-    return Due(**named)
+    count = tx.search.unindexed(who.tenant, anew=standing is not None and not standing.tokens)
+    # A search reads the newest of what is not indexed: a few events more or less make no difference to it.
+    return count if count >= ENOUGH else 0
 
 
-def collect(store: Store, who: Principal) -> Due:
-    """Take what is due, in short transactions; return what it was. It is in no file of the store afterwards.
+def collect(store: Store, who: Principal) -> None:
+    """Take what no rule need be set for, in short transactions. It is in no file of the store afterwards.
 
     The search index is brought up to date.
     """
     who.may_write()
-    found = store.read(lambda tx: due(tx, who))
-    if found.nothing:
-        return found
     store.write(lambda tx: _doom_stale(tx, who))
     while store.write(lambda tx: purge(tx, who)):
         pass
-    while store.write(_drop_contents):
+    while store.write(lambda tx: _drop_contents(tx, who)):
         pass
     store.forget()
-    if found.unindexed:
-        _index(store, who)
-    return found
-
-
-def _index(store: Store, who: Principal) -> None:
-    from retoma.service.indexing import step
-
     while step(store, who):
         pass
 
 
 def _doom_stale(tx: Transaction, who: Principal) -> None:
+    count = 0
     while (key := tx.transfers.stale(who.tenant, before=tx.now - STALE_MS)) is not None:
         tx.transfers.doom(who.tenant, key)
+        count += 1
+    if count:
+        _log(tx, who, "imports that nobody went on with for a day", count)
 
 
-def _drop_contents(tx: Transaction) -> bool:
+def _drop_contents(tx: Transaction, who: Principal) -> bool:
     found = tx.audit.unreferenced(after=b"", limit=CHUNK)
     for content, _ in found:
         tx.audit.drop_content(content)
+    if found:
+        _log(tx, who, "content that no event referred to", len(found))
     return bool(found)
+
+
+def _log(tx: Transaction, who: Principal, why: str, count: int) -> None:
+    tx.log.add(who.tenant, actor=who.name, deed="swept", why=why, count=count)

@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from retoma.model import event as kinds
+from retoma.model.call import result_sets
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
-from retoma.model.ids import Operation
+from retoma.model.ids import Operation, new_operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session, in_trash
+from retoma.model.state import SYS
+from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
-from retoma.service.flows import SYS
-from retoma.service.profiles import trash_due
+from retoma.service.calls import in_system
+from retoma.service.profiles import TRASH_KEPT_MS, trash_due
 from retoma.service.sessions import hide, show
 from retoma.stores.api import Transaction
 
@@ -23,6 +26,10 @@ CHUNK = 500
 """How many events one transaction reads or removes."""
 _PAGES = 64
 """And how many pages of the search index."""
+_MOST_NAMED = 50_000
+"""How many events one event names."""
+TRASH = "trash"
+"""Who the store's log says deleted what lay in the trash too long."""
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +76,7 @@ def redact(
     more = len(page) == CHUNK and page[-1].seq < until
     state = tx.state.get(head.key)
     keys, ans = _in_state(state, found, None if more else selection.wanted)
+    tools = in_system(state.get(SYS), found, None if more else selection.wanted)
     whole = show(tx, who, head.id)
     fields = (
         () if more or selection.wanted is None else _in_profile(whole.session, whole.about, selection.wanted)
@@ -79,7 +87,7 @@ def redact(
         fields=fields,
         after=page[-1].seq if more else None,
     )
-    if operation is None or not (found or keys or fields or ans):
+    if operation is None or not (found or keys or fields or ans or tools):
         return taken
     tx.erasing.erase(head.key, taken.events)
     data: dict[str, Json] = {"events": list(taken.events), "keys": _sayable(keys, selection.wanted)}
@@ -87,12 +95,48 @@ def redact(
         data["fields"] = list(fields)
     if ans:
         data["ans"] = True
+    data |= tools
     moved = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
-    _clear_state(tx, moved, keys, ans, selection.wanted)
+    _clear_state(tx, moved, keys, selection.wanted)
+    if ans or tools:
+        system = state.get(SYS)
+        known = system if isinstance(system, dict) else {}
+        tx.state.put(moved.key, {SYS: known | ({"ans": REDACTED} if ans else {}) | tools}, seq=moved.seq)
     if fields and selection.wanted is not None:
         row, about = _cleared(whole.session, whole.about, selection.wanted)
         tx.profiles.put(who.tenant, moved, row, whole.about, about)
     return taken
+
+
+def explain(
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    events: Sequence[int],
+    keys: Sequence[str],
+    fields: Sequence[str],
+    *,
+    ans: bool,
+) -> int:
+    """Journal a redaction that was made on the way out of another store; return the journal's length.
+
+    The data of `events` is not here, and what they and the pattern left in the state says so already.
+    """
+    operation = Operation(new_operation(tx.now, tx.random))
+    head = head_of(tx, who, session)
+    for first in range(0, max(len(events), 1), _MOST_NAMED):
+        data: dict[str, Json] = {"events": [*events[first : first + _MOST_NAMED]], "keys": [*keys]}
+        if fields:
+            data["fields"] = [*fields]
+        if ans:
+            data["ans"] = True
+        head = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
+    _clear_state(tx, head, keys, None)
+    if ans:
+        system = tx.state.some(head.key, [SYS]).get(SYS)
+        known = system if isinstance(system, dict) else {}
+        tx.state.put(head.key, {SYS: known | {"ans": REDACTED}}, seq=head.seq)
+    return head.seq
 
 
 def joined(one: Redaction, other: Redaction) -> Redaction:
@@ -107,6 +151,11 @@ def joined(one: Redaction, other: Redaction) -> Redaction:
 
 def purge(tx: Transaction, who: Principal) -> bool:
     """Remove one more piece of what was deleted, cut off or left in the trash; False when nothing was due."""
+    return sweep(tx, who) or empty_trash(tx, who)
+
+
+def sweep(tx: Transaction, who: Principal) -> bool:
+    """Remove one more piece of what was deleted or cut off; False when nothing was left."""
     doomed = tx.sessions.doomed(who.tenant)
     if doomed is not None:
         if not tx.erasing.drop_events(doomed, limit=CHUNK):
@@ -117,10 +166,6 @@ def purge(tx: Transaction, who: Principal) -> bool:
     if due is not None:
         tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK)
         return True
-    trashed = trash_due(tx, who)
-    if trashed is not None:
-        hide(tx, who, head_of(tx, who, trashed))
-        return True
     return clean_index(tx, who)
 
 
@@ -129,14 +174,36 @@ def clean_index(tx: Transaction, who: Principal) -> bool:
     return tx.indexing.clean(who.tenant, pages=_PAGES)
 
 
-def due(tx: Transaction, who: Principal) -> bool:
-    """Return whether `purge` would find something to do."""
+def empty_trash(tx: Transaction, who: Principal, *, now: int | None = None) -> bool:
+    """Begin to delete a session whose time in the trash is over, at `now` if it is given; False when there is none."""
+    trashed = trash_due(tx, who, now=now)
+    if trashed is None:
+        return False
+    head = head_of(tx, who, trashed)
+    tx.log.add(
+        who.tenant,
+        actor=TRASH,
+        deed="erased",
+        why=f"{TRASH_KEPT_MS // DAY} days in the trash",
+        count=head.seq - head.base,
+        session=(head.key, head.id),
+    )
+    hide(tx, who, head)
+    return True
+
+
+def unswept(tx: Transaction, who: Principal) -> bool:
+    """Return whether `sweep` would find something to do."""
     return (
         tx.sessions.doomed(who.tenant) is not None
         or tx.erasing.due(who.tenant) is not None
-        or trash_due(tx, who) is not None
         or any(part.dirty for part in tx.search.parts(who.tenant))
     )
+
+
+def due(tx: Transaction, who: Principal) -> bool:
+    """Return whether `purge` would find something to do."""
+    return unswept(tx, who) or trash_due(tx, who) is not None
 
 
 def _takes(selection: Selection, event: Event) -> bool:
@@ -152,7 +219,7 @@ def _takes(selection: Selection, event: Event) -> bool:
 
 _OURS = (kinds.RESET, kinds.FLOW_VERSION)
 """Events that hold nothing of what was said: numbers, hashes and names of nodes."""
-_HASHES = ("version", "uid")
+_HASHES = ("version", "uid", "key")
 """What is hexadecimal in an event's data: a short pattern would be found in it by chance."""
 
 
@@ -172,7 +239,11 @@ def _in_state(
             spoken |= bool(data.get("ans")) and ans == REDACTED
             continue
         sets = data.get("set")
-        for name, value in sets.items() if isinstance(sets, dict) else ():
+        said = sets if isinstance(sets, dict) else {}
+        if event.type == kinds.TOOL_RESULT:
+            said = result_sets(data)
+            spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
+        for name, value in said.items():
             if name in state and state[name] == value and value != REDACTED:
                 keys.add(name)
         spoken |= (
@@ -190,13 +261,10 @@ def _named(data: Mapping[str, Json]) -> Sequence[Json]:
     return keys if isinstance(keys, list) else ()
 
 
-def _clear_state(tx: Transaction, head: Head, keys: Sequence[str], ans: bool, wanted: Wanted | None) -> None:
+def _clear_state(tx: Transaction, head: Head, keys: Sequence[str], wanted: Wanted | None) -> None:
     gone = [name for name in keys if wanted is not None and wanted(name)]
     tx.state.delete(head.key, gone)
-    kept: dict[str, Json] = {name: REDACTED for name in keys if name not in gone}
-    if ans:
-        kept[SYS] = {"ans": REDACTED}
-    tx.state.put(head.key, kept, seq=head.seq)
+    tx.state.put(head.key, {name: REDACTED for name in keys if name not in gone}, seq=head.seq)
 
 
 def _sayable(keys: Sequence[str], wanted: Wanted | None) -> list[Json]:

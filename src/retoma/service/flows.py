@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias, assert_never
 
 import msgspec
 
 from retoma.errors import Refused
 from retoma.model import event as kinds
-from retoma.model.codec import Json, JsonMap, encode
+from retoma.model.call import outcome_of
+from retoma.model.codec import Json, decode, encode
 from retoma.model.event import NewEvent, new_event
 from retoma.model.flow import Position, Step
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, Session, accept_writes
+from retoma.model.state import SYS
+from retoma.service import calls
 from retoma.service.access import (
-    NO_LIMITS,
-    Limits,
     append,
     expect_head,
     fence,
@@ -27,11 +29,8 @@ from retoma.service.access import (
     missing,
     repeated,
 )
+from retoma.service.calls import Returned
 from retoma.stores.api import Transaction
-
-SYS = "sys"
-"""The state key that holds what templates see as `sys`; flows cannot save to it."""
-
 
 _CHUNK = 500
 
@@ -56,7 +55,7 @@ class Signalled(msgspec.Struct, frozen=True):
     name: str
 
 
-Led: TypeAlias = Typed | Signalled
+Led: TypeAlias = Typed | Signalled | Returned
 
 
 def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
@@ -64,16 +63,7 @@ def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
     found = tx.sessions.get(who.tenant, session)
     if found is None:
         raise missing(tx, who, session)
-    context = tx.state.get(found.key)
-    system = context.pop(SYS, None)
-    position = Position(
-        node=found.flow_node,
-        status=found.flow_status or "active",
-        context=context,
-        ans=system.get("ans") if isinstance(system, dict) else None,
-        visits=found.flow_visits,
-    )
-    return Snapshot(found, position, tx.state.history(found.key))
+    return Snapshot(found, calls.position(found, tx.state.get(found.key)), tx.state.history(found.key))
 
 
 def begin(
@@ -98,7 +88,8 @@ def begin(
     if step.sets:
         data["set"] = dict(step.sets)
     started = new_event(kinds.FLOW_STARTED, encode(data))
-    return _record(tx, who, head, [started], step, visits=0, node=None, operation=operation, limits=limits)
+    at = Position(node=None, status="active", context={})
+    return _record(tx, who, head, [started], step, at=at, operation=operation, limits=limits)
 
 
 def record(
@@ -124,10 +115,8 @@ def record(
         return before[-1]
     if not _only_beside(tx, head, after=expect):
         expect_head(head, expect)
-    first = [] if led is None else [_led(led, at.node, step)]
-    return _record(
-        tx, who, head, first, step, visits=at.visits, node=at.node, operation=operation, limits=limits
-    )
+    first = [] if led is None else [_led(led, at, step)]
+    return _record(tx, who, head, first, step, at=at, operation=operation, limits=limits)
 
 
 def change_version(
@@ -141,6 +130,7 @@ def change_version(
     files: Mapping[str, bytes],
     at: Position,
     moved: bool,
+    first: bool,
     step: Step | None,
     operation: Operation,
     token: FencingToken,
@@ -148,12 +138,15 @@ def change_version(
 ) -> int:
     """Go on with another version of the flow, `at` the position as it is there; return the journal's length.
 
-    `moved`: the node has another id there, which the history takes over. `step` is what the new version does at once,
-    None when it waits as before.
+    `moved`: the node has another id there, which the history takes over. `first`: the session had no version, nor the
+    flow's name. `step` is what the new version does at once, None when it waits as before.
     """
     head = _driven(tx, who, session, token)
     tx.flows.put_version(who.tenant, version, flow, files)
-    tx.flows.set_version(who.tenant, head.key, version=version, path=path)
+    if first:
+        tx.flows.begin(who.tenant, head.key, flow=flow, path=path, version=version)
+    else:
+        tx.flows.set_version(who.tenant, head.key, version=version, path=path)
     data: dict[str, Json] = {"flow": flow, "version": version.hex()}
     if moved and at.node is not None:
         tx.flows.rename(head.key, at.node, visits=at.visits)
@@ -162,9 +155,7 @@ def change_version(
     if not taken.visits:
         data["status"] = taken.status
     event = new_event(kinds.FLOW_VERSION, encode(data))
-    return _record(
-        tx, who, head, [event], taken, visits=at.visits, node=at.node, operation=operation, limits=limits
-    )
+    return _record(tx, who, head, [event], taken, at=at, operation=operation, limits=limits)
 
 
 def stored_version(tx: Transaction, who: Principal, version: bytes) -> tuple[str, dict[str, bytes]] | None:
@@ -173,8 +164,8 @@ def stored_version(tx: Transaction, who: Principal, version: bytes) -> tuple[str
 
 
 def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
-    """Raise Refused when the session runs the flow of another directory."""
-    if session.flow is None or session.flow_path == path or session.flow_version == version:
+    """Raise Refused when the session runs the flow of another directory. One that was imported may have none yet."""
+    if session.flow is None or session.flow_path in (None, path) or session.flow_version == version:
         return
     raise Refused(
         f"Session '{session.id}' runs another flow: {session.flow_path}.",
@@ -185,8 +176,8 @@ def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
     )
 
 
-def _led(led: Led, node: str | None, step: Step) -> NewEvent:
-    data: dict[str, Json] = {"node": node}
+def _led(led: Led, at: Position, step: Step) -> NewEvent:
+    data: dict[str, Json] = {"node": at.node}
     match led:
         case Typed():
             data["input"] = led.kept
@@ -204,6 +195,8 @@ def _led(led: Led, node: str | None, step: Step) -> NewEvent:
             if step.visits:
                 data["to"] = step.visits[0].node
             return new_event(kinds.FLOW_SIGNAL, encode(data))
+        case Returned():
+            return calls.ended(led, at, step)
         case _:
             assert_never(led)
 
@@ -233,14 +226,44 @@ def _record(
     first: list[NewEvent],
     step: Step,
     *,
-    visits: int,
-    node: str | None,
+    at: Position,
     operation: Operation,
     limits: Limits,
 ) -> int:
-    cause = head.seq + 1 if first and first[0].type != kinds.FLOW_STARTED else None
-    events = list(first)
+    """Write what led to the step, then the step itself."""
+    kind = first[0].type if first else ""
+    cause = head.seq + 1 if first and kind != kinds.FLOW_STARTED else None
     changes: dict[str, Json] = dict(step.sets)
+    events = [*first, *_visited(step, cause, changes)]
+    nodes = [visit.node for visit in step.visits]
+    visits = at.visits + len(nodes)
+    if step.rolls:
+        events.append(new_event(kinds.FLOW_ROLLBACK, encode(step.rollback), cause))
+    call = None
+    if step.call is not None:
+        call = calls.wanted(tx, who, head, step.call, step.call.at or visits)
+        events.append(new_event(kinds.TOOL_CALL, encode(call), cause))
+    stands = nodes[-1] if nodes else at.node
+    if step.status == "finished":
+        events += _end(step, None if step.rollback else stands)
+    have_room(tx, head, len(events), limits)
+    seq = head.seq + len(events)
+    if changes:
+        tx.state.put(head.key, changes, seq=seq)
+    came = _came(first, step)
+    if kind in kinds.ANSWERS or call or step.rolls or (at.came is not None and came is None):
+        tx.state.put(head.key, {SYS: calls.system_after(at, step, call, came)}, seq=seq)
+    tx.flows.visit(head.key, nodes, visits=at.visits, node=stands, status=step.status)
+    if step.rollback is not None:
+        tx.flows.unwind(head.key, visits=step.kept, status=step.status)
+    append(tx, who, head, events, operation)
+    if step.status == "finished":
+        tx.sessions.set_status(head.key, "failed" if step.failure else "completed", step.failure)
+    return seq
+
+
+def _visited(step: Step, cause: int | None, changes: dict[str, Json]) -> Iterator[NewEvent]:
+    """Yield an event for each node that was entered, and add what entering it set to `changes`."""
     for index, visit in enumerate(step.visits):
         last = index == len(step.visits) - 1
         data: dict[str, Json] = {"node": visit.node, "content": visit.content}
@@ -249,19 +272,15 @@ def _record(
             changes |= visit.sets
         if last and step.status != "active":
             data["status"] = step.status
-        events.append(new_event(kinds.FLOW_STEP, encode(data), cause))
-    nodes = [visit.node for visit in step.visits]
-    stands = nodes[-1] if nodes else node
-    if step.status == "finished":
-        events += _end(step, stands)
-    have_room(head, len(events), limits)
-    seq = head.seq + len(events)
-    _put_state(tx, head, changes, step.ans, seq, answered=bool(first) and first[0].type == kinds.FLOW_INPUT)
-    tx.flows.visit(head.key, nodes, visits=visits, node=stands, status=step.status)
-    append(tx, who, head, events, operation)
-    if step.status == "finished":
-        tx.sessions.set_status(head.key, "failed" if step.failure else "completed", step.failure)
-    return seq
+        yield new_event(kinds.FLOW_STEP, encode(data), cause)
+
+
+def _came(first: list[NewEvent], step: Step) -> str | None:
+    """Return what came of the call that the current node made, when the flow does not leave the node with it yet."""
+    if not first or first[0].type != kinds.TOOL_RESULT or step.visits or step.status != "active":
+        return None
+    data = decode(first[0].data)
+    return outcome_of(data) if isinstance(data, dict) else None
 
 
 def _end(step: Step, node: str | None) -> list[NewEvent]:
@@ -270,11 +289,6 @@ def _end(step: Step, node: str | None) -> list[NewEvent]:
     changed: dict[str, Json] = {"from": "active", "to": to}
     if step.failure:
         ended["failure"] = changed["reason"] = step.failure
+    if step.rollback is not None:
+        ended["rolled_back"] = True
     return [new_event(kinds.FLOW_END, encode(ended)), new_event(kinds.STATUS, encode(changed))]
-
-
-def _put_state(tx: Transaction, head: Head, changes: JsonMap, ans: Json, seq: int, *, answered: bool) -> None:
-    if changes:
-        tx.state.put(head.key, changes, seq=seq)
-    if answered:
-        tx.state.put(head.key, {SYS: {"ans": ans}}, seq=seq)

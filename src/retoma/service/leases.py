@@ -10,9 +10,15 @@ from retoma.stores.api import Transaction
 
 
 def acquire(
-    tx: Transaction, who: Principal, session: str, holder: Holder, *, over: FencingToken | None = None
+    tx: Transaction,
+    who: Principal,
+    session: str,
+    holder: Holder,
+    *,
+    over: FencingToken | None = None,
+    ttl_ms: int = LEASE_TTL_MS,
 ) -> Lease:
-    """Take the session for `holder`. Raises Busy, with who holds it and since when, and Refused in the trash.
+    """Take the session for `holder`, for `ttl_ms`. Raises Busy with who holds it since when, and Refused in the trash.
 
     `over` is the token of a holder that the caller knows to be gone: exactly that one is taken over before its time.
     """
@@ -23,13 +29,15 @@ def acquire(
     lease = tx.leases.check(head.key)
     if lease is not None and lease[1] > tx.now and lease[0] != over:
         raise held(tx, head)
-    return tx.leases.put(head, holder, ttl_ms=LEASE_TTL_MS)
+    return tx.leases.put(head, holder, ttl_ms=ttl_ms)
 
 
-def renew(tx: Transaction, who: Principal, session: str, token: FencingToken) -> bool:
+def renew(
+    tx: Transaction, who: Principal, session: str, token: FencingToken, *, ttl_ms: int = LEASE_TTL_MS
+) -> bool:
     """Keep the session for another term; return False when it is another's now or gone."""
     key = tx.sessions.key(who.tenant, session)
-    return key is not None and tx.leases.renew(key, token, ttl_ms=LEASE_TTL_MS)
+    return key is not None and tx.leases.renew(key, token, ttl_ms=ttl_ms)
 
 
 def release(tx: Transaction, who: Principal, session: str, token: FencingToken) -> None:

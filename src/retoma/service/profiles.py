@@ -79,6 +79,11 @@ def trash(tx: Transaction, who: Principal, session: str, *, operation: Operation
     if head.trashed:
         return
     fence(tx, head, None)
+    put_in_trash(tx, who, head, operation)
+
+
+def put_in_trash(tx: Transaction, who: Principal, head: Head, operation: Operation) -> None:
+    """Hide a session that nobody drives."""
     _shelve(tx, who, head, TRASHED, operation)
 
 
@@ -98,9 +103,9 @@ def restore(tx: Transaction, who: Principal, session: str, *, operation: Operati
     _shelve(tx, who, head, SHOWN, operation)
 
 
-def trash_due(tx: Transaction, who: Principal) -> SessionId | None:
-    """Return a session whose time in the trash is over."""
-    return tx.profiles.trash_due(who.tenant, tx.now - TRASH_KEPT_MS)
+def trash_due(tx: Transaction, who: Principal, *, now: int | None = None) -> SessionId | None:
+    """Return a session whose time in the trash is over, at `now` if it is given."""
+    return tx.profiles.trash_due(who.tenant, (tx.now if now is None else now) - TRASH_KEPT_MS)
 
 
 def _written(tx: Transaction, who: Principal, session: str) -> Head:

@@ -12,6 +12,7 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import new_event
 from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
 from retoma.model.lease import FencingToken, Lease
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import (
     ARCHIVED,
@@ -25,7 +26,7 @@ from retoma.model.session import (
     checked,
     in_trash,
 )
-from retoma.service.access import Limits, append, fence, head_of, missing, other_request, repeated
+from retoma.service.access import append, expect_head, fence, head_of, missing, other_request, repeated
 from retoma.stores.api import Listing, Place, Transaction
 
 _EVERY = 1 << 62
@@ -57,7 +58,7 @@ def create(
         if before[0] != operation.request:
             raise other_request()
         return _made_before(tx, who, before[1])
-    within(tx, who, limits or Limits())
+    within(tx, who, limits or NO_LIMITS)
     chosen = wanted or _free_id(tx, who, new)
     if wanted and tx.sessions.key(who.tenant, wanted) is not None:
         raise id_taken(wanted)
@@ -132,10 +133,12 @@ def change(
     reason: str = "",
     operation: Operation,
     token: FencingToken | None = None,
+    expect: int | None = None,
 ) -> tuple[Status, Status]:
     """Change the session's status; return the old and the new. Raises Refused naming both and what is allowed.
 
-    A driver of the session is not asked: it finds the change at its next step and stops there.
+    A driver of the session is not asked: it finds the change at its next step and stops there. Raises Conflict when
+    `expect` is given and is not the number of its events.
     """
     who.may_write()
     head = head_of(tx, who, session)
@@ -145,6 +148,7 @@ def change(
         raise in_trash(head.id)
     if token is not None:
         fence(tx, head, token)
+    expect_head(head, expect)
     change_status(head, to)
     data: dict[str, Json] = {"from": head.status, "to": to}
     if reason:
@@ -239,19 +243,22 @@ def tree(tx: Transaction, who: Principal, session: str, *, most: int) -> list[tu
 
 def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:
     """Raise Limit unless there is room for one more session, an `active` one or not."""
-    for most, listing, what in (
-        (limits.sessions, Listing(), "session"),
-        (limits.sessions_active if active else None, Listing(status="active"), "active session"),
+    for most, listing, what, key in (
+        (limits.sessions, Listing(), "session", "limits.sessions"),
+        (limits.sessions_active if active else None, Listing(status="active"), "active session", _ACTIVE),
     ):
         if most is not None and tx.sessions.count(who.tenant, listing, most=most) >= most:
+            there = f"There are {most:,} {what}s" if most != 1 else f"There is one {what}"
             raise Limit(
-                f"There are {most:,} {what}s already, as many as [limits] allows."
-                if most != 1
-                else f"There is one {what} already, as many as [limits] allows.",
+                f"{there} already, as many as {key} allows.",
                 code="too_many_sessions",
-                hint="End or delete some, or raise the limit in retoma.toml.",
+                hint=f"End or delete some, or raise the limit in {limits.where(key)}.",
                 limit=most,
+                key=key,
             )
+
+
+_ACTIVE = "limits.sessions_active"
 
 
 def _made_before(tx: Transaction, who: Principal, result: bytes) -> SessionId:

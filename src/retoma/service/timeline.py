@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
-from retoma.model.event import Event, new_event
+from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
+from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Content, Message, Role, content, read_aloud
 from retoma.model.principal import Principal
-from retoma.model.session import Head, accept_writes
-from retoma.service.access import NO_LIMITS, Limits, expect_head, fence, have_room, head_of, repeated
+from retoma.model.session import FINAL, Head, accept_writes
 from retoma.service.access import append as append_events
+from retoma.service.access import expect_head, fence, have_room, head_of, repeated
 from retoma.stores.api import Transaction
 
 CHUNK = 1_000
@@ -48,11 +49,16 @@ def append(
     accept_writes(head, "messages")
     fence(tx, head, token)
     expect_head(head, expect)
-    have_room(head, 1, limits)
+    have_room(tx, head, 1, limits)
+    return append_events(tx, who, head, [message_event(role, said, sender)], operation).seq
+
+
+def message_event(role: Role, said: Content, sender: str = "") -> NewEvent:
+    """Return the event that a message is. Raises Invalid when it is too large."""
     data: dict[str, object] = {"role": role, "content": said}
     if sender:
         data["sender"] = sender
-    return append_events(tx, who, head, [new_event(kinds.MESSAGE, encode(data))], operation).seq
+    return new_event(kinds.MESSAGE, encode(data))
 
 
 def events(
@@ -67,6 +73,15 @@ def events(
     """Return at most `limit` events after seq `after`, oldest first. Raises NotFound."""
     head = head_of(tx, who, session)
     return tx.journal.read(head.key, after=max(after, head.base), limit=limit, until=until)
+
+
+def following(
+    tx: Transaction, who: Principal, session: str, *, after: int, limit: int = CHUNK
+) -> tuple[list[Event], bool]:
+    """Return the next events after seq `after`, and whether none will come any more. Raises NotFound."""
+    head = head_of(tx, who, session)
+    page = tx.journal.read(head.key, after=max(after, head.base), limit=limit)
+    return page, head.status in FINAL and len(page) < limit
 
 
 def messages(
@@ -142,6 +157,8 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
                 sender=sender if isinstance(sender, str) else "",
                 epoch=epoch,
                 parts=() if isinstance(said, str) else tuple(said),
+                tokens_in=_tokens(data, "tokens_in"),
+                tokens_out=_tokens(data, "tokens_out"),
             )
         case kinds.FLOW_INPUT:
             yield Message(
@@ -163,6 +180,12 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
             )
         case _:
             pass
+
+
+def _tokens(data: Mapping[str, Json], name: str) -> int | None:
+    usage = data.get("usage")
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else None
 
 
 def _after(head: Head, since: int, *, epochs: bool) -> int:

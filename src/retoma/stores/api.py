@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
+    from retoma.stores.api_facts import Facts, Witnessed
     from retoma.stores.api_search import Indexing, Search
+    from retoma.stores.retention_api import Log, Retention
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["updated", "created", "id"]
@@ -114,6 +116,7 @@ class Sessions(Protocol):
     def head(self, tenant: TenantKey, session: str) -> Head | None: ...
     def get(self, tenant: TenantKey, session: str) -> Session | None: ...
     def about(self, key: SessionKey) -> About: ...
+    def abouts(self, keys: Sequence[SessionKey]) -> dict[SessionKey, About]: ...
     def names(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[SessionId]:
         """Return at most `limit` names that begin with `prefix`, in order."""
         ...
@@ -136,6 +139,10 @@ class Sessions(Protocol):
 
     def epochs(self, key: SessionKey) -> list[tuple[int, int]]:
         """Return (first seq, number) of each epoch that is kept, in order."""
+        ...
+
+    def template(self, key: SessionKey) -> str:
+        """Return the template that the session was made from; empty for none."""
         ...
 
     def hide(self, tenant: TenantKey, head: Head) -> None:
@@ -183,7 +190,7 @@ class Profiles(Protocol):
         ...
 
     def trash_due(self, tenant: TenantKey, before: int) -> SessionId | None:
-        """Return a session that was put in the trash before that instant."""
+        """Return the session that was put in the trash first, if that was before the instant."""
         ...
 
 
@@ -215,6 +222,7 @@ class State(Protocol):
     """A session's state, one row a key, and the position of its flow."""
 
     def get(self, key: SessionKey) -> dict[str, Json]: ...
+    def some(self, key: SessionKey, names: Iterable[str]) -> dict[str, Json]: ...
     def value(self, key: SessionKey, name: str) -> Json: ...
     def put(self, key: SessionKey, values: JsonMap, *, seq: int) -> None: ...
     def delete(self, key: SessionKey, names: Iterable[str]) -> None: ...
@@ -222,9 +230,10 @@ class State(Protocol):
 
 
 class Flows(Protocol):
-    """Versions of flows, and where one stands."""
+    """Versions of flows, and where one stands. `unwind` keeps the first `visits` nodes, and stands at the last."""
 
     def begin(self, tenant: TenantKey, key: SessionKey, *, flow: str, path: str, version: bytes) -> None: ...
+    def unwind(self, key: SessionKey, *, visits: int, status: str) -> None: ...
     def visit(
         self, key: SessionKey, nodes: Sequence[str], *, visits: int, node: str | None, status: str
     ) -> None:
@@ -234,7 +243,6 @@ class Flows(Protocol):
     def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None: ...
     def rename(self, key: SessionKey, node: str, *, visits: int) -> None:
         """Give the last of the `visits` the id that its node has now."""
-        ...
 
     def put_version(
         self, tenant: TenantKey, version: bytes, name: str, files: Mapping[str, bytes]
@@ -250,6 +258,7 @@ class Leases(Protocol):
         ...
 
     def get(self, key: SessionKey) -> Lease | None: ...
+    def of(self, keys: Sequence[SessionKey]) -> dict[SessionKey, Lease]: ...
     def put(self, head: Head, holder: Holder, *, ttl_ms: int) -> Lease:
         """Give the session to `holder` under the next fencing token, whoever had it."""
         ...
@@ -408,39 +417,15 @@ class Transaction(Protocol):
     @property
     def transfers(self) -> Transfers: ...
     @property
+    def retention(self) -> Retention: ...
+    @property
+    def log(self) -> Log: ...
+    @property
     def audit(self) -> Audit: ...
     @property
     def search(self) -> Search: ...
     @property
     def indexing(self) -> Indexing: ...
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a store says of itself, for `doctor` and `version`."""
-
-    kind: str
-    place: str
-    format: int
-    engine: str
-    journal_mode: str
-    synchronous: str
-    size_bytes: int
-    free_bytes: int | None
-    weak: str = ""
-    """Why what was acknowledged could be lost; empty when it could not."""
-    commits: int | None = None
-    """How many transactions changed something, since the store was made; None where that is not counted."""
-
-
-class Witnessed(msgspec.Struct, frozen=True, kw_only=True):
-    """The commits that a store knows of, and those that the file outside of it has seen.
-
-    `seen` is None where no such file is kept. `lost`: the file has seen a commit that the store does not know.
-    """
-
-    counter: int
-    seen: int | None = None
-    lost: bool = False
 
 
 class Store(Protocol):
@@ -467,6 +452,11 @@ class Store(Protocol):
 
     def forget(self) -> None:
         """Make sure that what was deleted is in none of the store's files."""
+        ...
+
+    @property
+    def writes(self) -> int:
+        """How many transactions this object has committed since it was opened; 0 when none changed anything."""
         ...
 
     def facts(self) -> Facts: ...

@@ -53,12 +53,10 @@ class Case(Caller, Generic[T]):
         self.result = self._use_case(transaction)
 
 
-class Waiting(Case[T]):
+class Blocked(Caller):
     """A thread that blocks on `ready` until it is answered or has the seat."""
 
-    def __init__(self, use_case: Callable[[Transaction], T], me: int, *, alone: bool = False) -> None:
-        super().__init__(use_case)
-        self.alone = alone
+    def __init__(self, me: int) -> None:
         self.ready = threading.Lock()
         self.ready.acquire()
         self._me = me
@@ -85,6 +83,15 @@ class Waiting(Case[T]):
     def give_up(self) -> None:
         with self._deciding:
             self._gave_up = True
+
+
+class Waiting(Case[T], Blocked):
+    """A thread that waits for its use case."""
+
+    def __init__(self, use_case: Callable[[Transaction], T], me: int, *, alone: bool = False) -> None:
+        Case.__init__(self, use_case)
+        Blocked.__init__(self, me)
+        self.alone = alone
 
 
 class Submitted(Case[T]):

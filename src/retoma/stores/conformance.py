@@ -251,6 +251,23 @@ class StoreContract:
             assert _listed(store, listing) == expected, listing
             assert store.read(partial(_count, listing=listing)) == len(expected)
 
+    def test_what_is_said_of_several_is_what_is_said_of_each(self, store: Store) -> None:
+        def make(tx: Transaction) -> None:
+            for n in range(70):
+                add(tx, f"s{n}", tags=("x", "y")[: n % 3])
+            full = add(tx, "full", description="d", metadata={"n": 1}, contexts=(("a", "1"), ("b", "2")))
+            tx.leases.put(full, HOLDER, ttl_ms=100)
+
+        def several(tx: Transaction) -> None:
+            for count in (1, 9, 71):
+                keys = [_key_in(tx, name) for name in ("full", *(f"s{n}" for n in range(70)))][:count]
+                assert tx.sessions.abouts(keys) == {key: tx.sessions.about(key) for key in keys}
+                assert tx.leases.of(keys) == {keys[0]: tx.leases.get(keys[0])}
+            assert (tx.sessions.abouts([]), tx.leases.of([])) == ({}, {})
+
+        store.write(make)
+        store.read(several)
+
     def test_lists_follow_writes_once_a_second(self, store: Store, clock: Clock) -> None:
         store.write(lambda tx: add(tx, "a", tags=("t",)))
         clock.now += 10
@@ -273,6 +290,8 @@ class StoreContract:
         expected = {"n": 2, "t": "ç", "none": None, "deep": {"a": [1, {"b": False}]}}
         assert store.read(lambda tx: tx.state.get(_key_in(tx))) == expected
         assert store.read(lambda tx: tx.state.value(_key_in(tx), "n")) == 2
+        some = store.read(lambda tx: tx.state.some(_key_in(tx), ["absent", "none", "t"]))
+        assert some == {"none": None, "t": "ç"}
 
     def test_a_flow_stands_where_it_was_put(self, store: Store) -> None:
         def begins(tx: Transaction) -> None:
@@ -287,6 +306,23 @@ class StoreContract:
         assert (session.flow, session.flow_path, session.flow_version) == ("tour", "/tour", b"v1")
         assert (session.flow_node, session.flow_status, session.flow_visits) == ("a", "finished", 3)
         assert store.read(lambda tx: tx.state.history(session.key)) == ["a", "b", "a"]
+
+    def test_a_rollback_leaves_the_nodes_behind_a_place(self, store: Store) -> None:
+        def begins(tx: Transaction) -> None:
+            head = add(tx)
+            tx.flows.begin(OURS, head.key, flow="trip", path="/trip", version=b"v1")
+            tx.flows.visit(head.key, ["a", "b", "c"], visits=0, node="c", status="waiting_for_tool")
+
+        def unwinds(tx: Transaction, visits: int, status: str) -> None:
+            tx.flows.unwind(_key_in(tx), visits=visits, status=status)
+
+        store.write(begins)
+        for kept, node, status in ((2, "b", "rolling_back"), (0, None, "finished")):
+            store.write(partial(unwinds, visits=kept, status=status))
+            session = store.read(lambda tx: tx.sessions.get(OURS, "one"))
+            assert session is not None
+            assert (session.flow_node, session.flow_status, session.flow_visits) == (node, status, kept)
+            assert store.read(lambda tx: tx.state.history(_key_in(tx))) == ["a", "b", "c"][:kept]
 
     def test_versions_are_kept_once_and_whole(self, store: Store) -> None:
         files = {"start.md": b"x" * 50_000, "sub/é.md": b"\xff\x00"}

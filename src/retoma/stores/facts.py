@@ -12,7 +12,7 @@ from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.lease import FencingToken, Holder, Lease
 from retoma.model.session import Head
 from retoma.stores.pack import pack, unpack
-from retoma.stores.sql import STATEMENTS, Run
+from retoma.stores.sql import STATEMENTS, Run, of_several
 
 _LEASE_TOKEN = STATEMENTS["lease_token"]
 
@@ -26,9 +26,15 @@ class SqlState:
     def get(self, key: SessionKey) -> dict[str, Json]:
         return {name: decode(value) for name, value in self._run(STATEMENTS["state"], (key,))}
 
+    def some(self, key: SessionKey, names: Iterable[str]) -> dict[str, Json]:
+        return {
+            name: decode(value)
+            for name in names
+            for (value,) in self._run(STATEMENTS["state_key"], (key, name))
+        }
+
     def value(self, key: SessionKey, name: str) -> Json:
-        rows = self._run(STATEMENTS["state_key"], (key, name))
-        return decode(rows[0][0]) if rows else None
+        return self.some(key, (name,)).get(name)
 
     def put(self, key: SessionKey, values: JsonMap, *, seq: int) -> None:
         for name, value in values.items():
@@ -59,6 +65,10 @@ class SqlFlows:
         for position, name in enumerate(nodes, visits + 1):
             self._run(STATEMENTS["add_visit"], (key, position, name))
         self._run(STATEMENTS["move_flow"], (node, status, visits + len(nodes), key))
+
+    def unwind(self, key: SessionKey, *, visits: int, status: str) -> None:
+        self._run(STATEMENTS["cut_visits"], (key, visits))
+        self._run(STATEMENTS["unwind_flow"], (status, visits, key))
 
     def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None:
         self._run(STATEMENTS["set_flow_version"], (version, path, key))
@@ -99,8 +109,10 @@ class SqlLeases:
         rows = self._run(STATEMENTS["lease"], (key,))
         if not rows:
             return None
-        token, holder, acquired_at, expires_at = rows[0]
-        return Lease(FencingToken(token), msgspec.json.decode(holder, type=Holder), acquired_at, expires_at)
+        return _lease(*rows[0])
+
+    def of(self, keys: Sequence[SessionKey]) -> dict[SessionKey, Lease]:
+        return {key: _lease(*row) for key, *row in of_several(self._run, "leases_of", keys)}
 
     def put(self, head: Head, holder: Holder, *, ttl_ms: int) -> Lease:
         now = self._now()
@@ -117,3 +129,7 @@ class SqlLeases:
 
     def drop(self, key: SessionKey) -> None:
         self._run(STATEMENTS["drop_lease"], (key,))
+
+
+def _lease(token: int, holder: bytes, acquired_at: int, expires_at: int) -> Lease:
+    return Lease(FencingToken(token), msgspec.json.decode(holder, type=Holder), acquired_at, expires_at)

@@ -32,12 +32,13 @@ class Names:
     def give(self, tenant: TenantKey, name: SessionId, key: SessionKey) -> bool:
         """Give a session its name, which must be free; return whether it was in use before."""
         self._run(STATEMENTS["add_name"], (tenant, name, key))
-        return bool(self._run(STATEMENTS["name_used"], (tenant, self._digest(name))))
+        return bool(self._run(STATEMENTS["name_used"], (tenant, self.digest(name))))
 
     def drop(self, tenant: TenantKey, name: SessionId) -> None:
         self._run(STATEMENTS["drop_name"], (tenant, name))
-        self._run(STATEMENTS["mark_name_used"], (tenant, self._digest(name)))
+        self._run(STATEMENTS["mark_name_used"], (tenant, self.digest(name)))
 
-    def _digest(self, name: str) -> bytes:
+    def digest(self, name: str) -> bytes:
+        """Return what stands for a name that was let go."""
         (salt,) = self._run(STATEMENTS["name_salt"], ())[0]
         return blake3(salt + name.encode()).digest(16)

@@ -58,6 +58,7 @@ class SqlProfiles:
         if self._names.give(tenant, session, head.key):
             self._run(STATEMENTS["mark_epoch_reused"], (head.key, head.epoch))
         self._run(STATEMENTS["put_id"], (session, head.key))
+        self._run(STATEMENTS["rename_in_log"], (session, self._names.digest(session), head.key))
 
     def add_note(self, key: SessionKey, seq: int) -> None:
         self._run(STATEMENTS["add_note"], (key, seq))

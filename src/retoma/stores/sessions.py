@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from retoma.model.chain import genesis
@@ -13,7 +13,7 @@ from retoma.stores import listing as listing_of
 from retoma.stores.api import Listing, Place
 from retoma.stores.forgetting import TITLE, forget_docs, forget_session
 from retoma.stores.names import Names
-from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
+from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks, of_several
 
 _HEAD = STATEMENTS["session_head"]
 
@@ -44,13 +44,19 @@ class SqlSessions:
     def about(self, key: SessionKey) -> About:
         rows = self._run(STATEMENTS["about"], (key,))
         description, metadata = rows[0] if rows else ("", b"{}")
-        known = decode(metadata)
-        return About(
-            description=description,
-            metadata=known if isinstance(known, dict) else {},
-            tags=tuple(tag for (tag,) in self._run(STATEMENTS["tags"], (key,))),
-            contexts=tuple((kind, ref) for kind, ref in self._run(STATEMENTS["contexts"], (key,))),
-        )
+        tags = [tag for (tag,) in self._run(STATEMENTS["tags"], (key,))]
+        contexts = [(kind, ref) for kind, ref in self._run(STATEMENTS["contexts"], (key,))]
+        return _about(description, metadata, tags, contexts)
+
+    def abouts(self, keys: Sequence[SessionKey]) -> dict[SessionKey, About]:
+        tags: dict[SessionKey, list[str]] = {key: [] for key in keys}
+        contexts: dict[SessionKey, list[tuple[str, str]]] = {key: [] for key in keys}
+        for key, tag in of_several(self._run, "tags_of", keys):
+            tags[key].append(tag)
+        for key, kind, ref in of_several(self._run, "contexts_of", keys):
+            contexts[key].append((kind, ref))
+        said = {key: (text, data) for key, text, data in of_several(self._run, "abouts", keys)}
+        return {key: _about(*said.get(key, ("", b"{}")), tags[key], contexts[key]) for key in tags}
 
     def names(self, tenant: TenantKey, prefix: str, *, limit: int) -> list[SessionId]:
         return self._names.beginning(tenant, prefix, limit=limit)
@@ -76,7 +82,7 @@ class SqlSessions:
         expires = now + new.ttl_ms if new.ttl_ms else None
         row = (
             tenant, session, uid, first, now, now, now, expires,
-            new.title, new.agent, new.model, new.thinking, new.channel, parent, labels,
+            new.title, new.agent, new.model, new.thinking, new.channel, parent, labels, new.template,
         )  # fmt: skip
         key = SessionKey(run(STATEMENTS["add_session"], row)[0][0])
         reused = self._names.give(tenant, session, key)
@@ -108,8 +114,12 @@ class SqlSessions:
         self._names.drop(tenant, head.id)
         forget_docs(run, head.key, [TITLE])
         run(STATEMENTS["hide_session"], (head.key,))
+        run(STATEMENTS["forget_in_log"], (head.key,))
         for statement in ("drop_tags", "drop_contexts", "drop_about", "drop_lease"):
             run(STATEMENTS[statement], (head.key,))
+
+    def template(self, key: SessionKey) -> str:
+        return str(self._run(STATEMENTS["template_of"], (key,))[0][0])
 
     def doomed(self, tenant: TenantKey) -> SessionKey | None:
         rows = self._run(STATEMENTS["doomed"], (tenant,))
@@ -150,6 +160,18 @@ class SqlSessions:
         self._run(STATEMENTS["add_operation"], (tenant, operation, request, result, self._now()))
 
 
+def _about(
+    description: str, metadata: bytes, tags: Iterable[str], contexts: Iterable[tuple[str, str]]
+) -> About:
+    known = decode(metadata)
+    return About(
+        description=description,
+        metadata=known if isinstance(known, dict) else {},
+        tags=tuple(tags),
+        contexts=tuple(contexts),
+    )
+
+
 def _session(row: Row) -> Session:
     facts: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
     facts["archived"] = facts.pop("shelf") == ARCHIVED
@@ -161,6 +183,6 @@ _COLUMNS = (
     "key", "id", "uid", "status", "reason", "title", "agent", "model", "thinking", "channel", "parent",
     "epoch", "seq", "hash", "messages", "tokens_in", "tokens_out", "tokens_cached", "cost_micros",
     "created_at", "updated_at", "expires_at", "pinned", "shelf", "trashed_at", "flow", "flow_path", "flow_version",
-    "flow_node", "flow_status", "flow_visits",
+    "flow_node", "flow_status", "flow_visits", "template",
 )  # fmt: skip
 _PINNED = _COLUMNS.index("pinned")

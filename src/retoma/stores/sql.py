@@ -43,3 +43,12 @@ def in_chunks(numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:
     for start in range(0, len(numbers), MANY):
         chunk = tuple(numbers[start : start + MANY])
         yield chunk + chunk[:1] * (MANY - len(chunk))
+
+
+def of_several(run: Run, fragment: str, keys: Sequence[int]) -> list[Row]:
+    """Run a statement over several sessions. There are three texts of each, however many sessions a page has."""
+    if not keys:
+        return []
+    places = next((size for size in (8, 64) if len(keys) <= size), len(keys))
+    filled = [*keys, *[keys[-1]] * (places - len(keys))]
+    return run(FRAGMENTS[fragment].format(keys=", ".join("?" * places)), tuple(filled))

@@ -11,7 +11,8 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.stores import migrate, sqlite_upkeep
-from retoma.stores.api import Facts, Transaction, Witnessed
+from retoma.stores.api import Transaction
+from retoma.stores.api_facts import Facts, Witnessed
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_turn import SqliteTurn
@@ -66,6 +67,10 @@ class SqliteStore:
                 code="still_read",
                 hint="The next deletion clears them, too.",
             )
+
+    @property
+    def writes(self) -> int:
+        return self._turn.writes
 
     def facts(self) -> Facts:
         return self._alone(self._facts)

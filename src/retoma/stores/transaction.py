@@ -16,6 +16,7 @@ from retoma.stores.sql import Run
 
 if TYPE_CHECKING:
     from retoma.stores.audit import SqlAudit
+    from retoma.stores.retention import SqlLog, SqlRetention
     from retoma.stores.search import SqlIndexing, SqlSearch
     from retoma.stores.transfers import SqlTransfers
 
@@ -50,6 +51,18 @@ class SqlTransaction:
         from retoma.stores.transfers import SqlTransfers  # with its records, too much for every start
 
         return SqlTransfers(self._run, self._now, self._names, self.journal)
+
+    @cached_property
+    def retention(self) -> SqlRetention:
+        from retoma.stores.retention import SqlRetention  # for what goes by age alone
+
+        return SqlRetention(self._run, self._now)
+
+    @cached_property
+    def log(self) -> SqlLog:
+        from retoma.stores.retention import SqlLog
+
+        return SqlLog(self._run, self._now, self._names)
 
     @cached_property
     def audit(self) -> SqlAudit:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec import UNSET
+
 from retoma.model.chain import genesis
 from retoma.model.codec import encode
 from retoma.model.event import NOTE, Event
@@ -136,6 +138,7 @@ class SqlTransfers:
     ) -> None:
         run, epoch, listed = self._run, record.epochs[-1], record.updated_at
         flow, usage, pinned = record.flow, record.usage, int(record.pinned)
+        template = "" if record.template is UNSET else record.template
         position: tuple[Value, ...] = (None, None, None, None, None, 0)
         if flow is not None:
             version = bytes.fromhex(flow.version) if flow.version else None
@@ -145,7 +148,7 @@ class SqlTransfers:
             epoch.first_seq, record.head.seq, bytes.fromhex(record.head.hash), record.messages,
             len(record.tags) + len(record.contexts), record.updated_at, listed, record.expires_at, record.title,
             record.agent, record.model, record.thinking, record.channel, usage.tokens_in, usage.tokens_out,
-            usage.tokens_cached, usage.cost_micros, *position, key, tenant,
+            usage.tokens_cached, usage.cost_micros, *position, template, key, tenant,
         )  # fmt: skip
         # It may be older than what is indexed, and lists do not show then that it is behind.
         forget_docs(run, key, [TITLE])

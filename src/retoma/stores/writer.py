@@ -1,10 +1,10 @@
-"""The writer queue: callers that write at the same time share a transaction, and its commit. For every dialect.
+"""The writer queue: callers that write at the same time share a transaction, and its commit. For SQLite.
 
 A caller that finds nobody writing runs its use case itself, on its own thread. Who comes meanwhile queues. A writer
 that has run its own use case takes along whoever waits, up to 64 callers or 5 ms, and commits for all of them; then the
 first that still waits writes next. So nobody waits longer than for those before it, and a commit is as large as the
-crowd. Where a commit takes long, it waits a moment for those whom the last one answered. Callers of `submit` have no
-thread here: when one of them is next, the queue's own thread writes.
+crowd. Where a commit takes long, a writer first waits a moment for those whom the last one answered. Callers of
+`submit` have no thread here: when one of them is next, the queue's own thread writes.
 
 Nobody is answered before COMMIT returned, neither with a result nor with an error. A use case that is taken along has a
 savepoint, so its error undoes its own writes alone. When the transaction is gone, or COMMIT fails, nobody of the group
@@ -16,27 +16,21 @@ result is dropped, and the write stands.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from copy import copy
 from threading import get_ident
-from time import monotonic, sleep
+from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from retoma.errors import RetomaError
 from retoma.stores.api import Transaction
 from retoma.stores.callers import Caller, Case, Submitted, Waiting, WriterThread
+from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns, answer
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 T = TypeVar("T")
-
-GROUP_CALLERS = 64
-GROUP_S = 0.005
-PAUSE_S = 0.0005
-WORTH_S = 0.0001
-"""A commit that takes 8 times as long or longer is worth a pause for the callers that were answered a moment ago."""
 
 
 class Turn(Protocol):
@@ -87,23 +81,13 @@ class _CannotBegin(Exception):
         self.said = said
 
 
-class WriterQueue:
-    """Runs use cases through `turn`, one group at a time.
-
-    An interrupt (KeyboardInterrupt) can come after any call in the main thread, and must leave nobody waiting for ever.
-    So a caller is in one place at each such moment: in the queue, in the group, or answered.
-    """
+class WriterQueue(Turns):
+    """Runs use cases through `turn`, one group at a time."""
 
     def __init__(self, turn: Turn) -> None:
+        super().__init__()
         self._turn = turn
-        self._waiting: deque[Caller] = deque()
-        # Which thread writes. A dictionary, because setdefault takes the seat and says whose it is in one step: the
-        # thread that has it knows so, wherever it is interrupted.
-        self._seat: dict[None, int] = {}
         self._thread = WriterThread(self._serve)
-        # How many were taken along the last time, and how long the commit took.
-        self._crowd = 0
-        self._commit_s = 0.0
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` and return its result once it is durable."""
@@ -152,9 +136,20 @@ class WriterQueue:
 
     # One turn. Whoever comes here has the seat.
 
+    def _serve(self, call: Caller) -> None:
+        try:
+            self._write(call.run)
+        except BaseException as error:
+            call.error = error
+            if self._seat.get(None) == get_ident():
+                self._let_go()
+        call.answer()
+
     def _write(self, use_case: Callable[[Transaction], T]) -> T:
         turn = self._turn
         group: list[Caller] = []
+        if self._crowd:
+            self._gather()
         try:
             transaction = turn.begin()
         except BaseException as error:
@@ -165,10 +160,10 @@ class WriterQueue:
         try:
             result = use_case(transaction)
             if self._waiting or self._crowd:
-                self._take_along(group)
+                self._take_waiting(group)
                 began = monotonic()
                 turn.commit()
-                self._crowd, self._commit_s = len(group), monotonic() - began
+                self._took(monotonic() - began, len(group))
             else:
                 turn.commit()
         except BaseException as error:
@@ -181,36 +176,17 @@ class WriterQueue:
             self._let_go()
         finally:
             if group:
-                _answer(group)
+                answer(group)
         return result
 
-    def _serve(self, call: Caller) -> None:
-        try:
-            self._write(call.run)
-        except BaseException as error:
-            call.error = error
-            if self._seat.get(None) == get_ident():
-                self._let_go()
-        call.answer()
-
-    def _take_along(self, group: list[Caller]) -> None:
-        """Run those who wait; then, while fewer have come than the last time, those who are about to."""
-        until = monotonic() + GROUP_S
-        pause = min(self._commit_s / 8, PAUSE_S)
-        while self._take_waiting(group, until) and len(group) < self._crowd and pause >= WORTH_S:
-            sleep(pause)
-            if not self._waiting:
-                return
-
-    def _take_waiting(self, group: list[Caller], until: float) -> bool:
-        """Run those who wait; return whether the group may grow."""
+    def _take_waiting(self, group: list[Caller]) -> None:
+        """Run those who wait."""
         waiting, turn = self._waiting, self._turn
-        while waiting:
-            if len(group) >= GROUP_CALLERS - 1:
-                return False
+        until = monotonic() + GROUP_S
+        while waiting and len(group) < GROUP_CALLERS - 1:
             call = waiting[0]
             if call.alone:
-                return False
+                return
             del waiting[0]
             group.append(call)
             if not call.starts():
@@ -228,8 +204,7 @@ class WriterQueue:
             else:
                 turn.keep()
             if monotonic() > until:
-                return False
-        return True
+                return
 
     def _again(self, use_case: Callable[[Transaction], T], group: list[Caller], error: BaseException) -> T:
         """Run a group that was not committed again, one at a time; after an interrupt, leave it to the others."""
@@ -250,7 +225,7 @@ class WriterQueue:
                 self._waiting.extendleft(left[::-1])
                 self._let_go()
             finally:
-                _answer(calls[1:done])
+                answer(calls[1:done])
         if own.error is not None:
             raise own.error
         return own.result
@@ -295,7 +270,7 @@ class WriterQueue:
                     continue
                 call.error = self._copied(error)
         finally:
-            _answer(refused)
+            answer(refused)
 
     def _copied(self, error: BaseException) -> BaseException:
         """Return what `error` means, for one of several threads that raise it."""
@@ -308,8 +283,6 @@ class WriterQueue:
             raise error
         raise said from error
 
-    # Who is next
-
     def _caller(self, me: int, *, waits: bool = True) -> int:
         if self._seat.get(None) == me:
             raise RuntimeError("a use case must not begin another write: it is given its transaction")
@@ -317,61 +290,10 @@ class WriterQueue:
             raise RuntimeError("a callback of a submitted write must not wait for another: submit that, too")
         return me
 
-    def _has_seat(self, call: Waiting[T], me: int) -> bool:
-        """Wait in the queue; return True with the seat, False with the answer."""
-        try:
-            self._queue(call, me)
-            call.ready.acquire()
-        except BaseException:
-            call.give_up()
-            raise
-        return self._seat.get(None) == me
-
-    def _queue(self, call: Caller, me: int) -> None:
-        self._waiting.append(call)
-        seat = self._seat
-        try:
-            if not seat and seat.setdefault(None, me) == me:
-                self._let_go()
-        except BaseException:
-            if seat.get(None) == me:
-                self._let_go()
-            raise
-
-    def _let_go(self) -> None:
-        """Give the seat to the first who waits, or leave it empty."""
-        seat, waiting, me = self._seat, self._waiting, get_ident()
-        while True:
-            while waiting:
-                call = waiting[0]
-                del waiting[0]
-                try:
-                    if call.takes_seat(seat):
-                        return
-                except BaseException:
-                    if seat.get(None) == me:
-                        waiting.appendleft(call)
-                    raise
-            del seat[None]
-            # Who queued between those lines saw the seat taken, and waits to be given it.
-            if not waiting or seat.setdefault(None, me) != me:
-                return
-
 
 def _committed(turn: Turn, error: BaseException) -> bool:
     """Return whether an interrupt came after the commit: a transaction goes with no interrupt by itself."""
     return not isinstance(error, Exception) and not turn.open
-
-
-def _answer(calls: list[Caller]) -> None:
-    """Answer all, whatever interrupts it."""
-    try:
-        while calls:
-            calls[0].answer()
-            del calls[0]
-    except BaseException:
-        _answer(calls)
-        raise
 
 
 def _nothing(transaction: Transaction) -> None:

@@ -60,4 +60,4 @@ def test_an_example_has_no_problem_and_says_what_it_is(directory: Path) -> None:
 
 @pytest.mark.parametrize("directory", FLOWS, ids=lambda path: path.name)
 def test_an_example_is_walked(directory: Path) -> None:
-    assert directory.name in {walk[0] for walk in WALKS}
+    assert directory.name in {walk[0] for walk in WALKS} or (directory / ".tests").is_dir()

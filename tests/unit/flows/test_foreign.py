@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from retoma.errors import Invalid
 from retoma.flows import Flow, check, load, signal, start, step, validate
 from retoma.model.codec import Json
 from retoma.model.flow import Position, Step
@@ -174,21 +173,3 @@ def test_entry_names_and_what_is_no_node() -> None:
 @pytest.mark.parametrize("directory", sorted(FLOWS.iterdir()), ids=lambda path: path.name)
 def test_a_foreign_flow_has_no_error(directory: Path) -> None:
     assert [problem for problem in validate(load(directory)) if problem.level == "error"] == []
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        "to: rollback",
-        "on_error: rollback",
-        "do: x",
-        "do: {name: x}",
-        "tool_call: x",
-        "undo: x",
-        "type: tool\ndo: x",
-    ],
-)
-def test_tools_are_refused_with_a_sentence(tmp_path: Path, head: str) -> None:
-    (tmp_path / "start.md").write_text(f"---\n{head}\n---\nx\n")
-    with pytest.raises(Invalid, match="this version does not run tools yet"):
-        check(load(tmp_path))

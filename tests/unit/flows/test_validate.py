@@ -10,7 +10,10 @@ from retoma.flows.model import Problem
 
 
 def told(**files: str) -> list[Problem]:
-    return validate(parse("made", {f"{name}.md": text.encode() for name, text in files.items()}))
+    try:
+        return validate(parse("made", {f"{name}.md": text.encode() for name, text in files.items()}))
+    except Invalid as refused:
+        return list(refused.problems)
 
 
 @pytest.mark.parametrize(
@@ -32,11 +35,19 @@ def told(**files: str) -> list[Problem]:
         ),
         ("---\nto: end\n---\n\na\n{{ if .x }}\n", 6, "error", "no {{ end }}"),
         ("---\noptions:\n  - '{{ .x'\n---\n", 3, "error", "not closed"),
-        ("---\ndo: t\n---\n", 2, "error", "does not run tools yet"),
+        ("---\ndo: t\n---\n", 2, "warning", "names the tool 't', which is not listed"),
+        ("---\ndo: [t]\n---\n", 2, "error", "a tool's name or a mapping"),
+        ("---\ndo:\n  args: {}\n---\n", 3, "error", "must have a 'name'"),
+        ("---\ndo:\n  name: t\n  arg: {}\n---\n", 4, "warning", "Did you mean 'args'?"),
+        ("---\ndo:\n  name: t\n  args:\n    a: '{{ .x'\n---\n", 5, "error", "not closed"),
+        ("---\ndo: t\ntool_call: t\n---\n", 3, "error", "another name of 'do'"),
+        ("---\nwait: true\non_error: end\n---\n", 3, "warning", "calls no tool"),
+        ("---\ndo: t\non_error: edn\n---\n", 3, "error", "Did you mean 'end'?"),
+        ("---\ndo: t\nmetadata: {x-exec: {args: [a]}}\n---\n", 3, "error", "must have a 'command'"),
+        ("---\ndo: t\nmetadata: {x-exec: {command: a}}\n---\n", 2, "warning", "with --allow-inline alone"),
         ("---\ndo: t\nwait: true\n---\n", 2, "error", "cannot stand beside waiting"),
-        ("---\nundo: {name: t}\n---\n", 2, "error", "does not run tools yet"),
+        ("---\nundo: {name: t}\n---\n", 2, "warning", "'undo' names the tool 't'"),
         ("---\ntype: tool\n---\n", 2, "error", "needs 'do'"),
-        ("---\nto: rollback\n---\n", 2, "error", "does not run tools yet"),
         ("---\nagent: x\n---\n", 2, "error", "does not run agents yet"),
         ("---\ninput_type: choice\n---\n", 2, "error", "no options"),
         ("---\ninput_type: int\ninput_default: many\n---\n", 3, "error", "not an input that this node takes"),
@@ -93,3 +104,35 @@ def test_a_target_whose_file_is_broken_is_not_called_missing() -> None:
     with pytest.raises(Invalid) as raised:
         parse("made", {"start.md": b"---\nto: a\n---\n", "a.md": b"---\n: [\n---\n"})
     assert "start.md" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("node", "line", "said"),
+    [
+        ("---\nmessages: {en: [Hi]}\n---\n", 2, "'messages' is not shown"),
+        ("---\nsave_to: x\n---\n", 2, "'save_to' does nothing"),
+        ("---\noptions:\n  - One\n  - one \n---\n", 4, "The option 'one' is here twice"),
+        ("---\nwait: true\ntransitions: [{to: end}]\nto: start\n---\n", 4, "'to' is never taken"),
+        ("---\nwait: true\ntransitions:\n  - to: end\n  - to: start\n---\n", 5, "This transition is never taken"),
+    ],
+)  # fmt: skip
+def test_what_comes_to_nothing_is_warned_of(node: str, line: int, said: str) -> None:
+    found = validate(parse("f", {"start.md": node.encode(), "end.md": b"---\nid: e\n---\nEnd\n"}))
+    assert [(one.level, one.file, one.line) for one in found if one.message.startswith(said)] == [
+        ("warning", "start.md", line)
+    ]
+
+
+def test_a_broken_file_takes_no_warning_of_another_away() -> None:
+    with pytest.raises(Invalid) as raised:
+        parse("f", {"start.md": b"---\nconten: x\n---\n", "end.md": b"---\n[\n---\n"})
+    found = raised.value.facts["problems"]
+    assert [(one.level, one.file, one.hint) for one in found if one.file == "start.md"] == [
+        ("warning", "start.md", "Did you mean 'content'?")
+    ]
+    assert "'conten'" not in str(raised.value)
+
+
+def test_a_dotted_key_that_is_required_is_given() -> None:
+    text = b"---\nrequired_context: [shop.name]\n---\n{{ .shop.name }}\n"
+    assert validate(parse("f", {"start.md": text})) == []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from retoma.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
-    from retoma.client import Client
+    from retoma.client import Calls
     from retoma.config import Environment, Settings, StorePlace
 
 __all__ = ["Invocation"]
@@ -27,7 +27,7 @@ class Invocation:
     def __init__(self, given: Mapping[str, object]) -> None:
         self.given = given
         self.now_ms = time.time_ns() // 1_000_000
-        self._client: Client | None = None
+        self._client: Calls | None = None
 
     @cached_property
     def environment(self) -> Environment:
@@ -62,7 +62,7 @@ class Invocation:
         )
 
     @property
-    def client(self) -> Client:
+    def client(self) -> Calls:
         """The client on this command's store, opened at the first use and closed when the verb ends."""
         if self._client is None:
             from retoma.client import open_client
@@ -71,7 +71,7 @@ class Invocation:
         return self._client
 
     @property
-    def reader(self) -> Client:
+    def reader(self) -> Calls:
         """The client of a command that only reads: a store that is not there is an empty one, and is not made."""
         place = self.place
         if self._client is not None or place.path is None or place.path.exists():
@@ -90,5 +90,25 @@ class Invocation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
+        if self._client is None:
+            return
+        try:
+            if error is None and self._client.wrote:
+                self._work()
+        finally:
             self._client.close()
+
+    def _work(self) -> None:
+        """Do a little of what is due by retention, and say so."""
+        from retoma.errors import RetomaError
+
+        assert self._client is not None, "called while it is open"
+        try:
+            done = self._client.work_due()
+        except RetomaError as failure:
+            # What was asked for is done. What is due is the next command's, too.
+            self.out.note(f"What is due was left for later: {failure.message}")
+            return
+        if done:
+            parts = ", ".join(f"{count:,} {what}" for what, count in done.items())
+            self.out.note(f"Retention: {parts}. `retoma store log` says which.")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from retoma.interfaces.cli.config import Trust, trust_rows, withheld_notes
 from retoma.interfaces.cli.context import Invocation
-from retoma.interfaces.cli.text import size
+from retoma.interfaces.cli.text import counted, size
 from retoma.interfaces.cli.verb import verb
-from retoma.stores.api import Facts, Listing
+from retoma.model.retention import Retention
+from retoma.service.retention import Standing
+from retoma.stores.api import Listing
+from retoma.stores.api_facts import Facts
 
 __all__ = ["doctor"]
 
@@ -13,18 +17,62 @@ __all__ = ["doctor"]
 @verb("doctor", example="retoma doctor")
 def doctor(ctx: Invocation) -> int:
     """Look at the store, the disk, the clock and the locks; say what to do about what is not well."""
-    facts = ctx.client.facts()
+    facts, rules = ctx.client.facts(), ctx.settings.retention(ctx.place)
     newest = ctx.client.list([Listing()], limit=1).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
-    low = facts.free_bytes is not None and facts.free_bytes < 100 << 20
+    standing, trust = ctx.client.standing(), trust_rows(ctx)
+    advice = _advice(facts, trust, ahead=ahead)
+    if ctx.out.json:
+        ctx.out.print_json(_report(ctx, facts, standing, rules, trust, advice, ahead=ahead))
+        return 0 if not advice else 1
+    engine = f"{facts.engine}, {facts.journal_mode.upper()}, synchronous {facts.synchronous}"
+    rows = [
+        ("store", f"{facts.place} ({engine})  {size(facts.size_bytes)}"),
+        ("source", ctx.place.source),
+        ("format", str(facts.format)),
+        ("clock", "behind the newest session" if ahead else "steady"),
+        ("disk", _disk(facts)),
+        ("retention", _retention(rules)),
+        *(("retention", line) for line in withheld_notes(ctx)),
+        ("due", _due(standing, rules)),
+        *(("trust", f"{one.file} {one.said}") for one in trust),
+    ]
+    ctx.out.table([row for row in rows if row[1]])
+    for line in advice:
+        ctx.out.line(line)
+    return 0 if not advice else 1
+
+
+def _advice(facts: Facts, trust: list[Trust], *, ahead: bool) -> list[str]:
     advice = []
     if ahead:
         advice.append("The newest session was written in the future: set this machine's clock.")
-    if low:
+    if facts.free_bytes is not None and facts.free_bytes < 100 << 20:
         advice.append("The disk is nearly full: writes will stop, nothing written is lost. Free some space.")
     if facts.weak:
         advice.append(facts.weak)
-    report = {
+    advice += [
+        f"{one.file} names commands that are not run yet. Read it, then: retoma trust '{one.file}'"
+        for one in trust
+        if one.commands and not one.trusted
+    ]
+    return advice
+
+
+def _report(
+    ctx: Invocation,
+    facts: Facts,
+    standing: Standing,
+    rules: Retention,
+    trust: list[Trust],
+    advice: list[str],
+    *,
+    ahead: bool,
+) -> dict[str, object]:
+    from retoma.model.times import span
+
+    ages = {"idle_timeout": rules.idle_timeout_ms, "completed_after": rules.completed_after_ms}
+    return {
         "store": {
             "place": facts.place,
             "source": ctx.place.source,
@@ -36,28 +84,40 @@ def doctor(ctx: Invocation) -> int:
         "size_bytes": facts.size_bytes,
         "free_bytes": facts.free_bytes,
         "clock": "ahead" if ahead else "steady",
+        "retention": {name: None if age is None else span(age) for name, age in ages.items()},
+        "due": {"idle": standing.idle, "over": standing.over, "trashed": standing.trashed},
+        "trust": [one._asdict() for one in trust],
         "advice": advice,
         "well": not advice,
     }
-    if ctx.out.json:
-        ctx.out.print_json(report)
-        return 0 if not advice else 1
-    engine = f"{facts.engine}, {facts.journal_mode.upper()}, synchronous {facts.synchronous}"
-    rows = [
-        ("store", f"{facts.place} ({engine})  {size(facts.size_bytes)}"),
-        ("source", ctx.place.source),
-        ("format", str(facts.format)),
-        ("clock", "behind the newest session" if ahead else "steady"),
-        ("disk", _disk(facts)),
-        ("retention", "off: nothing is deleted unless you say so"),
-    ]
-    ctx.out.table(rows)
-    for line in advice:
-        ctx.out.line(line)
-    return 0 if not advice else 1
 
 
 def _disk(facts: Facts) -> str:
     if facts.kind == "postgresql":
         return "the server's"
     return "memory only: gone at the end" if facts.free_bytes is None else f"{size(facts.free_bytes)} free"
+
+
+def _retention(rules: Retention) -> str:
+    from retoma.model.times import span
+
+    parts = []
+    if rules.idle_timeout_ms is not None:
+        parts.append(f"active ones without an event for {span(rules.idle_timeout_ms)} are failed")
+    if rules.completed_after_ms is not None:
+        parts.append(f"those that are over for {span(rules.completed_after_ms)} are trashed")
+    return "; ".join(parts) or "off: nothing is deleted unless you say so"
+
+
+def _due(standing: Standing, rules: Retention) -> str:
+    parts = [
+        f"{counted(count, 'session')} {what}"
+        for count, what in (
+            (standing.idle, "to be failed"),
+            (standing.over, "to be trashed"),
+            (standing.trashed, "seven days in the trash"),
+        )
+        if count
+    ]
+    by = "the next command that deletes does it" if rules.off else "the next commands that write do it"
+    return f"{', '.join(parts)}: {by}, `retoma store gc` at once" if parts else ""

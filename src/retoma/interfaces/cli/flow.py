@@ -1,4 +1,4 @@
-"""`retoma flow validate` and `flow graph`."""
+"""`retoma flow validate`, `flow graph` and `flow schema`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
-    from retoma.flows import Flow
+    from retoma.flows import Flow, Tool
     from retoma.service.flows import Snapshot
 
-__all__ = ["graph", "validate"]
+__all__ = ["graph", "schema", "validate"]
 
 
 @verb("flow validate", example="retoma flow validate examples/tour")
 @click.argument("flow", type=click.Path(path_type=Path, readable=False))
-def validate(ctx: Invocation, *, flow: Path) -> int:
+@click.option("--tools", metavar="FILE", type=click.Path(path_type=Path), help="The tools that it may call.")
+def validate(ctx: Invocation, *, flow: Path, tools: Path | None) -> int:
     """Say everything that is wrong in a flow's directory, with file and line, without running it."""
     nodes = 0
+    listed = _listed(tools)
     try:
         loaded = load(flow)
-        problems: list[Problem] = problems_of(loaded)
+        problems: list[Problem] = problems_of(loaded, listed=listed)
         nodes = len(loaded.nodes)
     except Invalid as error:
         found = error.facts.get("problems")
@@ -51,6 +53,14 @@ def validate(ctx: Invocation, *, flow: Path) -> int:
     return 2 if errors else 0
 
 
+def _listed(file: Path | None) -> dict[str, Tool] | None:
+    if file is None:
+        return None
+    from retoma.runtime.toolbox import listed_in
+
+    return listed_in(file)
+
+
 @verb("flow graph", example="retoma flow graph examples/tour --session my-experiment")
 @click.argument("flow", type=click.Path(path_type=Path))
 @click.option("--session", metavar="ID", help="Mark where it was, and where it is.")
@@ -70,6 +80,14 @@ def graph(ctx: Invocation, *, flow: Path, session: str | None, shape: str) -> No
     else:
         text = drawn(loaded, "dot" if shape == "dot" else "mermaid", visited=visited, current=current)
         ctx.out.line(text.rstrip("\n"))
+
+
+@verb("flow schema", example="retoma flow schema > node.schema.json")
+def schema(ctx: Invocation) -> None:
+    """Print the JSON Schema of a node: its front matter, or a node that is YAML or JSON as a whole."""
+    from retoma.flows.schema import schema as of_a_node
+
+    ctx.out.print_json(of_a_node())
 
 
 def _position(ctx: Invocation, directory: Path, flow: Flow, session: str) -> Snapshot:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retoma.errors import Invalid
-from retoma.model.codec import Json
+from retoma.model.codec import Json, JsonMap
 
-__all__ = ["moment", "pairs", "value"]
+__all__ = ["context_of", "moment", "pairs", "value"]
 
 
 def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
@@ -40,3 +40,31 @@ def value(text: str) -> Json:
         return decode(text)
     except Invalid:
         return text
+
+
+_EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
+
+
+def context_of(text: str | None) -> JsonMap:
+    """Return what a flow knows from the start: a JSON object, or `@` and the file that holds one."""
+    from pathlib import Path
+
+    from retoma.model.codec import decode
+
+    if text is None:
+        return {}
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise Invalid(
+                f"The context file '{text[1:]}' cannot be read: {why}.", code="bad_context", hint=_EXAMPLE
+            ) from error
+    try:
+        value = decode(text)
+    except Invalid as error:
+        raise Invalid(f"--context: {error.message}", code="bad_context", hint=_EXAMPLE) from error
+    if not isinstance(value, dict):
+        raise Invalid("--context is not a JSON object.", code="bad_context", hint=_EXAMPLE)
+    return value

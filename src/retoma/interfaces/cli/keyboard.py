@@ -5,40 +5,54 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 from types import FrameType
 
-from retoma.interfaces.cli.lines import TimedOut, checked
+from retoma.interfaces.cli.lines import Bell, TimedOut, Woken, checked
 
 __all__ = ["Keyboard", "unseen"]
 
 
 class Keyboard:
-    """Standard input and output as one terminal, for the main thread. `next` is as in Lines."""
+    """Standard input and output as one terminal, for the main thread. `next` is as in Lines.
 
-    def __init__(self) -> None:
+    `moves`: the terminal can move its cursor, and whoever sits there wants it to.
+    """
+
+    def __init__(self, *, moves: bool) -> None:
         # Importing it is what makes input() edit; without it a terminal keeps 4,095 bytes of a line, and says nothing.
         import readline
 
         readline.set_completer(None)
+        if not moves:
+            readline.parse_and_bind("set enable-bracketed-paste off")
         if isinstance(sys.stdin, TextIOWrapper):
             sys.stdin.reconfigure(errors="surrogateescape")
         self.number = 0
+        self._moves = moves
 
-    def next(self, label: str, timeout_s: float | None = None) -> str | None:
-        """Return the next line, None at Ctrl+D. Raises TimedOut, Invalid, and KeyboardInterrupt at Ctrl+C.
+    def next(
+        self,
+        label: str,
+        timeout_s: float | None = None,
+        typed: str = "",
+        *,
+        bell: Bell | None = None,
+        rows: Sequence[int] = (),
+    ) -> str | None:
+        """Return the next line, None at Ctrl+D. Raises TimedOut, Woken, Invalid, and KeyboardInterrupt at Ctrl+C.
 
-        The line that `label` began is ended; Ctrl+C leaves it open.
+        `typed` is there to be edited, as if it had just been typed. With `rows`, those that each of the options takes
+        which were just printed, the arrow keys choose one. The line that `label` began is ended; Ctrl+C leaves it open.
         """
         try:
-            with timed(timeout_s):
-                line = input(label)
+            line = self._line(label, timeout_s, typed, bell, rows)
         except EOFError:
             sys.stdout.write("\n")
             return None
-        except TimedOut:
+        except (TimedOut, Woken):
             sys.stdout.write("\n")
             raise
         except KeyboardInterrupt:
@@ -46,6 +60,45 @@ class Keyboard:
             raise
         self.number += 1
         return checked(line.encode(errors="surrogateescape"), self.number)
+
+    def _line(
+        self, label: str, timeout_s: float | None, typed: str, bell: Bell | None, rows: Sequence[int]
+    ) -> str:
+        import readline
+
+        from retoma.interfaces.cli.menu import Menu
+
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        if self._moves and not typed and Menu.fits(label, rows):
+            chosen, whole = Menu(label, rows).choose(timeout_s, bell)
+            if chosen is None:
+                raise EOFError
+            if whole:
+                return chosen
+            typed = chosen
+        readline.set_startup_hook((lambda: readline.insert_text(typed)) if typed else None)
+        left = None if deadline is None else max(0.001, deadline - time.monotonic())
+        with timed(left, look=None if bell is None else lambda: _look(bell)):
+            return input(label)
+
+
+def _look(bell: Bell) -> None:
+    """Raise Woken with what is typed so far, when the bell rings while a line is edited."""
+    import readline
+
+    if bell.ready and _edits():
+        raise Woken(readline.get_line_buffer())
+
+
+def _edits() -> bool:
+    """Return whether a line is being edited right now.
+
+    As long as it is, the terminal hands over every key by itself. Once the line is taken it does not any more, and the
+    line must not be thrown away: nobody would have it.
+    """
+    import termios
+
+    return not termios.tcgetattr(0)[3] & termios.ICANON
 
 
 def unseen(label: str, timeout_s: float | None = None) -> str | None:
@@ -64,27 +117,33 @@ def unseen(label: str, timeout_s: float | None = None) -> str | None:
 
 
 _LOOK_S = 0.25
+_LOOK_OFTEN_S = 0.05
 
 
 @contextmanager
-def timed(seconds: float | None) -> Iterator[None]:
+def timed(seconds: float | None, *, look: Callable[[], None] | None = None) -> Iterator[None]:
     """Raise TimedOut in what runs inside once `seconds` have passed; None: never. For the main thread.
+
+    What `look` raises, when it is called now and then, ends it too.
 
     A signal that comes after the prompt was shown and before input() waits does not wake it. So it is woken now and
     then: a Ctrl+C or a time-out that it missed is seen then.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
 
-    def look(number: int, frame: FrameType | None) -> None:
+    def alarmed(number: int, frame: FrameType | None) -> None:
         # The timer's clock is not quite this one.
         if deadline is not None and time.monotonic() > deadline - 0.01:
             raise TimedOut
+        if look is not None:
+            look()
 
-    before = signal.signal(signal.SIGALRM, look)
+    every = _LOOK_S if look is None else _LOOK_OFTEN_S
+    before = signal.signal(signal.SIGALRM, alarmed)
     try:
         # The looks are set so that one of them falls on the deadline; a first one after 0 s would be none at all.
-        first = max(seconds % _LOOK_S, 0.001) if seconds is not None else _LOOK_S
-        signal.setitimer(signal.ITIMER_REAL, first, _LOOK_S)
+        first = max(seconds % every, 0.001) if seconds is not None else every
+        signal.setitimer(signal.ITIMER_REAL, first, every)
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)

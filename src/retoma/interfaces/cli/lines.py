@@ -6,17 +6,34 @@ import os
 import select
 import sys
 import time
+from collections.abc import Sequence
+from typing import Protocol
 
 from retoma.errors import Invalid
 from retoma.model.event import MAX_DATA_BYTES
 
-__all__ = ["Lines", "TimedOut", "checked"]
+__all__ = ["Bell", "Lines", "TimedOut", "Woken", "checked"]
 
 _READ_BYTES = 64 << 10
 
 
 class TimedOut(Exception):
     """Nothing was typed in the time the node gives."""
+
+
+class Woken(Exception):
+    """Something happened that the person should see now. `typed` is the part of a line that was taken away."""
+
+    def __init__(self, typed: str = "") -> None:
+        self.typed = typed
+
+
+class Bell(Protocol):
+    """What may wake whoever waits for a line: `fileno` is readable while it is `ready`."""
+
+    @property
+    def ready(self) -> bool: ...
+    def fileno(self) -> int: ...
 
 
 class Lines:
@@ -28,32 +45,42 @@ class Lines:
         self._ended = False
         self.number = 0
 
-    def next(self, label: str = "", timeout_s: float | None = None) -> str | None:
+    def next(
+        self,
+        label: str = "",
+        timeout_s: float | None = None,
+        typed: str = "",
+        *,
+        bell: Bell | None = None,
+        rows: Sequence[int] = (),
+    ) -> str | None:
         """Print `label`; return the next line without its end, or None at the end of the input.
 
-        Raises TimedOut, and Invalid for a line that is too long or not UTF-8; the line after it can be read then.
+        A `bell` wakes the wait; what of a line had come by then is kept for the next call. `typed` and `rows` are for
+        a Keyboard.
+        Raises TimedOut, Woken, and Invalid for a line that is too long or not UTF-8; the next one can be read then.
         Without an answer the line that `label` began is ended; Ctrl+C leaves it open.
         """
         sys.stdout.write(label)
         sys.stdout.flush()
         line = None
         try:
-            line = self._next(timeout_s)
-        except (Invalid, TimedOut):
+            line = self._next(timeout_s, bell)
+        except (Invalid, TimedOut, Woken):
             _end_line(label)
             raise
         if line is None:
             _end_line(label)
         return line
 
-    def _next(self, timeout_s: float | None) -> str | None:
+    def _next(self, timeout_s: float | None, bell: Bell | None) -> str | None:
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         dropped = 0
         while (end := self._buffer.find(b"\n")) < 0 and not self._ended:
             if len(self._buffer) > MAX_DATA_BYTES:
                 dropped += len(self._buffer)
                 self._buffer.clear()
-            self._fill(deadline)
+            self._fill(deadline, bell)
         if end < 0:
             end = len(self._buffer)
             if not end and not dropped:
@@ -63,9 +90,13 @@ class Lines:
         self.number += 1
         return checked(line, self.number, dropped)
 
-    def _fill(self, deadline: float | None) -> None:
-        if deadline is not None:
-            ready, _, _ = select.select([self._descriptor], [], [], max(0.0, deadline - time.monotonic()))
+    def _fill(self, deadline: float | None, bell: Bell | None) -> None:
+        if deadline is not None or bell is not None:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            bells = [bell.fileno()] if bell is not None else []
+            ready, _, _ = select.select([self._descriptor, *bells], [], [], left)
+            if ready and self._descriptor not in ready:
+                raise Woken
             if not ready:
                 raise TimedOut
         chunk = os.read(self._descriptor, _READ_BYTES)

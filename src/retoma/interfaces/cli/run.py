@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import click
@@ -12,19 +13,21 @@ import msgspec
 from retoma.errors import Invalid, RetomaError
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
+from retoma.interfaces.cli.given import context_of
 from retoma.interfaces.cli.keyboard import Keyboard, unseen
-from retoma.interfaces.cli.lines import Lines, TimedOut
+from retoma.interfaces.cli.lines import Lines, TimedOut, Woken
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
+from retoma.interfaces.cli.tool_turns import Allowed, Ended, ToolTurns
 from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.cli.words import Words
 from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
-from retoma.model.codec import JsonMap
 from retoma.model.flow import Prompt
 from retoma.runtime.drive import Drive, Request
+from retoma.runtime.reload import Found
+from retoma.runtime.toolbox import Given
+from retoma.runtime.watch import Watch
 
 __all__ = ["run"]
-
-_EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 
 
 @verb("run", example="retoma run examples/tour --session my-experiment")
@@ -33,9 +36,14 @@ _EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 @click.option("--fresh", is_flag=True, help="Begin again in the same session: a new epoch.")
 @click.option("--resume", is_flag=True, help="Resume the session if it is paused.")
 @click.option("--pinned", is_flag=True, help="Go on with the version it began with, however it was edited.")
+@click.option("--watch", is_flag=True, help="Take up each change of the flow's files while it runs.")
 @click.option("--context", metavar="JSON|@FILE", help="What the flow knows from the start.")
 @click.option("--headless", is_flag=True, help="No prompt, no colour; a line of input is an answer.")
 @click.option("--plain", is_flag=True, help="Text as it is written, also on a terminal.")
+@click.option("--yes", is_flag=True, help="Allow every tool.")
+@click.option("--deny", is_flag=True, help="Refuse every tool.")
+@click.option("--tools", metavar="FILE", type=click.Path(path_type=Path), help="The tools that it may call.")
+@click.option("--allow-inline", is_flag=True, help="Allow tools that the flow's nodes declare.")
 def run(
     ctx: Invocation,
     *,
@@ -44,9 +52,14 @@ def run(
     fresh: bool,
     resume: bool,
     pinned: bool,
+    watch: bool,
     context: str | None,
     headless: bool,
     plain: bool,
+    yes: bool,
+    deny: bool,
+    tools: Path | None,
+    allow_inline: bool,
 ) -> int:
     """Start a flow in a session, or take it up where it stands. Stopped in any way, the same command goes on."""
     if fresh and pinned:
@@ -55,14 +68,23 @@ def run(
             code="usage",
             hint="Give one of the two.",
         )
+    if yes and deny:
+        raise Invalid("--yes allows every tool, --deny refuses it.", code="usage", hint="Give one of them.")
+    if watch and pinned:
+        raise Invalid(
+            "--pinned keeps the version that the session has, --watch takes up each new one.",
+            code="usage",
+            hint="Give one of the two.",
+        )
     request = Request(
         directory=flow,
         session=session,
-        context=_context(context),
+        context=context_of(context),
         fresh=fresh,
         resume=resume,
         pinned=pinned,
         locale=ctx.environment.lang,
+        tools=Given(file=tools, allow_inline=allow_inline, environment=ctx.environment.for_tools),
     )
     screen: Screen = JsonScreen()
     if not ctx.out.json:
@@ -73,22 +95,52 @@ def run(
     except RetomaError as error:
         screen.refused(error)
         raise
-    with drive:
+    with drive, Watch(flow, drive.found) if watch else nullcontext() as watching:
         asks = not headless and not ctx.out.json and sys.stdin.isatty()
-        return _Run(ctx, drive, screen, asks=asks, headless=headless).go()
+        allowed = Allowed("yes" if yes else "headless" if headless else "", deny)
+        return _Run(
+            ctx,
+            drive,
+            screen,
+            watching,
+            flow=flow,
+            asks=asks,
+            headless=headless,
+            plain=plain,
+            allowed=allowed,
+        ).go()
 
 
 class _Run:
     """One run from the opened drive to the exit status. `asks` says that a person types the answers."""
 
-    def __init__(self, ctx: Invocation, drive: Drive, screen: Screen, *, asks: bool, headless: bool) -> None:
+    def __init__(
+        self,
+        ctx: Invocation,
+        drive: Drive,
+        screen: Screen,
+        watch: Watch | None,
+        *,
+        flow: Path,
+        asks: bool,
+        headless: bool,
+        plain: bool,
+        allowed: Allowed,
+    ) -> None:
         self._ctx = ctx
         self._drive = drive
         self._screen = screen
         self._asks = asks
         self._headless = headless
         self._say = Words(ctx.environment.lang)
-        self._lines = _keyboard() if asks and ctx.out.terminal else Lines()
+        self._tools = ToolTurns(drive, screen, approved=allowed.by, deny=allowed.none, note=ctx.out.note)
+        self._flow = flow
+        self._watch = watch
+        self._change: Found | None = None
+        self._typed = ""
+        self._lines: Keyboard | Lines = Lines()
+        if asks and ctx.out.terminal:
+            self._lines = _keyboard(moves=not plain and not ctx.environment.dumb)
 
     def go(self) -> int:
         drive, screen = self._drive, self._screen
@@ -102,10 +154,13 @@ class _Run:
                     status, cause = ("failed", drive.failure) if drive.failure else ("finished", "")
                     return FAILED if cause else 0
                 if not self._answered():
-                    status = "waiting_for_input"
+                    status = "waiting_for_input" if drive.prompt else "waiting_for_tool"
                     return STOPPED
         except KeyboardInterrupt:
             return INTERRUPTED
+        except Ended:
+            status = "waiting_for_tool"
+            return STOPPED
         except BrokenPipeError:
             # Whoever read the output has read enough; that is no end of the flow.
             return 0 if drive.over else STOPPED
@@ -124,6 +179,8 @@ class _Run:
         if drive.final:
             ended = "failed" if drive.final == "failed" else "ended"
             where = "at '{node}' node" if node else "with no flow in it"
+            if drive.position.status == "finished" and not node:
+                where = "and was rolled back"
             text = f">>> Session '{{session}}' {ended} before, {where}. Begin anew with --fresh."
             note(say(text, session=drive.session, node=node))
             return
@@ -132,9 +189,19 @@ class _Run:
             note(f">>> {line}")
         if drive.resumed:
             note(say(">>> Resuming at '{node}' node...", node=node))
+        else:
+            self._point_at_warnings()
+
+    def _point_at_warnings(self) -> None:
+        """Say to a person that `flow validate` has something to say."""
+        if (count := len(self._drive.flow.warnings)) and self._asks:
+            text = ">>> {count} to look at in this flow: retoma flow validate {flow}"
+            self._ctx.out.note(self._say(text, count=count, flow=self._flow))
 
     def _answered(self) -> bool:
         try:
+            if self._drive.call is not None and self._drive.prompt is None:
+                return self._tools.turn(self._lines.next)
             return self._turn()
         except Invalid as error:
             if not self._asks:
@@ -144,9 +211,11 @@ class _Run:
             return True
 
     def _turn(self) -> bool:
-        """Ask until the flow takes an input; False when the input ended."""
+        """Ask until the flow takes an input or an edited flow; False when the input ended."""
         drive, prompt = self._drive, self._drive.prompt
         assert prompt is not None, "a flow that is not over waits for input"
+        if self._reloaded():
+            return True
         if drive.wanted is not None:
             if self._headless:
                 return False
@@ -155,6 +224,8 @@ class _Run:
         self._screen.ask(prompt)
         try:
             text = self._read(prompt)
+        except Woken:
+            return True
         except TimedOut:
             if not self._signalled("timeout"):
                 drive.prompt = msgspec.structs.replace(prompt, timeout_s=None)
@@ -167,10 +238,37 @@ class _Run:
         return text is not None and self._send(self._screen.given(text))
 
     def _read(self, prompt: Prompt) -> str | None:
+        """Return what is typed, None when the input ended. Raises Woken when an edited flow was taken up meanwhile."""
         label = self._screen.label(prompt)
         if prompt.input_type == "secret" and sys.stdin.isatty():
             return unseen(label, prompt.timeout_s)
-        return self._lines.next(label, prompt.timeout_s)
+        deadline = None if prompt.timeout_s is None else time.monotonic() + prompt.timeout_s
+        rows = self._screen.rows()
+        while True:
+            typed, self._typed = self._typed, ""
+            try:
+                left = None if deadline is None else max(0.001, deadline - time.monotonic())
+                return self._lines.next(label, left, typed, bell=self._watch, rows=rows)
+            except Woken as woken:
+                self._typed = woken.typed
+                if self._reloaded():
+                    raise
+                rows = ()  # the options are not above the prompt any more
+
+    def _reloaded(self) -> bool:
+        """Meet a change of the flow's files; return whether the session goes on with the new version.
+
+        One that comes while a secret is asked for again waits: the step that needs it is not done yet.
+        """
+        self._change = (self._watch.take() if self._watch is not None else None) or self._change
+        if self._change is None or self._drive.wanted is not None:
+            return False
+        found, self._change = self._change, None
+        reload = self._drive.reload(found)
+        self._screen.reloaded(reload)
+        if reload.taken:
+            self._point_at_warnings()
+        return reload.taken
 
     def _signalled(self, name: str) -> bool:
         """Send the flow a signal; False when nothing handles it."""
@@ -194,30 +292,8 @@ class _Run:
         return True
 
 
-def _keyboard() -> Keyboard | Lines:
+def _keyboard(*, moves: bool) -> Keyboard | Lines:
     try:
-        return Keyboard()
+        return Keyboard(moves=moves)
     except ImportError:
         return Lines()  # a Python built without readline
-
-
-def _context(text: str | None) -> JsonMap:
-    from retoma.model.codec import decode
-
-    if text is None:
-        return {}
-    if text.startswith("@"):
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise Invalid(
-                f"The context file '{text[1:]}' cannot be read: {why}.", code="bad_context", hint=_EXAMPLE
-            ) from error
-    try:
-        value = decode(text)
-    except Invalid as error:
-        raise Invalid(f"--context: {error.message}", code="bad_context", hint=_EXAMPLE) from error
-    if not isinstance(value, dict):
-        raise Invalid("--context is not a JSON object.", code="bad_context", hint=_EXAMPLE)
-    return value

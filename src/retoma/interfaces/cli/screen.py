@@ -8,13 +8,18 @@ from typing import Protocol
 
 from retoma.errors import RetomaError
 from retoma.interfaces.cli.output import Output
-from retoma.interfaces.cli.text import clean
+from retoma.interfaces.cli.text import clean, listed
 from retoma.interfaces.cli.words import Words
+from retoma.model.call import Call, Came
 from retoma.model.codec import decode, encode
 from retoma.model.flow import Prompt, Visit
 from retoma.runtime.drive import Drive
+from retoma.runtime.reload import Reload
 
 __all__ = ["JsonScreen", "Screen", "TextScreen"]
+
+# Setting more than this takes so long that a person would wait for it.
+_MARKDOWN_LETTERS = 50_000
 
 
 class Screen(Protocol):
@@ -23,8 +28,13 @@ class Screen(Protocol):
     def show(self, visits: Sequence[Visit]) -> None: ...
     def ask(self, prompt: Prompt) -> None: ...
     def label(self, prompt: Prompt) -> str: ...
+    def rows(self) -> Sequence[int]: ...
     def again(self, notice: str) -> None: ...
     def signal(self, name: str, node: str | None, to: str | None) -> None: ...
+    def call(self, call: Call) -> None: ...
+    def approval(self, call: Call, question: str) -> str: ...
+    def came(self, call: Call, came: Came) -> None: ...
+    def reloaded(self, reload: Reload) -> None: ...
     def given(self, text: str) -> str: ...
     def refused(self, error: RetomaError) -> None: ...
     def end(self, status: str, drive: Drive, cause: str) -> None: ...
@@ -38,21 +48,30 @@ class TextScreen:
         self._say = say
         self._headless = headless
         self._markdown = out.terminal and not plain
+        self._rows: list[int] = []
 
     def show(self, visits: Sequence[Visit]) -> None:
         for visit in visits:
             if not visit.content.strip():
                 continue
-            if self._markdown:
+            if self._markdown and len(visit.content) <= _MARKDOWN_LETTERS:
                 self._render(visit.content)
             else:
                 self._out.line(visit.content.rstrip("\n"))
         sys.stdout.flush()
 
     def ask(self, prompt: Prompt) -> None:
+        self._rows.clear()
         for number, option in enumerate(prompt.options, 1):
-            self._out.line(f"  {number}  {option}")
+            lines = listed(number, option, width=self._out.width if self._markdown else None)
+            self._rows.append(len(lines))
+            for line in lines:
+                self._out.line(line)
         sys.stdout.flush()
+
+    def rows(self) -> Sequence[int]:
+        """Return how many rows each of the options has that were printed last."""
+        return tuple(self._rows)
 
     def label(self, prompt: Prompt) -> str:
         """Return what stands before the place to type, on its line."""
@@ -68,6 +87,30 @@ class TextScreen:
             text = ">>> Signal '{name}' at '{node}' node: on to '{to}'."
             self._out.note(self._say(text, name=name, node=node, to=to))
 
+    def call(self, call: Call) -> None:
+        what = ">>> Undo '{node}': tool '{name}' {args}" if call.undo else ">>> Tool '{name}' {args}"
+        args = encode(call.args).decode() if call.args else ""
+        self._out.note(self._say(what, node=call.node, name=call.name, args=args).rstrip())
+
+    def approval(self, call: Call, question: str) -> str:
+        """Return the question that stands before the place to type."""
+        asked = question or self._say("Allow execution?")
+        return clean(f"{asked} [y/N] ", lines=False)
+
+    def came(self, call: Call, came: Came) -> None:
+        match came.outcome:
+            case "denied":
+                text = ">>> Tool '{name}' was refused: {why}"
+                self._out.problem(self._say(text, name=call.name, why=came.text))
+            case "failed":
+                text = ">>> Tool '{name}' failed: {why}"
+                self._out.problem(self._say(text, name=call.name, why=came.text))
+            case "done":
+                pass
+
+    def reloaded(self, reload: Reload) -> None:
+        self._out.note(f">>> {reload.sentence}")
+
     def given(self, text: str) -> str:
         return text
 
@@ -82,12 +125,17 @@ class TextScreen:
                 pass  # the session was ended, not the flow: said when it was opened
             case "finished":
                 note(say(">>> Finished at '{node}' node.", node=node))
+            case "failed" if node is None:
+                self._out.problem(say(">>> Failed: {cause}", cause=cause))
             case "failed":
                 self._out.problem(say(">>> Failed at '{node}' node: {cause}", node=node, cause=cause))
             case "interrupted":
                 sys.stdout.write("" if self._headless else "\n")
                 text = ">>> Interrupted at '{node}' node. Go on with the same command{named}."
                 note(say(text, node=node, named=named))
+            case "waiting_for_tool":
+                text = ">>> Stopped at '{node}' node: the tool '{name}' waits. Go on with the same command{named}."
+                note(say(text, node=node, name=drive.call.name if drive.call else "", named=named))
             case "waiting_for_input" if drive.wanted is not None:
                 text = (
                     ">>> Stopped at '{node}' node: the secret '{key}' is needed again. "
@@ -129,11 +177,41 @@ class JsonScreen:
     def label(self, prompt: Prompt) -> str:
         return ""
 
+    def rows(self) -> Sequence[int]:
+        return ()
+
     def again(self, notice: str) -> None:
         self._line({"type": "notice", "text": notice})
 
     def signal(self, name: str, node: str | None, to: str | None) -> None:
         self._line({"type": "signal", "name": name, "node": node, "to": to})
+
+    def call(self, call: Call) -> None:
+        from retoma.model.views import call_view
+
+        self._line({"type": "call_tool"} | (call_view(call) or {}))
+
+    def approval(self, call: Call, question: str) -> str:
+        asked = {
+            "type": "request_input",
+            "node": call.node,
+            "input_type": "confirm",
+            "options": [],
+            "default": "no",
+        }
+        self._line(asked | {"tool": call.name, "question": question or "Allow execution?"})
+        return ""
+
+    def came(self, call: Call, came: Came) -> None:
+        from retoma.model.views import came_view
+
+        self._line(came_view(call, came))
+
+    def reloaded(self, reload: Reload) -> None:
+        self._line(
+            {"type": "reload", "taken": reload.taken, "version": reload.version, "node": reload.node}
+            | {"text": reload.sentence, "problems": reload.problems}
+        )
 
     def given(self, text: str) -> str:
         """An input line is a JSON string or raw text."""
@@ -159,7 +237,9 @@ class JsonScreen:
 
         if drive.wanted is not None and not cause:
             cause = f"The secret '{drive.wanted}' is needed again."
-        shown = "waiting_for_input" if status == "interrupted" and drive.prompt else status
+        shown = status
+        if status in ("interrupted", "stopped") and (drive.prompt or drive.call):
+            shown = "waiting_for_input" if drive.prompt else "waiting_for_tool"
         self._line(end_view(shown, drive.position, drive.history, drive.session, cause))
 
     def _line(self, value: object) -> None:

@@ -8,8 +8,10 @@ from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.given import pairs, value
+from retoma.interfaces.cli.named import TEMPLATE
 from retoma.interfaces.cli.verb import verb
-from retoma.model.session import NewSession, Status
+from retoma.model.call import Call
+from retoma.model.session import NewSession, Session, Status
 
 __all__ = ["create", "end", "fail", "pause", "resume", "show"]
 
@@ -26,6 +28,7 @@ __all__ = ["create", "end", "fail", "pause", "resume", "show"]
 @click.option("--meta", multiple=True, metavar="K=V", help="A value that is JSON is kept as such.")
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF", help="repository=…, task=…")
 @click.option("--ttl", metavar="D", help="Ephemeral: 30m, 5h, 1d.")
+@click.option("--template", metavar="N", type=TEMPLATE, help="What is not said here, it gives.")
 @click.option("--key", metavar="KEY", help="Idempotency: the same key makes it once.")
 def create(
     ctx: Invocation,
@@ -41,6 +44,7 @@ def create(
     meta: tuple[str, ...],
     contexts: tuple[str, ...],
     ttl: str | None,
+    template: str | None,
     key: str | None,
 ) -> None:
     """Make a session and print its id; without ID one is generated."""
@@ -60,7 +64,7 @@ def create(
         metadata={name: value(text) for name, text in pairs(meta, "K=V")},
         ttl_ms=duration(ttl) if ttl else None,
     )
-    made = ctx.client.create(new, key=key)
+    made = ctx.client.create(new, template=template, key=key)
     if ctx.out.json:
         whole = ctx.client.show(made)
         ctx.out.print_json(whole_view(whole.session, whole.about, whole.lease, ctx.now_ms))
@@ -73,13 +77,15 @@ def create(
 def show(ctx: Invocation, *, id: str) -> None:
     """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
     from retoma.interfaces.cli.session_list import expiry
-    from retoma.model.views import note_view, whole_view
+    from retoma.model.views import call_view, note_view, whole_view
 
     whole = ctx.reader.show(ctx.reader.resolve(id))
     view = whole_view(whole.session, whole.about, whole.lease, ctx.now_ms)
     notes = ctx.reader.notes(whole.session.id)
+    call = _pending(ctx, whole.session)
     if ctx.out.json:
-        ctx.out.print_json(view | {"notes": [note_view(note) for note in notes]})
+        shown = {"notes": [note_view(note) for note in notes], "pending_tool_call": call_view(call)}
+        ctx.out.print_json(view | shown)
         return
     session, about = whole.session, whole.about
     when = ctx.out.when
@@ -88,12 +94,17 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("title", session.title),
         ("description", about.description),
         ("status", session.status + (f": {session.reason}" if session.reason else "")),
-        ("flow", f"{session.flow} at {session.flow_node} ({session.flow_status})" if session.flow else ""),
+        ("flow", _flow(session)),
+        (
+            "waits for tool",
+            f"{call.name}{f' (attempt {call.attempt})' if call.attempt else ''}" if call else "",
+        ),
         ("directory", session.flow_path or ""),
         ("agent", session.agent),
         ("model", session.model),
         ("thinking", session.thinking),
         ("channel", session.channel),
+        ("template", session.template),
         ("parent", session.parent or ""),
         ("tags", ", ".join(about.tags)),
         ("contexts", ", ".join(f"{kind}={ref}" for kind, ref in about.contexts)),
@@ -119,6 +130,12 @@ def show(ctx: Invocation, *, id: str) -> None:
     ctx.out.table([row for row in rows if row[1]])
 
 
+def _pending(ctx: Invocation, session: Session) -> Call | None:
+    if session.flow_status not in ("waiting_for_tool", "rolling_back"):
+        return None
+    return ctx.reader.position(session.id).position.call
+
+
 def _driver(ctx: Invocation, lease: object) -> str:
     from retoma.model.lease import Lease
 
@@ -141,6 +158,14 @@ def _change(ctx: Invocation, id: str, to: Status, reason: str = "", key: str | N
         ctx.out.print_json({"id": session, "from": old, "to": new, "reason": reason})
     else:
         ctx.out.line(f"{session}: {old} → {new}")
+
+
+def _flow(session: Session) -> str:
+    """Return where the session's flow stands; an imported one may not say which flow it is."""
+    if session.flow is None:
+        return ""
+    at = f" at {session.flow_node}" if session.flow_node else ""
+    return f"{session.flow or '(not named)'}{at} ({session.flow_status})"
 
 
 @verb("session pause", example="retoma session pause my-experiment")

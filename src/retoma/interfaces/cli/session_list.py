@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.verb import verb
-from retoma.model.session import ARCHIVED, SHOWN, STATUSES, TRASHED, Session, statuses
-from retoma.stores.api import Listing, Place, Sort
+from retoma.model.session import ARCHIVED, SHOWN, STATUSES, TRASHED, Session
+from retoma.stores.api import Listing, Sort
 
 __all__ = ["expiry", "ls"]
 
@@ -55,6 +54,8 @@ def ls(
     total: bool,
 ) -> None:
     """List sessions, newest first."""
+    from retoma.client.listing import cursor as cursor_of
+    from retoma.client.listing import place, with_status
     from retoma.interfaces.cli.given import moment, pairs
 
     common = Listing(
@@ -69,8 +70,8 @@ def ls(
         since=moment(since, ctx.now_ms),
         before=moment(before, ctx.now_ms),
     )
-    listings = [_with_status(common, one) for one in statuses(status)] if status else [common]
-    page = ctx.reader.list(listings, after=_place(cursor), limit=limit)
+    listings = with_status(common, status)
+    page = ctx.reader.list(listings, after=place(cursor), limit=limit)
     items, following = list(page.items), page.next
     while everything and following is not None:
         page = ctx.reader.list(listings, after=following, limit=1000)
@@ -81,29 +82,23 @@ def ls(
 
         shown = [session_view(session, ctx.now_ms) for session in items]
         count = ctx.reader.count(listings) if total else None
-        ctx.out.page(shown, next_cursor=_cursor(following), more=following is not None, total=count)
+        ctx.out.page(shown, next_cursor=cursor_of(following), more=following is not None, total=count)
         return
     if not items:
         which = "deleted" if deleted else "archived" if archived else status or "active"
         ctx.out.line(f"No {which} sessions found.")
     _print(ctx, items)
     if total or following is not None:
-        _print_count(ctx, listings, len(items), following, most=None if total else _MOST)
+        _print_count(ctx, listings, len(items), cursor_of(following), most=None if total else _MOST)
 
 
 def _print_count(
-    ctx: Invocation, listings: list[Listing], shown: int, following: Place | None, *, most: int | None
+    ctx: Invocation, listings: list[Listing], shown: int, following: str | None, *, most: int | None
 ) -> None:
     count = ctx.reader.count(listings, most=None if most is None else most + 1)
     of = f"more than {most:,}" if most is not None and count > most else f"{count:,}"
-    rest = f" More: --all, or --cursor {_cursor(following)}" if following is not None else ""
+    rest = f" More: --all, or --cursor {following}" if following is not None else ""
     ctx.out.note(f"{shown:,} of {of}.{rest}")
-
-
-def _with_status(listing: Listing, status: str) -> Listing:
-    import msgspec
-
-    return msgspec.structs.replace(listing, status=status)
 
 
 def _print(ctx: Invocation, items: list[Session]) -> None:
@@ -115,8 +110,9 @@ def _print(ctx: Invocation, items: list[Session]) -> None:
 
 
 def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
-    if session.flow:
-        kind, stands = f"flow {session.flow}", f"at {session.flow_node}" if session.flow_node else ""
+    if session.flow is not None:
+        # An imported one may not say which.
+        kind, stands = f"flow {session.flow}".rstrip(), f"at {session.flow_node}" if session.flow_node else ""
     else:
         kind = f"chat {session.agent}" if session.agent else ""
         stands = f"{session.messages:,} message{'s' * (session.messages > 1)}" if session.messages else ""
@@ -133,20 +129,3 @@ def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
 def expiry(expires_at: int, now_ms: int) -> str:
     """Return the word that stands before the instant: a session past its time is there until it is deleted."""
     return "expires" if expires_at > now_ms else "expired"
-
-
-def _cursor(place: Place | None) -> str | None:
-    return f"{place.pinned}.{place.at}.{place.key}.{place.id}" if place else None
-
-
-def _place(cursor: str | None) -> Place | None:
-    if cursor is None:
-        return None
-    *numbers, name = cursor.split(".")
-    whole = [part.isascii() and part.isdigit() and len(part) < 19 for part in numbers]
-    if len(whole) != 3 or not all(whole):
-        raise Invalid(
-            f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
-        )
-    pinned, at, key = map(int, numbers)
-    return Place(pinned, at, key, name)

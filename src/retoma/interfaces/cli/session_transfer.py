@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import click
 
@@ -18,28 +18,57 @@ from retoma.interfaces.problems import as_json, exit_status, sentence
 
 if TYPE_CHECKING:
     from retoma.model.transfer import Format
+    from retoma.service.transfer.bringing import Arrived
+    from retoma.service.transfer.detect import Source
     from retoma.service.transfer.incoming import Imported
 
 __all__ = ["export", "import_"]
+
+SOURCES: Final = ("auto", "retoma", "trellis", "copilot", "claude-code", "codex", "openai-agents")
 
 
 @verb("session export", example="retoma session export my-experiment -o my-experiment.json")
 @click.argument("id")
 @click.option(
-    "--format", "format_", type=click.Choice(["json", "jsonl", "csv", "md"]), help="json unless you say."
+    "--format",
+    "format_",
+    type=click.Choice(["json", "jsonl", "csv", "md", "html"]),
+    help="json unless you say.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Into this file, whole or not at all.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
-def export(ctx: Invocation, *, id: str, format_: str | None, output: str | None, force: bool) -> None:
-    """Write a session as a file. json and jsonl can be imported again; csv and md have the conversation."""
+@click.option("--redact", is_flag=True, help="Without what looks like a secret: passwords, keys, tokens.")
+@click.option(
+    "--redact-key", "keys", multiple=True, metavar="KEY", help="And without the values of this key."
+)
+@click.option(
+    "--redact-pattern", "patterns", multiple=True, metavar="P", help="And without what P is found in."
+)
+def export(
+    ctx: Invocation,
+    *,
+    id: str,
+    format_: str | None,
+    output: str | None,
+    force: bool,
+    redact: bool,
+    keys: tuple[str, ...],
+    patterns: tuple[str, ...],
+) -> None:
+    """Write a session as a file. json and jsonl can be imported again; csv, md and html have the conversation."""
     to_file = output is not None and output != "-"
-    if ctx.out.json and not to_file and format_ in {"csv", "md"}:
+    if ctx.out.json and not to_file and format_ in {"csv", "md", "html"}:
         raise Invalid(
             f"--json prints JSON, --format {format_} does not.", code="usage", hint="Leave one out."
         )
     session = ctx.reader.resolve(id)
     chosen = cast("Format", format_ or "json")
-    with closing(ctx.reader.export(session, chosen)) as pieces:
+    veil = None
+    if redact or keys or patterns:
+        from retoma.model.redaction import Veil
+
+        veil = Veil(keys, patterns)
+    with closing(ctx.reader.export(session, chosen, veil=veil)) as pieces:
         if not to_file:
             _print(pieces)
             return
@@ -49,54 +78,131 @@ def export(ctx: Invocation, *, id: str, format_: str | None, output: str | None,
         assert output is not None
         written = write_file(Path(output), pieces, force=force)
     if ctx.out.json:
-        ctx.out.print_json({"id": session, "format": chosen, "file": output, "size_bytes": written})
+        ctx.out.print_json(
+            {
+                "id": session,
+                "format": chosen,
+                "file": output,
+                "size_bytes": written,
+                "redacted": veil is not None,
+            }
+        )
     else:
-        ctx.out.note(f"Wrote {output}: {size(written)}")
+        ctx.out.note(f"Wrote {output}: {size(written)}{', redacted' if veil is not None else ''}")
 
 
-@verb("session import", example="retoma session import my-experiment.json")
+@verb("session import", example="retoma session import ~/.claude/projects/-home-ana-shop")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--as", "name", metavar="NEW", help="Under this id (of one file).")
-def import_(ctx: Invocation, *, files: tuple[str, ...], name: str | None) -> int:
-    """Keep sessions that were exported as json or jsonl; - is standard input. The same file again adds nothing."""
+@click.option(
+    "--from", "source", type=click.Choice(SOURCES), default="auto", help="What FILE is; auto looks into it."
+)
+@click.option("--as", "name", metavar="NEW", help="Under this id (of one file with one session).")
+def import_(ctx: Invocation, *, files: tuple[str, ...], source: str, name: str | None) -> int:
+    """Keep sessions that were exported as json or jsonl, or that another tool kept: Trellis, Copilot, Claude Code,
+    Codex, OpenAI Agents. FILE may be a directory of them; - is standard input. What is here already is not added again.
+    """
+    asked = cast("Source", source)
     if name is not None and len(files) > 1:
         raise Invalid(
             "--as names one session; there are several files.", code="usage", hint="Import them one by one."
         )
-    worst = 0
-    items: list[dict[str, object]] = []
+    done = _Done(ctx)
     for file in files:
         try:
-            done = _imported(ctx, file, name)
+            found = _files(file, asked)
+            if name is not None and len(found) > 1:
+                raise Invalid(
+                    f"--as names one session; {file} has {len(found):,} files.",
+                    code="usage",
+                    hint="Import them one by one.",
+                )
         except RetomaError as error:
-            worst = max(worst, exit_status(error))
-            items.append({"file": file, "id": None, "events": None, "added": 0, "outcome": "refused"})
-            items[-1]["error"] = as_json(error)
-            ctx.out.problem(f"{file}: {sentence(error)}")
-        else:
-            items.append({"file": file, "id": done.id, "events": done.events, "added": done.added})
-            items[-1] |= {"outcome": done.outcome, "error": None}
-            _say(ctx, done)
+            done.failed(file, error)
+            continue
+        for path, format in found:
+            try:
+                done.arrived(path, _arrived(ctx, path, format, name))
+            except RetomaError as error:
+                done.failed(path, error)
     if ctx.out.json:
-        ctx.out.page(items, next_cursor=None, more=False)
-    return worst
+        ctx.out.page(done.items, next_cursor=None, more=False)
+    return done.worst
 
 
-def _imported(ctx: Invocation, file: str, name: str | None) -> Imported:
+class _Done:
+    """What became of the files so far, told as it comes."""
+
+    def __init__(self, ctx: Invocation) -> None:
+        self.worst = 0
+        self.items: list[dict[str, object]] = []
+        self._ctx = ctx
+
+    def failed(self, file: str, error: RetomaError, format: str | None = None) -> None:
+        self.worst = max(self.worst, exit_status(error))
+        self._item(file, format, outcome="refused", error=error)
+        self._ctx.out.problem(f"{file}: {sentence(error)}")
+
+    def arrived(self, file: str, arrived: Arrived) -> None:
+        first = len(self.items)
+        for one in arrived.sessions:
+            if one.error is not None:
+                self.failed(file, one.error, arrived.format)
+            elif one.imported is not None:
+                self._item(file, arrived.format, done=one.imported)
+                _say(self._ctx, one.imported)
+        if not arrived.sessions:
+            self._item(file, arrived.format, outcome="skipped")
+        self.items[first]["warnings"] = list(arrived.notices)
+        for notice in arrived.notices:
+            line = f"line {notice.line:,}: " if notice.line is not None else ""
+            self._ctx.out.note(f"{file}: {line}{notice.detail}")
+
+    def _item(
+        self,
+        file: str,
+        format: str | None,
+        *,
+        outcome: str = "",
+        done: Imported | None = None,
+        error: RetomaError | None = None,
+    ) -> None:
+        self.items.append(
+            {
+                # A name that is no UTF-8 cannot stand in JSON as it is.
+                "file": file.encode(errors="surrogateescape").decode(errors="replace"),
+                "format": format,
+                "id": done.id if done is not None else None,
+                "events": done.events if done is not None else None,
+                "added": done.added if done is not None else 0,
+                "outcome": done.outcome if done is not None else outcome,
+                "error": as_json(error) if error is not None else None,
+                "warnings": [],
+            }
+        )
+
+
+def _files(file: str, source: Source) -> list[tuple[str, Source]]:
+    """Return what FILE means: itself, or what is in a directory, each with its format."""
+    if file == "-" or not Path(file).is_dir():
+        return [(file, source)]
+    from retoma.service.transfer.detect import sessions_in
+
+    return [(str(path), format) for path, format in sessions_in(Path(file), source)]
+
+
+def _arrived(ctx: Invocation, file: str, source: Source, name: str | None) -> Arrived:
     try:
-        with _opened(file) as stream:
-            return ctx.client.import_(stream, name=name)
+        if file != "-":
+            return ctx.client.bring(Path(file), source=source, name=name)
+        # Standard input stays open: it is not this command's to close.
+        with open(0, "rb", closefd=False) as stream:
+            return ctx.client.bring(stream, source=source, name=name)
     except FileNotFoundError:
         raise NotFound(f"There is no file '{file}'.", code="no_file", file=file) from None
     except OSError as error:
         raise Unavailable(
             f"It cannot be read: {error.strerror}.", code="unreadable_file", file=file
         ) from error
-
-
-def _opened(file: str) -> BinaryIO:
-    # Standard input stays open: it is not this command's to close.
-    return open(0, "rb", closefd=False) if file == "-" else Path(file).open("rb")
 
 
 def _say(ctx: Invocation, done: Imported) -> None:

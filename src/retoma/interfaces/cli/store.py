@@ -88,7 +88,7 @@ def migrate(ctx: Invocation, *, dry_run: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
 @click.option("--vacuum", is_flag=True, help="Make the file smaller, too. Writers wait meanwhile.")
 def gc(ctx: Invocation, *, dry_run: bool, vacuum: bool) -> int:
-    """Take what is due to go: the trash after seven days, deletions and imports that were left, stray content."""
+    """Do what is due: retention, the trash after seven days, deletions and imports that were left, stray content."""
     there(ctx)
     before = ctx.client.facts().size_bytes
     found = ctx.client.due() if dry_run else ctx.client.collect(compact=vacuum)
@@ -100,6 +100,8 @@ def gc(ctx: Invocation, *, dry_run: bool, vacuum: bool) -> int:
     rows = [
         (what, number(count))
         for what, count in (
+            ("sessions that were idle too long, to be failed", found.idle),
+            ("sessions that were over long enough, to be trashed", found.over),
             ("sessions seven days in the trash", found.trashed),
             ("deletions that were left", found.deleting),
             ("imports that were left", found.imports),
@@ -110,7 +112,7 @@ def gc(ctx: Invocation, *, dry_run: bool, vacuum: bool) -> int:
         if count
     ]
     ctx.out.table(rows)
-    verb = "Would take" if dry_run else "Took"
+    verb = "Would do" if dry_run else "Did"
     ctx.out.line(f"{verb} what is above." if rows else "Nothing is due.")
     if vacuum and not dry_run:
         ctx.out.line(f"The file had {size(before)}, and has {size(after)}.")

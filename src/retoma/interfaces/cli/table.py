@@ -20,6 +20,9 @@ VERBS: dict[str, Entry] = {
     "run": Entry(f"{_CLI}.run:run", "start or resume a flow in a session"),
     "flow validate": Entry(f"{_CLI}.flow:validate", "say what is wrong in a flow, without running it"),
     "flow graph": Entry(f"{_CLI}.flow:graph", "a flow drawn, with where a session stands"),
+    "flow test": Entry(f"{_CLI}.flow_test:test", "run a flow by scripts, without its tools"),
+    "flow new": Entry(f"{_CLI}.flow_new:new", "a small flow to begin from"),
+    "flow schema": Entry(f"{_CLI}.flow:schema", "of a node's front matter, for editors"),
     "session create": Entry(f"{_CLI}.session:create", "make a session, print its id"),
     "session ls": Entry(f"{_CLI}.session_list:ls", "list sessions, newest first"),
     "session show": Entry(f"{_CLI}.session:show", "all of one session, for people"),
@@ -53,10 +56,11 @@ VERBS: dict[str, Entry] = {
     "session unarchive": Entry(f"{_CLI}.session_shelf:unarchive", "show in lists again"),
     "session reset": Entry(f"{_CLI}.session_forget:reset", "a new epoch, empty; --erase deletes the earlier"),
     "session redact": Entry(f"{_CLI}.session_forget:redact", "take content out, in place"),
-    "session export": Entry(f"{_CLI}.session_transfer:export", "as a file: json, jsonl, csv, md"),
-    "session import": Entry(f"{_CLI}.session_transfer:import_", "exported sessions, into this store"),
+    "session export": Entry(f"{_CLI}.session_transfer:export", "as a file: json, jsonl, csv, md, html"),
+    "session import": Entry(f"{_CLI}.session_transfer:import_", "exports, and sessions of other tools"),
     "session trash": Entry(f"{_CLI}.session_shelf:trash", "hide for seven days, then delete"),
     "session restore": Entry(f"{_CLI}.session_shelf:restore", "out of the trash"),
+    "session prune": Entry(f"{_CLI}.session_prune:prune", "trash what was left alone for long"),
     "session rm": Entry(f"{_CLI}.session_forget:rm", "delete sessions for good"),
     "store check": Entry(f"{_CLI}.store_check:check", "is all there as it was written"),
     "store backup": Entry(f"{_CLI}.store_backup:backup", "one moment of it as a file, while others write"),
@@ -64,9 +68,13 @@ VERBS: dict[str, Entry] = {
     "store info": Entry(f"{_CLI}.store:info", "sizes by kind and by session"),
     "store migrate": Entry(f"{_CLI}.store:migrate", "to this Retoma's format"),
     "store gc": Entry(f"{_CLI}.store:gc", "take what is due to go"),
+    "store log": Entry(f"{_CLI}.store_log:log", "what went without anybody's hand, and why"),
+    "template ls": Entry(f"{_CLI}.template:ls", "templates for sessions, by name"),
+    "template show": Entry(f"{_CLI}.template:show", "what one gives to a session"),
     "init": Entry(f"{_CLI}.init:init", "make a .retoma/ store in this directory"),
     "doctor": Entry(f"{_CLI}.doctor:doctor", "is all well here, and what to do if not"),
     "config": Entry(f"{_CLI}.config:config", "what holds, and where each value came from"),
+    "trust": Entry(f"{_CLI}.trust:trust", "what a retoma.toml that was found may do"),
     "version": Entry(f"{_CLI}.version:version", "of Retoma, Python and SQLite"),
     "completion": Entry(f"{_CLI}.completion:completion", "of verbs, for bash, zsh and fish"),
 }
@@ -83,9 +91,8 @@ ALIASES: dict[str, str] = {
 # What `retoma --help` shows, in its order. A noun is shown with its verbs.
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Flows", ("run", "flow")),
-    ("Sessions", ("session",)),
-    ("Store", ("store", "init", "doctor", "config")),
-    ("This program", ("version", "completion")),
+    ("Sessions", ("session", "template")),
+    ("Store and program", ("store", "init", "doctor", "config", "trust", "version", "completion")),
 )
 
 # What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
@@ -97,7 +104,7 @@ TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
         ("Its name", ("rename", "describe", "set-id")),
         ("Labels", ("tag", "link", "unlink", "meta", "note")),
         ("Settings", ("set-agent", "set-model", "set-thinking", "set-channel")),
-        ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore")),
+        ("Put away", ("pin", "unpin", "archive", "unarchive", "trash", "restore", "prune")),
         ("Carry", ("export", "import")),
         ("Forget", ("redact", "rm")),
     ),

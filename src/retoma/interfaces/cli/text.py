@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-__all__ = ["Cell", "Styled", "clean", "columns", "counted", "fit", "number", "painted", "size", "width_of"]
+__all__ = [
+    "Cell",
+    "Styled",
+    "clean",
+    "columns",
+    "counted",
+    "fit",
+    "listed",
+    "number",
+    "painted",
+    "size",
+    "width_of",
+]
 
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _GAP = "  "
@@ -61,6 +73,24 @@ def fit(text: str, width: int) -> str:
     while text and width_of(text) >= width:
         text = text[:-1]
     return text + "…" if width > 0 else ""
+
+
+def listed(number: int, text: str, *, width: int | None) -> list[str]:
+    """Return the lines of an option with its number; with a `width` it is broken at blanks, and hangs."""
+    lead = f"  {number}  "
+    room = None if width is None else max(width - len(lead), _NARROWEST)
+    whole = clean(text, lines=False) if room is not None else text
+    lines, left = [], whole.split(" ") if room is not None else [text]
+    while left:
+        line = left.pop(0)
+        while left and (room is None or width_of(line) + 1 + width_of(left[0]) <= room):
+            line += f" {left.pop(0)}"
+        while room is not None and width_of(line) > room:
+            cut = next(at for at in range(len(line), 0, -1) if width_of(line[:at]) <= room)
+            lines.append(line[:cut])
+            line = line[cut:]
+        lines.append(line)
+    return [f"{lead if at == 0 else ' ' * len(lead)}{line}" for at, line in enumerate(lines)]
 
 
 def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) -> list[str]:

@@ -18,8 +18,14 @@ _PORTUGUESE = {
     ">>> Session '{session}' failed before, with no flow in it. Begin anew with --fresh.": (
         ">>> A sessão '{session}' já falhou, sem fluxo. Comece de novo com --fresh."
     ),
+    ">>> Session '{session}' failed before, and was rolled back. Begin anew with --fresh.": (
+        ">>> A sessão '{session}' já falhou e foi desfeita. Comece de novo com --fresh."
+    ),
     ">>> Resuming at '{node}' node...": ">>> Retomando no nó '{node}'...",
     ">>> Signal '{name}' at '{node}' node: on to '{to}'.": ">>> Sinal '{name}' no nó '{node}': adiante para '{to}'.",
+    ">>> {count} to look at in this flow: retoma flow validate {flow}": (
+        ">>> {count} a rever neste fluxo: retoma flow validate {flow}"
+    ),
     ">>> Finished at '{node}' node.": ">>> Concluído no nó '{node}'.",
     ">>> Failed at '{node}' node: {cause}": ">>> Falhou no nó '{node}': {cause}",
     ">>> Interrupted at '{node}' node. Go on with the same command{named}.": (
@@ -36,6 +42,15 @@ _PORTUGUESE = {
     ),
     "The secret '{key}' is asked for again: it is kept nowhere.": (
         "O segredo '{key}' é pedido de novo: não fica guardado em lugar nenhum."
+    ),
+    ">>> Undo '{node}': tool '{name}' {args}": ">>> Desfazer '{node}': ferramenta '{name}' {args}",
+    ">>> Tool '{name}' {args}": ">>> Ferramenta '{name}' {args}",
+    "Allow execution?": "Permitir a execução?",
+    ">>> Tool '{name}' was refused: {why}": ">>> A ferramenta '{name}' foi recusada: {why}",
+    ">>> Tool '{name}' failed: {why}": ">>> A ferramenta '{name}' falhou: {why}",
+    ">>> Failed: {cause}": ">>> Falhou: {cause}",
+    ">>> Stopped at '{node}' node: the tool '{name}' waits. Go on with the same command{named}.": (
+        ">>> Parado no nó '{node}': a ferramenta '{name}' espera. Continue com o mesmo comando{named}."
     ),
     " and --session {session}": " e --session {session}",
 }

@@ -6,34 +6,43 @@ import sys
 from typing import Any, Final
 
 from retoma.model import event as kinds
+from retoma.model.call import result_sets
 from retoma.model.changes import applied
 from retoma.model.codec import Json
 from retoma.model.event import Event
-from retoma.model.fold import Folded, fold
+from retoma.model.fold import TOKENS, Folded, fold
 from retoma.model.ids import SessionId, SessionKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
 
 TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
 PROFILE: Final = frozenset(
-    {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed"}
+    {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed", "template"}
 )
 KNOWN: Final = frozenset(
     {
         kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.NOTE, kinds.ERASED, kinds.MESSAGE, kinds.STATE,
         kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
+        kinds.RECORD,
+        kinds.TOOL_CALL, kinds.TOOL_STARTED, kinds.TOOL_RESULT, kinds.FLOW_ROLLBACK,
     }
 )  # fmt: skip
 _LOSES: Final[dict[str, frozenset[str]]] = {
     kinds.CREATED: PROFILE,
     kinds.UPDATED: PROFILE,
     kinds.STATUS: frozenset({"status", "reason"}),
+    kinds.MESSAGE: frozenset(TOKENS),
     kinds.FLOW_STARTED: frozenset({"flow", "flow_version", "flow_status"}),
     kinds.FLOW_INPUT: frozenset({"flow_status"}),
     kinds.FLOW_STEP: frozenset({"flow_status"}),
     kinds.FLOW_END: frozenset({"flow_status"}),
+    kinds.TOOL_CALL: frozenset({"flow_status"}),
+    kinds.TOOL_RESULT: frozenset({"flow_status"}),
 }
 """What is not known any more once an event of a type is erased."""
+_ROLLS: Final = (kinds.FLOW_ROLLBACK, kinds.TOOL_CALL, kinds.TOOL_RESULT, kinds.FLOW_END)
+"""The types that shorten a history, in a rollback."""
+_HISTORY: Final = frozenset({"history", "flow_node", "flow_visits"})
 
 
 class Ledger:
@@ -52,6 +61,7 @@ class Ledger:
         self.flow_version = ""
         self.set_at: dict[str, int] = {}
         self.answered = False
+        self.template = ""
         self.notes: list[int] = []
         self.epochs: list[tuple[int, str, int, int]] = []
         self.unexplained: set[int] = set()
@@ -61,13 +71,17 @@ class Ledger:
         self.foreign = False
         self._operation: bytes | None = None
         self._group: set[str] = set()
+        self._rolls = False
 
     def take(self, event: Event) -> None:
         """Take the next event. Raises Integrity, TypeError, ValueError or LookupError for data that no event has."""
         self.first_at = event.at if self.first_at is None else self.first_at
         self.last_at = event.at
         self.foreign |= event.type not in KNOWN
+        before = _under_way(self.folded)
         self.folded = fold((event,), self.folded)
+        # An epoch that begins has no state at all.
+        changed = event.type != kinds.RESET and before != _under_way(self.folded)
         data = event.value()
         if event.type == kinds.RESET:
             self._reset(event, data)
@@ -81,7 +95,8 @@ class Ledger:
                 self.notes.append(event.seq)
         else:
             self._learn(event, data)
-        self._keys(event, data)
+        self._keys(event, data, changed=changed)
+        self._roll(event, data)
 
     def _learn(self, event: Event, data: dict[str, Json]) -> None:
         match event.type:
@@ -105,10 +120,26 @@ class Ledger:
             case kinds.FLOW_STEP:
                 self.history.append(sys.intern(str(data["node"])))
                 self.unknown.discard("flow_status")
-            case kinds.FLOW_END:
+            case kinds.FLOW_END | kinds.TOOL_CALL | kinds.TOOL_RESULT | kinds.FLOW_ROLLBACK:
                 self.unknown.discard("flow_status")
             case _:
                 pass
+
+    def _roll(self, event: Event, data: dict[str, Json]) -> None:
+        """Follow a rollback, which shortens the history."""
+        if event.type == kinds.FLOW_ROLLBACK:
+            self._rolls = True
+        if not self._rolls or event.type not in _ROLLS:
+            return
+        if event.erased:
+            self.unknown |= _HISTORY
+        elif event.type == kinds.TOOL_CALL and isinstance(at := data.get("at"), int):
+            del self.history[at:]
+        elif event.type in (kinds.FLOW_ROLLBACK, kinds.TOOL_RESULT):
+            del self.history[-1:]
+        elif event.type == kinds.FLOW_END and data.get("rolled_back"):
+            self.history = []
+            self.unknown -= _HISTORY
 
     def _created(self, data: dict[str, Any]) -> None:
         said = {name: data[name] for name in (*TEXTS, "description") if name in data}
@@ -120,6 +151,7 @@ class Ledger:
             "metadata": data.get("metadata", {}),
         }
         self.row, self.about = applied(self.row, self.about, change)
+        self.template = str(data.get("template", ""))
 
     def _updated(self, at: int, data: dict[str, Any]) -> None:
         self.row, self.about = applied(self.row, self.about, data)
@@ -146,24 +178,34 @@ class Ledger:
     def _reset(self, event: Event, data: dict[str, Any]) -> None:
         self.epochs.append((self.folded.epoch, str(data.get("uid", "")), event.seq, event.at))
         self.history, self.set_at, self._group, self.answered = [], {}, set(), False
-        self.flow_version = ""
-        self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status"}
+        self.flow_version, self._rolls = "", False
+        self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status", *_HISTORY, *TOKENS}
 
-    def _keys(self, event: Event, data: dict[str, Any]) -> None:
+    def _keys(self, event: Event, data: dict[str, Any], *, changed: bool) -> None:
         """Follow which keys the events of one write set: their rows name the last event of it."""
         erasing = event.type == kinds.ERASED
         if event.operation != self._operation or erasing:
             self._operation, self._group = event.operation, set()
         if erasing:
-            changed = set(data.get("keys", ())) | ({"sys"} if data.get("ans") else set())
+            keys = set(data.get("keys", ())) | ({"sys"} if _of_system(data) else set())
         else:
-            changed = set(data["set"]) if _sets(event, data) else set()
-            if event.type == kinds.FLOW_INPUT and not event.erased:
-                changed.add("sys")
-        self.answered |= "sys" in changed
-        self._group |= changed
+            keys = set(data["set"]) if _sets(event, data) else set()
+            if event.type == kinds.TOOL_RESULT and not event.erased:
+                keys |= result_sets(data).keys()
+            if changed or (event.type in kinds.ANSWERS and not event.erased):
+                keys.add("sys")
+        self.answered |= "sys" in keys
+        self._group |= keys
         for key in self._group:
             self.set_at[key] = event.seq
+
+
+def _under_way(folded: Folded) -> tuple[object, object, object]:
+    return folded.call, folded.came, folded.rollback
+
+
+def _of_system(data: dict[str, Any]) -> bool:
+    return any(data.get(name) for name in ("ans", "call", "rollback"))
 
 
 def _sets(event: Event, data: dict[str, Any]) -> bool:

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from retoma.model.codec import decode, encode
 from retoma.model.flow import version_of
+from retoma.model.fold import TOKENS
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import SHOWN, TRASHED
+from retoma.model.state import SYS
 from retoma.service.check.ledger import TEXTS, Ledger
-from retoma.service.flows import SYS
 from retoma.stores.api import Transaction
 
 PAGE: Final = 1_000
@@ -47,11 +48,12 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
         "flow_node": stands,
         "flow_visits": len(ledger.history),
         "updated_at": ledger.last_at,
+        "template": ledger.template,
     } | {name: getattr(ledger.row, name) for name in TEXTS}
     if row["base_seq"] == 0:
         wanted["created_at"] = ledger.first_at
     if not ledger.foreign:
-        wanted |= dict.fromkeys(("tokens_in", "tokens_out", "tokens_cached", "cost_micros"), 0)
+        wanted |= {name: getattr(folded, name) for name in TOKENS} | {"cost_micros": 0}
     unknown = set(ledger.unknown)
     if ledger.history and stands is None:
         unknown.add("flow_node")
@@ -138,7 +140,7 @@ def _of_epochs(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> It
 def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]:
     wanted: dict[str, Any] = dict(ledger.folded.state)
     if ledger.answered:
-        wanted[SYS] = {"ans": ledger.folded.ans}
+        wanted[SYS] = ledger.folded.system
     after: str | None = None
     while page := tx.transfers.state(key, after=after, limit=PAGE):
         for name, value, seq in page:
@@ -160,6 +162,8 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]
 
 
 def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+    if "history" in ledger.unknown:
+        return
     at = 0
     while page := tx.audit.visits(key, after=at, limit=PAGE):
         for position, node in page:

@@ -16,7 +16,8 @@ from retoma.service.check.journal import UNREADABLE, Journal
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.report import INDEX, Damage, Report
 from retoma.service.check.rows import Row, differences
-from retoma.stores.api import Store, Transaction, Witnessed
+from retoma.stores.api import Store, Transaction
+from retoma.stores.api_facts import Witnessed
 from retoma.stores.pack import unpack
 
 PAGE: Final = 1_000

@@ -33,8 +33,8 @@ def guarded(text: str) -> str:
 def _row(session: str, message: Message) -> tuple[object, ...]:
     role, sender, text = guarded(message.role), guarded(message.sender), guarded(message.text)
     tools = guarded(", ".join(message.tools))
-    # Tokens of single messages come with agents: until then these cells are empty.
-    return (session, message.seq, message.epoch, rfc3339(message.at), role, sender, text, tools, "", "")
+    tokens = [count if count is not None else "" for count in (message.tokens_in, message.tokens_out)]
+    return (session, message.seq, message.epoch, rfc3339(message.at), role, sender, text, tools, *tokens)
 
 
 def _rows(rows: Iterable[Iterable[object]]) -> bytes:

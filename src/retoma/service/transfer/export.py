@@ -1,4 +1,4 @@
-"""Export: a session in one of four formats, streamed."""
+"""Export: a session in one of five formats, streamed."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from importlib import import_module
 
 from retoma.errors import Invalid
 from retoma.model.principal import Principal
+from retoma.model.redaction import Veil
 from retoma.model.transfer import Format
 from retoma.service.transfer.outgoing import Outgoing
 from retoma.stores.api import Store
 
-FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "md")
+FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "md", "html")
 _WHOLE = ("json", "jsonl")
 
 
-def export(store: Store, who: Principal, session: str, format: Format) -> Generator[bytes, None, None]:
-    """Return the pieces of a file that holds the session as it stands now. Raises NotFound, Invalid (the format).
+def export(
+    store: Store, who: Principal, session: str, format: Format, *, veil: Veil | None = None
+) -> Generator[bytes, None, None]:
+    """Return the pieces of a file that holds the session as it stands now, but for what `veil` hides.
 
-    Nothing is kept open between pieces. While they are read, it raises Integrity for a damaged event, and Conflict
-    when the session was cut or deleted meanwhile.
+    Nothing is kept open between pieces. Raises NotFound, Invalid (the format). While they are read, it raises Integrity
+    for a damaged event, and Conflict when the session was cut or deleted meanwhile.
     """
     if format not in FORMATS:
         raise Invalid(
@@ -27,7 +30,7 @@ def export(store: Store, who: Principal, session: str, format: Format) -> Genera
             code="bad_format",
             hint=f"Formats: {', '.join(FORMATS)}.",
         )
-    outgoing = Outgoing(store, who, session, whole=format in _WHOLE)
+    outgoing = Outgoing(store, who, session, whole=format in _WHOLE, veil=veil)
     writer: Callable[[Outgoing], Iterator[bytes]] = import_module(f"retoma.service.transfer.{format}").write
     pieces = _closing(outgoing, writer(outgoing))
     next(pieces)  # begun, so that it closes what it holds also when nobody reads it

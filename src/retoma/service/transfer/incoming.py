@@ -6,16 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 from retoma.errors import Busy, Conflict, Limit, RetomaError, Unavailable
 from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
+from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import TRASHED, NewSession, checked, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
 from retoma.service import erasing, sessions
-from retoma.service.access import Limits, fence, head_of
+from retoma.service.access import fence, head_of
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.proof import Aside, Proof
 from retoma.service.transfer.reading import records
@@ -66,7 +68,19 @@ def import_(
     Retoma, Conflict for a taken id or a session that went another way here, Busy, Limit. Nothing is shown before all of
     it is proved. Killed in the middle, it goes on when the same file is imported again.
     """
-    return _Import(store, who, limits or Limits()).run(records(stream), name)
+    return take_in(store, who, records(stream), name=name, limits=limits)
+
+
+def take_in(
+    store: Store,
+    who: Principal,
+    found: Iterator[Placed],
+    *,
+    name: str | None = None,
+    limits: Limits | None = None,
+) -> Imported:
+    """Keep the session that these records of an export tell of, as `import_` does."""
+    return _Import(store, who, limits or Limits()).run(found, name)
 
 
 class _Import:
@@ -74,6 +88,7 @@ class _Import:
         self._store = store
         self._who = who
         self._limits = limits
+        self._doomed = False
 
     def run(self, found: Iterator[Placed], name: str | None) -> Imported:
         first, line = next(found, (None, 1))
@@ -91,12 +106,15 @@ class _Import:
             return plan
         try:
             batch = self._fill(plan, proved)
-            return self._store.write(lambda tx: self._show(tx, plan, proof, batch))
+            shown = self._store.write(lambda tx: self._show(tx, plan, proof, batch))
         except (Unavailable, Busy):
             raise  # what is there is sound: the same file goes on from it
         except RetomaError:
             self._drop(plan.key)
             raise
+        if self._doomed:
+            self._purge()  # an earlier try was of another journal
+        return shown
 
     # Where it goes
 
@@ -112,6 +130,13 @@ class _Import:
             done = self._nothing_new(tx, session, here)
             if done is not None:
                 return done
+            if session.redacted is not UNSET:
+                raise Conflict(
+                    f"The file was redacted; it cannot go on with session '{here.id}', which is whole here.",
+                    code="redacted_export",
+                    hint="Nothing was changed. Export it again without --redact.",
+                    session=here.id,
+                )
             fence(tx, head_of(tx, self._who, here.id), None)
             base, name = (here.seq, here.hash), SessionId(here.id)
         else:
@@ -143,6 +168,7 @@ class _Import:
             if one.reason == becomes:
                 return one.key, one.seq
             tx.transfers.doom(self._who.tenant, one.key)
+            self._doomed = True
         uid = bytes.fromhex(session.uid)
         key = tx.transfers.begin(self._who.tenant, uid, session.created_at, base=base, becomes=becomes)
         return key, base[0]
@@ -159,14 +185,16 @@ class _Import:
         sessions.within(tx, self._who, self._limits, active=session.status == "active")
 
     def _few_enough(self, session: SessionRecord) -> None:
-        events, most = session.head.seq - session.base.seq, self._limits.events_per_session
-        if most is not None and events > most:
+        events = session.head.seq - session.base.seq
+        most = self._limits.events_of("" if session.template is UNSET else session.template)
+        if most is not None and events > most.events:
             raise Limit(
-                f"Session '{session.id}' has {events:,} events; [limits] allows {most:,}.",
+                f"Session '{session.id}' has {events:,} events, and {most.key} allows {most.events:,}.",
                 code="too_many_events",
-                hint="Raise events_per_session in retoma.toml.",
-                limit=most,
+                hint=f"Raise the limit in {self._limits.where(most.key)}.",
+                limit=most.events,
                 value=events,
+                key=most.key,
             )
 
     # What comes in
@@ -219,10 +247,16 @@ class _Import:
         self._room(tx, session, plan.name)
         parent = tx.sessions.key(tenant, session.parent) if session.parent else None
         tx.transfers.publish(tenant, plan.key, plan.name, session, parent=parent)
+        seq = session.head.seq
+        if session.redacted is not UNSET:
+            left = proof.redacted
+            seq = erasing.explain(
+                tx, self._who, plan.name, proof.erased, left.keys, left.fields, ans=left.ans
+            )
         return Imported(
             id=plan.name,
-            events=session.head.seq,
-            added=session.head.seq - session.base.seq,
+            events=seq,
+            added=seq - session.base.seq,
             outcome="imported",
             without_parent=session.parent if parent is None else None,
         )
@@ -265,6 +299,7 @@ def _plausible(session: SessionRecord, line: int) -> None:
         channel=session.channel,
         tags=session.tags,
         contexts=contexts,
+        template="" if session.template is UNSET else session.template,
     )
     if checked(new) != new:
         raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from retoma.model.message import Message
 from retoma.model.times import rfc3339
 from retoma.model.transfer import SessionRecord
@@ -31,13 +33,14 @@ def write(session: Outgoing) -> Iterator[bytes]:
         yield text.encode()
 
 
-def _head(record: SessionRecord) -> str:
+def facts(record: SessionRecord) -> list[tuple[str, str]]:
+    """Return what a reader should know of the session, each with its name; nothing that is empty."""
     flow = record.flow
-    facts = [
+    known = [
         ("Session", record.id),
         ("Description", record.description),
         ("Status", f"{record.status}: {record.reason}" if record.reason else record.status),
-        ("Flow", f"{flow.name} at {flow.node}" if flow else ""),
+        ("Flow", " ".join(filter(None, (flow.name, flow.node and f"at {flow.node}"))) if flow else ""),
         ("Agent", record.agent),
         ("Model", record.model),
         ("Parent", record.parent or ""),
@@ -46,7 +49,13 @@ def _head(record: SessionRecord) -> str:
         ("Created", rfc3339(record.created_at)),
         ("Updated", rfc3339(record.updated_at)),
     ]
-    lines = [f"- {name}: {_inline(text)}" for name, text in facts if text]
+    return [(name, text) for name, text in known if text]
+
+
+def _head(record: SessionRecord) -> str:
+    lines = [f"- {name}: {_inline(text)}" for name, text in facts(record)]
+    if record.redacted is not UNSET:
+        lines.append("- Redacted: what looks like a secret was taken out of this copy.")
     return f"# {_inline(record.title or record.id)}\n\n" + "\n".join(lines) + "\n"
 
 

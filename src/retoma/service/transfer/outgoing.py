@@ -8,6 +8,7 @@ from typing import IO
 
 import msgspec
 from blake3 import blake3
+from msgspec import UNSET
 
 from retoma.errors import Conflict, Integrity
 from retoma.model.chain import as_written
@@ -15,6 +16,7 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.message import Message
 from retoma.model.principal import Principal
+from retoma.model.redaction import Veil
 from retoma.model.session import Session
 from retoma.model.transfer import (
     EndRecord,
@@ -27,6 +29,7 @@ from retoma.model.transfer import (
 )
 from retoma.service.access import missing
 from retoma.service.timeline import spoken
+from retoma.service.transfer.veiling import Veiling
 from retoma.stores.api import Store, Transaction
 
 PAGE = 1_000
@@ -38,17 +41,28 @@ class Outgoing:
     """A session as it stood when this was made: whatever is written meanwhile is not in it.
 
     With `whole`, state, history and flow are read too, and kept in a file once they are large: they change under a
-    reader, while a journal only grows.
+    reader, while a journal only grows. With `veil`, what it hides is not shown: events that hold it come erased, as
+    after a redaction, when the session is exported whole; else it is taken out of what they say.
     """
 
-    def __init__(self, store: Store, who: Principal, session: str, *, whole: bool) -> None:
+    def __init__(
+        self, store: Store, who: Principal, session: str, *, whole: bool, veil: Veil | None = None
+    ) -> None:
         self._store = store
         self._aside: IO[bytes] = tempfile.SpooledTemporaryFile(_ASIDE_BYTES)  # noqa: SIM115 (closed with this)
-        self._records = blake3()
+        self._whole = whole
+        self._veiling: Veiling | None = None
         self.record: SessionRecord
         self._key: SessionKey
         try:
             store.read(lambda tx: self._look(tx, who, session, whole=whole))
+            if veil is not None:
+                veiling = Veiling(veil)
+                for page in self._pages():
+                    veiling.learn(page)
+                veiling.learn_aside(self.record, self._lines())
+                self.record = veiling.session(self.record)
+                self._veiling = veiling
         except BaseException:
             self.close()
             raise
@@ -59,6 +73,10 @@ class Outgoing:
         Raises Conflict when it was cut or deleted meanwhile, and Integrity for an event that is damaged: a file must
         not pass on what was never written.
         """
+        for page in self._pages():
+            yield page if self._veiling is None else self._veiling.events(page, whole=self._whole)
+
+    def _pages(self) -> Iterator[list[Event]]:
         after, head, limit = self.record.base.seq, self.record.head.seq, PAGE
         while after < head:
             page = self._store.read(self._reader(after, limit))
@@ -84,15 +102,27 @@ class Outgoing:
             yield [message for event in page for message in spoken(event, epochs, erased=True)]
 
     def aside(self) -> Iterator[bytes]:
-        """Yield the records of state, history and flow, encoded, in this order."""
+        """Yield the records of state, history and flow, encoded, in this order.
+
+        Behind a veil, after all events were read: what they hide is hidden in the state, too.
+        """
+        return self._lines() if self._veiling is None else self._veiling.aside(self._lines())
+
+    def end(self) -> EndRecord:
+        """Return the last record, once all others were read."""
+        head, base = self.record.head, self.record.base
+        records = blake3(encoded(self.record))
+        for line in self.aside():
+            records.update(line)
+        redacted = UNSET if self._veiling is None else self._veiling.left_out()
+        return EndRecord(
+            events=head.seq - base.seq, head=head.hash, records=records.hexdigest(), redacted=redacted
+        )
+
+    def _lines(self) -> Iterator[bytes]:
         self._aside.seek(0)
         for line in self._aside:
             yield line[:-1]
-
-    def end(self) -> EndRecord:
-        """Return the last record."""
-        head, base = self.record.head, self.record.base
-        return EndRecord(events=head.seq - base.seq, head=head.hash, records=self._records.hexdigest())
 
     def close(self) -> None:
         """Let go of what was set aside."""
@@ -115,7 +145,6 @@ class Outgoing:
             tx.transfers.base(who.tenant, found.key, found.uid),
             tx.transfers.epochs(found.key),
         )
-        self._records.update(encoded(self.record))
         if whole:
             self._set_aside(_state(tx, found.key))
             self._set_aside(_visits(tx, found.key))
@@ -123,9 +152,7 @@ class Outgoing:
 
     def _set_aside(self, records: Iterator[StateRecord | VisitsRecord | FlowRecord]) -> None:
         for record in records:
-            line = encoded(record)
-            self._records.update(line)
-            self._aside.write(line + b"\n")
+            self._aside.write(encoded(record) + b"\n")
 
 
 def _prove(event: Event) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import TypeAlias
 
 import msgspec
 from blake3 import blake3
+from msgspec import UNSET
 
 from retoma.errors import Invalid
 from retoma.model.chain import digest, follows, genesis
@@ -18,6 +20,7 @@ from retoma.model.transfer import (
     EndRecord,
     EventRecord,
     FlowRecord,
+    RedactedPart,
     SessionRecord,
     StateRecord,
     VisitsRecord,
@@ -39,6 +42,8 @@ class Proof:
         self.hash = bytes.fromhex(session.base.hash)
         self.files: dict[str, bytes] = {}
         self.flow_name = ""
+        self.erased = array("Q")
+        self.redacted = RedactedPart()
         self._messages = 0
         self._visits = 0
         self._flow_bytes = 0
@@ -83,6 +88,8 @@ class Proof:
         if not follows(event, self.hash):
             raise damaged(line, f"event {event.seq:,} is not linked to the one before it.", seq=event.seq)
         self.seq, self.hash = event.seq, event.hash
+        if event.erased and self.session.redacted is not UNSET:
+            self.erased.append(event.seq)
         if event.type == MESSAGE and event.seq >= self._first_of_epoch:
             self._messages += 1
         return event
@@ -114,6 +121,8 @@ class Proof:
         """Raise Integrity unless all that was there is what was written."""
         self.journal(line)
         session, flow = self.session, self.session.flow
+        if isinstance(record.redacted, RedactedPart):
+            self.redacted = record.redacted
         if record.head != session.head.hash or record.events != session.head.seq - session.base.seq:
             raise damaged(line, "the end does not belong to this session.")
         if session.base.seq < self._first_of_epoch and self._messages != session.messages:

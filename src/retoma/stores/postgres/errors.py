@@ -139,6 +139,13 @@ def lost(error: psycopg.Error) -> bool:
     return isinstance(error, (Dropped, Silent)) or (error.sqlstate or "")[:3] in {"57P", "080"}
 
 
+def gone(error: Exception) -> bool:
+    """Return whether it was the server or the way there, and not what was asked."""
+    if isinstance(error, psycopg.Error):
+        return lost(error) or not error.sqlstate
+    return True
+
+
 def translate(error: BaseException, shown: str, *, unsure: bool = False) -> RetomaError:
     """Return what a driver's error means for the store at `shown`. `unsure`: COMMIT was asked for, and not answered."""
     if isinstance(error, Silent) or unsure:

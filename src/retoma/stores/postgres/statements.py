@@ -36,6 +36,7 @@ _KEPT = {
 _NAMES = {text: name for name, text in STATEMENTS.items()}
 _COUNT = FRAGMENTS["count"].partition("{")[0]
 _PLACE = re.compile(r"\?(\d*)|(?<!:):(\w+)")
+_INDEXED = re.compile(r" INDEXED BY \w+")
 _ROWS = re.compile(r"SELECT\b|WITH\b|.*\bRETURNING\b", re.DOTALL)
 
 Mark: TypeAlias = "tuple[str, tuple[int, ...]]"
@@ -105,5 +106,6 @@ def _adapted(text: str) -> tuple[str, tuple[str, ...]]:
             names.append(name)
         return f"${names.index(name) + 1}"
 
-    # CROSS JOIN is SQLite's word for an order that its planner must keep.
-    return _PLACE.sub(place, text.replace(" CROSS JOIN ", " JOIN ")), tuple(names)
+    # CROSS JOIN is SQLite's word for an order that its planner must keep, INDEXED BY that for an index.
+    plain = _INDEXED.sub("", text.replace(" CROSS JOIN ", " JOIN "))
+    return _PLACE.sub(place, plain), tuple(names)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 
 from retoma.errors import RetomaError, Unavailable
-from retoma.stores.api import Facts, Transaction, Witnessed
+from retoma.stores.api import Transaction
+from retoma.stores.api_facts import Facts, Witnessed
 from retoma.stores.migrate import Migration
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.connection import Wire
+from retoma.stores.postgres.groups import Groups
 from retoma.stores.postgres.pool import MOST, Pool
 from retoma.stores.postgres.schema import Schema
-from retoma.stores.sql import Value
+from retoma.stores.postgres.writes import Write
 
 T = TypeVar("T")
 
@@ -27,22 +29,6 @@ PATIENCE_S = 4.0
 """How long a transaction is tried again: an error is told within five seconds."""
 _WRITE = "ISOLATION LEVEL READ COMMITTED"
 _READ = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
-
-
-class _Attempts(Generic[T]):
-    """A write and what became of it so far: results whose COMMIT was not answered, and the mark each would leave."""
-
-    def __init__(self, use_case: Callable[[Transaction], T]) -> None:
-        self.use_case = use_case
-        self.unsure: list[tuple[tuple[str, tuple[Value, ...]], T]] = []
-        self.unanswered = False
-
-    def kept(self, wire: Wire) -> tuple[T] | None:
-        """Return the result of an earlier try that was committed after all."""
-        for (name, values), result in self.unsure:
-            if wire.ask(name, values):
-                return (result,)
-        return None
 
 
 class PostgresStore:
@@ -58,19 +44,25 @@ class PostgresStore:
         self._schema = Schema(shown, now, random)
         self._here = threading.local()
         self._closed = False
+        self.writes = 0
         self._connected = False
         self._starting = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
         self._writers = Pool(lambda: self._open(writes=True), shown, patience_s=PATIENCE_S)
         self._readers = Pool(lambda: self._open(writes=False), shown, patience_s=PATIENCE_S)
+        # One that writes while nobody else does has no use for a group, and is in nobody's way.
+        self._lone = threading.Lock()
+        self._groups = Groups(self._begun, now=now, random=random)
         self._again(self._look)
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
         self._refuse_inside()
-        attempts = _Attempts(use_case)
+        write = Write(use_case)
         self._here.writing = True
         try:
-            return self._again(lambda: self._write(attempts), attempts)
+            result = self._again(lambda: self._tried(write), write)
+            self.writes += 1
+            return result
         finally:
             self._here.writing = False
 
@@ -132,20 +124,34 @@ class PostgresStore:
 
     # Transactions
 
-    def _write(self, attempts: _Attempts[T]) -> T:
-        with self._writers.lent() as wire, _undone(wire):
-            wire.begin(_WRITE)
+    def _tried(self, write: Write[T]) -> T:
+        """Try with those who write now, if there are any; when that comes to nothing, or was tried before, alone."""
+        groups = self._groups
+        if write.tried:
+            return self._write(write)
+        write.tried = True
+        if groups.idle and self._lone.acquire(blocking=False):
+            try:
+                return self._write(write)
+            finally:
+                self._lone.release()
+        if not groups.take(write):
+            return self._write(write)
+        return groups.write(write, lambda: self._write(write))
+
+    def _write(self, write: Write[T]) -> T:
+        with self._begun() as wire:
             wire.transaction.now = self._now()
             try:
-                result = attempts.use_case(wire.transaction)
+                result = write.use_case(wire.transaction)
             except RetomaError:
                 # It may find what an earlier try of its own wrote: then that one is the answer.
-                if attempts.unsure and (earlier := attempts.kept(wire)):
+                if write.unsure and (earlier := write.kept(wire)):
                     wire.roll_back()
                     return earlier[0]
                 raise
             # Rows that an earlier try wrote are locked by it until it is over: it is over now.
-            if attempts.unsure and (earlier := attempts.kept(wire)):
+            if write.unsure and (earlier := write.kept(wire)):
                 wire.roll_back()
                 return earlier[0]
             mark = wire.mark
@@ -153,11 +159,18 @@ class PostgresStore:
                 wire.commit()
             except psycopg.Error as error:
                 if errors.lost(error):
-                    attempts.unanswered = True
+                    write.unanswered = True
                     if mark is not None:
-                        attempts.unsure.append((mark, result))
+                        write.unsure.append((mark, result))
                 raise
             return result
+
+    @contextmanager
+    def _begun(self) -> Iterator[Wire]:
+        """Lend a connection that writes, in a transaction; what is left open is undone."""
+        with self._writers.lent() as wire, _undone(wire):
+            wire.begin(_WRITE)
+            yield wire
 
     def _read(self, use_case: Callable[[Transaction], T]) -> T:
         with self._readers.lent() as wire, _undone(wire):
@@ -181,7 +194,7 @@ class PostgresStore:
         finally:
             wire.roll_back()
 
-    def _again(self, attempt: Callable[[], T], attempts: _Attempts[T] | None = None) -> T:
+    def _again(self, attempt: Callable[[], T], write: Write[T] | None = None) -> T:
         """Run `attempt` until it succeeds, fails for good, or patience ends."""
         if self._closed:
             raise self._was_closed()
@@ -197,7 +210,7 @@ class PostgresStore:
                 if hopeless or not errors.again(error, connected=self._connected):
                     # What was waited for once is not waited for again: the next call asks, and says so at once.
                     self._connected = False
-                    unsure = attempts is not None and attempts.unanswered
+                    unsure = write is not None and write.unanswered
                     raise errors.translate(error, self._shown, unsure=unsure) from error
             time.sleep(pause)
 

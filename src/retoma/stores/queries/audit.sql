@@ -7,7 +7,7 @@ SELECT pk, id, shelf, head_seq - base_seq FROM session WHERE pk > ? ORDER BY pk 
 -- fragment: audit_columns
 pk, tenant, id, uid, status, shelf, pinned, epoch, epoch_seq, head_seq, head_hash, base_seq, base_hash, fence, messages,
 labels, created_at, updated_at, listed_at, trashed_at, title, agent, model, thinking, channel, reason, tokens_in,
-tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status, flow_visits
+tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status, flow_visits, template
 
 -- name: session_row
 -- All of a session's row that the journal can be held against.

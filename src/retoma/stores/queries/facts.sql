@@ -29,6 +29,10 @@ INSERT INTO visit (session, position, node) VALUES (?, ?, ?)
 -- The node that was entered at a place has another id since.
 UPDATE visit SET node = ? WHERE session = ? AND position = ?
 
+-- name: cut_visits
+-- A rollback leaves the nodes behind a place.
+DELETE FROM visit WHERE session = ? AND position > ?
+
 -- name: visits
 -- The nodes that a flow entered, in order.
 SELECT node FROM visit WHERE session = ? ORDER BY position
@@ -44,6 +48,12 @@ UPDATE session SET flow = ?, flow_path = ?, flow_version = ? WHERE pk = ?
 -- name: move_flow
 -- Where a flow stands.
 UPDATE session SET flow_node = ?, flow_status = ?, flow_visits = ? WHERE pk = ?
+
+-- name: unwind_flow
+-- The flow stands at a node that it visited before.
+UPDATE session SET flow_status = ?1, flow_visits = ?2,
+  flow_node = (SELECT node FROM visit WHERE session = ?3 AND position = ?2)
+WHERE pk = ?3
 
 -- name: set_flow_version
 -- The version of the flow that runs now.
@@ -64,6 +74,9 @@ SELECT token, expires_at FROM lease WHERE session = ?
 -- name: lease
 -- A session's lease.
 SELECT token, holder, acquired_at, expires_at FROM lease WHERE session = ?
+
+-- fragment: leases_of
+SELECT session, token, holder, acquired_at, expires_at FROM lease WHERE session IN ({keys})
 
 -- name: put_lease
 -- A session is driven by this holder from now on.

@@ -51,5 +51,5 @@ INSERT INTO session_note (session, seq) VALUES (?, ?)
 SELECT seq FROM session_note WHERE session = ? ORDER BY seq
 
 -- name: trash_due
--- A session that was in the trash before an instant.
-SELECT id FROM session WHERE tenant = ? AND shelf = 2 AND trashed_at < ? LIMIT 1
+-- The session that was in the trash before an instant for longest.
+SELECT id FROM session WHERE tenant = ? AND shelf = 2 AND trashed_at < ? ORDER BY trashed_at LIMIT 1

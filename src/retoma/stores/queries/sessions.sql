@@ -4,7 +4,8 @@
 s.pk, s.id, s.uid, s.status, s.reason, s.title, s.agent, s.model, s.thinking, s.channel,
 (SELECT p.id FROM session p WHERE p.pk = s.parent AND p.tenant = s.tenant AND p.shelf < 4), s.epoch, s.head_seq, s.head_hash,
 s.messages, s.tokens_in, s.tokens_out, s.tokens_cached, s.cost_micros, s.created_at, s.updated_at, s.expires_at,
-s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits
+s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_node, s.flow_status, s.flow_visits,
+s.template
 
 -- name: session_key
 -- The session that bears a name.
@@ -49,8 +50,8 @@ SELECT id FROM session_name WHERE session = ?
 -- name: add_session
 -- A new session; its journal begins with the event that makes it.
 INSERT INTO session (tenant, id, uid, status, epoch, epoch_seq, head_seq, head_hash, created_at, updated_at, listed_at,
-  expires_at, title, agent, model, thinking, channel, parent, labels)
-VALUES (?, ?, ?, 'active', 1, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  expires_at, title, agent, model, thinking, channel, parent, labels, template)
+VALUES (?, ?, ?, 'active', 1, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING pk
 
 -- name: add_name
@@ -104,6 +105,15 @@ INSERT INTO session_context (tenant, kind, ref, pinned, listed_at, session) VALU
 -- name: contexts
 -- A session's contexts.
 SELECT kind, ref FROM session_context WHERE session = ? ORDER BY kind, ref
+
+-- fragment: abouts
+SELECT session, description, metadata FROM session_about WHERE session IN ({keys})
+
+-- fragment: tags_of
+SELECT session, tag FROM session_tag WHERE session IN ({keys}) ORDER BY session, tag
+
+-- fragment: contexts_of
+SELECT session, kind, ref FROM session_context WHERE session IN ({keys}) ORDER BY session, kind, ref
 
 -- name: add_epoch
 -- An epoch begins.

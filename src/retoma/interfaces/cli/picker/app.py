@@ -19,7 +19,7 @@ from retoma.model.changes import Changes
 from retoma.model.session import TITLE_LENGTH
 
 if TYPE_CHECKING:
-    from retoma.client import Client
+    from retoma.client import Calls
     from retoma.model.session import Session, Status
 
 __all__ = ["Picker"]
@@ -55,7 +55,7 @@ class Picker(App[str]):
         ("q,escape", "leave", "Quit"),
     ]
 
-    def __init__(self, client: Client, now: Callable[[], int]) -> None:
+    def __init__(self, client: Calls, now: Callable[[], int]) -> None:
         super().__init__()
         self._client = client
         self._now = now

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from retoma.stores.api import Listing
 
 if TYPE_CHECKING:
-    from retoma.client import Client
+    from retoma.client import Calls
     from retoma.model.session import Session
     from retoma.stores.api import Place
 
@@ -21,7 +21,7 @@ _LOOKED_AT = 5_000
 class Finder:
     """A list that is read on in pages."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Calls) -> None:
         self._client = client
         self._words: tuple[str, ...] = ()
         self._after: Place | None = None

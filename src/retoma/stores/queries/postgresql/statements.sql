@@ -70,3 +70,31 @@ SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ? AND shelf < 4)
 -- name: kept_drop
 -- The same of a session that went for good.
 SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ?)
+
+-- name: heads_together
+-- What a group of writes needs to know, as `session_head` of each. Who is locked by another writes by itself.
+SELECT a.tenant, a.id, s.pk, s.id, s.status, s.epoch, s.epoch_seq, s.head_seq, s.head_hash, s.fence, s.listed_at, s.messages,
+  s.labels, s.shelf, s.base_seq
+FROM unnest(?::bigint[], ?::text[]) AS a (tenant, id)
+JOIN session_name n ON n.tenant = a.tenant AND n.id = a.id
+JOIN session s ON s.pk = n.session AND s.tenant = a.tenant AND s.id = a.id
+ORDER BY s.pk FOR UPDATE OF s SKIP LOCKED
+
+-- name: leases_together
+-- The leases beside them, asked once they are locked: a lease changes under its session's lock.
+SELECT a.tenant, a.id, n.session, l.token, l.expires_at FROM unnest(?::bigint[], ?::text[]) AS a (tenant, id)
+JOIN session_name n ON n.tenant = a.tenant AND n.id = a.id LEFT JOIN lease l ON l.session = n.session
+
+-- name: add_events
+-- The events of a group.
+INSERT INTO event (k, type, at, actor, cause, operation, request, salt, data, blob, digest, hash)
+SELECT * FROM unnest(?::bigint[], ?::text[], ?::bigint[], ?::text[], ?::bigint[], ?::bytea[], ?::bytea[], ?::bytea[],
+  ?::bytea[], ?::bytea[], ?::bytea[], ?::bytea[])
+
+-- name: move_heads
+-- The journals of a group grew; lists follow those that have a new place there.
+UPDATE session s SET head_seq = a.seq, head_hash = a.hash, messages = a.messages, updated_at = a.at,
+  listed_at = coalesce(a.listed, s.listed_at)
+FROM unnest(?::bigint[], ?::bytea[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])
+  AS a (seq, hash, messages, at, listed, session)
+WHERE s.pk = a.session

@@ -1,14 +1,14 @@
-"""The client: one opened store and one principal, with a method for each use case. Thin: every rule is in service/."""
+"""One opened store and one principal, with a method for each use case, by id. Thin: every rule is in service/."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, BinaryIO, Self, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import msgspec
 
+from retoma.client.upkeep import Upkeep
 from retoma.config import Settings, StorePlace, find_store
 from retoma.errors import Busy
 from retoma.model.changes import Changes
@@ -18,66 +18,47 @@ from retoma.model.ids import Operation, SessionId, TenantKey, given_operation, n
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
-from retoma.service import access, erasing, leases, profiles, sessions, timeline
+from retoma.service import access, erasing, profiles, sessions, timeline
 from retoma.service import flows as positions
-from retoma.stores.api import Facts, Listing, Place, Store, Transaction
-from retoma.wiring import SYSTEM, Sources, open_file, open_store
+from retoma.stores.api import Listing, Place, Transaction
+from retoma.wiring import Sources, open_store
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from retoma.model.redaction import Veil
     from retoma.model.transfer import Format
-    from retoma.runtime.backup import Done
     from retoma.runtime.drive import Drive, Request
-    from retoma.runtime.indexer import Indexer
     from retoma.runtime.signal import Sent
-    from retoma.service.check.repair import Repaired
-    from retoma.service.check.report import Report
-    from retoma.service.collect import Due
     from retoma.service.found import Asked, Cursor, Found
-    from retoma.service.inventory import Inventory
+    from retoma.service.transfer.bringing import Arrived
+    from retoma.service.transfer.detect import Source
     from retoma.service.transfer.incoming import Imported
 
 T = TypeVar("T")
 
 
-__all__ = ["Client", "client_at", "open_client"]
+__all__ = ["Calls", "client_at", "open_client"]
 
 
-class Client:
-    """Sessions in one store, for one principal. Close it, or use it in a `with`.
-
-    With `indexes` it keeps the search index up with what it writes: in its pauses, on a thread of its own.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        who: Principal,
-        *,
-        sources: Sources = SYSTEM,
-        limits: access.Limits | None = None,
-        indexes: bool = False,
-    ) -> None:
-        self._indexes = indexes
-        self._indexer: Indexer | None = None
-        self._store = store
-        self._who = who
-        self._sources = sources
-        self._limits = limits or access.Limits()
+class Calls(Upkeep):
+    """Sessions in one store, for one principal. Close it, or use it in a `with`."""
 
     def resolve(self, session: str) -> SessionId:
         """Return the id that an id, a unique beginning of one, or @last means. Raises NotFound, Invalid."""
         return self._store.read(lambda tx: access.resolve(tx, self._who, session))
 
-    def create(self, new: NewSession, *, key: str | None = None) -> SessionId:
-        """Make a session and return its id. Raises Invalid, Conflict, NotFound (its parent), Limit."""
-        operation = self._operation(key, "create", new)
-        made = self._store.write(
+    def create(self, new: NewSession, *, template: str | None = None, key: str | None = None) -> SessionId:
+        """Make a session and return its id; what `new` leaves open a template gives.
+
+        Raises Invalid, Conflict, NotFound (its parent, the template), Limit.
+        """
+        operation = self._operation(key, "create", new if template is None else [new, template])
+        if template is not None:
+            from retoma.model.template import applied
+
+            new = applied(self._templates, template, new)
+        return self._store.write(
             lambda tx: sessions.create(tx, self._who, new, operation=operation, limits=self._limits)
         )
-        self._wrote()
-        return made
 
     def get(self, session: str) -> Session | None:
         """Return the session, or None."""
@@ -186,14 +167,6 @@ class Client:
         self._store.write(lambda tx: sessions.delete(tx, self._who, session, operation=operation))
         self.tidy()
 
-    def tidy(self) -> None:
-        """Do what is due: remove what was deleted, cut off, or in the trash too long, in short transactions."""
-        if not self._store.read(lambda tx: erasing.due(tx, self._who)):
-            return
-        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
-            pass
-        self._store.forget()
-
     def append(
         self,
         session: str,
@@ -224,9 +197,7 @@ class Client:
                 limits=self._limits,
             )
 
-        seq = self._unless_driven(session, use_case)
-        self._wrote()
-        return seq
+        return self._unless_driven(session, use_case)
 
     def messages(
         self,
@@ -280,13 +251,19 @@ class Client:
         return self._store.read(lambda tx: search(tx, self._who, asked, after=after, limit=limit))
 
     def drive(self, request: Request) -> Drive:
-        """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit."""
+        """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit.
+
+        Its tools see PATH, HOME, LANG and TMPDIR of this process, unless the request says otherwise.
+        """
+        from retoma.config import read_environment
         from retoma.runtime.drive import Drive
         from retoma.runtime.process import this_holder
 
-        self._wrote()
         holder = this_holder(self._who.name)
-        now, random = self._sources
+        now, random, _ = self._sources
+        if request.tools.environment is None:
+            tools = msgspec.structs.replace(request.tools, environment=read_environment().for_tools)
+            request = msgspec.structs.replace(request, tools=tools)
         return Drive(self._store, self._who, holder, now, random, request, limits=self._limits)
 
     def signal(self, session: str, name: str, *, locale: str = "") -> Sent:
@@ -299,15 +276,18 @@ class Client:
         """Return the session with its state, and its flow's position and history. Raises NotFound."""
         return self._store.read(lambda tx: positions.look(tx, self._who, session))
 
-    def export(self, session: str, format: Format = "json") -> Generator[bytes, None, None]:
+    def export(
+        self, session: str, format: Format = "json", *, veil: Veil | None = None
+    ) -> Generator[bytes, None, None]:
         """Return the pieces of a file with the session as it stands now. Raises NotFound, Invalid (the format).
 
-        json and jsonl can be imported again; csv and md have the conversation alone. While it is read it raises
-        Integrity for a damaged event, and Conflict when the session was cut or deleted meanwhile.
+        json and jsonl can be imported again; csv, md and html have the conversation alone. What `veil` hides is in none
+        of them. While it is read it raises Integrity for a damaged event, and Conflict when the session was cut or
+        deleted meanwhile.
         """
         from retoma.service.transfer.export import export
 
-        return export(self._store, self._who, session, format)
+        return export(self._store, self._who, session, format, veil=veil)
 
     def import_(self, stream: BinaryIO, *, name: str | None = None) -> Imported:
         """Read an exported session (json or jsonl) from `stream` and keep it, as `name` if given.
@@ -318,99 +298,32 @@ class Client:
         """
         from retoma.service.transfer.incoming import import_
 
-        self._wrote()
         return import_(self._store, self._who, stream, name=name, limits=self._limits)
 
-    def check(
-        self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
-    ) -> Report:
-        """Return what in the store is not as it was written; `sample` is the part of the sessions to look at.
+    def bring(self, file: Path | BinaryIO, *, source: Source = "auto", name: str | None = None) -> Arrived:
+        """Keep the sessions of a file, an export or another tool's, under `name` if it is one.
 
-        Nothing is changed. `progress` is told how many events of how many were looked at. Raises Unavailable.
+        What is whole in another tool's file is kept, and the rest told in `notices`; each session has its own outcome.
+        Raises OSError when it cannot be read, Integrity when nothing of it is whole, Invalid, and as `import_` does.
         """
-        from retoma.service.check.store import check
+        from retoma.service.transfer.bringing import bring
+        from retoma.service.transfer.given import Given
 
-        return check(self._store, sample=sample, random=self._sources.random, progress=progress)
-
-    def repair(self, report: Report) -> Repaired:
-        """Put what a report found damaged aside. Nothing is deleted."""
-        from retoma.service.check.repair import repair
-
-        self._who.may_write()
-        return repair(self._store, report)
-
-    def backup(self, file: Path, *, progress: Callable[[int, int], None] | None = None) -> Done:
-        """Write one moment of the store to the new file `file`, checked; others go on writing meanwhile.
-
-        Raises Conflict when there is such a file, Integrity when the store is damaged, Unavailable.
-        """
-        from retoma.runtime.backup import backup
-
-        opened = partial(open_file, sources=self._sources)
-        return backup(self._store, file, opened=opened, random=self._sources.random, progress=progress)
-
-    def due(self) -> Due:
-        """Return what `collect` would take."""
-        from retoma.service.collect import due
-
-        return self._store.read(lambda tx: due(tx, self._who))
-
-    def collect(self, *, compact: bool = False) -> Due:
-        """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
-        from retoma.service.collect import collect
-
-        found = collect(self._store, self._who)
-        if compact:
-            self._store.compact()
-            self._store.forget()
-        return found
-
-    def contents(self, *, largest: int = 10) -> Inventory:
-        """Return what the store holds: counts and bytes, by kind and by session."""
-        from retoma.service.inventory import inventory
-
-        return self._store.read(lambda tx: inventory(tx, largest=largest))
-
-    def facts(self) -> Facts:
-        """Return what the store says of itself."""
-        return self._store.facts()
-
-    def close(self) -> None:
-        """Close the store. Everything stays."""
-        if self._indexer is not None:
-            self._indexer.close()
-        self._store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        if not isinstance(file, Path):
+            given = Given("standard input", file, self._sources.now())
+            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
+        with file.open("rb") as stream:
+            given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
+            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
 
     def _unless_driven(self, session: str, use_case: Callable[[Transaction], T]) -> T:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""
         try:
             return self._store.write(use_case)
         except Busy as busy:
-            from retoma.runtime.lease import gone_token
+            from retoma.runtime.lease import write_over
 
-            gone = gone_token(busy)
-            if gone is None:
-                raise
-            self._store.write(lambda tx: leases.release(tx, self._who, session, gone))
-            return self._store.write(use_case)
-
-    def _wrote(self) -> None:
-        """Say that there is more to search: what that needs is done later, beside the caller."""
-        if self._indexer is not None:
-            self._indexer.wrote()
-        elif self._indexes:
-            from retoma.runtime.indexer import Indexer
-
-            self._indexer = Indexer(self._store, self._who)
-            self._indexer.wrote()
+            return write_over(self._store, self._who, session, use_case, busy)
 
     def _page(
         self, session: str, since: int, *, epochs: bool
@@ -421,22 +334,34 @@ class Client:
         return self._store.read(lambda tx: timeline.events(tx, self._who, session, after=since))
 
     def _operation(self, key: str | None, verb: str, request: object) -> Operation:
-        if key is None:
-            return Operation(new_operation(self._sources.now(), self._sources.random))
-        from blake3 import blake3
-
-        return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+        return operation_of(self._sources, key, verb, request)
 
 
-def open_client(settings: Settings) -> Client:
+def operation_of(sources: Sources, key: str | None, verb: str, request: object) -> Operation:
+    """Return the identity of a write: the caller's key with the hash of what it asks, or one of its own."""
+    if key is None:
+        return Operation(new_operation(sources.now(), sources.random))
+    from blake3 import blake3
+
+    return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+
+
+def open_client(settings: Settings) -> Calls:
     """Open the store that the settings lead to, as its local owner."""
-    limits = access.Limits(
-        settings.limits.sessions, settings.limits.sessions_active, settings.limits.events_per_session
+    place = find_store(settings)
+    return Calls(
+        open_store(place),
+        _owner(settings.environment.user),
+        limits=settings.limits,
+        retention=settings.retention(place) if settings.sets("retention") else None,
+        templates=settings.templates if settings.sets("templates") else {},
     )
-    return client_at(find_store(settings), user=settings.environment.user, limits=limits)
 
 
-def client_at(place: StorePlace, *, user: str = "", limits: access.Limits | None = None) -> Client:
+def client_at(place: StorePlace, *, user: str = "") -> Calls:
     """Open the store at `place`, as its local owner."""
-    who = Principal(TenantKey(LOCAL_TENANT), user or "local")
-    return Client(open_store(place), who, limits=limits, indexes=True)
+    return Calls(open_store(place), _owner(user))
+
+
+def _owner(user: str) -> Principal:
+    return Principal(TenantKey(LOCAL_TENANT), user or "local")

@@ -1,0 +1,8 @@
+"""Retoma for tasks: `async with retoma.aio.open() as client`. The names are those of `retoma`, awaited."""
+
+from __future__ import annotations
+
+from retoma.client.asynchronous import AsyncClient, AsyncSession, open
+from retoma.client.state import AsyncState
+
+__all__ = ["AsyncClient", "AsyncSession", "AsyncState", "open"]

@@ -1,0 +1,95 @@
+"""What the store has, as the values that callers get."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from retoma import values
+from retoma.model import event as journal
+from retoma.model import lease as driving
+from retoma.model import message as conversation
+from retoma.model import session as sessions
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def moment(ms: int) -> datetime:
+    """Return an instant, given as milliseconds UTC."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def milliseconds(at: datetime) -> int:
+    """Return an instant as milliseconds UTC; what is finer is cut off."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def message(said: conversation.Message) -> values.Message:
+    """Return a message as callers get it."""
+    return values.Message(
+        seq=said.seq, at=moment(said.at), role=said.role, text=said.text, sender=said.sender, epoch=said.epoch,
+        parts=said.parts, tools=said.tools,
+    )  # fmt: skip
+
+
+def event(happened: journal.Event) -> values.Event:
+    """Return an event as callers get it."""
+    return values.Event(
+        seq=happened.seq,
+        type=happened.type,
+        at=moment(happened.at),
+        actor=happened.actor,
+        cause=happened.cause,
+        operation=happened.operation.hex() if happened.operation else None,
+        data=None if happened.erased else happened.value(),
+        hash=happened.hash.hex(),
+    )
+
+
+def note(happened: journal.Event) -> values.Note:
+    """Return a note as callers get it."""
+    text = happened.value().get("text")
+    return values.Note(
+        seq=happened.seq,
+        at=moment(happened.at),
+        actor=happened.actor,
+        text=text if isinstance(text, str) else None,
+    )
+
+
+def usage(session: sessions.Session) -> values.Usage:
+    """Return what a session used."""
+    return values.Usage(
+        tokens_in=session.tokens_in,
+        tokens_out=session.tokens_out,
+        tokens_cached=session.tokens_cached,
+        cost_micros=session.cost_micros,
+    )
+
+
+def flow(session: sessions.Session) -> values.Flow | None:
+    """Return where a session's flow stands, None when it runs none."""
+    if session.flow is None:
+        return None
+    return values.Flow(
+        name=session.flow,
+        path=session.flow_path,
+        version=session.flow_version.hex() if session.flow_version else None,
+        status=session.flow_status,
+        node=session.flow_node,
+        visits=session.flow_visits,
+    )
+
+
+def driver(lease: driving.Lease | None, now_ms: int) -> values.Driver | None:
+    """Return who drove at that moment, None when nobody did or the term was over."""
+    if lease is None or lease.expires_at <= now_ms:
+        return None
+    return values.Driver(
+        host=lease.holder.host,
+        pid=lease.holder.pid,
+        command=lease.holder.command,
+        user=lease.holder.user,
+        token=lease.token,
+        acquired_at=moment(lease.acquired_at),
+        expires_at=moment(lease.expires_at),
+    )

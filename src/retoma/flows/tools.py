@@ -1,0 +1,180 @@
+"""The allow-list: `tools.yaml` (or .yml, .json) at a flow's root, read whole with every problem and its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Mapping as MappingOf
+from difflib import get_close_matches
+
+from retoma.flows import json_tree, tree
+from retoma.flows.model import Flow, Problem, Tool
+from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, TreeError
+from retoma.flows.written import duration, is_null, named
+
+FILES = ("tools.yaml", "tools.yml", "tools.json")
+KEYS = ("name", "command", "args", "env", "description", "timeout", "retries")
+MAX_RETRIES = 100
+
+RESERVED = ("TRELLIS_ARGS", "RETOMA_")
+"""What a tool is told by the environment; an allow-list cannot say it otherwise."""
+
+
+def of_files(files: MappingOf[str, bytes]) -> tuple[dict[str, Tool], list[Problem]]:
+    """Return the allow-list that a flow's files bring, by name, and what is wrong with it."""
+    there = [name for name in FILES if name in files]
+    if not there:
+        return {}, []
+    tools, problems = read(there[0], files[there[0]])
+    for other in there[1:]:
+        message = f"This is not read: the flow's tools are in {there[0]}."
+        problems.append(Problem(other, 1, "error", message, "Keep one of the two."))
+    return tools, problems
+
+
+def read(file: str, data: bytes) -> tuple[dict[str, Tool], list[Problem]]:
+    """Return the tools that the file lists, and what is wrong with it."""
+    reader = _Reader(file)
+    try:
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
+        root = json_tree.read(text) if file.endswith(".json") else tree.read(text)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return {}, [Problem(file, line, "error", "This file is not UTF-8.", "Save it as UTF-8.")]
+    except TreeError as error:
+        return {}, [Problem(file, error.line, "error", error.message, error.hint)]
+    return reader.list(root), reader.problems
+
+
+def unlisted(flow: Flow, tools: MappingOf[str, Tool]) -> Iterator[Problem]:
+    """Yield a warning for each tool that a node names and `tools` has not, and no node declares inline."""
+    for node in flow.nodes.values():
+        for key, use in (("do", node.do), ("undo", node.undo)):
+            if use is None or use.name in tools:
+                continue
+            if use.inline:
+                message = f"The tool {use.name!r} is declared here: it runs with --allow-inline alone."
+                yield Problem(node.file, use.line, "warning", message)
+                continue
+            near = get_close_matches(use.name, tools, 1)
+            hint = (
+                f"Did you mean {near[0]!r}?" if near else f"Add it to {FILES[0]}, or run with --tools FILE."
+            )
+            message = f"{key!r} names the tool {use.name!r}, which is not listed: it will be refused."
+            yield Problem(node.file, use.line, "warning", message, hint)
+
+
+class _Reader:
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self.problems: list[Problem] = []
+
+    def list(self, root: Tree | None) -> dict[str, Tool]:
+        if root is None or is_null(root):
+            return {}
+        listed: Tree | None = root
+        if isinstance(root, Mapping):
+            self._unknown(root, ("tools",), "this file")
+            listed = root.items.get("tools")
+            if listed is None or is_null(listed):
+                return {}
+        if not isinstance(listed, Sequence):
+            self._problem(root.line, "This file must have a list 'tools'.", "tools: [{name: …, command: …}]")
+            return {}
+        found: dict[str, Tool] = {}
+        for item in listed.items:
+            tool = self._tool(item)
+            if tool is not None and tool.name in found:
+                self._problem(item.line, f"The tool {tool.name!r} is here twice.")
+            elif tool is not None:
+                found[tool.name] = tool
+        return found
+
+    def _tool(self, item: Tree) -> Tool | None:
+        if not isinstance(item, Mapping):
+            self._problem(item.line, f"A tool must be a mapping, not {named(item)}.", "{name: …, command: …}")
+            return None
+        self._unknown(item, KEYS, "a tool")
+        name, command = self._text(item, "name"), self._text(item, "command")
+        for key, value in (("name", name), ("command", command)):
+            if not value and not isinstance(item.items.get(key), Sequence | Mapping):
+                self._problem(item.line, f"This tool has no {key!r}.")
+        if any(letter < " " for letter in name):
+            self._problem(item.line, "A tool's name is one line.")
+        if not name or not command:
+            return None
+        return Tool(
+            name=name,
+            command=command,
+            args=self._args(item),
+            env=self._env(item),
+            description=self._text(item, "description"),
+            timeout_s=self._timeout(item),
+            retries=self._retries(item),
+            line=item.line,
+        )
+
+    def _text(self, item: Mapping, key: str) -> str:
+        found = item.items.get(key)
+        if found is None or is_null(found):
+            return ""
+        if isinstance(found, Scalar):
+            return found.text.strip()
+        self._wrong(found, key, "a text")
+        return ""
+
+    def _args(self, item: Mapping) -> tuple[str, ...]:
+        found = item.items.get("args")
+        if found is None or is_null(found):
+            return ()
+        if not isinstance(found, Sequence) or not all(isinstance(one, Scalar) for one in found.items):
+            self._wrong(found, "args", "a list of texts")
+            return ()
+        return tuple(one.text for one in found.items if isinstance(one, Scalar))
+
+    def _env(self, item: Mapping) -> dict[str, str]:
+        found = item.items.get("env")
+        if found is None or is_null(found):
+            return {}
+        if not isinstance(found, Mapping):
+            self._wrong(found, "env", "a mapping of names")
+            return {}
+        env = {}
+        for name, value in found.items.items():
+            if not isinstance(value, Scalar):
+                self._wrong(value, f"env.{name}", "a text")
+            elif name.startswith(RESERVED) or not name or "=" in name or "\0" in name + value.text:
+                self._problem(value.line, f"The variable {name!r} cannot be set here.")
+            else:
+                env[name] = value.text
+        return env
+
+    def _timeout(self, item: Mapping) -> float | None:
+        text = self._text(item, "timeout")
+        seconds = duration(text) if text else None
+        if text and seconds is None:
+            line = item.items["timeout"].line
+            self._problem(line, f"'timeout' cannot be {text!r}.", "Write a duration: 5s, 1m30s.")
+        return seconds
+
+    def _retries(self, item: Mapping) -> int:
+        text = self._text(item, "retries")
+        if not text:
+            return 0
+        if text.isascii() and text.isdecimal() and int(text) <= MAX_RETRIES:
+            return int(text)
+        self._problem(item.items["retries"].line, f"'retries' must be a number from 0 to {MAX_RETRIES}.")
+        return 0
+
+    def _wrong(self, found: Tree, key: str, wanted: str) -> None:
+        self._problem(found.line, f"{key!r} must be {wanted}, not {named(found)}.")
+
+    def _unknown(self, item: Mapping, known: tuple[str, ...], of: str) -> None:
+        for key, line in item.keys.items():
+            if key not in known:
+                near = get_close_matches(key, known, 1)
+                hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+                message = f"The key {key!r} of {of} is not known."
+                self.problems.append(Problem(self._file, line, "warning", message, hint))
+
+    def _problem(self, line: int, message: str, hint: str = "") -> None:
+        self.problems.append(Problem(self._file, line, "error", message, hint))

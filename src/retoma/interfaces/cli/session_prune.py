@@ -1,0 +1,128 @@
+"""`retoma session prune`: sessions that were left alone, into the trash."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.from_store import TAG
+from retoma.interfaces.cli.several import agreed
+from retoma.interfaces.cli.text import counted
+from retoma.interfaces.cli.verb import verb
+
+if TYPE_CHECKING:
+    from retoma.model.retention import Choice
+    from retoma.model.session import Status
+    from retoma.service.retention import Preview
+
+__all__ = ["prune"]
+
+
+@verb("session prune", example="retoma session prune --older-than 90d --dry-run")
+@click.option("--older-than", default="30d", metavar="D", help="No event for so long; 30d, if not said.")
+@click.option("--status", metavar="S", help="Only these; active ones are taken only so.")
+@click.option("--agent", metavar="A")
+@click.option("--flow", metavar="F", help="Runs the flow of this name.")
+@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="Has this tag; all of several.")
+@click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+def prune(
+    ctx: Invocation,
+    *,
+    older_than: str,
+    status: str | None,
+    agent: str | None,
+    flow: str | None,
+    tags: tuple[str, ...],
+    contexts: tuple[str, ...],
+    yes: bool,
+    dry_run: bool,
+) -> int:
+    """Put sessions that were left alone in the trash, where `restore` finds them for seven days.
+
+    Never one that is pinned, archived or driven by a process.
+    """
+    from retoma.interfaces.cli.bar import Bar
+
+    choice = _choice(ctx, older_than, status, agent, flow, tags, contexts)
+    found = ctx.reader.preview(choice)
+    if dry_run or not found.count:
+        _print(ctx, choice, found.by_status, found, "Would trash")
+        return 0
+    if not yes:
+        _name(ctx, found)
+        if not agreed(ctx, f"Put {_said(found.by_status)} in the trash?", unasked=False):
+            ctx.out.note(f"Nothing was changed. Would trash {_said(found.by_status)}: add --yes to do it.")
+            return 1
+    with Bar(ctx.out, "pruning", "sessions") as bar:
+        done = ctx.client.prune(choice, progress=lambda count: bar(count, found.count))
+    _print(ctx, choice, done, found, "Trashed")
+    return 0
+
+
+def _choice(
+    ctx: Invocation,
+    older_than: str,
+    status: str | None,
+    agent: str | None,
+    flow: str | None,
+    tags: tuple[str, ...],
+    contexts: tuple[str, ...],
+) -> Choice:
+    from retoma.interfaces.cli.given import pairs
+    from retoma.model.retention import PRUNED, Choice
+    from retoma.model.session import statuses
+    from retoma.model.times import duration
+
+    return Choice(
+        before=ctx.now_ms - duration(older_than),
+        statuses=statuses(status) if status is not None else PRUNED,
+        agent=agent,
+        flow=flow,
+        tags=tags,
+        contexts=tuple(pairs(contexts, "KIND=REF")),
+        why=f"prune --older-than {older_than.strip()}",
+    )
+
+
+def _print(ctx: Invocation, choice: Choice, counts: Mapping[Status, int], found: Preview, verb: str) -> None:
+    from retoma.model.times import rfc3339
+
+    if ctx.out.json:
+        ctx.out.print_json(
+            {
+                "before": rfc3339(choice.before),
+                "count": sum(counts.values()),
+                "by_status": counts,
+                "first": found.first,
+                "done": verb == "Trashed",
+            }
+        )
+        return
+    if not counts:
+        ctx.out.line("No session was left alone for so long.")
+        return
+    if verb == "Trashed":
+        ctx.out.line(f"Trashed {_said(counts)}. `retoma session restore ID` brings one back, for seven days.")
+        return
+    ctx.out.line(f"Would trash {_said(counts)}:")
+    _name(ctx, found)
+
+
+def _name(ctx: Invocation, found: Preview) -> None:
+    """Name the sessions that were left alone for longest."""
+    if ctx.out.json:
+        return
+    for name in found.first:
+        ctx.out.line(f"- {name}")
+    if found.count > len(found.first):
+        ctx.out.line(f"and {found.count - len(found.first):,} more")
+
+
+def _said(counts: Mapping[Status, int]) -> str:
+    parts = ", ".join(f"{count:,} {status}" for status, count in counts.items())
+    return f"{counted(sum(counts.values()), 'session')} ({parts})"

@@ -1,0 +1,85 @@
+"""The JSON Schema of what the verbs print with `--json`, made from the shapes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from retoma.model import shapes
+
+SESSION_VERBS: Final[dict[str, object]] = {
+    "session append": shapes.Written,
+    "session archive": shapes.Page[shapes.Outcome],
+    "session create": shapes.Whole,
+    "session describe": shapes.Whole,
+    "session end": shapes.Changed,
+    "session export": shapes.Exported,
+    "session fail": shapes.Changed,
+    "session import": shapes.Page[shapes.Imported],
+    "session inspect": (shapes.State, shapes.Trellis),
+    "session link": shapes.Whole,
+    "session log": shapes.Page[shapes.Event],
+    "session ls": shapes.Page[shapes.Session],
+    "session meta": shapes.Whole,
+    "session note": shapes.Written,
+    "session pause": shapes.Changed,
+    "session pick": shapes.Session,
+    "session pin": shapes.Page[shapes.Outcome],
+    "session prune": shapes.Pruned,
+    "session read": shapes.Page[shapes.Message],
+    "session redact": shapes.Redacted,
+    "session rename": shapes.Whole,
+    "session reset": shapes.Begun,
+    "session restore": shapes.Page[shapes.Outcome],
+    "session resume": shapes.Changed,
+    "session rm": shapes.Page[shapes.Outcome],
+    "session set-agent": shapes.Whole,
+    "session set-channel": shapes.Whole,
+    "session set-id": shapes.Renamed,
+    "session set-model": shapes.Whole,
+    "session set-thinking": shapes.Whole,
+    "session show": shapes.Shown,
+    "session signal": shapes.Signalled,
+    "session tag": shapes.Whole,
+    "session trash": shapes.Page[shapes.Outcome],
+    "session tree": shapes.Tree,
+    "session unarchive": shapes.Page[shapes.Outcome],
+    "session unlink": shapes.Whole,
+    "session unpin": shapes.Page[shapes.Outcome],
+}
+"""What each verb prints; of several shapes one, as its options say.
+
+`export` without a file prints the session, and `log --follow` an event a line.
+"""
+
+
+def schema() -> dict[str, object]:
+    """Return the schema: `verbs` says which definition in `$defs` is whose."""
+    types = [one for shape in SESSION_VERBS.values() for one in _several(shape)]
+    found, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    made = dict(zip(map(id, types), found, strict=True))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What retoma prints with --json",
+        "description": "Keys may be added in a later version. None is taken away within one.",
+        "verbs": {
+            verb: _one_of([made[id(one)] for one in _several(shape)]) for verb, shape in SESSION_VERBS.items()
+        },
+        "$defs": {name: _said(definitions[name]) for name in sorted(definitions)},
+    }
+
+
+def _several(shape: object) -> tuple[object, ...]:
+    return shape if isinstance(shape, tuple) else (shape,)
+
+
+def _one_of(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return found[0] if len(found) == 1 else {"oneOf": found}
+
+
+def _said(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return a definition whose description is its sentences, without an example in Python."""
+    if "description" not in definition:
+        return definition
+    return definition | {"description": definition["description"].partition(">>>")[0].strip()}

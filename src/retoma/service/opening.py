@@ -1,0 +1,73 @@
+"""Sessions as a program takes them up: one by its id, made when it is not there, or a page of a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from retoma.errors import Conflict, Invalid
+from retoma.model.ids import Operation
+from retoma.model.limits import Limits
+from retoma.model.principal import Principal
+from retoma.model.session import About, NewSession, Session, in_trash
+from retoma.service.sessions import Whole, change, count, create, get, ls, show
+from retoma.stores.api import Listing, Place, Transaction
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A page of sessions, each with all there is to say of it. `total` is None unless they were counted."""
+
+    items: list[Whole]
+    next: Place | None
+    total: int | None = None
+
+
+def page(
+    tx: Transaction,
+    who: Principal,
+    listings: Sequence[Listing],
+    *,
+    after: Place | None,
+    limit: int,
+    total: bool = False,
+) -> Listed:
+    """Return a page of the sessions that any of `listings` means (they must not overlap), newest first."""
+    found = ls(tx, who, listings, after=after, limit=limit)
+    return Listed(_wholes(tx, found.items), found.next, count(tx, who, listings) if total else None)
+
+
+def get_or_create(
+    tx: Transaction, who: Principal, new: NewSession, *, operation: Operation, limits: Limits | None = None
+) -> Whole:
+    """Return the session as it is, or make it as `new` says. Raises Invalid without an id, and as `create` does."""
+    if new.id is None:
+        raise Invalid(
+            "Without an id there is no session to get.", code="no_id", hint="Give it one, or create it."
+        )
+    if get(tx, who, new.id) is None:
+        try:
+            create(tx, who, new, operation=operation, limits=limits)
+        except Conflict as error:
+            # Somebody made it since we looked: a transaction sees what others commit meanwhile.
+            if error.code != "id_taken":
+                raise
+    return show(tx, who, new.id)
+
+
+def take_up(tx: Transaction, who: Principal, session: str, *, operation: Operation) -> Whole:
+    """Return the session, to go on with: a suspended one is active again. Raises NotFound, Refused when it is final."""
+    whole = show(tx, who, session)
+    if whole.session.trashed_at is not None:
+        raise in_trash(session)
+    if whole.session.status == "active":
+        return whole
+    change(tx, who, session, "active", operation=operation)
+    return show(tx, who, session)
+
+
+def _wholes(tx: Transaction, found: Sequence[Session]) -> list[Whole]:
+    """Return all there is to say of each session of a page, in its order."""
+    keys = [session.key for session in found]
+    abouts, leases = tx.sessions.abouts(keys), tx.leases.of(keys)
+    return [Whole(session, abouts.get(session.key, About()), leases.get(session.key)) for session in found]

@@ -1,0 +1,152 @@
+"""An export without secrets: events that hold one come erased, and what they left in the state is taken out.
+
+So the chain still holds, and the file can be imported: its digests stand for what is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from retoma.errors import Refused
+from retoma.model import event as kinds
+from retoma.model.codec import Json, encode
+from retoma.model.event import Event
+from retoma.model.redaction import REDACTED, Veil
+from retoma.model.state import SYS
+from retoma.model.transfer import (
+    ContextPart,
+    FlowRecord,
+    RedactedPart,
+    SessionRecord,
+    StateRecord,
+    decoded,
+    encoded,
+)
+
+_OURS = (kinds.RESET, kinds.FLOW_VERSION)
+_HASHES = ("version", "uid")
+"""What is hexadecimal in an event's data: a pattern would be found in it by chance."""
+_TEXTS = ("title", "description", "agent", "model", "channel", "reason")
+
+
+class Veiling:
+    """One export behind a veil: what it took out so far."""
+
+    def __init__(self, veil: Veil) -> None:
+        self._veil = veil
+        self._sets: dict[str, set[bytes]] = {}  # values of the state that events which are hidden set
+        self._inputs: set[bytes] = set()
+        self._fields: tuple[str, ...] = ()
+        self._keys: dict[str, None] = {}
+        self._ans = False
+        self._files = False
+
+    # Before anything is written
+
+    def learn(self, page: Sequence[Event]) -> None:
+        """Take note of the secrets that stand in events under their names."""
+        for event in page:
+            self._veil.learn(event.value())
+
+    def learn_aside(self, session: SessionRecord, lines: Iterator[bytes]) -> None:
+        """Take note of those in the metadata and the state, and whether one stands in the flow's files."""
+        self._veil.learn(session.metadata)
+        for line in lines:
+            record = decoded(line)
+            if isinstance(record, StateRecord):
+                self._veil.learn({record.key: record.value})
+            elif isinstance(record, FlowRecord):
+                content = record.content.decode(errors="replace")
+                self._files = self._files or self._veil.hides(content)
+
+    def session(self, record: SessionRecord) -> SessionRecord:
+        """Return what is said of the session, without secrets."""
+        flow = record.flow
+        changed: dict[str, object] = {
+            name: REDACTED for name in _TEXTS if self._veil.hides(getattr(record, name))
+        }
+        tags = tuple(tag for tag in record.tags if not self._veil.hides(tag))
+        contexts = tuple(one for one in record.contexts if not self._context(one))
+        metadata = self._metadata(record.metadata)
+        if tags != record.tags:
+            changed["tags"] = tags
+        if contexts != record.contexts:
+            changed["contexts"] = contexts
+        if metadata != record.metadata:
+            changed["metadata"] = metadata
+        self._fields = tuple(changed)
+        if flow is not None and flow.path is not None and self._veil.hides(flow.path):
+            changed["flow"] = msgspec.structs.replace(flow, path=None)
+        return msgspec.structs.replace(record, redacted=True, **changed)
+
+    def _context(self, context: ContextPart) -> bool:
+        return self._veil.hides({context.kind: context.ref})
+
+    def _metadata(self, metadata: dict[str, Json]) -> dict[str, Json]:
+        return {
+            name: REDACTED if self._veil.hides({name: value}) else value
+            for name, value in metadata.items()
+            if not self._veil.hides(name)
+        }
+
+    # While it is written
+
+    def events(self, page: Sequence[Event], *, whole: bool) -> list[Event]:
+        """Return events without secrets: erased, or with data that shows none."""
+        return [self._event(event, whole=whole) for event in page]
+
+    def aside(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the records beside the journal, without what is hidden in them or in the events that set it."""
+        for line in lines:
+            record = decoded(line)
+            if isinstance(record, StateRecord):
+                kept = self._state(record)
+                if kept is not None:
+                    yield encoded(kept)
+            elif not isinstance(record, FlowRecord) or not self._files:
+                yield line
+
+    def left_out(self) -> RedactedPart:
+        """Return what was taken out beside the data of events."""
+        return RedactedPart(keys=tuple(self._keys), fields=self._fields, ans=self._ans)
+
+    def _event(self, event: Event, *, whole: bool) -> Event:
+        data = event.value()
+        shown = {name: value for name, value in data.items() if name not in _HASHES}
+        if event.erased or event.type in _OURS or not self._veil.hides(shown):
+            return event
+        if not whole:
+            veiled = self._veil.value(shown)
+            assert isinstance(veiled, dict)
+            return msgspec.structs.replace(event, data=encode(data | veiled))
+        sets = data.get("set")
+        for key, value in sets.items() if isinstance(sets, dict) else ():
+            self._sets.setdefault(key, set()).add(encode(value))
+        if event.type == kinds.FLOW_INPUT:
+            self._inputs.add(encode(data.get("answer", data.get("input"))))
+        return msgspec.structs.replace(event, data=None, salt=None)
+
+    def _state(self, record: StateRecord) -> StateRecord | None:
+        """Return a key of the state without its secret; None when its name is one."""
+        if record.key == SYS:
+            system = record.value if isinstance(record.value, dict) else {}
+            if any(self._veil.hides(value) for name, value in system.items() if name != "ans"):
+                raise Refused(
+                    "A tool call that is under way holds what is to be left out.",
+                    code="call_under_way",
+                    hint="Run the flow until the call has ended, or export without --redact.",
+                )
+            ans = system.get("ans")
+            if ans is None or not (self._veil.hides(ans) or encode(ans) in self._inputs):
+                return record
+            self._ans = True
+            return msgspec.structs.replace(record, value=system | {"ans": REDACTED})
+        if self._veil.hides(record.key):
+            return None
+        value: Json = record.value
+        if self._veil.hides({record.key: value}) or encode(value) in self._sets.get(record.key, ()):
+            self._keys[record.key] = None
+            return msgspec.structs.replace(record, value=REDACTED)
+        return record

@@ -1,0 +1,121 @@
+"""Who writes: one of all callers has the seat, and the others wait in a queue. What it does there is a subclass's.
+
+A caller that finds the seat free and nobody waiting takes it, on its own thread. Who comes meanwhile queues, and is
+answered by the one that has the seat, or given it. Where a turn takes long, the next one first waits a moment for those
+whom the last one answered: each would have to wait for a turn of one who came back a little sooner.
+
+An interrupt (KeyboardInterrupt) can come after any call in the main thread, and must leave nobody waiting for ever.
+So a caller is in one place at each such moment: in the queue, in the group, or answered.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from threading import Lock, get_ident
+from time import monotonic
+
+from retoma.stores.callers import Blocked, Caller
+
+GROUP_CALLERS = 64
+GROUP_S = 0.005
+PAUSE_S = 0.0005
+WORTH_S = 0.0001
+"""A commit that takes 8 times as long or longer is worth a pause for the callers that were answered a moment ago."""
+
+
+class Turns:
+    """The seat, and who waits for it."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Caller] = deque()
+        # Which thread writes. A dictionary, because setdefault takes the seat and says whose it is in one step: the
+        # thread that has it knows so, wherever it is interrupted.
+        self._seat: dict[None, int] = {}
+        # How long the last commit took, and how many others had written or wanted to when it was done.
+        self._crowd = 0
+        self._commit_s = 0.0
+        # How many have to wait before the writer begins, and what tells it that they do.
+        self._awaited = 0
+        self._gathered = Lock()
+
+    def _gather(self) -> None:
+        """Where a commit takes long, wait until all are there who were about when the last one was done.
+
+        That ends when nobody comes any more, or half the time of a commit is over. Nothing is begun yet: other
+        processes may write, and those who come have Python for themselves.
+        """
+        pause = min(self._commit_s / 8, PAUSE_S)
+        if pause < WORTH_S:
+            return
+        waiting, crowd, gathered = self._waiting, self._crowd, self._gathered
+        until = monotonic() + min(self._commit_s / 2, GROUP_S)
+        gathered.acquire(blocking=False)
+        self._awaited = crowd
+        came = len(waiting)
+        while came < crowd and monotonic() < until:
+            if gathered.acquire(timeout=pause) or len(waiting) == came:
+                break
+            came = len(waiting)
+        self._awaited = 0
+
+    def _took(self, seconds: float, others: int) -> None:
+        """Say how long the commit took, and for how many others it was."""
+        self._commit_s = seconds
+        self._crowd = min(others + len(self._waiting), GROUP_CALLERS - 1)
+
+    # Who is next
+
+    def _has_seat(self, call: Blocked, me: int) -> bool:
+        """Wait in the queue; return True with the seat, False with the answer."""
+        try:
+            self._queue(call, me)
+            call.ready.acquire()
+        except BaseException:
+            call.give_up()
+            raise
+        return self._seat.get(None) == me
+
+    def _queue(self, call: Caller, me: int) -> None:
+        self._waiting.append(call)
+        if 0 < self._awaited <= len(self._waiting):
+            with suppress(RuntimeError):  # it was told already
+                self._gathered.release()
+        seat = self._seat
+        try:
+            if not seat and seat.setdefault(None, me) == me:
+                self._let_go()
+        except BaseException:
+            if seat.get(None) == me:
+                self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Give the seat to the first who waits, or leave it empty."""
+        seat, waiting, me = self._seat, self._waiting, get_ident()
+        while True:
+            while waiting:
+                call = waiting[0]
+                del waiting[0]
+                try:
+                    if call.takes_seat(seat):
+                        return
+                except BaseException:
+                    if seat.get(None) == me:
+                        waiting.appendleft(call)
+                    raise
+            del seat[None]
+            # Who queued between those lines saw the seat taken, and waits to be given it.
+            if not waiting or seat.setdefault(None, me) != me:
+                return
+
+
+def answer(calls: list[Caller]) -> None:
+    """Answer all, whatever interrupts it."""
+    try:
+        while calls:
+            calls[0].answer()
+            del calls[0]
+    except BaseException:
+        answer(calls)
+        raise

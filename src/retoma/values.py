@@ -1,0 +1,183 @@
+"""What the Python faces return: frozen values. An instant is a `datetime` in UTC, exact to the millisecond."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
+from retoma.model.codec import JsonField
+from retoma.model.message import Part
+
+if TYPE_CHECKING:
+    from retoma.runtime.backup import Done as Backup
+    from retoma.service.check.report import Report
+    from retoma.service.erasing import Redaction
+    from retoma.service.transfer.incoming import Imported
+
+__all__ = [
+    "Backup",
+    "Driver",
+    "Event",
+    "Flow",
+    "Imported",
+    "Message",
+    "Note",
+    "Page",
+    "Redaction",
+    "Report",
+    "Usage",
+]
+
+S = TypeVar("S")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message of a conversation. `seq` is its number in the journal.
+
+    `text` is what is read; `parts` all of it, empty when it is that text alone. `sender` is a name within the role: a
+    flow's node, an agent, a session. `tools` names what was called.
+
+    >>> session.append("user", "Which rows fail?", sender="ana")
+    2
+    >>> message = session.messages()[0]
+    >>> message.seq, message.role, message.sender, message.text
+    (2, 'user', 'ana', 'Which rows fail?')
+    """
+
+    seq: int
+    at: datetime
+    role: str
+    text: str
+    sender: str = ""
+    epoch: int = 1
+    parts: tuple[Part, ...] = ()
+    tools: tuple[str, ...] = ()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a journal: everything that happened is one. `data` is None once it was erased.
+
+    `cause` is the seq of the event that led to it; `operation` and `hash` are hexadecimal. Events of a type that this
+    version does not know are returned as they are.
+
+    >>> event = next(session.events())
+    >>> event.seq, event.type, event.data
+    (1, 'session.created', {'id': 'demo', 'title': 'A demonstration'})
+    """
+
+    seq: int
+    type: str
+    at: datetime
+    actor: str
+    cause: int | None
+    operation: str | None
+    data: dict[str, JsonField] | None
+    hash: str
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """A remark about a session. `text` is None once it was erased.
+
+    >>> session.note("Waits for the new data.")
+    2
+    >>> session.notes()[0].text
+    'Waits for the new data.'
+    """
+
+    seq: int
+    at: datetime
+    actor: str
+    text: str | None
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session's running epoch used: tokens, and cost in millionths of the provider's currency unit.
+
+    >>> session.usage.tokens_in
+    0
+    """
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost_micros: int = 0
+
+
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a session's flow stands. `version` is the hash of its files, hexadecimal; `visits` counts nodes entered.
+
+    >>> session.flow is None
+    True
+    """
+
+    name: str
+    path: str | None
+    version: str | None
+    status: str | None
+    node: str | None
+    visits: int
+
+
+class Driver(msgspec.Struct, frozen=True, kw_only=True):
+    """Who drives a session. `token` only grows: of two drivers the one with the lower token is the earlier.
+
+    >>> session.driver is None
+    True
+    """
+
+    host: str
+    pid: int
+    command: str
+    user: str
+    token: int
+    acquired_at: datetime
+    expires_at: datetime
+
+
+class Page(Generic[S]):
+    """A page of a list. `next` is the cursor of the page behind it, None on the last; `total` None unless asked for.
+
+    >>> page = client.list(limit=10, total=True)
+    >>> [one.id for one in page], page.more, page.next, page.total
+    (['demo'], False, None, 1)
+    """
+
+    def __init__(self, items: list[S], next: str | None, total: int | None = None) -> None:
+        self.items = items
+        self.next = next
+        self.total = total
+
+    @property
+    def more(self) -> bool:
+        """Whether there is a page behind this one."""
+        return self.next is not None
+
+    def __iter__(self) -> Iterator[S]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __repr__(self) -> str:
+        return f"Page({self.items!r}, next={self.next!r}, total={self.total!r})"
+
+
+_ELSEWHERE = {
+    "Backup": ("retoma.runtime.backup", "Done"),
+    "Imported": ("retoma.service.transfer.incoming", "Imported"),
+    "Redaction": ("retoma.service.erasing", "Redaction"),
+    "Report": ("retoma.service.check.report", "Report"),
+}
+"""What is returned rarely, and imported then."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ELSEWHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    module, found = _ELSEWHERE[name]
+    return getattr(import_module(module), found)
