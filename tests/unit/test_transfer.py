@@ -529,7 +529,7 @@ DAMAGE = {
     "silent": (lambda data: edited(data, 3, patched(rb',"data":.*}', b"}")), Integrity, "event 2"),
     "a title": (lambda data: edited(data, 1, swapped((b'"title":""', b'"title":"x"'))), Integrity, "was changed"),
     "a state": (lambda data: edited(data, 6, swapped((b'"v"', b'"w"'))), Integrity, "was changed"),
-    "a uid": (lambda data: edited(data, 1, patched(rb'"uid":"..', b'"uid":"00')), Integrity, "Line 1"),
+    "a uid": (lambda data: edited(data, 1, patched(rb'"uid":"..', b'"uid":"00')), Integrity, "not belong"),
     "a head": (lambda data: edited(data, 1, patched(rb'"head":{"seq":4', b'"head":{"seq":3')), Integrity, "Line"),
     "two sessions": (lambda data: data + data, Integrity, "one"),
     "an id": (lambda data: edited(data, 1, swapped((b'"id":"s"', b'"id":"../x"'))), Invalid, "session id"),

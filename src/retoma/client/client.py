@@ -85,4 +85,5 @@ def opened(store: str | PathLike[str] | None = None, *, user: str | None = None)
         limits=settings.limits,
         retention=settings.retention(place) if settings.sets("retention") else None,
         templates=settings.templates if settings.sets("templates") else {},
+        indexes=True,
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from retoma.model.branch import END
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
+from retoma.stores.forgetting import forget_docs
 from retoma.stores.sql import STATEMENTS, Run
 
 
@@ -16,7 +17,8 @@ class SqlErasing:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def erase(self, key: SessionKey, seqs: Iterable[int]) -> None:
+    def erase(self, key: SessionKey, seqs: Sequence[int]) -> None:
+        forget_docs(self._run, key, [(seq, seq + 1) for seq in seqs])
         for seq in seqs:
             k = key << 32 | seq
             blobs = self._run(STATEMENTS["blob_of_event"], (k,))
@@ -46,6 +48,7 @@ class SqlErasing:
         (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
         if end is None:
             return False
+        forget_docs(self._run, key, [(1, end - low + 1)])
         blobs = self._run(STATEMENTS["blobs_of"], (low, end))
         self._run(STATEMENTS["drop_events"], (low, end))
         self._run(STATEMENTS["drop_snapshots_between"], (key, low & END, end & END))
