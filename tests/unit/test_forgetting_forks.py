@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from tests.unit.branching import FLOW, client, say, talk, texts, whole
+from tests.unit.test_tools import Fake, through
 
 from retoma.client import Calls
 from retoma.errors import Busy, Conflict
 from retoma.model.changes import Changes
-from retoma.model.event import ERASED, INLINE_BYTES
+from retoma.model.event import ERASED, INLINE_BYTES, TOOL_CALL
 from retoma.model.lease import Holder
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.redaction import REDACTED, pattern
@@ -236,6 +237,19 @@ def test_a_branch_that_is_driven_is_not_redacted(client, monkeypatch):
     monkeypatch.setattr("retoma.runtime.lease.is_gone", lambda holder: True)
     client.redact("one", WANTED)
     assert texts(client, "two") == ["a"]
+
+
+@pytest.mark.parametrize("asked", ["one", "two"])
+def test_a_call_that_a_fork_waits_for_is_redacted_with_the_one_it_comes_from(client, make_flow, asked):
+    flow = make_flow(start=f"---\ndo: {{name: ring, args: {{who: {SECRET}}}}}\n---\n")
+    (flow / "tools.yaml").write_text("tools:\n- {name: ring, command: ring}\n")
+    with pytest.raises(KeyboardInterrupt):
+        through(client, flow, Fake(KeyboardInterrupt()), session="one")
+    client.fork("one", "two")
+    called = next(event.seq for event in client.events("one") if event.type == TOOL_CALL)
+    client.redact(asked, Selection(first=called, last=called))
+    assert [client.position(name).position.call.args for name in ("one", "two")] == [REDACTED, REDACTED]
+    whole(client)
 
 
 def test_what_an_erased_event_named_is_said_again(client, make_flow):

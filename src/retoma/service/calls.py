@@ -144,9 +144,7 @@ def in_system(system: Json, found: Sequence[Event], wanted: Wanted | None) -> di
     taken = {event.type for event in found}
     cleared: dict[str, Json] = {}
     if call is not None:
-        asked = any(
-            event.type == kinds.TOOL_CALL and event.value().get("key") == call["key"] for event in found
-        )
+        asked = any(event.type == kinds.TOOL_CALL and _asks_for(event.value(), call) for event in found)
         hit = asked or (wanted is not None and holds(call.get("args"), wanted))
         if hit or kinds.TOOL_STARTED in taken:
             cleared["call"] = {**call, "args": REDACTED, "secrets": {}} if hit else call
@@ -155,6 +153,12 @@ def in_system(system: Json, found: Sequence[Event], wanted: Wanted | None) -> di
     ):
         cleared["rollback"] = _cleared(rollback, wanted)
     return cleared
+
+
+def _asks_for(data: Mapping[str, Any], call: Mapping[str, Any]) -> bool:
+    """Return whether an event asked for the call that is under way. In a fork that one has another key."""
+    same = all(data.get(name) == call.get(name) for name in ("node", "name", "args"))
+    return same or data.get("key") == call["key"]
 
 
 def _cleared(rollback: Mapping[str, Any], wanted: Wanted | None) -> dict[str, Json]:

@@ -9,7 +9,7 @@ what is not there, or is another tenant's, is None or an empty list here; use ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from retoma.model.transfer import EpochPart, Link, SessionRecord
     from retoma.stores.api_facts import Facts, Witnessed
     from retoma.stores.api_search import Indexing, Search
+    from retoma.stores.auditing import Audit
     from retoma.stores.branching import Branches
     from retoma.stores.retention_api import Log, Retention
 
@@ -105,9 +106,9 @@ class Journal(Protocol):
         ...
 
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
-        """Return the seqs that an operation wrote in this session and its request's hash; None when it never ran.
+        """Return the seqs that an operation wrote here, else in the past that is shared, and its request's hash.
 
-        If the session itself has none, what it wrote in the past that a fork shares.
+        None when it never ran.
         """
         ...
 
@@ -218,10 +219,7 @@ class Erasing(Protocol):
         ...
 
     def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
-        """Delete the oldest `limit` events (to `until`) and content only they refer to; False when none were left.
-
-        What a fork reads stays.
-        """
+        """Drop the oldest `limit` events (to `until`) that no fork reads, and content of theirs alone; False: none."""
         ...
 
     def drop_flows(self, key: SessionKey) -> None:
@@ -341,70 +339,6 @@ class Transfers(Protocol):
     ) -> None:
         """Put the hidden session `key` behind the head of `into`, which becomes what `record` describes."""
         ...
-
-
-class Stray(NamedTuple):
-    """Rows of a session that is not there."""
-
-    what: str
-    key: int
-
-
-class Quarantined(NamedTuple):
-    """A session that was put aside because it is damaged. `id` is the name it bore; empty for stray rows."""
-
-    key: int
-    id: str
-    at: int
-    why: str
-
-
-class Audit(Protocol):
-    """Rows as they are, of every tenant, hidden ones too. A row that cannot be decoded raises ValueError."""
-
-    def sessions(self, *, after: int, limit: int) -> list[tuple[SessionKey, str, int, int]]:
-        """Return (key, id, shelf, number of events) of the sessions behind `after`."""
-        ...
-
-    def session(self, key: SessionKey) -> Mapping[str, Any] | None: ...
-    def events(
-        self, key: SessionKey, *, after: int, until: int | None = None, limit: int
-    ) -> Sequence[tuple[Any, ...]]:
-        """Return own events as rows: those of `Event` in order, then the hash of content that is kept apart."""
-        ...
-
-    def seqs(self, key: SessionKey, *, after: int, until: int | None = None, limit: int) -> list[int]: ...
-    def content(self, content: bytes) -> tuple[Any, ...] | None:
-        """Return (codec, size, stored size, stored bytes), or None."""
-        ...
-
-    def rows(self, what: str, key: SessionKey) -> Sequence[tuple[Any, ...]]:
-        """Return a session's names, about, tags, contexts, epochs, notes, lease or erasing, as they are kept."""
-        ...
-
-    def visits(self, key: SessionKey, *, after: int, limit: int) -> Sequence[tuple[Any, ...]]: ...
-    def strays(self, *, limit: int) -> list[Stray]: ...
-    def unreferenced(self, *, after: bytes, limit: int) -> list[tuple[bytes, int]]: ...
-    def flow_versions(self, *, after: tuple[int, bytes], limit: int) -> Sequence[tuple[Any, ...]]: ...
-    def due(self, *, trashed_before: int, imports_before: int) -> tuple[int, ...]:
-        """Count sessions in the trash and being deleted, imports, cut journals, and content with its bytes."""
-        ...
-
-    def drop_content(self, content: bytes) -> None:
-        """Delete content, unless an event refers to it."""
-        ...
-
-    def commits(self) -> tuple[bytes, int, bytes]:
-        """Return the store's id, how many commits it says there were, and the hash over them."""
-        ...
-
-    def quarantined(self, *, after: int = 0, limit: int) -> list[Quarantined]: ...
-    def quarantine(self, key: SessionKey, name: str, why: str) -> None:
-        """Put a session, or stray rows, aside: nothing finds it any more, and nothing of it is deleted."""
-        ...
-
-    def count(self, what: str) -> Sequence[tuple[Any, ...]]: ...
-    def largest(self, *, limit: int) -> Sequence[tuple[Any, ...]]: ...
 
 
 class Transaction(Protocol):
