@@ -167,8 +167,10 @@ def test_another_tools_file_killed_at_any_moment_shows_nothing_and_comes_whole(
             killed += 1
             if (store / "retoma.db").exists():
                 with opened(place_in(store)) as client:
-                    assert listed(client) == []
-                    begun += bool(hidden(client))
+                    if listed(client):  # it was done, and killed before it ended
+                        assert client.get(name).messages == 3_000
+                    else:
+                        begun += bool(hidden(client))
         with opened(place_in(store)) as client:
             client.bring(file)
             assert client.get(name).messages == 3_000

@@ -109,6 +109,8 @@ def test_what_ends_the_run_ends_the_tool_and_the_call_waits(retoma, store, slow,
     run = subprocess.Popen(
         [sys.executable, "-m", "retoma", "--store", str(store), "run", str(slow), "--session", "s", "--headless"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        # Tests that run in a shell's background inherit that it ignores SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )  # fmt: skip
     while not (slow / "pid").exists() or not (slow / "pid").read_text():
         assert run.poll() is None
