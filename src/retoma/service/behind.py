@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
-from retoma.model.session import ARCHIVED, SHOWN
+from retoma.stores.api_search import SHELVES
 
 if TYPE_CHECKING:
     from retoma.stores.api import Transaction
@@ -18,8 +18,6 @@ ENOUGH: Final = 256
 """So many events are waited for: a search reads what is not indexed, and small parts have to be merged."""
 SLACK_MS: Final = 60_000
 """A session is looked for this much longer: another machine's clock may be behind, and a commit may take its time."""
-SHELVES: Final = (SHOWN, ARCHIVED)
-"""What is searched, and so what is indexed."""
 
 
 def due(tx: Transaction, who: Principal) -> bool:
@@ -52,4 +50,5 @@ def are_behind(tx: Transaction, tenant: TenantKey, standing: Standing | None, le
             *tx.search.due(tenant, shelf=shelf, limit=least),
         ):
             count += one.head_seq - one.after
+    count += sum(one.head_seq - one.after for one in tx.search.gone(tenant, limit=least))
     return count >= least

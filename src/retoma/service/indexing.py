@@ -119,6 +119,7 @@ def _gathered(
         if len(found) == DOCS:
             listed_to = min(listed_to, found[-1].listed_at)
     came_in = [one for shelf in SHELVES for one in tx.search.due(tenant, shelf=shelf, limit=DOCS)]
+    came_in += tx.search.gone(tenant, limit=DOCS)
     taking = _Taking(tx, tenant, standing.next_doc, enough)
     for one in listed:
         if not taking.take(one):

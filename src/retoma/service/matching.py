@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Final, NamedTuple
 
 from retoma.errors import Integrity
@@ -13,7 +14,7 @@ from retoma.model.session import Session
 from retoma.service.found import Asked, Order
 from retoma.service.said import TITLE, Said, heading, said_in
 from retoma.stores.api import Listing, Transaction
-from retoma.stores.api_search import Doc
+from retoma.stores.api_search import Doc, Reading
 
 __all__ = ["Match", "Matching"]
 
@@ -33,7 +34,10 @@ class Match(NamedTuple):
 
 
 class Matching:
-    """What answers a query, in the sessions that `listings` mean; when `only` is given, in none but those."""
+    """What answers a query, in the sessions that `listings` mean; when `only` is given, in none but those.
+
+    What several sessions share is found once: in the one that wrote it, or in the first of its forks that is meant.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Matching:
         self._listings = listings
         self._only = only
         self._known: dict[SessionKey, Session | None] = {}
+        self._readers: dict[SessionKey, list[Reading]] = {}
 
     def examined(self, numbers: Sequence[int], *, whole: bool = False) -> tuple[list[Match], int]:
         """Return those of these documents that answer, and how many were looked at before it was text enough.
@@ -79,9 +84,20 @@ class Matching:
         return self._match(key, event.seq, event.at, said) if said is not None else None
 
     def title(self, key: SessionKey) -> Match | None:
-        """Return what a session itself is, if it answers."""
-        session = self.sessions([key])[key]
-        return self._match(key, 0, session.updated_at, self._heading(session))
+        """Return what a session itself is, if it is meant and answers."""
+        session = self.sessions([key]).get(key)
+        return (
+            self._match(key, 0, session.updated_at, self._heading(session)) if session is not None else None
+        )
+
+    def meant(self, keys: Sequence[SessionKey]) -> set[SessionKey]:
+        """Return which journals have rows of sessions that are meant."""
+        self._look_up(keys)
+        return {
+            key
+            for key in keys
+            if self._known[key] is not None or self._first(one.key for one in self._readers[key]) is not None
+        }
 
     def sessions(self, keys: Sequence[SessionKey]) -> dict[SessionKey, Session]:
         """Return those of `keys` that are meant."""
@@ -96,12 +112,12 @@ class Matching:
 
     def _texts(self, docs: Sequence[Doc]) -> list[tuple[Doc, Said, int]]:
         """Return what documents of sessions that are meant say, and when."""
-        sessions = self.sessions([doc.key for doc in docs])
-        meant = [doc for doc in docs if doc.key in sessions and (not doc.seq or self._in_time(doc.at))]
-        events = self._events([(doc.key, doc.seq) for doc in meant if doc.seq])
+        self._look_up([doc.key for doc in docs])
+        in_time = (doc for doc in docs if not doc.seq or self._in_time(doc.at))
+        meant = [(doc, one) for doc in in_time if (one := self._session(doc.key, doc.seq)) is not None]
+        events = self._events([(doc.key, doc.seq) for doc, _ in meant if doc.seq])
         texts: list[tuple[Doc, Said, int]] = []
-        for doc in meant:
-            session = sessions[doc.key]
+        for doc, session in meant:
             event = events.get((doc.key, doc.seq))
             if not doc.seq:
                 texts.append((doc, self._heading(session), session.updated_at))
@@ -115,8 +131,33 @@ class Matching:
         relevance = self._judge.relevance(said.text)
         if relevance is None:
             return None
+        self._look_up([key])
+        session = self._session(key, seq)
+        if session is None:
+            return None
         score = relevance + recency(at, self._now) + IN_TITLE * (said.role == TITLE)
-        return Match(Order(score, at, key << 32 | seq), self.sessions([key])[key], seq, said)
+        return Match(Order(score, at, key << 32 | seq), session, seq, said)
+
+    def _look_up(self, keys: Sequence[SessionKey]) -> None:
+        """Learn which of `keys` are meant, and who shares rows of the others."""
+        meant = self.sessions(keys)
+        unknown = [key for key in dict.fromkeys(keys) if key not in meant and key not in self._readers]
+        if unknown:
+            self._readers |= {key: [] for key in unknown} | self._tx.search.readers(unknown)
+
+    def _session(self, key: SessionKey, seq: int) -> Session | None:
+        """Return in which session a row is found, of those that are meant; its journal was looked up."""
+        own = self._known[key]
+        if own is not None or not seq:
+            return own
+        return self._first(one.key for one in self._readers[key] if one.first <= seq <= one.last)
+
+    def _first(self, keys: Iterable[SessionKey]) -> Session | None:
+        rest = iter(keys)
+        while some := [*islice(rest, _MOST)]:
+            if found := self.sessions(some):
+                return next(iter(found.values()))
+        return None
 
     def _in_time(self, at: int) -> bool:
         since, before = self._asked.since, self._asked.before

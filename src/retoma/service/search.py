@@ -64,7 +64,6 @@ class _Search:
         self._tenant = who.tenant
         self._asked = asked
         self._first = place
-        self._shelf = listings[0].shelf
         self._standing = standing
         self._judge = Judge(query)
         self._matching = Matching(
@@ -75,7 +74,7 @@ class _Search:
             who.tenant,
             query,
             parts=tx.search.parts(who.tenant) if standing is not None and standing.tokens else (),
-            sessions=only,
+            sessions=_with_shared(tx, only),
             role=asked.role,
         )
 
@@ -125,7 +124,7 @@ class _Search:
     def _fresh(self) -> tuple[list[Match], bool]:
         """Return what answers of what is not indexed yet, and whether all of it was read."""
         matching = self._matching
-        read = unindexed(self._tx, self._tenant, self._standing, shelf=self._shelf, wanted=matching.sessions)
+        read = unindexed(self._tx, self._tenant, self._standing, wanted=matching.meant)
         matches = [matching.event(key, event) for key, event in read.events]
         matches += [matching.title(key) for key in read.titles]
         return [match for match in matches if match is not None], read.whole
@@ -195,3 +194,14 @@ def _only(
         for session, _ in tx.sessions.list(who.tenant, one, after=None, limit=_FEW + 1)
     ]
     return found if len(found) <= _FEW else None
+
+
+def _with_shared(tx: Transaction, only: list[SessionKey] | None) -> list[SessionKey] | None:
+    """Return these sessions with the journals of which they read."""
+    if only is None:
+        return None
+    return [*dict.fromkeys(source for key in only for source in (key, *_sources(tx, key)))]
+
+
+def _sources(tx: Transaction, key: SessionKey) -> list[SessionKey]:
+    return [one.source for one in tx.branches.inherited(key)]

@@ -10,7 +10,7 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.service.behind import since_when
 from retoma.stores.api import Transaction
-from retoma.stores.api_search import Behind, Standing
+from retoma.stores.api_search import SHELVES, Behind, Standing
 
 __all__ = ["MOST", "Unindexed", "unindexed"]
 
@@ -35,16 +35,15 @@ def unindexed(
     tenant: TenantKey,
     standing: Standing | None,
     *,
-    shelf: int,
     wanted: Callable[[Sequence[SessionKey]], Container[SessionKey]],
 ) -> Unindexed:
-    """Return the newest events of `wanted` sessions on a shelf that the index does not have."""
+    """Return the newest events that the index does not have, of journals that `wanted` picks.
+
+    A fork may share rows of a session on any shelf, and of one that is gone.
+    """
     useless = standing is None or not standing.tokens
     since = 0 if useless else since_when(tx, standing)
-    behind = tx.search.behind(tenant, shelf=shelf, since=since, limit=MOST, newest=True, anew=useless)
-    whole = len(behind) < MOST
-    known = {one.key for one in behind}
-    behind += (one for one in tx.search.due(tenant, shelf=shelf, limit=MOST) if one.key not in known)
+    behind, whole = _behind(tx, tenant, since, useless=useless)
     events: list[tuple[SessionKey, Event]] = []
     titles: list[SessionKey] = []
     size = 0
@@ -58,6 +57,21 @@ def unindexed(
         events += ((one.key, event) for event in found)
         size += _size(found)
     return Unindexed(events, titles, whole)
+
+
+def _behind(tx: Transaction, tenant: TenantKey, since: int, *, useless: bool) -> tuple[list[Behind], bool]:
+    """Return the journals that are behind, newest first, and whether these are all."""
+    found: list[Behind] = []
+    whole = True
+    for shelf in SHELVES:
+        some = tx.search.behind(tenant, shelf=shelf, since=since, limit=MOST, newest=True, anew=useless)
+        whole = whole and len(some) < MOST
+        found += some
+    found.sort(key=lambda one: (one.listed_at, one.key), reverse=True)
+    known = {one.key for one in found}
+    for shelf in SHELVES:
+        found += (one for one in tx.search.due(tenant, shelf=shelf, limit=MOST) if one.key not in known)
+    return found + tx.search.gone(tenant, limit=MOST, anew=useless), whole
 
 
 def _of(

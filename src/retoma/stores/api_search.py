@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.session import ARCHIVED, SHOWN, TRASHED
 
 if TYPE_CHECKING:
     from retoma.model.postings import Page
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 LIVE: Final = 0
 MAKING: Final = 1
 GOING: Final = 2
+
+SHELVES: Final = (SHOWN, ARCHIVED, TRASHED)
+"""What is indexed: nothing finds a session in the trash, but forks may share what it said."""
 
 
 class Standing(NamedTuple):
@@ -59,7 +63,10 @@ class Part(NamedTuple):
 
 
 class Behind(NamedTuple):
-    """A session with events that are not indexed: those behind `after`, up to `head_seq`."""
+    """A session with events that are not indexed: those behind `after`, up to `head_seq`.
+
+    Its own rows begin behind `base_seq`. What a fork shares of others is indexed where its rows are.
+    """
 
     key: SessionKey
     listed_at: int
@@ -72,8 +79,16 @@ class Behind(NamedTuple):
         return max(self.base_seq, self.indexed_seq)
 
 
+class Reading(NamedTuple):
+    """A session that shares the events `first` to `last` of another."""
+
+    key: SessionKey
+    first: int
+    last: int
+
+
 class Doc(NamedTuple):
-    """A document: an event, or with seq 0 a session's title and description."""
+    """A document: an event of the journal `key` that has its row, or with seq 0 a session's title and description."""
 
     number: int
     key: SessionKey
@@ -84,7 +99,8 @@ class Doc(NamedTuple):
 class Indexed(NamedTuple):
     """A session as the search index knows it: up to an event, with so many documents, and so many that it should have.
 
-    `beyond` are documents behind that event. Without a session the id is empty, and its head 0.
+    `beyond` are documents behind that event. Without a session the id is empty, and its head 0: then `kept` says
+    whether its rows are still there for somebody.
     """
 
     key: int
@@ -96,6 +112,7 @@ class Indexed(NamedTuple):
     docs: int
     beyond: int
     wanted: int
+    kept: int
 
 
 class Search(Protocol):
@@ -147,6 +164,14 @@ class Search(Protocol):
 
     def due(self, tenant: TenantKey, *, shelf: int, limit: int) -> list[Behind]:
         """Return sessions that are behind although lists did not move them."""
+        ...
+
+    def gone(self, tenant: TenantKey, *, limit: int, anew: bool = False) -> list[Behind]:
+        """Return sessions that are gone, and whose rows forks read, which the index may not have."""
+        ...
+
+    def readers(self, keys: Sequence[SessionKey]) -> dict[SessionKey, list[Reading]]:
+        """Return the sessions that share rows of these journals, by their numbers."""
         ...
 
     def looked_at(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from retoma.model.branch import END
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
-from retoma.stores.forgetting import forget_docs
+from retoma.stores.forgetting import forget_docs, forget_gone
 from retoma.stores.sql import STATEMENTS, Run
 
 
@@ -27,6 +27,7 @@ class SqlErasing:
 
     def cut(self, tenant: TenantKey, head: Head) -> None:
         run, key = self._run, head.key
+        forget_docs(run, key, [(1, head.seq + 1)])
         run(STATEMENTS["cut_journal"], (head.seq, head.hash, key))
         run(STATEMENTS["drop_notes_until"], (key, head.seq))
         run(STATEMENTS["drop_epochs_until"], (key, head.epoch))
@@ -41,6 +42,7 @@ class SqlErasing:
         return (SessionKey(rows[0][0]), rows[0][1]) if rows else None
 
     def done(self, tenant: TenantKey, key: SessionKey) -> None:
+        forget_gone(self._run, key)
         self._run(STATEMENTS["drop_erasing"], (tenant, key))
 
     def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
@@ -48,7 +50,7 @@ class SqlErasing:
         (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
         if end is None:
             return False
-        forget_docs(self._run, key, [(1, end - low + 1)])
+        forget_docs(self._run, key, [((low & END) + 1, (end & END) + 1)])
         blobs = self._run(STATEMENTS["blobs_of"], (low, end))
         self._run(STATEMENTS["drop_events"], (low, end))
         self._run(STATEMENTS["drop_snapshots_between"], (key, low & END, end & END))

@@ -33,7 +33,18 @@ def forget_docs(run: Run, key: SessionKey, stretches: Iterable[tuple[int, int]])
 
 
 def forget_session(run: Run, key: SessionKey) -> None:
-    """Let nothing of a session be in the index, and nothing of it be due."""
+    """Let nothing of a session be in the index, and nothing of it be due; but for rows that forks read, as theirs."""
+    if run(STATEMENTS["shared_until"], (key,))[0][0] is not None:
+        forget_docs(run, key, [TITLE])
+        run(STATEMENTS["add_search_due_going"], (key,))
+        return
     forget_docs(run, key, [(0, 1 << 32)])
     run(STATEMENTS["drop_search_session"], (key,))
     run(STATEMENTS["drop_search_due"], (key,))
+
+
+def forget_gone(run: Run, key: SessionKey) -> None:
+    """Let nothing be known of a session that is gone, once no fork reads of it."""
+    run(STATEMENTS["pass_search_turn"], (key,))
+    run(STATEMENTS["drop_search_gone"], (key,))
+    run(STATEMENTS["drop_search_due_gone"], (key,))

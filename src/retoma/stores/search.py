@@ -6,15 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.model.session import ARCHIVED, SHOWN
-from retoma.stores.api_search import GOING, Behind, Doc, Indexed, Part, Standing
+from retoma.stores.api_search import GOING, SHELVES, Behind, Doc, Indexed, Part, Reading, Standing
 from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
 
 if TYPE_CHECKING:
     from retoma.model.postings import Page
 
 _SEQ = 0xFFFFFFFF
-_SEARCHED = (SHOWN, ARCHIVED)
 
 
 class SqlSearch:
@@ -78,11 +76,21 @@ class SqlSearch:
     def due(self, tenant: TenantKey, *, shelf: int, limit: int) -> list[Behind]:
         return [Behind(*row) for row in self._run(STATEMENTS["behind_due"], (1, tenant, shelf, limit))]
 
+    def gone(self, tenant: TenantKey, *, limit: int, anew: bool = False) -> list[Behind]:
+        return [Behind(*row) for row in self._run(STATEMENTS["behind_gone"], (int(not anew), tenant, limit))]
+
+    def readers(self, keys: Sequence[SessionKey]) -> dict[SessionKey, list[Reading]]:
+        found: dict[SessionKey, list[Reading]] = {}
+        for chunk in in_chunks(keys):
+            for source, *reading in self._run(STATEMENTS["search_readers"], chunk):
+                found.setdefault(SessionKey(source), []).append(Reading(*reading))
+        return found
+
     def looked_at(
         self, tenant: TenantKey, *, after: int, limit: int
     ) -> tuple[list[tuple[Behind, bool]], int | None]:
         rows = self._run(STATEMENTS["looked_at"], (1, after, limit))
-        found = [Behind(*row) for of, shelf, *row in rows if of == tenant and shelf in _SEARCHED]
+        found = [Behind(*row) for of, shelf, *row in rows if of == tenant and shelf in SHELVES]
         last = rows[-1][2] if len(rows) == limit else None
         return [(one, one.head_seq > one.indexed_seq) for one in found], last
 
@@ -109,6 +117,7 @@ class SqlIndexing:
 
     def begin(self, tenant: TenantKey, tokens: int) -> None:
         self._run(STATEMENTS["begin_search_index"], (tenant, tokens))
+        self._run(STATEMENTS["add_search_due_gone"], (tenant,))
 
     def take_turn(self, tenant: TenantKey, turn: int) -> bool:
         return bool(self._run(STATEMENTS["take_search_turn"], (tenant, turn)))
@@ -119,6 +128,7 @@ class SqlIndexing:
 
     def outdate(self, tenant: TenantKey) -> None:
         self._run(STATEMENTS["outdate_search_index"], (tenant,))
+        self._run(STATEMENTS["add_search_due_gone"], (tenant,))
 
     def make_due(self, tenant: TenantKey, key: SessionKey) -> None:
         self._run(STATEMENTS["add_search_due"], (tenant, key))

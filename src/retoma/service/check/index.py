@@ -11,12 +11,11 @@ from typing import Final, TypeVar
 
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.postings import fingerprint, of_doc
-from retoma.model.session import ARCHIVED, SHOWN
 from retoma.model.tokens import VERSION
 from retoma.service.check.journal import UNREADABLE
 from retoma.service.said import Said, heading, said_in, terms_of
 from retoma.stores.api import Store, Transaction
-from retoma.stores.api_search import LIVE, Doc, Indexed, Part
+from retoma.stores.api_search import LIVE, SHELVES, Doc, Indexed, Part
 
 __all__ = ["REBUILD", "Index"]
 
@@ -106,14 +105,15 @@ class Index:
 
 def _differs(one: Indexed) -> str:
     """Return what is wrong with what the index has of a session."""
-    if not one.tenant:
+    if not one.tenant and not one.kept:
         return f"it knows session number {one.key}, which is not there"
-    if one.shelf not in (SHOWN, ARCHIVED):
+    if one.tenant and one.shelf not in SHELVES:
         return ""
-    if one.seq > one.head_seq or one.beyond:
-        return f"it knows more events of session '{one.id}' than there are"
+    name = f"session '{one.id}'" if one.tenant else f"deleted session number {one.key}, of which forks read,"
+    if (one.tenant and one.seq > one.head_seq) or one.beyond:
+        return f"it knows more events of {name} than there are"
     if one.docs != one.wanted:
-        return f"of session '{one.id}' it has {one.docs:,} events, and should have {one.wanted:,}"
+        return f"of {name} it has {one.docs:,} events, and should have {one.wanted:,}"
     return ""
 
 

@@ -18,8 +18,11 @@ VALUES (?, ?, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING
 UPDATE search_index SET turn = turn + 1 WHERE tenant = ? AND turn = ? RETURNING turn
 
 -- name: pass_search_turn
--- Something is forgotten: what is being made ready for the index may hold it, and is not written.
-UPDATE search_index SET turn = turn + 1 WHERE tenant = (SELECT tenant FROM session WHERE pk = ?)
+-- Something is forgotten: what is being made ready for the index may hold it, and is not written. Of a session that is
+-- gone, those know the tenant that read its rows, or what is due.
+UPDATE search_index SET turn = turn + 1 WHERE tenant IN (SELECT tenant FROM session WHERE pk = ?1
+  UNION SELECT r.tenant FROM segment g CROSS JOIN session r ON r.pk = g.session WHERE g.source = ?1
+  UNION SELECT tenant FROM erasing WHERE session = ?1)
 
 -- name: hold_search_index
 -- Whoever changes the index goes on when this is over.
@@ -38,8 +41,9 @@ UPDATE search_index SET tokens = 0, turn = turn + 1 WHERE tenant = ?
 UPDATE search_index SET tokens = ?, next_doc = 0, next_part = 0, listed_to = 0, looked_to = 0 WHERE tenant = ?
 
 -- fragment: behind_columns
--- (?1 is 1, or 0 where the index is of no use and every event is behind.)
-s.pk, s.listed_at, s.head_seq, s.base_seq, coalesce(x.indexed_seq, 0) * ?1
+-- (?1 is 1, or 0 where the index is of no use and every event is behind. What a fork shares is indexed where its rows are.)
+s.pk, s.listed_at, s.head_seq, coalesce((SELECT max(g.last_seq) FROM segment g WHERE g.session = s.pk), s.base_seq),
+coalesce(x.indexed_seq, 0) * ?1
 
 -- name: behind_oldest
 -- Sessions of a list with events that are not indexed, those that waited longest first.
@@ -62,6 +66,13 @@ LEFT JOIN search_session x ON x.session = s.pk
 WHERE d.tenant = ?2 AND s.tenant = ?2 AND s.shelf = ?3 AND s.head_seq > coalesce(x.indexed_seq, 0) * ?1
 ORDER BY d.session DESC LIMIT ?4
 
+-- name: behind_gone
+-- Journals of sessions that are gone, whose rows forks still read.
+SELECT d.session, 0, (SELECT max(g.last_seq) FROM segment g WHERE g.source = d.session), 0, coalesce(x.indexed_seq, 0) * ?1
+FROM search_due d LEFT JOIN search_session x ON x.session = d.session
+WHERE d.tenant = ?2 AND NOT EXISTS (SELECT 1 FROM session s WHERE s.pk = d.session)
+AND EXISTS (SELECT 1 FROM segment g WHERE g.source = d.session) ORDER BY d.session DESC LIMIT ?3
+
 -- name: looked_at
 -- Sessions in the order of their numbers, whatever lists say of them.
 SELECT s.tenant, s.shelf, {behind_columns} FROM session s LEFT JOIN search_session x ON x.session = s.pk
@@ -69,14 +80,25 @@ WHERE s.pk > ?2 ORDER BY s.pk LIMIT ?3
 
 -- name: whole_behind
 -- How many events are not indexed.
-SELECT CAST(coalesce(sum(s.head_seq - CASE WHEN s.base_seq > coalesce(x.indexed_seq, 0) * ?1 THEN s.base_seq
-  ELSE coalesce(x.indexed_seq, 0) * ?1 END), 0) AS BIGINT)
-FROM session s LEFT JOIN search_session x ON x.session = s.pk
-WHERE s.tenant = ?2 AND s.shelf < 2 AND s.head_seq > coalesce(x.indexed_seq, 0) * ?1
+SELECT CAST(coalesce(sum(head - CASE WHEN begins > indexed THEN begins ELSE indexed END), 0) AS BIGINT) FROM (
+  SELECT s.head_seq AS head, coalesce(x.indexed_seq, 0) * ?1 AS indexed,
+    coalesce((SELECT max(g.last_seq) FROM segment g WHERE g.session = s.pk), s.base_seq) AS begins
+  FROM session s LEFT JOIN search_session x ON x.session = s.pk
+  WHERE s.tenant = ?2 AND s.shelf < 3 AND s.head_seq > coalesce(x.indexed_seq, 0) * ?1
+) AS those
 
 -- name: add_search_due
 -- A session is behind, although lists did not move it.
 INSERT INTO search_due (tenant, session) VALUES (?, ?) ON CONFLICT DO NOTHING
+
+-- name: add_search_due_gone
+-- Rows of sessions that are gone, of which a tenant's forks read, are behind: nobody else would come upon them.
+INSERT INTO search_due (tenant, session) SELECT DISTINCT r.tenant, g.source FROM segment g CROSS JOIN session r ON r.pk = g.session
+WHERE r.tenant = ? AND NOT EXISTS (SELECT 1 FROM session s WHERE s.pk = g.source) ON CONFLICT DO NOTHING
+
+-- name: add_search_due_going
+-- A session goes, and forks read of it.
+INSERT INTO search_due (tenant, session) SELECT tenant, pk FROM session WHERE pk = ? ON CONFLICT DO NOTHING
 
 -- name: drop_search_due
 -- It is not any more.
@@ -90,6 +112,20 @@ ON CONFLICT (session) DO UPDATE SET indexed_seq = excluded.indexed_seq
 -- name: drop_search_session
 -- A session that is gone, or to be indexed anew.
 DELETE FROM search_session WHERE session = ?
+
+-- name: drop_search_gone
+-- Of a session that is gone nobody reads any more.
+DELETE FROM search_session WHERE session = ?1 AND NOT EXISTS (SELECT 1 FROM session WHERE pk = ?1)
+AND NOT EXISTS (SELECT 1 FROM segment WHERE source = ?1)
+
+-- name: drop_search_due_gone
+-- And nothing of it is due.
+DELETE FROM search_due WHERE session = ?1 AND NOT EXISTS (SELECT 1 FROM session WHERE pk = ?1)
+AND NOT EXISTS (SELECT 1 FROM segment WHERE source = ?1)
+
+-- name: search_readers
+-- Which sessions share rows of journals.
+SELECT source, session, first_seq, last_seq FROM segment WHERE source IN ({many}) ORDER BY session, last_seq
 
 -- name: search_sessions
 -- Sessions of which something is indexed; those too that are not there.
@@ -182,7 +218,8 @@ SELECT (SELECT count(*) FROM search_doc),
 SELECT tenant FROM search_index ORDER BY tenant
 
 -- name: whole_indexed
--- Of sessions that are indexed, from one on: up to which event, how many documents they have, and how many they should.
+-- Of sessions that are indexed, from one on: up to which event, how many documents they have, and how many they should;
+-- and whether rows of it are read by others, or still to be deleted.
 SELECT x.session, coalesce(s.id, ''), coalesce(s.tenant, 0), coalesce(s.shelf, 0), x.indexed_seq,
   coalesce(s.head_seq, 0),
   (SELECT count(*) FROM search_doc d WHERE d.k > x.session << 32 AND d.k <= (x.session << 32) + x.indexed_seq),
@@ -190,5 +227,6 @@ SELECT x.session, coalesce(s.id, ''), coalesce(s.tenant, 0), coalesce(s.shelf, 0
   (SELECT count(*) FROM event e
     WHERE e.k > (x.session << 32) + coalesce(s.base_seq, 0) AND e.k <= (x.session << 32) + x.indexed_seq
     AND (e.data IS NOT NULL OR e.blob IS NOT NULL)
-    AND e.type IN ('message', 'flow.input', 'flow.step', 'session.note'))
+    AND e.type IN ('message', 'flow.input', 'flow.step', 'session.note')),
+  (SELECT count(*) FROM segment g WHERE g.source = x.session) + (SELECT count(*) FROM erasing r WHERE r.session = x.session)
 FROM search_session x LEFT JOIN session s ON s.pk = x.session WHERE x.session > ? ORDER BY x.session LIMIT ?
