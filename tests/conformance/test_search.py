@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retoma.client import Calls
-from retoma.errors import Invalid, NotFound
+from retoma.errors import Invalid, NotFound, Refused
 from retoma.model.changes import Changes
 from retoma.model.ids import TenantKey
 from retoma.model.principal import LOCAL_TENANT, Principal
@@ -475,7 +475,10 @@ WORDS = st.lists(
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["say", "note", "title", "redact", "delete", "trash", "restore", "archive", "reset", "step"]
+            (
+                *("say", "note", "title", "redact", "delete", "trash", "restore", "archive", "reset"),
+                *("fork", "undo", "step", "outdate"),
+            )
         ),
         st.sampled_from("abc"),
         WORDS.map(" ".join),
@@ -497,14 +500,21 @@ def test_whatever_is_done_the_index_finds_what_the_journals_have(acts: list[tupl
         as_it_is = [found(client, query, role=None) for query in queries]
         index(client)
         indexed = [found(client, query) for query in queries]
+        assert [one.detail for one in client.check().damage] == []
         client._store.write(lambda tx: tx.indexing.outdate(LOCAL_TENANT))
         from_journals = [found(client, query) for query in queries]
         assert as_it_is == indexed == from_journals
+        index(client)
+        assert [found(client, query) for query in queries] == indexed
+        assert [one.detail for one in client.check().damage] == []
 
 
 def do(client: Calls, act: str, session: str, text: str) -> None:
     if act == "step":
         step(client._store, client._who, everything=True)
+        return
+    if act == "outdate":
+        client._store.write(lambda tx: tx.indexing.outdate(LOCAL_TENANT))
         return
     row = client.get(session)
     if row is None:
@@ -529,6 +539,14 @@ def do(client: Calls, act: str, session: str, text: str) -> None:
             client.delete(session)
         case "trash":
             client.trash(session)
+        case "fork":
+            other = "abc"[(len(text) + 1) % 3]
+            if client.get(other) is None and row.seq > 1:
+                with suppress(Invalid):  # it was cut off there
+                    client.fork(session, other, at=max(row.seq - len(text) % 3, 1))
+        case "undo":
+            with suppress(Refused, Invalid):
+                client.undo(session)
         case "archive":
             client.update(session, Changes(archived=not row.archived))
         case _:

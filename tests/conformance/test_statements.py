@@ -32,7 +32,7 @@ from retoma.stores.sql import STATEMENTS
 ONE_ROW = {"name_salt", "commits", "count_commit"}
 """Statements over a table that has one row."""
 WHOLE = {name for name in STATEMENTS if name.startswith("whole_")}
-"""Statements of `store check` and `store info`, which are to see everything."""
+"""Statements that are to see everything: of `store check`, `store info`, and an index that is built anew."""
 
 
 @pytest.fixture(scope="module")

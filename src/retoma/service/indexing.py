@@ -69,7 +69,9 @@ def step(
 
 
 def _empty(tx: Transaction, tenant: TenantKey) -> None:
-    tx.indexing.outdate(tenant)  # a search does not rely on what is half gone
+    standing = tx.search.standing(tenant)
+    if standing is not None and standing.tokens:
+        tx.indexing.outdate(tenant)  # a search does not rely on what is half gone
     if not tx.indexing.empty(tenant, rows=_EMPTIED):
         tx.indexing.renew(tenant, VERSION)
 

@@ -117,7 +117,7 @@ class SqlIndexing:
 
     def begin(self, tenant: TenantKey, tokens: int) -> None:
         self._run(STATEMENTS["begin_search_index"], (tenant, tokens))
-        self._run(STATEMENTS["add_search_due_gone"], (tenant,))
+        self._run(STATEMENTS["whole_search_due_gone"], (tenant,))
 
     def take_turn(self, tenant: TenantKey, turn: int) -> bool:
         return bool(self._run(STATEMENTS["take_search_turn"], (tenant, turn)))
@@ -128,7 +128,7 @@ class SqlIndexing:
 
     def outdate(self, tenant: TenantKey) -> None:
         self._run(STATEMENTS["outdate_search_index"], (tenant,))
-        self._run(STATEMENTS["add_search_due_gone"], (tenant,))
+        self._run(STATEMENTS["whole_search_due_gone"], (tenant,))
 
     def make_due(self, tenant: TenantKey, key: SessionKey) -> None:
         self._run(STATEMENTS["add_search_due"], (tenant, key))

@@ -19,10 +19,9 @@ UPDATE search_index SET turn = turn + 1 WHERE tenant = ? AND turn = ? RETURNING 
 
 -- name: pass_search_turn
 -- Something is forgotten: what is being made ready for the index may hold it, and is not written. Of a session that is
--- gone, those know the tenant that read its rows, or what is due.
+-- gone, those know the tenant that read its rows; what nobody reads is not made ready.
 UPDATE search_index SET turn = turn + 1 WHERE tenant IN (SELECT tenant FROM session WHERE pk = ?1
-  UNION SELECT r.tenant FROM segment g CROSS JOIN session r ON r.pk = g.session WHERE g.source = ?1
-  UNION SELECT tenant FROM erasing WHERE session = ?1)
+  UNION SELECT r.tenant FROM segment g CROSS JOIN session r ON r.pk = g.session WHERE g.source = ?1)
 
 -- name: hold_search_index
 -- Whoever changes the index goes on when this is over.
@@ -91,7 +90,7 @@ SELECT CAST(coalesce(sum(head - CASE WHEN begins > indexed THEN begins ELSE inde
 -- A session is behind, although lists did not move it.
 INSERT INTO search_due (tenant, session) VALUES (?, ?) ON CONFLICT DO NOTHING
 
--- name: add_search_due_gone
+-- name: whole_search_due_gone
 -- Rows of sessions that are gone, of which a tenant's forks read, are behind: nobody else would come upon them.
 INSERT INTO search_due (tenant, session) SELECT DISTINCT r.tenant, g.source FROM segment g CROSS JOIN session r ON r.pk = g.session
 WHERE r.tenant = ? AND NOT EXISTS (SELECT 1 FROM session s WHERE s.pk = g.source) ON CONFLICT DO NOTHING
