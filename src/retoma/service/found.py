@@ -132,7 +132,7 @@ def cursor_of(text: str, asked: Asked) -> Cursor:
         raise Invalid(
             "This cursor is of another search.",
             code="bad_cursor",
-            hint="Search for the same text with the same options, or without --cursor.",
+            hint="Search for the same text with the same options, or without a cursor.",
         )
     last = Order(*order) if order else None
     return Cursor(now=now, high=high, low=None if low < 0 else low, rows=rows, titles=titles, last=last)

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
+from retoma.model.message import ROLES
 from retoma.model.tokens import index_terms
 from retoma.service.timeline import spoken
 
-__all__ = ["NOTE", "TITLE", "Said", "heading", "in_role", "of_session", "said_in", "terms_of"]
+__all__ = [
+    "NOTE",
+    "TITLE",
+    "Said",
+    "heading",
+    "in_role",
+    "of_session",
+    "said_in",
+    "searched_role",
+    "terms_of",
+]
 
 TITLE: Final = "title"
 NOTE: Final = "note"
@@ -46,6 +58,14 @@ def terms_of(key: SessionKey, said: Said) -> tuple[set[str], set[int]]:
     """Return the terms that the index has for what was said in a session, and the numbers of those in a row."""
     terms, pairs = index_terms(said.text)
     return terms | {of_session(key), in_role(said.role)}, pairs
+
+
+def searched_role(text: str | None) -> str | None:
+    """Return the role in which is searched, None for all. Raises Invalid."""
+    roles = (*ROLES, NOTE, TITLE)
+    if text is not None and text not in roles:
+        raise Invalid(f"{text!r} is not a role.", code="bad_role", hint=f"Roles: {', '.join(roles)}.")
+    return text
 
 
 def of_session(key: SessionKey) -> str:

@@ -12,7 +12,6 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.text import Cell, Styled, counted
 from retoma.interfaces.cli.verb import verb
-from retoma.model.message import ROLES
 from retoma.model.session import ARCHIVED, SHOWN, statuses
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ def search(
     """Find what was said, and titles: words, "a phrase", begin*, -without."""
     from retoma.interfaces.cli.given import moment, pairs
     from retoma.service.found import Asked, cursor_of, view
+    from retoma.service.said import searched_role
     from retoma.stores.api import Listing
 
     common = Listing(
@@ -69,7 +69,7 @@ def search(
         text=_query(text),
         listings=tuple(replace(common, status=one) for one in statuses(status)) if status else (common,),
         session=ctx.reader.resolve(session) if session else None,
-        role=_role(role),
+        role=searched_role(role),
         since=moment(since, ctx.now_ms),
         before=moment(before, ctx.now_ms),
         width=_width(ctx.out.width),
@@ -92,15 +92,6 @@ def _query(words: tuple[str, ...]) -> str:
                 hint="`retoma session search --help` lists them. To search for it, leave the dashes out.",
             )
     return " ".join(words)
-
-
-def _role(text: str | None) -> str | None:
-    from retoma.service.said import NOTE, TITLE
-
-    roles = (*ROLES, NOTE, TITLE)
-    if text is not None and text not in roles:
-        raise Invalid(f"{text!r} is not a role.", code="bad_role", hint=f"Roles: {', '.join(roles)}.")
-    return text
 
 
 def _width(columns: int | None) -> int:
