@@ -58,6 +58,11 @@ def test_an_append_is_at_most_eight_statements_and_one_sync(tmp_path: Path) -> N
     assert counted.syncs == 1
 
 
+def test_an_append_does_nothing_for_the_search_index(tmp_path: Path) -> None:
+    statements = count_one(tmp_path).statements + flows.count_one(tmp_path / "flow").statements
+    assert [one for one in statements if "search_" in one] == []
+
+
 def test_a_flow_step_is_at_most_twelve_statements_and_one_sync(tmp_path: Path) -> None:
     counted = flows.count_one(tmp_path)
     assert len(counted.statements) <= 12, counted.statements
@@ -202,6 +207,8 @@ SEARCHED = {
     "(tenant=? AND part=? AND first>? AND first<?)",
     "search_docs": "SEARCH search_doc USING PRIMARY KEY (tenant=? AND doc=?)",
     "events_picked": "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)",
+    "search_readers": "SEARCH segment USING COVERING INDEX segment_source (source=?)",
+    "behind_gone": "SEARCH d USING PRIMARY KEY (tenant=?)",
     "behind_newest": "SEARCH s USING INDEX session_recent (tenant=? AND shelf=? AND pinned=? AND listed_at>?)",
     "behind_oldest": "SEARCH s USING INDEX session_recent (tenant=? AND shelf=? AND pinned=? AND listed_at>?)",
 }

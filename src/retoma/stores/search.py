@@ -84,7 +84,7 @@ class SqlSearch:
         for chunk in in_chunks(keys):
             for source, *reading in self._run(STATEMENTS["search_readers"], chunk):
                 found.setdefault(SessionKey(source), []).append(Reading(*reading))
-        return found
+        return {source: sorted(readings) for source, readings in found.items()}
 
     def looked_at(
         self, tenant: TenantKey, *, after: int, limit: int

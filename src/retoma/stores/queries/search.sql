@@ -124,7 +124,7 @@ AND NOT EXISTS (SELECT 1 FROM segment WHERE source = ?1)
 
 -- name: search_readers
 -- Which sessions share rows of journals.
-SELECT source, session, first_seq, last_seq FROM segment WHERE source IN ({many}) ORDER BY session, last_seq
+SELECT source, session, first_seq, last_seq FROM segment WHERE source IN ({many})
 
 -- name: search_sessions
 -- Sessions of which something is indexed; those too that are not there.
