@@ -16,7 +16,7 @@ from retoma.model.codec import encode
 
 MARK = {"secret": True}
 texts = st.text(max_size=20)
-around = st.text(st.characters(exclude_characters="{}"), max_size=10)
+around = st.text(st.characters(codec="utf-8", exclude_characters="{}"), max_size=10)
 
 
 def use(text: str) -> ToolUse:
