@@ -7,10 +7,10 @@ READY := .venv/.ready
 export PYTHON UV
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help env demo test crash bench lock clean
+.PHONY: help env demo test crash explore bench lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 env: $(READY) ## the environment in .venv, from requirements.lock
 	@:
@@ -31,6 +31,9 @@ test: env ## style, types, layers and every test, up to the first failure
 
 crash: env ## the crash tests at full length
 	@RETOMA_CRASH_FULL=1 $(RUN) -m pytest tests/crash
+
+explore: env ## the property tests, with new examples each time
+	@RETOMA_EXPLORE=1 $(RUN) -m pytest -m hypothesis
 
 bench: env ## every measure, as a table and as JSON
 	@$(RUN) -m benchmarks

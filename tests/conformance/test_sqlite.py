@@ -11,6 +11,7 @@ from retoma.stores.conformance_audit import AuditContract
 from retoma.stores.conformance_branches import BranchContract
 from retoma.stores.conformance_retention import RetentionContract
 from retoma.stores.conformance_search import SearchContract
+from retoma.stores.conformance_search_branches import SearchBranchesContract
 from retoma.stores.conformance_transfers import TransferContract
 from retoma.stores.conformance_writers import WriterContract
 from retoma.stores.sqlite import SqliteStore
@@ -23,6 +24,7 @@ class TestFile(
     BranchContract,
     RetentionContract,
     SearchContract,
+    SearchBranchesContract,
     WriterContract,
 ):
     @pytest.fixture
@@ -37,6 +39,7 @@ class TestMemory(
     BranchContract,
     RetentionContract,
     SearchContract,
+    SearchBranchesContract,
     WriterContract,
 ):
     @pytest.fixture

@@ -192,7 +192,7 @@ def test_a_failure_is_tried_again_with_the_same_key(client, flow):
         assert drive.over
     assert fake.waited == [1.0, 2.0]
     assert len({key for *_, key in fake.calls}) == 1
-    assert told[0] == "busy Trying again in 1 s (1 of 2)."
+    assert told[0] == "busy. Trying again in 1 s (1 of 2)."
     started = [event.value() for event in client.events("s") if event.type == kinds.TOOL_STARTED]
     assert [(one["attempt"], one.get("error")) for one in started] == [(1, None), (2, "busy"), (3, "busy")]
     whole(client)

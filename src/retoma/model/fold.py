@@ -59,6 +59,20 @@ def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
     return folded
 
 
+def deleted_by(event: Event) -> dict[str, int]:
+    """Return the keys of the state that the event takes away, each with the event that did it first."""
+    data = event.value()
+    if event.type == kinds.ERASED:
+        said = data.get("deleted")
+        return (
+            {name: seq for name, seq in said.items() if isinstance(seq, int)}
+            if isinstance(said, dict)
+            else {}
+        )
+    names = data.get("delete")
+    return {str(name): event.seq for name in names} if isinstance(names, list) else {}
+
+
 def _apply(folded: Folded, event: Event) -> None:
     data = event.value()
     match event.type:
@@ -172,6 +186,9 @@ def _forget(folded: Folded, data: dict[str, Json]) -> None:
     keys = data.get("keys")
     for key in keys if isinstance(keys, list) else ():
         folded.state[str(key)] = REDACTED
+    deleted = data.get("deleted")
+    for key in deleted if isinstance(deleted, dict) else ():
+        folded.state.pop(key, None)
     if data.get("ans"):
         folded.ans = REDACTED
     call, rollback = data.get("call"), data.get("rollback")

@@ -156,9 +156,13 @@ class FlowRecord(_Part, tag="flow", tag_field="type", frozen=True, kw_only=True)
 
 
 class RedactedPart(_Part, frozen=True, kw_only=True):
-    """What an export left out beside the data of events: keys of the state, fields of the session, the last input."""
+    """What an export left out beside the data of events: keys of the state, fields of the session, the last input.
+
+    `deleted` are keys that the state does not have, each with the event that is left out and deleted it.
+    """
 
     keys: tuple[str, ...] = ()
+    deleted: dict[str, int] = {}
     fields: tuple[str, ...] = ()
     ans: bool = False
 

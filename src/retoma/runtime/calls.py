@@ -100,7 +100,7 @@ class Calling(Course):
             error, failures = came.text, call.failures + 1
             wait_s = backoff_s(failures)
             if told is not None:
-                told(f"{error} Trying again in {wait_s:g} s ({failures} of {retries}).")
+                told(f"{error.rstrip('.')}. Trying again in {wait_s:g} s ({failures} of {retries}).")
             self.tools.wait(wait_s)
 
     def deny(self, why: str) -> Came:

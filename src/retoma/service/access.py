@@ -72,7 +72,8 @@ def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:
 
     A holder whose lease ran out may still write as long as nobody took it: tokens only grow, so its own is still there.
     """
-    lease = tx.leases.check(head.key)
+    # A session that never gave a token has no lease to ask for.
+    lease = tx.leases.check(head.key) if head.fence else None
     if token is None:
         if lease is not None and lease[1] > tx.now:
             raise held(tx, head)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +12,7 @@ from retoma.model import event as kinds
 from retoma.model.call import Call, forked, idempotency_key
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
-from retoma.model.fold import TOKENS, fold
+from retoma.model.fold import TOKENS, deleted_by, fold
 from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
@@ -191,7 +191,7 @@ def add(
     events = [new_event(kinds.FORKED, encode(data))]
     if said:
         events.append(new_event(kinds.UPDATED, encode(said)))
-    gone, redacted = _forgotten(tx, of, then)
+    gone, redacted, away = _forgotten(tx, of, then)
     made = like.seq + len(events)
     if gone is not None:
         events.append(gone)
@@ -200,7 +200,8 @@ def add(
         tx.branches.copy_state(of.key, head.key)
     else:
         tx.branches.put_history(head.key, then.history)
-        for key, value in then.state.items():
+        for key in then.state.keys() - away:
+            value = then.state[key]
             tx.state.put(head.key, {key: value}, seq=then.set_at[key])
     if system is not None:
         tx.state.put(head.key, {SYS: system}, seq=made)
@@ -230,29 +231,39 @@ def _redact(tx: Transaction, head: Head, redacted: Mapping[str, Json]) -> None:
     tx.state.put(head.key, {**redacted, **both}, seq=head.seq)
 
 
-def _forgotten(tx: Transaction, of: Session, then: past.Moment) -> tuple[NewEvent | None, dict[str, Json]]:
+def _forgotten(
+    tx: Transaction, of: Session, then: past.Moment
+) -> tuple[NewEvent | None, dict[str, Json], Set[str]]:
     """Return the event that names those of the shared events that were erased later, and what they left in the state.
 
-    The event that named them first came behind the shared past, so the fork's journal does not have it.
+    And which of the keys that the past still knows one of them had deleted by then. The event that named them first
+    came behind the shared past, so the fork's journal does not have it.
     """
     gone = set(then.unexplained)
     if not gone:
-        return None, {}
+        return None, {}, set()
     names: set[str] = set()
+    away: dict[str, int] = {}
     ans, after = False, then.session.seq
     while page := tx.journal.read(of.key, after=after, limit=_CHUNK):
         for event in page:
             erased = event.value() if event.type == kinds.ERASED else {}
             if gone & set(_list(erased.get("events"))):
+                away |= deleted_by(event)
                 names |= {str(name) for name in _list(erased.get("keys"))}
                 ans |= bool(erased.get("ans"))
         after = page[-1].seq
     data: dict[str, Json] = {"events": [*sorted(gone)], "keys": [*sorted(names)]}
+    away = {
+        name: seq for name, seq in away.items() if seq <= then.session.seq and then.set_at.get(name, 0) < seq
+    }
+    if away:
+        data["deleted"] = {**away}
     left: dict[str, Json] = dict.fromkeys(sorted(names), REDACTED)
     if ans:
         data["ans"] = True
         left[SYS] = {"ans": REDACTED}
-    return new_event(kinds.ERASED, encode(data)), left
+    return new_event(kinds.ERASED, encode(data)), left, away.keys()
 
 
 def _list(value: Json) -> list[Any]:

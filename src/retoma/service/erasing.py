@@ -10,12 +10,14 @@ from retoma.model import event as kinds
 from retoma.model.branch import shared as together
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
+from retoma.model.fold import deleted_by
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import in_trash
 from retoma.model.state import SYS
 from retoma.model.times import DAY
+from retoma.model.transfer import RedactedPart
 from retoma.service.access import append, fence, head_of
 from retoma.service.deleting import hide
 from retoma.service.forgetting import clear_state, erase, forget, look, look_beside, sharing
@@ -106,10 +108,7 @@ def explain(
     who: Principal,
     session: str,
     events: Sequence[int],
-    keys: Sequence[str],
-    fields: Sequence[str],
-    *,
-    ans: bool,
+    left: RedactedPart,
 ) -> int:
     """Journal a redaction that was made on the way out of another store; return the journal's length.
 
@@ -118,14 +117,16 @@ def explain(
     operation = Operation(new_operation(tx.now, tx.random))
     head = head_of(tx, who, session)
     for first in range(0, max(len(events), 1), _MOST_NAMED):
-        data: dict[str, Json] = {"events": [*events[first : first + _MOST_NAMED]], "keys": [*keys]}
-        if fields:
-            data["fields"] = [*fields]
-        if ans:
+        data: dict[str, Json] = {"events": [*events[first : first + _MOST_NAMED]], "keys": [*left.keys]}
+        if left.deleted:
+            data["deleted"] = {**left.deleted}
+        if left.fields:
+            data["fields"] = [*left.fields]
+        if left.ans:
             data["ans"] = True
         head = append(tx, who, head, [new_event(kinds.ERASED, encode(data))], operation)
-    clear_state(tx, head, keys, None)
-    if ans:
+    clear_state(tx, head, left.keys, None)
+    if left.ans:
         system = tx.state.some(head.key, [SYS]).get(SYS)
         known = system if isinstance(system, dict) else {}
         tx.state.put(head.key, {SYS: known | {"ans": REDACTED}}, seq=head.seq)
@@ -230,7 +231,8 @@ def _takes(selection: Selection, event: Event) -> bool:
     if event.type in _OURS:
         return False
     if event.type == kinds.ERASED:
-        return selection.wanted is not None and holds(event.value().get("keys"), selection.wanted)
+        names: list[Json] = [event.value().get("keys"), [*deleted_by(event)]]
+        return selection.wanted is not None and holds(names, selection.wanted)
     if selection.wanted is None:
         return True
     data = {name: value for name, value in event.value().items() if name not in _HASHES}

@@ -12,6 +12,7 @@ from retoma.model.branch import END, Line, shared
 from retoma.model.call import result_sets
 from retoma.model.codec import Json, JsonField, encode
 from retoma.model.event import Event, new_event
+from retoma.model.fold import deleted_by
 from retoma.model.ids import Operation, SessionKey
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
@@ -28,8 +29,9 @@ _PAGE: Final = 1_000
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
     """What a session loses: events, keys of its state, the last input (`ans`), and fields of what is said of it.
 
-    `named` are events that were erased before, as one of `events` says, which is to be said again. `tools` is what
-    stays of a tool call and a rollback that are under way.
+    `named` are events that were erased before, as one of `events` says, which is to be said again. `deleted` are keys
+    that the state does not have any more, each with the last of `events` that took it away. `tools` is what stays of a
+    tool call and a rollback that are under way.
     """
 
     head: Head
@@ -38,6 +40,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[int, ...]
     named: tuple[int, ...]
     keys: tuple[str, ...]
+    deleted: dict[str, int]
     ans: bool
     tools: dict[str, JsonField]
     fields: tuple[str, ...]
@@ -59,8 +62,8 @@ def look(
     """Return what the session loses with the events `found`, and with the `last` of them what in its rows is wanted."""
     state, looked_for = tx.state.get(head.key), wanted if last else None
     keys, ans = _in_state(state, found, looked_for)
-    tools = _tools(state.get(SYS), found, looked_for)
-    return _loss(tx, who, head, found, wanted, keys, ans, tools, profile=last)
+    gone, tools = _deleted(state, found, wanted), _tools(state.get(SYS), found, looked_for)
+    return _loss(tx, who, head, found, wanted, keys, gone, ans, tools, profile=last)
 
 
 def look_beside(
@@ -72,11 +75,11 @@ def look_beside(
     """
     state = tx.state.get(head.key)
     keys, ans = _in_state(state, found, None)
-    tools = _tools(state.get(SYS), found, None)
+    gone, tools = _deleted(state, found, wanted), _tools(state.get(SYS), found, None)
     named = {name for name in keys if wanted is not None and wanted(name)}
     own = _set_since(tx, head.key, named, shared) if named else set()
     kept = tuple(name for name in keys if name not in own)
-    return _loss(tx, who, head, found, wanted, kept, ans, tools, profile=True)
+    return _loss(tx, who, head, found, wanted, kept, gone, ans, tools, profile=True)
 
 
 def _loss(
@@ -86,6 +89,7 @@ def _loss(
     found: Sequence[Event],
     wanted: Wanted | None,
     keys: tuple[str, ...],
+    gone: dict[str, int],
     ans: bool,
     tools: dict[str, Json],
     *,
@@ -99,6 +103,7 @@ def _loss(
         events=tuple(event.seq for event in found),
         named=tuple(seq for event in found if event.type == kinds.ERASED for seq in _seqs(event)),
         keys=keys,
+        deleted=gone,
         ans=ans,
         tools=tools,
         fields=_in_profile(whole.session, whole.about, wanted) if profile and wanted is not None else (),
@@ -165,6 +170,8 @@ def forget(tx: Transaction, who: Principal, loss: Loss, operation: Operation) ->
         "events": [*sorted({*loss.events, *loss.named})],
         "keys": _sayable(loss.keys, loss.wanted),
     }
+    if loss.deleted:
+        data["deleted"] = {**loss.deleted}
     if loss.fields:
         data["fields"] = [*loss.fields]
     if loss.ans:
@@ -220,6 +227,17 @@ def _in_state(
     if wanted is not None:
         keys |= {n for n, value in state.items() if n != SYS and (wanted(n) or holds(value, wanted))}
     return tuple(sorted(keys)), spoken
+
+
+def _deleted(state: Mapping[str, Json], found: Sequence[Event], wanted: Wanted | None) -> dict[str, int]:
+    """Return the keys that a forgotten event deleted and that are still away: events before it would bring them back.
+
+    A key whose own name is wanted is not named. What set it is forgotten, too.
+    """
+    gone: dict[str, int] = {}
+    for event in found:
+        gone |= deleted_by(event)
+    return {name: seq for name, seq in gone.items() if name not in state and not (wanted and wanted(name))}
 
 
 def _seqs(event: Event) -> list[int]:

@@ -15,7 +15,7 @@ from retoma.flows.uses import _texts, read
 from retoma.model.codec import encode
 
 MARK = {"secret": True}
-texts = st.text(max_size=20)
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
 around = st.text(st.characters(codec="utf-8", exclude_characters="{}"), max_size=10)
 
 

@@ -249,10 +249,7 @@ class _Import:
         tx.transfers.publish(tenant, plan.key, plan.name, session, parent=parent)
         seq = session.head.seq
         if session.redacted is not UNSET:
-            left = proof.redacted
-            seq = erasing.explain(
-                tx, self._who, plan.name, proof.erased, left.keys, left.fields, ans=left.ans
-            )
+            seq = erasing.explain(tx, self._who, plan.name, proof.erased, proof.redacted)
         return Imported(
             id=plan.name,
             events=seq,

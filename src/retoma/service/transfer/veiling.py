@@ -13,6 +13,7 @@ from retoma.errors import Refused
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
+from retoma.model.fold import deleted_by
 from retoma.model.redaction import REDACTED, Veil
 from retoma.model.state import SYS
 from retoma.model.transfer import (
@@ -40,6 +41,8 @@ class Veiling:
         self._inputs: set[bytes] = set()
         self._fields: tuple[str, ...] = ()
         self._keys: dict[str, None] = {}
+        self._deleted: dict[str, int] = {}
+        self._held: set[str] = set()
         self._ans = False
         self._files = False
 
@@ -102,6 +105,7 @@ class Veiling:
         for line in lines:
             record = decoded(line)
             if isinstance(record, StateRecord):
+                self._held.add(record.key)
                 kept = self._state(record)
                 if kept is not None:
                     yield encoded(kept)
@@ -110,7 +114,12 @@ class Veiling:
 
     def left_out(self) -> RedactedPart:
         """Return what was taken out beside the data of events."""
-        return RedactedPart(keys=tuple(self._keys), fields=self._fields, ans=self._ans)
+        deleted = {
+            name: seq
+            for name, seq in self._deleted.items()
+            if name not in self._held and not self._veil.hides(name)
+        }
+        return RedactedPart(keys=tuple(self._keys), deleted=deleted, fields=self._fields, ans=self._ans)
 
     def _event(self, event: Event, *, whole: bool) -> Event:
         data = event.value()
@@ -124,6 +133,7 @@ class Veiling:
         sets = data.get("set")
         for key, value in sets.items() if isinstance(sets, dict) else ():
             self._sets.setdefault(key, set()).add(encode(value))
+        self._deleted |= deleted_by(event)
         if event.type == kinds.FLOW_INPUT:
             self._inputs.add(encode(data.get("answer", data.get("input"))))
         return msgspec.structs.replace(event, data=None, salt=None)
