@@ -472,14 +472,13 @@ def test_a_session_that_lists_did_not_move_is_found_by_looking(client: Calls, cl
 WORDS = st.lists(
     st.sampled_from(["alpha", "beta", "gamma", "délta", "snake_case", "全文検索", "x1"]), max_size=6
 )
+DEEDS = (
+    *("say", "note", "title", "redact", "delete", "trash", "restore", "archive", "reset"),
+    *("fork", "undo", "step", "outdate"),
+)
 ACTS = st.lists(
     st.tuples(
-        st.sampled_from(
-            (
-                *("say", "note", "title", "redact", "delete", "trash", "restore", "archive", "reset"),
-                *("fork", "undo", "step", "outdate"),
-            )
-        ),
+        st.sampled_from(DEEDS),
         st.sampled_from("abc"),
         WORDS.map(" ".join),
     ),

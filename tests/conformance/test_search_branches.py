@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
-from tests.conformance.test_search import both, client, clock, found, held, index, say
+from tests.conformance.test_search import DEEDS, both, client, clock, do, found, held, index, say
 
 from retoma.client import Calls
 from retoma.model.changes import Changes
@@ -16,6 +17,7 @@ from retoma.model.tokens import VERSION
 from retoma.service.erasing import Selection
 from retoma.service.indexing import step
 from retoma.stores.api import Listing
+from retoma.stores.conformance import Clock
 
 __all__ = ["client", "clock"]
 
@@ -152,3 +154,19 @@ def test_a_step_that_read_what_is_erased_of_a_deleted_session_writes_nothing(
     assert held(client, "secret") == 0
     index(client)
     assert held(client, "secret") == 0
+
+
+def test_whatever_is_done_the_index_finds_what_the_journals_have(client: Calls, clock: Clock) -> None:
+    chance = random.Random(5)
+    for _ in range(12):
+        for _ in range(25):
+            clock.now += 700
+            words = chance.choices(
+                ["alpha", "beta", "délta", "snake_case", "全文検索"], k=chance.randrange(6)
+            )
+            do(client, chance.choice(DEEDS), chance.choice("abc"), " ".join(words))
+        queries = ("alpha", '"alpha beta"', "delta", "検索", "beta -alpha", "sna*")
+        as_it_is = [found(client, query) for query in queries]
+        index(client)
+        assert [found(client, query) for query in queries] == as_it_is
+        whole(client)
