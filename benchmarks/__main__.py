@@ -19,6 +19,7 @@ from benchmarks import (
     loading,
     postgres,
     resume,
+    search,
     startup,
 )
 from benchmarks.harness import QUICK, Figure, Row, Run, Scale, emptied, memory_place
@@ -32,6 +33,7 @@ MEASURES: dict[Row, Callable[[Run], list[Figure]]] = {
         growth,
         resume,
         listing,
+        search,
         flows,
         forking,
         loading,

@@ -37,6 +37,7 @@ class Scale:
     forks: int = 100
     nested: int = 1_000
     nodes: int = 10_000
+    searched: int = 200_000
 
 
 QUICK = Scale(
@@ -52,6 +53,7 @@ QUICK = Scale(
     forks=3,
     nested=10,
     nodes=60,
+    searched=2_500,
 )
 
 

@@ -22,6 +22,8 @@ __all__ = [
     "Driver",
     "Event",
     "Flow",
+    "Found",
+    "Hit",
     "Imported",
     "Message",
     "Note",
@@ -163,6 +165,48 @@ class Page(Generic[S]):
 
     def __repr__(self) -> str:
         return f"Page({self.items!r}, next={self.next!r}, total={self.total!r})"
+
+
+class Hit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search found, in the session with the id `session` and this title.
+
+    `seq` is the event; None for the session's title and description, whose `role` is `title` and which are `at` the
+    last change. `snippet` is a line of it; `marks` are the stretches [begin, end) of that, in characters, that were
+    looked for. `score` orders the results of one search; the highest is first in each stretch of the index.
+
+    >>> client.search("demonstration").items[0].role
+    'title'
+    """
+
+    session: str
+    title: str
+    seq: int | None
+    epoch: int
+    at: datetime
+    role: str
+    sender: str
+    snippet: str
+    marks: tuple[tuple[int, int], ...]
+    score: int
+
+
+class Found(Page[Hit]):
+    """A page of what a search found. `next` is the cursor of the page behind it; `total` is there when all results were
+    looked at for this page.
+
+    `indexed_to` is None, or the instant since which more was written than is read beside the index: of that, only the
+    newest was searched. The index is built behind those who write, and by `retoma store gc`.
+
+    >>> page = client.search("demonstration", limit=1)
+    >>> [hit.session for hit in page], page.more, page.total, page.indexed_to
+    (['demo'], False, 1, None)
+    """
+
+    def __init__(
+        self, items: list[Hit], next: str | None, total: int | None, indexed_to: datetime | None
+    ) -> None:
+        super().__init__(items, next, total)
+        self.indexed_to = indexed_to
 
 
 _ELSEWHERE = {

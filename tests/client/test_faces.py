@@ -82,7 +82,8 @@ def documented() -> Iterator[tuple[str, object]]:
     yield "retoma.open", retoma.open
     owners = [retoma.Client, retoma.Session, State, Batch, Lease]
     owners += [
-        getattr(values, name) for name in ("Message", "Event", "Note", "Usage", "Flow", "Driver", "Page")
+        getattr(values, name)
+        for name in ("Message", "Event", "Note", "Usage", "Flow", "Driver", "Page", "Hit", "Found")
     ]
     owners += [getattr(parts, name) for name in parts.__all__ if name != "Part"]
     owners += ERRORS

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 
 from retoma.aio import AsyncClient, AsyncSession, AsyncState
-from retoma.values import Page
+from retoma.values import Found, Page
 
 
 class Waiting:
@@ -64,6 +64,8 @@ class Waiting:
                 return Waiting(found, self._loop)
             case AsyncState():
                 return WaitingState(found, self._loop)
+            case Found():
+                return found
             case Page():
                 return Page([self._shown(one) for one in found.items], found.next, found.total)
             case _:

@@ -8,12 +8,22 @@ from retoma.stores.conformance import DurableContract, Open
 from retoma.stores.conformance_audit import AuditContract
 from retoma.stores.conformance_branches import BranchContract
 from retoma.stores.conformance_retention import RetentionContract
+from retoma.stores.conformance_search import SearchContract
+from retoma.stores.conformance_search_branches import SearchBranchesContract
 from retoma.stores.conformance_transfers import TransferContract
 from retoma.stores.conformance_writers import WriterContract
 from retoma.stores.postgres.store import PostgresStore
 
 
-class TestDatabase(DurableContract, TransferContract, AuditContract, BranchContract, RetentionContract):
+class TestDatabase(
+    DurableContract,
+    TransferContract,
+    AuditContract,
+    BranchContract,
+    RetentionContract,
+    SearchContract,
+    SearchBranchesContract,
+):
     # Appends that meet share a transaction here (test_postgres_groups.py); nobody promises in which order they come.
     test_who_gives_up_later_has_written = WriterContract.test_who_gives_up_later_has_written
     test_every_caller_is_answered = WriterContract.test_every_caller_is_answered_threads_and_tasks_alike

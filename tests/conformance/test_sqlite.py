@@ -10,13 +10,22 @@ from retoma.stores.conformance import DurableContract, Open, StoreContract
 from retoma.stores.conformance_audit import AuditContract
 from retoma.stores.conformance_branches import BranchContract
 from retoma.stores.conformance_retention import RetentionContract
+from retoma.stores.conformance_search import SearchContract
+from retoma.stores.conformance_search_branches import SearchBranchesContract
 from retoma.stores.conformance_transfers import TransferContract
 from retoma.stores.conformance_writers import WriterContract
 from retoma.stores.sqlite import SqliteStore
 
 
 class TestFile(
-    DurableContract, TransferContract, AuditContract, BranchContract, RetentionContract, WriterContract
+    DurableContract,
+    TransferContract,
+    AuditContract,
+    BranchContract,
+    RetentionContract,
+    SearchContract,
+    SearchBranchesContract,
+    WriterContract,
 ):
     @pytest.fixture
     def opened(self, tmp_path: Path) -> Open:
@@ -24,7 +33,14 @@ class TestFile(
 
 
 class TestMemory(
-    StoreContract, TransferContract, AuditContract, BranchContract, RetentionContract, WriterContract
+    StoreContract,
+    TransferContract,
+    AuditContract,
+    BranchContract,
+    RetentionContract,
+    SearchContract,
+    SearchBranchesContract,
+    WriterContract,
 ):
     @pytest.fixture
     def opened(self) -> Open:

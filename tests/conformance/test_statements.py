@@ -21,6 +21,7 @@ from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import NewSession
 from retoma.stores.api import Listing, Place
 from retoma.stores.facts import SqlLeases
+from retoma.stores.listing import among
 from retoma.stores.migrate import migrations
 from retoma.stores.names import Names
 from retoma.stores.retention import SqlRetention
@@ -31,7 +32,7 @@ from retoma.stores.sql import STATEMENTS
 ONE_ROW = {"name_salt", "commits", "count_commit"}
 """Statements over a table that has one row."""
 WHOLE = {name for name in STATEMENTS if name.startswith("whole_")}
-"""Statements of `store check` and `store info`, which are to see everything."""
+"""Statements that are to see everything: of `store check`, `store info`, and an index that is built anew."""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,11 @@ def test_an_append_is_at_most_eight_statements_and_one_sync(tmp_path: Path) -> N
     counted = count_one(tmp_path)
     assert len(counted.statements) <= 8, counted.statements
     assert counted.syncs == 1
+
+
+def test_an_append_does_nothing_for_the_search_index(tmp_path: Path) -> None:
+    statements = count_one(tmp_path).statements + flows.count_one(tmp_path / "flow").statements
+    assert [one for one in statements if "search_" in one] == []
 
 
 def test_a_flow_step_is_at_most_twelve_statements_and_one_sync(tmp_path: Path) -> None:
@@ -187,6 +193,32 @@ def test_what_was_left_alone_is_sought_in_an_index_and_never_sorted(
 )
 def test_what_goes_by_age_follows_its_index(database: sqlite3.Connection, name: str, index: str) -> None:
     assert index in plan(database, STATEMENTS[name])[0]
+
+
+def test_a_few_known_sessions_are_read_by_their_numbers(database: sqlite3.Connection) -> None:
+    for listing in listings():
+        steps = plan(database, among(TenantKey(1), listing, keys=range(64)).text)
+        assert re.search(r"rowid=\?\)$", steps[0]), (listing, steps)
+
+
+SEARCHED = {
+    "pages_at": "SEARCH g USING INDEX sqlite_autoindex_search_page_1 (tenant=? AND part=? AND first<?)",
+    "pages_between": "SEARCH g USING INDEX sqlite_autoindex_search_page_1 "
+    "(tenant=? AND part=? AND first>? AND first<?)",
+    "search_docs": "SEARCH search_doc USING PRIMARY KEY (tenant=? AND doc=?)",
+    "events_picked": "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)",
+    "search_readers": "SEARCH segment USING COVERING INDEX segment_source (source=?)",
+    "behind_gone": "SEARCH d USING PRIMARY KEY (tenant=?)",
+    "behind_newest": "SEARCH s USING INDEX session_recent (tenant=? AND shelf=? AND pinned=? AND listed_at>?)",
+    "behind_oldest": "SEARCH s USING INDEX session_recent (tenant=? AND shelf=? AND pinned=? AND listed_at>?)",
+}
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_what_a_search_asks_is_one_step_in_an_index(database: sqlite3.Connection, name: str) -> None:
+    steps = plan(database, STATEMENTS[name])
+    assert SEARCHED[name] in steps
+    assert not [step for step in steps if "TEMP B-TREE" in step]
 
 
 def listings() -> Iterator[Listing]:

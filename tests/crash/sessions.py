@@ -22,6 +22,7 @@ from retoma.runtime.rehearsal import Mocks
 from retoma.runtime.toolbox import Given
 from retoma.service import access, sessions
 from retoma.service.erasing import Selection
+from retoma.service.indexing import step
 from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock
 
@@ -80,6 +81,7 @@ class Maker:
             self._client.change(
                 name, chance.choice(("completed", "failed")), reason=self._text()
             ) if self._open(name) else None
+        step(self._client._store, self._client._who, everything=True)
         self.made.append(name)
         return name
 

@@ -20,6 +20,7 @@ from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
+from retoma.service.found import Asked
 from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
 
@@ -138,6 +139,8 @@ def seen(file: Path) -> dict[str, object]:
             put(f"tree {name}", lambda n=name: client.tree(n))
             for format in ("jsonl", "md"):
                 put(f"{format} {name}", lambda n=name, f=format: b"".join(client.export(n, f)))
+        for text in ("日本語", "plain lo*"):
+            put(f"search {text}", lambda t=text: client.search(Asked(text=t), limit=50).items)
         put("again", lambda: client.create(NewSession(id="keyed"), key="once"))
         put("log", lambda: client.log(limit=1_000))
         put("log of s1", lambda: client.log(session="s1"))

@@ -47,6 +47,8 @@ RUN = (
     "session log desk --limit 3",
     "session log walk --type flow.step",
     "session tree desk",
+    "session search hello",
+    "session search desk",
     "session fork desk branch",
     "session append branch user again",
     "session diff desk branch",

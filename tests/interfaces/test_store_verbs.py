@@ -14,8 +14,8 @@ from tests.interfaces.conftest import Retoma
 from retoma.stores.migrate import migrations
 
 WHOLE = {
-    "whole", "sample", "sessions", "events", "erased", "cut", "contents", "unreferenced", "witness", "damage",
-    "unlisted", "quarantined", "repaired",
+    "whole", "sample", "sessions", "events", "erased", "cut", "contents", "documents", "unreferenced", "witness",
+    "damage", "unlisted", "quarantined", "repaired",
 }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_damage_is_listed_and_put_aside(retoma: Retoma, filled: Path) -> None:
     assert not (filled.parent / "copy.db").exists()
     repaired = retoma("store", "check", "--repair", "--json")
     assert repaired.returncode == 0
-    assert out(repaired)["repaired"] == {"sessions": ["a"], "left": 0}
+    assert out(repaired)["repaired"] == {"sessions": ["a"], "index": False, "left": 0}
     after = retoma("store", "check")
     assert after.returncode == 0
     assert "In quarantine since just now: a. Session 'a', event 2" in after.stdout
@@ -151,7 +151,13 @@ def test_what_a_store_holds(retoma: Retoma, filled: Path) -> None:
     said = out(retoma("store", "info", "--json"))
     assert (said["sessions"], said["events"], said["messages"]) == (1, 2, 1)
     assert said["by_status"] == {"active": 1}
-    assert [kind["kind"] for kind in said["kinds"]] == ["events", "contents", "state", "flow versions"]
+    assert [kind["kind"] for kind in said["kinds"]] == [
+        "events",
+        "contents",
+        "state",
+        "flow versions",
+        "search index",
+    ]
     assert said["largest"][0]["id"] == "a"
     assert "- a  2 events" in retoma("store", "info").stdout
 

@@ -14,6 +14,7 @@ from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 
 from retoma.client import Calls
+from retoma.errors import Integrity
 from retoma.model.changes import Changes
 from retoma.model.lease import Holder
 from retoma.model.session import NewSession
@@ -21,6 +22,8 @@ from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.check.report import MOST, Damage, Report, view
 from retoma.service.erasing import Selection
+from retoma.service.found import Asked
+from retoma.service.indexing import step
 from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
 
@@ -84,6 +87,94 @@ def test_whatever_users_do_is_whole_also_where_it_was_imported(seed: int) -> Non
             target.import_(io.BytesIO(with_file))
         for client in (source, target):
             assert [one.detail for one in client.check().damage] == []
+
+
+@pytest.fixture
+def indexed(file: Path) -> Path:
+    """Return the same store with its search index, which has more than one part."""
+    with client_at(file) as client:
+        index(client)
+        client.append("talk", "user", "three words more")
+        index(client)
+        client.append("talk", "user", "four, and not indexed")
+    return file
+
+
+def index(client: Calls) -> None:
+    while step(client._store, client._who, everything=True):
+        pass
+
+
+def search(client: Calls, text: str) -> list[tuple[str, int]]:
+    return [(hit.session.id, hit.seq) for hit in client.search(Asked(text=text)).items]
+
+
+def test_an_index_is_whole_and_counted(indexed: Path) -> None:
+    with client_at(indexed) as client:
+        report = client.check()
+        assert report.whole
+        assert report.documents > 8
+        assert view(report)["documents"] == report.documents
+        client.update("talk", Changes(title="Third"))
+        client.delete("flow")
+        client.redact("talk", Selection(first=2, last=2))
+        assert client.check().whole
+        index(client)
+        assert client.check().whole
+
+
+DOC = "(SELECT doc FROM search_doc WHERE k = (SELECT pk << 32 | 2 FROM session WHERE id = 'talk'))"
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE search_page SET data = zeroblob(length(data))", "cannot be read"),
+        (
+            "DELETE FROM search_page WHERE rowid = (SELECT min(rowid) FROM search_page)",
+            "not what the journals",
+        ),
+        (f"DELETE FROM search_doc WHERE doc = {DOC}", "has 3 events, and should have 4"),
+        (f"UPDATE search_doc SET k = k + 4294967296000 WHERE doc = {DOC}", "an event that is not there"),
+        (f"UPDATE search_doc SET k = k + 1 WHERE doc = {DOC}", "it is not what the journals say"),
+        (f"UPDATE search_doc SET at = at + 1 WHERE doc = {DOC}", "an event that is not there"),
+        ("UPDATE search_session SET indexed_seq = 1", "more events of session 'talk' than there are"),
+        ("UPDATE search_session SET indexed_seq = 99", "more events of session 'talk' than there are"),
+        ("INSERT INTO search_session VALUES (77, 1)", "session number 77, which is not there"),
+        ("UPDATE search_part SET number = number + 5", "not what the journals say"),
+    ],
+)
+def test_a_damaged_index_is_found_and_built_anew(indexed: Path, statement: str, said: str) -> None:
+    change(indexed, statement)
+    with client_at(indexed) as client:
+        report = client.check()
+        assert {one.what for one in report.damage} == {"index"}
+        assert any(said in one.detail for one in report.damage), [one.detail for one in report.damage]
+        done = client.repair(report)
+        assert (done.index, done.sessions, done.left) == (True, (), ())
+        assert ("talk", 6) in search(client, "three words")
+        assert client.due().unindexed == 0
+        index(client)
+        assert [one.detail for one in client.check().damage] == []
+        assert ("talk", 6) in search(client, "three words")
+
+
+def test_a_damaged_index_says_so_to_who_searches(indexed: Path) -> None:
+    change(indexed, "UPDATE search_page SET data = zeroblob(length(data))")
+    with client_at(indexed) as client, pytest.raises(Integrity, match="index is damaged") as damaged:
+        client.search(Asked(text="words"))
+    assert "--repair" in damaged.value.hint
+
+
+def test_what_is_searched_of_a_damaged_session_does_not_hide_the_others(indexed: Path) -> None:
+    change(indexed, f"UPDATE event SET data = x'ff' WHERE k = {TALK} << 32 | 2 OR k = {TALK} << 32 | 7")
+    with client_at(indexed) as client:
+        assert ("talk", 2) not in search(client, "one")
+        assert search(client, "three") == [("talk", 6)]
+        assert search(client, "here") == [("cut", 4)]
+        client._store.write(lambda tx: tx.indexing.outdate(client._who.tenant))
+        index(client)
+        assert search(client, "here") == [("cut", 4)]
 
 
 TALK = "(SELECT pk FROM session WHERE id = 'talk')"

@@ -45,7 +45,7 @@ def bring(data: bytes, source: str) -> tuple[Arrived | None, str]:
         try:
             arrived = client.bring(io.BytesIO(data), source=source)
         except RetomaError as error:
-            assert error.code in {"damaged_import", "not_an_export", "too_large"}, error
+            assert error.code in {"damaged_import", "damaged_export", "not_an_export", "too_large"}, error
             return None, ""
         names = [one.imported.id for one in arrived.sessions if one.imported is not None]
         assert all(one.error is None for one in arrived.sessions)

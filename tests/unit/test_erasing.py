@@ -19,11 +19,15 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import erasing
 from retoma.service.erasing import Selection
+from retoma.service.found import Asked
+from retoma.service.indexing import step
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 
 SECRET = "planted-7f3a9c"
+TERM = b"7f3a9c"
+"""What the search index keeps of it."""
 FLOW = {
     "start": "---\ntype: question\nsave_to: word\nto: said\n---\nWhat is the word?\n",
     "said": "---\ntype: question\nsave_to: other\nto: start\n---\nYou said {{ .word }}.\n",
@@ -41,10 +45,14 @@ def reopened(tmp_path: Path, clock: Clock) -> Callable[[], Calls]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[[], list[str]]:
-    """Return the names of the store's files that hold the secret."""
-    return lambda: [
-        file.name for file in (tmp_path / "store").iterdir() if SECRET.encode() in file.read_bytes()
-    ]
+    """Return the names of the store's files that hold the secret, or what the search index keeps of it."""
+    return lambda: [file.name for file in (tmp_path / "store").iterdir() if TERM in file.read_bytes()]
+
+
+def index(client: Calls) -> None:
+    """Bring the search index up to date."""
+    while step(client._store, client._who, everything=True):
+        pass
 
 
 def whole(client: Calls, session: str) -> None:
@@ -256,3 +264,95 @@ def test_a_holder_that_was_killed_stands_in_nobodys_way(client, make_flow, monke
             patch.setattr("retoma.runtime.lease.is_gone", lambda holder: True)
             act()
         drive.close()
+
+
+# And in the search index
+
+
+def found(client: Calls) -> int:
+    return len(client.search(Asked(text="7f3a9c")).items)
+
+
+def words(client: Calls) -> None:
+    """Have a session with other words, and the secret's neighbours among them."""
+    client.create(NewSession(id="others", title="7f3a9b and 7f3a9d"))
+    for n in range(40):
+        client.append("others", "user", f"7f3a9{n} 7f3a9 plant planter 7f3a9cc{n}".replace("9cc", "9x"))
+
+
+FORGET: dict[str, Callable[[Calls], object]] = {
+    "redact a pattern": lambda client: client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+"))),
+    "reset --erase": lambda client: (
+        client.redact("s", Selection(wanted=pattern("^T ")), dry_run=False),
+        client.update(
+            "s", Changes(title="", description="", agent="", forget=("k", SECRET), untag=(SECRET,))
+        ),
+        client.update("s", Changes(unlink=(("task", SECRET),))),
+        client.reset("s", erase=True),
+    ),
+    "delete": lambda client: client.delete("s"),
+}
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+@pytest.mark.parametrize("how", FORGET)
+def test_it_is_in_the_index_no_more(reopened, files, make_flow, monkeypatch, how, pieces):
+    monkeypatch.setattr("retoma.service.indexing.DOCS", 4 if pieces > 1 else 256)
+    monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 300 if pieces > 1 else 3_800)
+    with reopened() as client:
+        words(client)
+        plant(client, make_flow, "s")
+        index(client)
+        plant_again(client)
+        index(client)
+        assert found(client) > 3
+        assert files() != []
+        FORGET[how](client)
+        assert files() == []
+        assert found(client) == 0
+        index(client)
+        assert files() == []
+        assert len(client.search(Asked(text="planter"), limit=50).items) == 40
+
+
+def plant_again(client: Calls) -> None:
+    client.append("s", "user", f"once more: {SECRET}.")
+    client.note("s", SECRET)
+
+
+@pytest.mark.parametrize("steps", range(0, 40, 3))
+def test_nor_when_it_is_forgotten_while_the_index_is_merged(reopened, files, monkeypatch, steps):
+    monkeypatch.setattr("retoma.service.indexing.DOCS", 3)
+    monkeypatch.setattr("retoma.service.merging._PAGES", 1)
+    monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 150)
+    with reopened() as client:
+        client.create(NewSession(id="s"))
+        for n in range(40):
+            client.append("s", "user", f"{SECRET} {n}" if n % 5 == 0 else f"number {n}")
+        for _ in range(steps):
+            step(client._store, client._who, everything=True)
+        client.redact("s", Selection(wanted=pattern(SECRET)))
+        assert files() == []
+        index(client)
+        assert files() == []
+        assert len(client.search(Asked(text="number"), limit=50).items) == 32
+
+
+def test_a_title_that_was_changed_leaves_the_index_with_the_next_work(reopened):
+    with reopened() as client:
+        client.create(NewSession(id="s", title="zebrafish"))
+        index(client)
+        client.update("s", Changes(title="other"))
+        index(client)
+        key = client.get("s").key
+        parts = client._store.read(lambda tx: tx.search.parts(LOCAL_TENANT))
+        pages = [
+            page.data
+            for part in parts
+            for page in client._store.read(
+                lambda tx, p=part: tx.search.pages_from(LOCAL_TENANT, p.number, b"", limit=99)
+            )
+        ]
+        assert pages
+        assert not any(b"zebrafish" in page for page in pages)
+        assert client._store.read(lambda tx: tx.search.has_title(key))

@@ -21,6 +21,7 @@ from retoma.client.found import Finding
 from retoma.client.held import AwaitedLease
 from retoma.client.labels import Labelling
 from retoma.client.life import Living
+from retoma.client.searched import Searching
 from retoma.client.state import AsyncState
 from retoma.client.talk import Talking
 from retoma.service import sessions
@@ -76,7 +77,7 @@ class AsyncSession(Talking, Labelling, Living, Branching, Awaiting):
         await self.disconnect()
 
 
-class AsyncClient(Finding[AsyncSession], Carrying, Awaiting):
+class AsyncClient(Finding[AsyncSession], Searching, Carrying, Awaiting):
     """`Client` for tasks: the same verbs, awaited. `retoma.aio.open()` makes it.
 
     Nothing it does holds up the event loop: writes go to the store's own writer, which commits those of many tasks at

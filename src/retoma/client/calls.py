@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from retoma.runtime.signal import Sent
     from retoma.service.branches import Forked
     from retoma.service.diff import Diff
+    from retoma.service.found import Asked, Cursor, Found
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.detect import Source
     from retoma.service.transfer.incoming import Imported
@@ -286,6 +287,15 @@ class Calls(Upkeep):
             return self._store.read(lambda tx: access.head_of(tx, self._who, session)).status
 
         return follow(read, status, since=since, wait=wait or pause)
+
+    def search(self, asked: Asked, *, after: Cursor | None = None, limit: int = 20) -> Found:
+        """Return a page of what answers `asked`, the best of what is new first.
+
+        Raises Invalid for an empty query, NotFound for its session.
+        """
+        from retoma.service.search import search
+
+        return self._store.read(lambda tx: search(tx, self._who, asked, after=after, limit=limit))
 
     def drive(self, request: Request) -> Drive:
         """Open a flow in a session and hold it. Raises Invalid (the flow), Busy, Refused, Limit.

@@ -10,11 +10,12 @@ from retoma.client.carried import Carrying
 from retoma.client.door import Door
 from retoma.client.faces import Blocking
 from retoma.client.found import Finding
+from retoma.client.searched import Searching
 from retoma.client.session import Session
 from retoma.service import sessions
 
 
-class Client(Finding[Session], Carrying, Blocking):
+class Client(Finding[Session], Searching, Carrying, Blocking):
     """Sessions in one store, for one user. Close it, or use it in a `with`. Any number of threads may use one client.
 
     `retoma.open()` makes it. What it returned was durable; errors are below `retoma.RetomaError`, each with a stable
@@ -85,4 +86,5 @@ def opened(store: str | PathLike[str] | None = None, *, user: str | None = None)
         limits=settings.limits,
         retention=settings.retention(place) if settings.sets("retention") else None,
         templates=settings.templates if settings.sets("templates") else {},
+        indexes=True,
     )

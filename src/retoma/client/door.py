@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 
     from retoma.model.retention import Retention
     from retoma.model.template import Template
+    from retoma.runtime.indexer import Indexer
     from retoma.runtime.lease import Held
 
 T = TypeVar("T")
 
 
 class Door:
-    """A store, who uses it, and what is to be closed with it. For any number of threads of one process."""
+    """A store, who uses it, and what is to be closed with it. For any number of threads of one process.
+
+    With `indexes` the search index is kept up with what this process writes, on a thread of its own.
+    """
 
     def __init__(
         self,
@@ -37,7 +41,9 @@ class Door:
         limits: Limits = NO_LIMITS,
         retention: Retention | None = None,
         templates: Mapping[str, Template] = {},
+        indexes: bool = False,
     ) -> None:
+        self._indexer: Indexer | None = None
         self.store = store
         self.who = who
         self.limits = limits
@@ -50,6 +56,10 @@ class Door:
         self._process = os.getpid()
         self._closed = False
         self._threads: ThreadPoolExecutor | None = None
+        if indexes:
+            from retoma.runtime.indexer import Indexer
+
+            self._indexer = Indexer(store, who)
 
     def ready(self) -> None:
         """Raise Unavailable when this was closed, or in a process that was forked off."""
@@ -99,6 +109,8 @@ class Door:
         if self._closed or self.forked:
             return
         self._closed = True
+        if self._indexer is not None:
+            self._indexer.close()
         for held in tuple(self.held):
             held.release()
         self.calls.close()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from retoma import values
 from retoma.model import event as journal
 from retoma.model import lease as driving
 from retoma.model import message as conversation
 from retoma.model import session as sessions
+
+if TYPE_CHECKING:
+    from retoma.service.found import Found
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -93,3 +97,24 @@ def driver(lease: driving.Lease | None, now_ms: int) -> values.Driver | None:
         acquired_at=moment(lease.acquired_at),
         expires_at=moment(lease.expires_at),
     )
+
+
+def found(page: Found, following: str | None) -> values.Found:
+    """Return a page of results; `following` is the text of its cursor."""
+    items = [
+        values.Hit(
+            session=hit.session.id,
+            title=hit.session.title,
+            seq=hit.seq or None,
+            epoch=hit.epoch,
+            at=moment(hit.at),
+            role=hit.role,
+            sender=hit.sender,
+            snippet=hit.snippet.text,
+            marks=tuple(hit.snippet.marks),
+            score=hit.score,
+        )
+        for hit in page.items
+    ]
+    indexed_to = moment(page.indexed_to) if page.indexed_to is not None else None
+    return values.Found(items, following, page.total, indexed_to)

@@ -13,7 +13,8 @@ from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import Status
 from retoma.service import erasing
-from retoma.stores.api import Facts, Store
+from retoma.stores.api import Store
+from retoma.stores.api_facts import Facts
 from retoma.wiring import SYSTEM, Sources, open_file
 
 if TYPE_CHECKING:
@@ -119,19 +120,26 @@ class Upkeep:
     @property
     def wrote(self) -> bool:
         """Whether anything was written since this client was opened."""
-        return self._store.wrote
+        return self._store.writes > 0
 
     def work_due(self, *, within_s: float = 0.020) -> Mapping[str, int]:
-        """Do what is due by retention, for a moment; return how many sessions were failed, trashed and deleted.
+        """Do what is due, for a moment; return how many sessions retention failed, trashed and deleted.
 
-        A client that wrote does it once more when it is closed. Without retention nothing is due.
+        A client that wrote does it once more when it is closed. What time is left brings the search index up to date.
         """
         self._worked = True
-        if self._retention is None or self._retention.off:
-            return {}
-        from retoma.runtime.due import work
+        began, done = self._sources.elapsed(), dict[str, int]()
+        if self._retention is not None and not self._retention.off:
+            from retoma.runtime.due import work
 
-        return work(self._store, self._who, self._retention, elapsed=self._sources.elapsed, within_s=within_s)
+            done |= work(
+                self._store, self._who, self._retention, elapsed=self._sources.elapsed, within_s=within_s
+            )
+        from retoma.runtime.indexer import index
+
+        end = began + within_s
+        index(self._store, self._who, over=lambda: self._sources.elapsed() >= end)
+        return done
 
     def standing(self) -> Standing:
         """Return how many sessions are due by age: counted by indexes, where `due` looks at all of the store."""

@@ -36,6 +36,7 @@ SESSION_VERBS: Final[dict[str, object]] = {
     "session restore": shapes.Page[shapes.Outcome],
     "session resume": shapes.Changed,
     "session rm": shapes.Page[shapes.Outcome],
+    "session search": shapes.Found,
     "session set-agent": shapes.Whole,
     "session set-channel": shapes.Whole,
     "session set-id": shapes.Renamed,

@@ -370,6 +370,31 @@ class Imported(TypedDict):
     warnings: list[Notice]
 
 
+class Hit(TypedDict):
+    """What a search found: a message, a note, or with `seq` null a title. `marks` are [begin, end) in the snippet."""
+
+    session: str
+    title: str | None
+    seq: int | None
+    epoch: int
+    at: Time
+    role: str
+    sender: str | None
+    snippet: str
+    marks: list[tuple[int, int]]
+    score: float
+
+
+class Found(TypedDict):
+    """A page of what was found. `indexed_to` is null unless the index was behind: up to when it holds everything."""
+
+    items: list[Hit]
+    next: str | None
+    more: bool
+    total: int | None
+    indexed_to: Time | None
+
+
 class Page(TypedDict, Generic[T]):
     """A page of a list. `total` is null unless it was asked for."""
 

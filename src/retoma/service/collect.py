@@ -8,7 +8,9 @@ import msgspec
 
 from retoma.model.principal import Principal
 from retoma.model.retention import Retention
+from retoma.service.behind import ENOUGH
 from retoma.service.erasing import purge
+from retoma.service.indexing import step
 from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.service.retention import standing as standing_of
 from retoma.service.transfer.incoming import STALE_MS
@@ -22,7 +24,8 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 
     `trashed`: sessions in the trash too long; `deleting`: deletions that a kill left in the middle; `imports`: sessions
     that came in, and that nobody went on with for a day; `cut`: journals whose beginning is still to be deleted;
-    `contents`: content that no event refers to, and its bytes.
+    `contents`: content that no event refers to, and its bytes; `unindexed`: events that the search index does not
+    have yet, when they are many.
     """
 
     idle: int = 0
@@ -33,6 +36,7 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     cut: int = 0
     contents: int = 0
     content_bytes: int = 0
+    unindexed: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -54,11 +58,22 @@ def due(tx: Transaction, who: Principal, rules: Retention | None) -> Due:
         cut=cut,
         contents=contents,
         content_bytes=size,
+        unindexed=_unindexed(tx, who),
     )
 
 
+def _unindexed(tx: Transaction, who: Principal) -> int:
+    standing = tx.search.standing(who.tenant)
+    count = tx.search.unindexed(who.tenant, anew=standing is not None and not standing.tokens)
+    # A search reads the newest of what is not indexed: a few events more or less make no difference to it.
+    return count if count >= ENOUGH else 0
+
+
 def collect(store: Store, who: Principal) -> None:
-    """Take what no rule need be set for, in short transactions. It is in no file of the store afterwards."""
+    """Take what no rule need be set for, in short transactions. It is in no file of the store afterwards.
+
+    The search index is brought up to date.
+    """
     who.may_write()
     store.write(lambda tx: _doom_stale(tx, who))
     while store.write(lambda tx: purge(tx, who)):
@@ -66,6 +81,8 @@ def collect(store: Store, who: Principal) -> None:
     while store.write(lambda tx: _drop_contents(tx, who)):
         pass
     store.forget()
+    while step(store, who):
+        pass
 
 
 def _doom_stale(tx: Transaction, who: Principal) -> None:

@@ -26,6 +26,8 @@ from retoma.stores.api import Transaction
 
 CHUNK = 500
 """How many events one transaction reads or removes."""
+_PAGES = 64
+"""And how many pages of the search index."""
 _MOST_NAMED = 50_000
 """How many events one event names."""
 TRASH = "trash"
@@ -181,9 +183,16 @@ def sweep(tx: Transaction, who: Principal) -> bool:
             tx.sessions.drop(doomed)
         return True
     due = tx.erasing.due(who.tenant)
-    if due is not None and not tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK):
-        tx.erasing.done(who.tenant, due[0])
-    return due is not None
+    if due is not None:
+        if not tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK):
+            tx.erasing.done(who.tenant, due[0])
+        return True
+    return clean_index(tx, who)
+
+
+def clean_index(tx: Transaction, who: Principal) -> bool:
+    """Take what was forgotten out of some pages of the search index; False when nothing was left in it."""
+    return tx.indexing.clean(who.tenant, pages=_PAGES)
 
 
 def empty_trash(tx: Transaction, who: Principal, *, now: int | None = None) -> bool:
@@ -206,7 +215,11 @@ def empty_trash(tx: Transaction, who: Principal, *, now: int | None = None) -> b
 
 def unswept(tx: Transaction, who: Principal) -> bool:
     """Return whether `sweep` would find something to do."""
-    return tx.sessions.doomed(who.tenant) is not None or tx.erasing.due(who.tenant) is not None
+    return (
+        tx.sessions.doomed(who.tenant) is not None
+        or tx.erasing.due(who.tenant) is not None
+        or any(part.dirty for part in tx.search.parts(who.tenant))
+    )
 
 
 def due(tx: Transaction, who: Principal) -> bool:

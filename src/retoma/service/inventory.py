@@ -59,6 +59,7 @@ def inventory(tx: Transaction, *, largest: int) -> Inventory:
         _kind("contents", *contents[:2]),
         _kind("state", *states),
         _kind("flow versions", *versions),
+        _kind("search index", *tx.audit.count("search")[0]),
     )
     return Inventory(
         sessions=sessions,

@@ -3,7 +3,7 @@
 Order: events of a session are numbered from 1 without a gap, and read back in that order. Atomicity: a use case is one
 function given a transaction; all that it wrote is there, or nothing. Durability: `Store.write` returns after the commit
 is on stable storage. Isolation: writers follow one another; a reader sees one moment and waits for nobody. Absence:
-what is not there, or is another tenant's, is None or an empty list here; use cases turn that into NotFound.
+what is not there, or is another tenant's, is None or an empty list here; use cases make that NotFound.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
+    from retoma.stores.api_facts import Facts, Witnessed
+    from retoma.stores.api_search import Indexing, Search
     from retoma.stores.auditing import Audit
     from retoma.stores.branching import Branches
     from retoma.stores.retention_api import Log, Retention
@@ -99,6 +101,10 @@ class Journal(Protocol):
         """Return at most `limit` events with `after` < seq < `before`, newest first."""
         ...
 
+    def pick(self, places: Sequence[tuple[SessionKey, int]]) -> dict[tuple[SessionKey, int], Event]:
+        """Return events by session and seq; those that are not there are left out."""
+        ...
+
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         """Return the seqs that an operation wrote here, else in the past that is shared, and its request's hash.
 
@@ -156,6 +162,10 @@ class Sessions(Protocol):
     def list(
         self, tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
     ) -> list[tuple[Session, Place]]: ...
+    def among(self, tenant: TenantKey, listing: Listing, keys: Sequence[SessionKey]) -> Sequence[Session]:
+        """Return those of `keys` that `listing` means, in no order."""
+        ...
+
     def count(self, tenant: TenantKey, listing: Listing, *, most: int) -> int:
         """Return how many sessions match, counting no further than `most`."""
         ...
@@ -192,8 +202,8 @@ class Profiles(Protocol):
 class Erasing(Protocol):
     """Forgetting. The chain stays whole: what is erased keeps its digest, a cut journal the hash it begins with."""
 
-    def erase(self, key: SessionKey, seqs: Iterable[int]) -> None:
-        """Forget the data of these events, and content only they refer to."""
+    def erase(self, key: SessionKey, seqs: Sequence[int]) -> None:
+        """Forget the data of these events, content only they refer to, and that they are documents of the index."""
         ...
 
     def cut(self, tenant: TenantKey, head: Head) -> None:
@@ -361,34 +371,10 @@ class Transaction(Protocol):
     def audit(self) -> Audit: ...
     @property
     def branches(self) -> Branches: ...
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a store says of itself, for `doctor` and `version`."""
-
-    kind: str
-    place: str
-    format: int
-    engine: str
-    journal_mode: str
-    synchronous: str
-    size_bytes: int
-    free_bytes: int | None
-    weak: str = ""
-    """Why what was acknowledged could be lost; empty when it could not."""
-    commits: int | None = None
-    """How many transactions changed something, since the store was made; None where that is not counted."""
-
-
-class Witnessed(msgspec.Struct, frozen=True, kw_only=True):
-    """The commits that a store knows of, and those that the file outside of it has seen.
-
-    `seen` is None where no such file is kept. `lost`: the file has seen a commit that the store does not know.
-    """
-
-    counter: int
-    seen: int | None = None
-    lost: bool = False
+    @property
+    def search(self) -> Search: ...
+    @property
+    def indexing(self) -> Indexing: ...
 
 
 class Store(Protocol):
@@ -418,8 +404,8 @@ class Store(Protocol):
         ...
 
     @property
-    def wrote(self) -> bool:
-        """Whether this object has committed a change since it was opened."""
+    def writes(self) -> int:
+        """How many transactions this object has committed since it was opened; 0 when none changed anything."""
         ...
 
     def facts(self) -> Facts: ...
@@ -436,10 +422,9 @@ class Store(Protocol):
         ...
 
     def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
-        """Write one consistent moment of the store to the new file `target`, beside writers; durable on return.
+        """Write one moment of the store to the new file `target`, beside writers; durable on return.
 
-        `progress` is told how many pieces of how many are done. Raises Unavailable where the database has its own way.
-        """
+        `progress` is told how many pieces of how many are done. Raises Unavailable where the server has its own way."""
         ...
 
     def compact(self) -> None:

@@ -105,4 +105,5 @@ _COUNTS = {
     "contents": "whole_contents",
     "flow_versions": "whole_flow_versions",
     "states": "whole_states",
+    "search": "whole_search",
 }

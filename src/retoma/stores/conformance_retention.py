@@ -143,9 +143,9 @@ class RetentionContract:
 
     def test_a_store_knows_whether_it_wrote(self, store: Store) -> None:
         store.read(lambda tx: tx.sessions.get(OURS, "one"))
-        assert not store.wrote
+        assert not store.writes
         store.write(add)
-        assert store.wrote
+        assert store.writes
 
 
 def _make(store: Store, clock: Clock, *names: str) -> None:

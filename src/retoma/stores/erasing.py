@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from retoma.model.branch import END
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
+from retoma.stores.forgetting import forget_docs, forget_gone
 from retoma.stores.sql import STATEMENTS, Run
 
 
@@ -16,7 +17,8 @@ class SqlErasing:
     def __init__(self, run: Run) -> None:
         self._run = run
 
-    def erase(self, key: SessionKey, seqs: Iterable[int]) -> None:
+    def erase(self, key: SessionKey, seqs: Sequence[int]) -> None:
+        forget_docs(self._run, key, [(seq, seq + 1) for seq in seqs])
         for seq in seqs:
             k = key << 32 | seq
             blobs = self._run(STATEMENTS["blob_of_event"], (k,))
@@ -25,6 +27,7 @@ class SqlErasing:
 
     def cut(self, tenant: TenantKey, head: Head) -> None:
         run, key = self._run, head.key
+        forget_docs(run, key, [(1, head.seq + 1)])
         run(STATEMENTS["cut_journal"], (head.seq, head.hash, key))
         run(STATEMENTS["drop_notes_until"], (key, head.seq))
         run(STATEMENTS["drop_epochs_until"], (key, head.epoch))
@@ -39,6 +42,7 @@ class SqlErasing:
         return (SessionKey(rows[0][0]), rows[0][1]) if rows else None
 
     def done(self, tenant: TenantKey, key: SessionKey) -> None:
+        forget_gone(self._run, key)
         self._run(STATEMENTS["drop_erasing"], (tenant, key))
 
     def drop_events(self, key: SessionKey, *, until: int | None = None, limit: int) -> bool:
@@ -46,6 +50,7 @@ class SqlErasing:
         (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
         if end is None:
             return False
+        forget_docs(self._run, key, [((low & END) + 1, (end & END) + 1)])
         blobs = self._run(STATEMENTS["blobs_of"], (low, end))
         self._run(STATEMENTS["drop_events"], (low, end))
         self._run(STATEMENTS["drop_snapshots_between"], (key, low & END, end & END))

@@ -13,7 +13,7 @@ from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
 from retoma.stores.pack import pack, unpack
-from retoma.stores.sql import STATEMENTS, Row, Run
+from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
 from retoma.stores.witness import packed_head
 
 _ADD = STATEMENTS["add_event"]
@@ -132,6 +132,14 @@ class SqlJournal:
             # What comes before is not its own; of a session that is no fork there is nothing.
             rows += self._run(STATEMENTS["inherited_down"], (key, after, reached, limit - len(rows)))
         return [self._event(row) for row in rows]
+
+    def pick(self, places: Sequence[tuple[SessionKey, int]]) -> dict[tuple[SessionKey, int], Event]:
+        found: dict[tuple[SessionKey, int], Event] = {}
+        for chunk in in_chunks([key << 32 | seq for key, seq in places]):
+            for key, *row in self._run(STATEMENTS["events_picked"], chunk):
+                event = self._event(tuple(row))
+                found[SessionKey(key), event.seq] = event
+        return found
 
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         low, high = key << 32, (key + 1) << 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from retoma.model.ids import TenantKey
@@ -26,6 +27,17 @@ def page(tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
         values |= {"pinned": after.pinned, "at": after.at, "pk": after.key, "name": after.id}
     text += " " + FRAGMENTS[f"order{suffix}"].format_map(names)
     return Asked(text, values | {"limit": limit})
+
+
+def among(tenant: TenantKey, listing: Listing, *, keys: Sequence[int]) -> Asked:
+    """Return what reads those of `keys`, as many as a statement takes, that `listing` means."""
+    values: dict[str, Value] = {"tenant": tenant, "shelf": listing.shelf}
+    values |= {f"k{n}": key for n, key in enumerate(keys)}
+    source = FRAGMENTS["from_keys"].format(keys=", ".join(f":k{n}" for n in range(len(keys))))
+    source += _filters(listing, list(listing.tags), list(listing.contexts), values)
+    return Asked(
+        FRAGMENTS["page"].format(columns=FRAGMENTS["columns"], source=source, at="s.listed_at"), values
+    )
 
 
 def count(tenant: TenantKey, listing: Listing, *, most: int) -> Asked:

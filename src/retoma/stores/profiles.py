@@ -7,6 +7,7 @@ from collections.abc import Callable
 from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Head, Session
+from retoma.stores.forgetting import TITLE, forget_docs
 from retoma.stores.names import Names
 from retoma.stores.sql import STATEMENTS, Run
 
@@ -30,6 +31,8 @@ class SqlProfiles:
             session.reason,
         )
         labels = len(about.tags) + len(about.contexts)
+        if run(STATEMENTS["title"], (key,)) != [(session.title,)] or before.description != about.description:
+            forget_docs(run, key, [TITLE])
         run(STATEMENTS["put_profile"], (*texts, int(session.pinned), labels, key))
         if (before.description, before.metadata) != (about.description, about.metadata):
             run(STATEMENTS["put_about"], (key, about.description, encode(about.metadata)))

@@ -11,8 +11,9 @@ from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status
 from retoma.stores import listing as listing_of
 from retoma.stores.api import Listing, Place
+from retoma.stores.forgetting import TITLE, forget_docs, forget_session
 from retoma.stores.names import Names
-from retoma.stores.sql import STATEMENTS, Row, Run, of_several
+from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks, of_several
 
 _HEAD = STATEMENTS["session_head"]
 
@@ -114,6 +115,7 @@ class SqlSessions:
     def hide(self, tenant: TenantKey, head: Head) -> None:
         run = self._run
         self._names.drop(tenant, head.id)
+        forget_docs(run, head.key, [TITLE])
         run(STATEMENTS["hide_session"], (head.key,))
         run(STATEMENTS["forget_in_log"], (head.key,))
         for statement in ("drop_tags", "drop_contexts", "drop_about", "drop_lease"):
@@ -127,6 +129,7 @@ class SqlSessions:
         return SessionKey(rows[0][0]) if rows else None
 
     def drop(self, key: SessionKey) -> None:
+        forget_session(self._run, key)
         for statement in (
             "free_sources", "drop_segments", "drop_state", "drop_visits", "drop_notes", "drop_epochs", "drop_snapshots",
             "drop_session",
@@ -141,6 +144,10 @@ class SqlSessions:
             (session_of(row), Place(row[_PINNED], row[-1], row[0], row[1]))
             for row in self._run(asked.text, asked.values)
         ]
+
+    def among(self, tenant: TenantKey, listing: Listing, keys: Sequence[SessionKey]) -> Sequence[Session]:
+        asked = (listing_of.among(tenant, listing, keys=chunk) for chunk in in_chunks(keys))
+        return [session_of(row) for one in asked for row in self._run(one.text, one.values)]
 
     def count(self, tenant: TenantKey, listing: Listing, *, most: int) -> int:
         asked = listing_of.count(tenant, listing, most=most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +13,9 @@ Run: TypeAlias = Callable[..., "list[Row]"]
 """Runs one statement with its values (a tuple for `?`, a mapping for `:name`) and returns all its rows."""
 
 Values: TypeAlias = "Sequence[Value] | Mapping[str, Value]"
+
+MANY = 64
+"""How many numbers the fragment `many` has places for."""
 
 _HEAD = re.compile(r"^-- (name|fragment): (\w+)\n", re.MULTILINE)
 
@@ -33,6 +36,13 @@ def read(folder: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 STATEMENTS, FRAGMENTS = read("queries")
+
+
+def in_chunks(numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield `numbers` in tuples for `many`; the last one is filled up with a number of its own."""
+    for start in range(0, len(numbers), MANY):
+        chunk = tuple(numbers[start : start + MANY])
+        yield chunk + chunk[:1] * (MANY - len(chunk))
 
 
 def of_several(run: Run, fragment: str, keys: Sequence[int]) -> list[Row]:

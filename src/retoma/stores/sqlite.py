@@ -11,7 +11,8 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.stores import migrate, sqlite_upkeep
-from retoma.stores.api import Facts, Transaction, Witnessed
+from retoma.stores.api import Transaction
+from retoma.stores.api_facts import Facts, Witnessed
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_turn import SqliteTurn
@@ -68,8 +69,8 @@ class SqliteStore:
             )
 
     @property
-    def wrote(self) -> bool:
-        return self._turn.wrote
+    def writes(self) -> int:
+        return self._turn.writes
 
     def facts(self) -> Facts:
         return self._alone(self._facts)

@@ -23,7 +23,7 @@ class SqliteTurn:
     def __init__(self, path: Path | None, *, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
         self.commits = Commits(path)
         self.closed = False
-        self.wrote = False
+        self.writes = 0
         self._path = path
         self._shown = str(path) if path else ":memory:"
         self._now = now
@@ -86,7 +86,7 @@ class SqliteTurn:
             return
         self.commits.count(writer.run, handle.changes, writer.transaction.moved)
         writer.execute("COMMIT")
-        self.wrote = True
+        self.writes += 1
         self.commits.witness()
 
     def end(self, error: BaseException | None) -> None:

@@ -12,7 +12,7 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.stores import migrate, witness
-from retoma.stores.api import Witnessed
+from retoma.stores.api_facts import Witnessed
 from retoma.stores.sql import Row, Run
 from retoma.stores.sqlite_errors import Translated
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retoma.stores.audit import SqlAudit
     from retoma.stores.branches import SqlBranches
     from retoma.stores.retention import SqlLog, SqlRetention
+    from retoma.stores.search import SqlIndexing, SqlSearch
     from retoma.stores.transfers import SqlTransfers
 
 
@@ -75,3 +76,15 @@ class SqlTransaction:
         from retoma.stores.branches import SqlBranches  # what no append needs
 
         return SqlBranches(self._run, self._now, self._names)
+
+    @cached_property
+    def search(self) -> SqlSearch:
+        from retoma.stores.search import SqlSearch  # with what reads its pages, too much for every start
+
+        return SqlSearch(self._run)
+
+    @cached_property
+    def indexing(self) -> SqlIndexing:
+        from retoma.stores.search import SqlIndexing
+
+        return SqlIndexing(self._run, self.search)

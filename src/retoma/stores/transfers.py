@@ -13,6 +13,7 @@ from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN
 from retoma.model.transfer import ContextPart, EpochPart, Link, SessionRecord
 from retoma.stores.api import Known
+from retoma.stores.forgetting import TITLE, forget_docs
 from retoma.stores.journal import SqlJournal
 from retoma.stores.names import Names
 from retoma.stores.sql import STATEMENTS, Run, Value
@@ -149,6 +150,9 @@ class SqlTransfers:
             record.agent, record.model, record.thinking, record.channel, usage.tokens_in, usage.tokens_out,
             usage.tokens_cached, usage.cost_micros, *position, template, key, tenant,
         )  # fmt: skip
+        # It may be older than what is indexed, and lists do not show then that it is behind.
+        forget_docs(run, key, [TITLE])
+        run(STATEMENTS["add_search_due"], (tenant, key))
         run(STATEMENTS["publish_session"], row)
         self._journal.moved.append(packed_head(key, record.head.seq, bytes.fromhex(record.head.hash)))
         if record.description or record.metadata:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from retoma.errors import Invalid
 from retoma.model.codec import Json, JsonMap
 
-__all__ = ["context_of", "pairs", "value"]
+__all__ = ["context_of", "moment", "pairs", "value"]
 
 
 def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
@@ -21,6 +21,15 @@ def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
             )
         found.append((name, rest))
     return found
+
+
+def moment(text: str | None, now_ms: int) -> int | None:
+    """Return the instant that an option says, or None when it was not given. Raises Invalid."""
+    if text is None:
+        return None
+    from retoma.model.times import instant
+
+    return instant(text, now_ms=now_ms)
 
 
 def value(text: str) -> Json:

@@ -10,7 +10,7 @@ from retoma.interfaces.cli.verb import EVERYWHERE
 __all__ = ["noun_help", "program_help"]
 
 _WIDTH = 80
-_INDENT = 14
+_INDENT = 13
 
 
 def program_help() -> str:

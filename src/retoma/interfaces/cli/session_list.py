@@ -56,7 +56,7 @@ def ls(
     """List sessions, newest first."""
     from retoma.client.listing import cursor as cursor_of
     from retoma.client.listing import place, with_status
-    from retoma.interfaces.cli.given import pairs
+    from retoma.interfaces.cli.given import moment, pairs
 
     common = Listing(
         agent=agent,
@@ -67,8 +67,8 @@ def ls(
         ephemeral=ephemeral,
         shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
         sort=sort,
-        since=_instant(since, ctx.now_ms),
-        before=_instant(before, ctx.now_ms),
+        since=moment(since, ctx.now_ms),
+        before=moment(before, ctx.now_ms),
     )
     listings = with_status(common, status)
     page = ctx.reader.list(listings, after=place(cursor), limit=limit)
@@ -129,11 +129,3 @@ def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
 def expiry(expires_at: int, now_ms: int) -> str:
     """Return the word that stands before the instant: a session past its time is there until it is deleted."""
     return "expires" if expires_at > now_ms else "expired"
-
-
-def _instant(text: str | None, now_ms: int) -> int | None:
-    if text is None:
-        return None
-    from retoma.model.times import instant
-
-    return instant(text, now_ms=now_ms)

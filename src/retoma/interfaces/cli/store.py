@@ -107,6 +107,7 @@ def gc(ctx: Invocation, *, dry_run: bool, vacuum: bool) -> int:
             ("imports that were left", found.imports),
             ("journals with a beginning to delete", found.cut),
             (f"pieces of content nothing refers to ({size(found.content_bytes)})", found.contents),
+            ("events for the search index", found.unindexed),
         )
         if count
     ]

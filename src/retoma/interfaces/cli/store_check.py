@@ -20,7 +20,9 @@ __all__ = ["check", "there"]
 
 @verb("store check", example="retoma store check --sample 10%")
 @click.option("--sample", metavar="PART", help="Only a part of the sessions, by chance: 10% or 0.1.")
-@click.option("--repair", is_flag=True, help="Put damaged sessions aside. Nothing is deleted.")
+@click.option(
+    "--repair", is_flag=True, help="Put damaged sessions aside, rebuild the search index. Nothing is lost."
+)
 def check(ctx: Invocation, *, sample: str | None, repair: bool) -> int:
     """Prove every journal and hold every row against it; say what is damaged. Exit status 6 when something is."""
     from retoma.interfaces.cli.bar import Bar
@@ -32,7 +34,9 @@ def check(ctx: Invocation, *, sample: str | None, repair: bool) -> int:
         report = ctx.client.check(sample=part, progress=bar)
     done = ctx.client.repair(report) if repair and not report.whole else None
     if ctx.out.json:
-        repaired = None if done is None else {"sessions": done.sessions, "left": len(done.left)}
+        repaired = (
+            None if done is None else {"sessions": done.sessions, "index": done.index, "left": len(done.left)}
+        )
         ctx.out.print_json(view(report) | {"repaired": repaired})
     else:
         _say(ctx, report, done)
@@ -79,6 +83,10 @@ def _say(ctx: Invocation, report: Report, done: Repaired | None) -> None:
         out.line(_damaged(report))
     for name in done.sessions if done else ():
         out.line(f"{name}: put aside; nothing of it was deleted")
+    if done is not None and done.index:
+        out.line(
+            "The search index is built anew by the commands that write next; `retoma store gc` does it now."
+        )
     for aside in report.quarantined:
         since = out.when(aside.at, ctx.now_ms)
         out.line(f"In quarantine since {since}: {aside.id or 'rows without a session'}. {aside.why}")

@@ -29,6 +29,7 @@ VERBS: dict[str, Entry] = {
     "session inspect": Entry(f"{_CLI}.session_read:inspect", "its state as JSON"),
     "session read": Entry(f"{_CLI}.session_read:read", "the conversation"),
     "session log": Entry(f"{_CLI}.session_read:log", "the journal, one event a line"),
+    "session search": Entry(f"{_CLI}.session_search:search", "find what was said"),
     "session append": Entry(f"{_CLI}.session_read:append", "a message, no turn"),
     "session pick": Entry(f"{_CLI}.session_pick:pick", "look for one on the full screen"),
     "session tree": Entry(f"{_CLI}.session_read:tree", "a session, its children and its forks"),
@@ -100,7 +101,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 # What `retoma NOUN --help` shows of a noun with many verbs: under what people come for, each once.
 TOPICS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "session": (
-        ("Find", ("ls", "show", "pick", "tree")),
+        ("Find", ("ls", "search", "pick", "show", "tree")),
         ("Converse", ("create", "read", "append", "log", "inspect")),
         ("Its life", ("pause", "resume", "end", "fail", "signal", "reset")),
         ("Branches", ("fork", "undo", "diff")),

@@ -7,10 +7,12 @@ from typing import Final
 import msgspec
 
 from retoma.model.times import rfc3339
-from retoma.stores.api import Witnessed
+from retoma.stores.api_facts import Witnessed
 from retoma.stores.auditing import Quarantined
 
 RESTORE: Final = "Restore a backup, or put the session aside with `retoma store check --repair`."
+INDEX: Final = "index"
+"""What damage of the search index is called."""
 MOST: Final = 1_000
 """How many findings are listed; more are counted."""
 
@@ -35,6 +37,7 @@ class Report(msgspec.Struct, kw_only=True):
     erased: int = 0
     cut: int = 0
     contents: int = 0
+    documents: int = 0
     unreferenced: int = 0
     damage: list[Damage] = []
     unlisted: int = 0
@@ -64,6 +67,7 @@ def view(report: Report) -> dict[str, object]:
         "erased": report.erased,
         "cut": report.cut,
         "contents": report.contents,
+        "documents": report.documents,
         "unreferenced": report.unreferenced,
         "witness": None if witness is None else msgspec.to_builtins(witness),
         "damage": [

@@ -12,12 +12,14 @@ from retoma.model.branch import Line
 from retoma.model.chain import genesis
 from retoma.model.flow import version_of
 from retoma.model.ids import SessionKey
+from retoma.service.check.index import REBUILD, Index
 from retoma.service.check.journal import UNREADABLE, Journal
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moment, Moments
-from retoma.service.check.report import Damage, Report
+from retoma.service.check.report import INDEX, Damage, Report
 from retoma.service.check.rows import Row, differences
-from retoma.stores.api import Store, Transaction, Witnessed
+from retoma.stores.api import Store, Transaction
+from retoma.stores.api_facts import Witnessed
 from retoma.stores.pack import unpack
 
 PAGE: Final = 1_000
@@ -67,7 +69,7 @@ class _Check:
             self._witnessed(report.witness)
         parts = [self._quarantine, self._sessions, self._strays, self._versions]
         if report.sample is None:
-            parts = [self._engine, *parts, self._unreferenced]
+            parts = [self._engine, *parts, self._unreferenced, self._index]
         for part in parts:
             self._tried(part)
         return report
@@ -125,6 +127,12 @@ class _Check:
                 return
             self._report.unreferenced += len(found)
             after = found[-1][0]
+
+    def _index(self) -> None:
+        index = Index(self._store)
+        for detail in index.wrong():
+            self._report.add(Damage(what=INDEX, detail=detail, hint=REBUILD))
+        self._report.documents = index.documents
 
     def _read(self, use_case: Callable[..., T]) -> T | None:
         return self._tried(lambda: self._store.read(use_case))

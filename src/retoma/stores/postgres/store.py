@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import psycopg
 
 from retoma.errors import RetomaError, Unavailable
-from retoma.stores.api import Facts, Transaction, Witnessed
+from retoma.stores.api import Transaction
+from retoma.stores.api_facts import Facts, Witnessed
 from retoma.stores.migrate import Migration
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.connection import Wire
@@ -43,7 +44,7 @@ class PostgresStore:
         self._schema = Schema(shown, now, random)
         self._here = threading.local()
         self._closed = False
-        self.wrote = False
+        self.writes = 0
         self._connected = False
         self._starting = threading.Lock()
         self._threads: ThreadPoolExecutor | None = None
@@ -60,7 +61,7 @@ class PostgresStore:
         self._here.writing = True
         try:
             result = self._again(lambda: self._tried(write), write)
-            self.wrote = True
+            self.writes += 1
             return result
         finally:
             self._here.writing = False

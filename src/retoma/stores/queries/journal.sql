@@ -17,6 +17,10 @@ AND NOT EXISTS (SELECT 1 FROM segment WHERE session = ?4 AND last_seq > ?5) ORDE
 -- A session's own events, newest first.
 SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k DESC LIMIT ?
 
+-- name: events_picked
+-- Events by their places, of any sessions.
+SELECT k >> 32, {event_columns} FROM event WHERE k IN ({many})
+
 -- name: operation_of_session
 -- The events that an operation wrote in a session, or in the past that it shares.
 SELECT k, request FROM event WHERE operation = ?1 AND (k > ?2 AND k < ?3 OR EXISTS (

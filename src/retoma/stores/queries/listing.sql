@@ -9,6 +9,10 @@ SELECT count(*) FROM (SELECT 1 {source} LIMIT :limit) AS found
 -- fragment: from_recent
 FROM session s WHERE s.tenant = :tenant AND s.shelf = :shelf
 
+-- fragment: from_keys
+-- (The + keeps SQLite from walking a list's index for a few known sessions.)
+FROM session s WHERE s.pk IN ({keys}) AND +s.tenant = :tenant AND +s.shelf = :shelf
+
 -- fragment: from_name
 FROM session_name n CROSS JOIN session s ON s.pk = n.session
 WHERE n.tenant = :tenant AND s.tenant = :tenant AND s.shelf = :shelf

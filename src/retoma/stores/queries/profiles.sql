@@ -5,6 +5,10 @@
 UPDATE session SET title = ?, agent = ?, model = ?, thinking = ?, channel = ?, reason = ?, pinned = ?, labels = ?
 WHERE pk = ?
 
+-- name: title
+-- A session's title.
+SELECT title FROM session WHERE pk = ?
+
 -- name: put_about
 -- Description and metadata.
 INSERT INTO session_about (session, description, metadata) VALUES (?, ?, ?)

@@ -1,0 +1,93 @@
+"""The verb that finds what was said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from retoma.client import given, listing
+from retoma.client.faces import Act, Face, Work, verb
+from retoma.errors import Invalid
+from retoma.model.session import ARCHIVED, SHOWN
+from retoma.stores.api import Listing
+from retoma.values import Found
+
+__all__ = ["Searching"]
+
+_MOST = 200
+"""Results of one page."""
+
+
+class Searching(Face):
+    """What was said in sessions, by its words."""
+
+    @verb
+    def search(
+        self,
+        text: str,
+        *,
+        session: str | None = None,
+        role: str | None = None,
+        status: str | None = None,
+        agent: str | None = None,
+        tags: Iterable[str] = (),
+        contexts: given.Contexts | None = None,
+        archived: bool = False,
+        since: given.Instant | None = None,
+        before: given.Instant | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Act[Found]:
+        """Return a page of what was said: messages, notes, what flows said and were told, titles with descriptions.
+
+        All words of `text` must be there: also `"a phrase"`, `begin*`, `-without`. Accents and capitals do not matter.
+        The best of what is new comes first. `session` is an id, archived or not. `role` is `user`, `assistant`,
+        `system`, `tool`, `note` or `title`. `status`, `agent`, `tags`, `contexts` and `archived` are about the session,
+        as for `list`. `since` and `before` are about when it was said: a `datetime`, a `timedelta` ago, or a text such
+        as `2h`. `limit` is 1 to 200. `cursor` is the `next` of the page before, of the same search.
+
+        What several branches share is found once, in the session that wrote it, or else in a fork that is meant. What
+        is erased, deleted or in the trash is not found. `indexed_to` of the page is None, unless more is behind than
+        is read beside the index.
+
+        Raises Invalid for a text without a word and for a cursor of another search, NotFound for the session.
+
+        >>> session.append("user", "The connection pool is empty, até amanhã.")
+        2
+        >>> page = client.search('"connection pool" amanha', role="user", since="1h")
+        >>> [(hit.session, hit.seq, hit.snippet) for hit in page]
+        [('demo', 2, 'The connection pool is empty, até amanhã.')]
+        >>> [hit.snippet[begin:end] for hit in page for begin, end in hit.marks]
+        ['connection', 'pool', 'amanhã']
+        >>> page.total, page.next, page.indexed_to
+        (1, None, None)
+        """
+        from retoma.client.public import found
+        from retoma.service.found import Asked, cursor_of, written
+        from retoma.service.said import searched_role
+        from retoma.service.search import search
+
+        if not 1 <= limit <= _MOST:
+            raise Invalid(f"A page has 1 to {_MOST} results, not {limit:,}.", code="bad_limit")
+        door = self._door
+        now = door.now()
+        common = Listing(
+            agent=agent,
+            tags=given.labels(tags),
+            contexts=given.contexts(contexts),
+            shelf=ARCHIVED if archived else SHOWN,
+        )
+        asked = Asked(
+            text=text,
+            listings=tuple(listing.with_status(common, status)),
+            session=session,
+            role=searched_role(role),
+            since=given.instant(since, now),
+            before=given.instant(before, now),
+        )
+        after = cursor_of(cursor, asked) if cursor is not None else None
+
+        def read() -> Found:
+            page = door.read(lambda tx: search(tx, door.who, asked, after=after, limit=limit))
+            return found(page, written(page.next, asked) if page.next is not None else None)
+
+        return Work(door, read)

@@ -1,0 +1,149 @@
+"""`retoma session search`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from msgspec.structs import replace
+
+from retoma.errors import Invalid
+from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.from_store import SESSION, TAG
+from retoma.interfaces.cli.text import Cell, Styled, counted
+from retoma.interfaces.cli.verb import verb
+from retoma.model.session import ARCHIVED, SHOWN, statuses
+
+if TYPE_CHECKING:
+    from retoma.model.snippet import Snippet
+    from retoma.service.found import Asked, Found
+
+__all__ = ["search"]
+
+_INDENT = "    "
+_NARROWEST, _WIDEST = 40, 200
+
+
+@verb("session search", example='retoma session search "connection pool" --since 7d', dashed=True)
+@click.argument("text", nargs=-1, required=True)
+@click.option("--in", "session", metavar="ID", type=SESSION, help="In this session alone.")
+@click.option("--role", metavar="R", help="user, assistant, system, tool, note or title.")
+@click.option("--status", metavar="S", help="In sessions of this status.")
+@click.option("--agent", metavar="A", help="Of this agent.")
+@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="With this tag; all of several.")
+@click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
+@click.option("--archived", is_flag=True, help="In archived ones instead.")
+@click.option("--since", metavar="D", help="Said since: 2h, 2026-11-01.")
+@click.option("--before", metavar="D", help="Said before.")
+@click.option("--limit", default=20, metavar="N", type=click.IntRange(1, 200), help="20, if not said.")
+@click.option("--cursor", metavar="C", help="Where the page before ended.")
+def search(
+    ctx: Invocation,
+    *,
+    text: tuple[str, ...],
+    session: str | None,
+    role: str | None,
+    status: str | None,
+    agent: str | None,
+    tags: tuple[str, ...],
+    contexts: tuple[str, ...],
+    archived: bool,
+    since: str | None,
+    before: str | None,
+    limit: int,
+    cursor: str | None,
+) -> None:
+    """Find what was said, and titles: words, "a phrase", begin*, -without."""
+    from retoma.interfaces.cli.given import moment, pairs
+    from retoma.service.found import Asked, cursor_of, view
+    from retoma.service.said import searched_role
+    from retoma.stores.api import Listing
+
+    common = Listing(
+        agent=agent,
+        tags=tags,
+        contexts=tuple(pairs(contexts, "KIND=REF")) if contexts else (),
+        shelf=ARCHIVED if archived else SHOWN,
+    )
+    asked = Asked(
+        text=_query(text),
+        listings=tuple(replace(common, status=one) for one in statuses(status)) if status else (common,),
+        session=ctx.reader.resolve(session) if session else None,
+        role=searched_role(role),
+        since=moment(since, ctx.now_ms),
+        before=moment(before, ctx.now_ms),
+        width=_width(ctx.out.width),
+    )
+    after = cursor_of(cursor, asked) if cursor is not None else None
+    found = ctx.reader.search(asked, after=after, limit=limit)
+    if ctx.out.json:
+        ctx.out.print_json(view(found, asked))
+    else:
+        _print(ctx, asked, found)
+
+
+def _query(words: tuple[str, ...]) -> str:
+    """Return the words as one text. What looks like an option was meant as one: no word is looked for with dashes."""
+    for word in words:
+        if word.startswith("--"):
+            raise Invalid(
+                f"No such option: {word}.",
+                code="usage",
+                hint="`retoma session search --help` lists them. To search for it, leave the dashes out.",
+            )
+    return " ".join(words)
+
+
+def _width(columns: int | None) -> int:
+    from retoma.model.snippet import WIDTH
+
+    return WIDTH if columns is None else min(max(columns - len(_INDENT), _NARROWEST), _WIDEST)
+
+
+def _print(ctx: Invocation, asked: Asked, found: Found) -> None:
+    from retoma.service.found import written
+
+    out = ctx.out
+    if not found.items and found.next is None:
+        out.line("Nothing found.")
+    for hit in found.items:
+        where = f"#{hit.seq}" if hit.seq else ""
+        epoch = f"epoch {hit.epoch}" if hit.epoch != hit.session.epoch else ""
+        title = hit.session.title if hit.seq else ""
+        said = "  ".join(filter(None, (out.when(hit.at, ctx.now_ms), hit.role, where, epoch, title)))
+        out.line(Styled(f"- {hit.session.id}", "bold"), f"  {said}")
+        out.line(_INDENT, *_marked(hit.snippet, colour=out.color))
+    if found.next is not None:
+        of = f" of {found.total:,}" if found.total is not None else ""
+        out.note(f"{len(found.items):,}{of}. More: --cursor {written(found.next, asked)}")
+    elif found.total is not None and found.items:
+        out.note(f"{counted(found.total, 'result')}.")
+    if found.indexed_to is not None:
+        since = (
+            f"of what was written since {out.when(found.indexed_to, ctx.now_ms)} " if found.indexed_to else ""
+        )
+        out.note(
+            f"The index is behind: {since}only the newest was searched. `retoma store gc` brings it up to date."
+        )
+
+
+def _marked(snippet: Snippet, *, colour: bool) -> list[Cell]:
+    """Return a snippet with what was looked for in colour, or between asterisks."""
+    cells: list[Cell] = []
+    at = 0
+    for start, end in _joined(snippet):
+        hit = snippet.text[start:end]
+        cells += (snippet.text[at:start], Styled(hit, "yellow") if colour else f"*{hit}*")
+        at = end
+    return [*cells, snippet.text[at:]]
+
+
+def _joined(snippet: Snippet) -> list[tuple[int, int]]:
+    """Return the marks, those of words in a row as one."""
+    joined: list[tuple[int, int]] = []
+    for start, end in snippet.marks:
+        if joined and snippet.text[joined[-1][1] : start] == " ":
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return joined

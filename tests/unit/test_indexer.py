@@ -1,0 +1,155 @@
+"""The index is kept up with a process that writes, in its pauses; and nobody who writes waits for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import retoma
+from retoma.client import Calls
+from retoma.errors import Unavailable
+from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.model.session import NewSession
+from retoma.runtime import indexer as indexers
+from retoma.runtime.indexer import Indexer
+from retoma.service.found import Asked
+from retoma.stores.api import Listing
+from retoma.stores.conformance import Clock
+from retoma.stores.sqlite import SqliteStore
+from retoma.wiring import Sources
+
+ANA = Principal(LOCAL_TENANT, "ana")
+
+
+class Pauses:
+    """Pauses that end when the test says so."""
+
+    def __init__(self) -> None:
+        self._begun = threading.Semaphore(0)
+        self._ends = threading.Semaphore(0)
+        self._over = False
+
+    def __call__(self, seconds: float) -> bool:
+        assert seconds > 0
+        self._begun.release()
+        assert self._ends.acquire(timeout=60)
+        return self._over
+
+    def wait(self) -> None:
+        """Wait until the thread pauses."""
+        assert self._begun.acquire(timeout=60)
+
+    def end(self, *, over: bool = False) -> None:
+        self._over = over
+        self._ends.release()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SqliteStore]:
+    clock = Clock()
+    store = SqliteStore(tmp_path / "retoma.db", now=clock, random=clock.bytes)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def pauses(store: SqliteStore) -> Iterator[Pauses]:
+    pauses = Pauses()
+    indexer = Indexer(store, ANA, pause=pauses)
+    pauses.wait()
+    yield pauses
+    pauses.end(over=True)
+    indexer.close()
+
+
+def say(store: SqliteStore, count: int, session: str = "s") -> None:
+    clock = Clock()
+    client = Calls(store, ANA, sources=Sources(clock, clock.bytes))
+    client.create(NewSession(id=session))
+    for n in range(count):
+        client.append(session, "user", f"word {n}")
+
+
+def indexed(store: SqliteStore) -> int:
+    return store.read(lambda tx: sum(part.docs for part in tx.search.parts(LOCAL_TENANT)))
+
+
+def test_few_writes_are_left_to_those_who_search(store: SqliteStore, pauses: Pauses) -> None:
+    say(store, 5)
+    for _ in range(3):
+        pauses.end()
+        pauses.wait()
+    assert indexed(store) == 0
+
+
+def test_many_writes_are_indexed_in_the_pauses(
+    store: SqliteStore, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexers, "_SLICE_S", 0)
+    say(store, 700)
+    assert indexed(store) == 0, "it did not wait for a pause"
+    pauses.end()
+    pauses.wait()
+    some = indexed(store)
+    assert 0 < some <= 256, "somebody wrote since the pause before: that was to be one step"
+    pauses.end()
+    pauses.wait()
+    assert 700 - indexed(store) < 256, "nobody wrote: it was to go on to the end"
+    commits = store.writes
+    for _ in range(3):
+        pauses.end()
+        pauses.wait()
+    assert store.writes == commits, "it wrote though nothing was due"
+
+
+def test_what_goes_wrong_in_the_background_is_tried_again(
+    store: SqliteStore, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(store, 300)
+
+    def refuse(use_case: object) -> None:
+        raise Unavailable("No.", code="locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", refuse)
+        pauses.end()
+        pauses.wait()
+        assert indexed(store) == 0
+    pauses.end()
+    pauses.wait()
+    assert indexed(store) > 0
+
+
+def test_a_client_in_python_has_such_a_thread_and_ends_it(tmp_path: Path) -> None:
+    with retoma.open(tmp_path / "store"):
+        assert "retoma-index" in {one.name for one in threading.enumerate()}
+    assert "retoma-index" not in {one.name for one in threading.enumerate()}
+
+
+def test_a_command_that_wrote_indexes_a_little_and_one_that_reads_does_not(tmp_path: Path) -> None:
+    clock = Clock()
+    file = tmp_path / "retoma.db"
+
+    def opened() -> Calls:
+        store = SqliteStore(file, now=clock, random=clock.bytes)
+        return Calls(store, ANA, sources=Sources(clock, clock.bytes))
+
+    with opened() as client:
+        client.create(NewSession(id="s"))
+        for n in range(255):
+            client.append("s", "user", f"word {n}")
+        before = client.facts().commits
+    with opened() as client:
+        client.search(Asked(text="word"))
+        client.list([Listing()])
+    with opened() as client:
+        commits = client.facts().commits
+        assert commits is not None
+        assert before is not None
+        assert commits > before, "closing did not index"
+        assert client.search(Asked(text="word"), limit=300).total == 255
+    with opened() as client:
+        assert client.facts().commits == commits, "reading wrote"
