@@ -14,7 +14,7 @@ from retoma.stores import witness
 from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock, append
 from retoma.stores.sqlite import SqliteStore
-from retoma.stores.witness import GENESIS, Witness, Writer, beside, packed_head, rolled
+from retoma.stores.witness import GENESIS, Witness, Writer, beside, packed, packed_head, rolled
 
 STORE, OTHER = b"s" * 16, b"o" * 16
 OURS = TenantKey(1)
@@ -30,6 +30,10 @@ def writer(path: Path) -> Iterator[Writer]:
     writer = Writer(path, STORE)
     yield writer
     writer.close()
+
+
+def put(writer: Writer, counter: int, rolling: bytes) -> None:
+    writer.put(counter, packed(writer.store, counter, rolling))
 
 
 def hashed(n: int) -> bytes:
@@ -68,22 +72,22 @@ def of_store(directory: Path) -> Witness:
 def test_the_newest_is_read(path: Path, writer: Writer) -> None:
     assert witness.read(path) is None
     for n in range(1, 6):
-        writer.put(n, hashed(n))
+        put(writer, n, hashed(n))
         assert witness.read(path) == Witness(STORE, n, hashed(n))
     assert witness.evidence(path) is None
 
 
 @pytest.mark.parametrize("at", [0, 8, 24, 32, 64, 72, 75])
 def test_a_torn_slot_leaves_the_one_before(path: Path, writer: Writer, at: int) -> None:
-    writer.put(1, hashed(1))
-    writer.put(2, hashed(2))
+    put(writer, 1, hashed(1))
+    put(writer, 2, hashed(2))
     spoil(path, at)
     assert witness.read(path) == Witness(STORE, 1, hashed(1))
 
 
 def test_a_file_that_is_cut_short_is_read_as_far_as_it_goes(path: Path, writer: Writer) -> None:
-    writer.put(1, hashed(1))
-    writer.put(2, hashed(2))
+    put(writer, 1, hashed(1))
+    put(writer, 2, hashed(2))
     whole = path.read_bytes()
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
@@ -92,20 +96,20 @@ def test_a_file_that_is_cut_short_is_read_as_far_as_it_goes(path: Path, writer: 
 
 def test_a_file_of_another_store_begins_anew(path: Path, writer: Writer) -> None:
     other = Writer(path, OTHER)
-    other.put(8, hashed(8))
-    other.put(9, hashed(9))
+    put(other, 8, hashed(8))
+    put(other, 9, hashed(9))
     other.close()
-    writer.put(1, hashed(1))
+    put(writer, 1, hashed(1))
     assert witness.read(path) == Witness(STORE, 1, hashed(1))
     assert witness.evidence(path) is None
 
 
 def test_a_store_that_fell_behind_leaves_evidence(path: Path, writer: Writer) -> None:
     for n in (8, 9):
-        writer.put(n, hashed(n))
+        put(writer, n, hashed(n))
     late = Writer(path, STORE)
     for n in (6, 7, 8, 9, 10):
-        late.put(n, hashed(0))
+        put(late, n, hashed(0))
     late.close()
     assert witness.read(path) == Witness(STORE, 10, hashed(0))
     assert witness.evidence(path) == Witness(STORE, 9, hashed(9))
@@ -114,7 +118,7 @@ def test_a_store_that_fell_behind_leaves_evidence(path: Path, writer: Writer) ->
 def test_two_that_take_turns_leave_no_evidence(path: Path, writer: Writer) -> None:
     other = Writer(path, STORE)
     for n in range(1, 10):
-        (other if n % 3 else writer).put(n, hashed(n))
+        put(other if n % 3 else writer, n, hashed(n))
     other.close()
     assert witness.read(path) == Witness(STORE, 9, hashed(9))
     assert witness.evidence(path) is None
@@ -123,10 +127,10 @@ def test_two_that_take_turns_leave_no_evidence(path: Path, writer: Writer) -> No
 def test_a_file_that_cannot_be_written_fails_nothing_and_is_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "not" / "there"
     writer = Writer(path, STORE)
-    writer.put(1, hashed(1))
+    put(writer, 1, hashed(1))
     assert isinstance(writer.error, FileNotFoundError)
     path.parent.mkdir()
-    writer.put(2, hashed(2))
+    put(writer, 2, hashed(2))
     assert writer.error is None
     assert witness.read(path) == Witness(STORE, 2, hashed(2))
     writer.close()

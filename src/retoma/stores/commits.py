@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retoma.errors import Integrity
 from retoma.stores.sql import STATEMENTS, Run
-from retoma.stores.witness import Writer, beside, rolled
+from retoma.stores.witness import Writer, beside, packed, rolled
 
 _COUNT = STATEMENTS["count_commit"]
 
@@ -26,26 +26,31 @@ class Commits:
         self._counter = 0
         self._rolling = b""
         self._after = b""
+        self._slot = b""
 
     def count(self, run: Run, changed: Callable[[], int], moved: list[bytes]) -> None:
         """Count the transaction that `run` runs in, as its last statement. `changed` is how many rows that changed."""
         counter, rolling = self._counter, self._rolling
-        after = self._after = rolled(rolling, counter + 1, moved)
+        after = rolled(rolling, counter + 1, moved)
         run(_COUNT, (counter + 1, after, counter, rolling, self._store))
         if changed() != 1:
             self._read(run)
-            after = self._after = rolled(self._rolling, self._counter + 1, moved)
+            after = rolled(self._rolling, self._counter + 1, moved)
             run(_COUNT, (self._counter + 1, after, self._counter, self._rolling, self._store))
+        self._after = after
+        if self._path is not None:
+            # Here and not after the sync: what comes then finds the processor's caches cold.
+            self._slot = packed(self._store, self._counter + 1, after)
 
     def witness(self) -> None:
         """Say that the transaction that was counted last is committed."""
         self._counter += 1
-        self._rolling = after = self._after
+        self._rolling = self._after
         if self._witness is not None:
-            self._witness.put(self._counter, after)
+            self._witness.put(self._counter, self._slot)
         elif self._path is not None:
             self._witness = Writer(self._path, self._store)
-            self._witness.put(self._counter, after)
+            self._witness.put(self._counter, self._slot)
 
     def close(self) -> None:
         """Let go of the file. What is counted later opens it again, and looks at what it says."""

@@ -14,6 +14,8 @@ from retoma.stores.sql import Row, Values
 from retoma.stores.transaction import SqlTransaction
 
 APPLICATION_ID = 0x52544D41  # "RTMA"
+PAGE_BYTES = 2048
+"""An append changes four pages, each in another tree, and the log takes every one of them whole: so half of 4096."""
 
 
 class Connection:
@@ -42,7 +44,8 @@ class Connection:
             raise Unavailable(f"SQLite did not take {pragma} = {value}: it says {got}.", code="pragma")
 
     def make_durable(self) -> None:
-        """Sync each commit."""
+        """Sync each commit. A new file gets its page size here: it is the log's from the first commit on."""
+        self.run(f"PRAGMA page_size = {PAGE_BYTES}")
         self.set("journal_mode", "WAL", "wal")
         self.set("synchronous", "FULL", 2)
         if sys.platform == "darwin":

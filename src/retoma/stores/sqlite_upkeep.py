@@ -16,7 +16,7 @@ from retoma.stores.api_facts import Witnessed
 from retoma.stores.sql import Row, Run
 from retoma.stores.sqlite_errors import Translated
 
-STEP_PAGES = 1_000
+STEP_PAGES = 2_000
 _MOST = 100
 
 Progress = Callable[[int, int], None]

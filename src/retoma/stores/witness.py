@@ -88,12 +88,12 @@ class Writer:
         self._path = path
         self._file: int | None = None
 
-    def put(self, counter: int, rolling: bytes) -> None:
-        """Say that commit `counter` is in the store. Call it after COMMIT returned."""
+    def put(self, counter: int, slot: bytes) -> None:
+        """Say that commit `counter` is in the store, with what `packed` made of it. Call it after COMMIT returned."""
         try:
             if self._file is None:
                 self._file = self._opened(counter)
-            os.pwrite(self._file, _packed(self.store, counter, rolling), (counter & 1) * _APART)
+            os.pwrite(self._file, slot, (counter & 1) * _APART)
             self.error = None
         except OSError as error:
             self.error = error
@@ -115,14 +115,15 @@ class Writer:
                 known = [slot for slot in slots if slot]
                 newest = max(known, key=lambda slot: slot.counter) if known else None
                 if newest and newest.counter >= counter:
-                    os.pwrite(file, _packed(*newest), _EVIDENCE * _APART)
+                    os.pwrite(file, packed(*newest), _EVIDENCE * _APART)
         except BaseException:
             os.close(file)
             raise
         return file
 
 
-def _packed(store: bytes, counter: int, rolling: bytes) -> bytes:
+def packed(store: bytes, counter: int, rolling: bytes) -> bytes:
+    """Return what the file says once commit `counter` of `store` is in it."""
     slot = _SLOT.pack(_MAGIC, store, counter, rolling)
     return slot + _CHECKSUM.pack(crc32(slot))
 
