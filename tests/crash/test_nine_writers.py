@@ -81,5 +81,7 @@ def race(directory: Path) -> tuple[list[int], float]:
             session = client.get(name)
             assert session is not None
             assert session.messages == count
-        assert client.facts().commits == before + PROCESSES + sum(counts)
+        # The index is built behind the writers, in steps of some hundred events.
+        steps = client.facts().commits - before - PROCESSES - sum(counts)
+        assert 0 <= steps <= sum(counts) // 50
     return counts, 1_000 * max(float(longest) for _, longest in said)
