@@ -41,14 +41,19 @@ class WriterContract:
             add(tx, "two")
             raise ValueError("on purpose")
 
-        with _held(store) as go:
-            first, failing, last = store.submit(_append_one), store.submit(fails), store.submit(_append_one)
-            go()
-            assert (first.result(), last.result()) == (2, 3)
-            with pytest.raises(ValueError, match="on purpose"):
-                failing.result()
+        for first_seq in (2, 5):
+            with _held(store) as go:
+                first, failing, last = (
+                    store.submit(_append_one),
+                    store.submit(fails),
+                    store.submit(_append_one),
+                )
+                go()
+                assert (first.result(), last.result()) == (first_seq, first_seq + 1)
+                with pytest.raises(ValueError, match="on purpose"):
+                    failing.result()
         assert store.read(lambda tx: tx.sessions.get(OURS, "two")) is None
-        assert store.read(_texts) == ["held", "x", "x"]
+        assert store.read(_texts) == ["held", "x", "x"] * 2
 
     def test_who_runs_twice_writes_once(self, store: Store) -> None:
         """The database refuses one of a group: the others are there once, however often they ran."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import apsw
 
@@ -15,6 +16,14 @@ from retoma.stores.transaction import SqlTransaction
 from retoma.stores.write_lock import WriteLock
 
 _SUSPECT = (apsw.IOError, apsw.CorruptError)
+_CAREFUL = 1_000
+"""How many parts have a savepoint after one of them could not be undone alone."""
+_SLOW_S, _SLOW_COMMITS = 0.001, 8
+_LOG_PAGES, _LONG_LOG_PAGES = 1_000, 4_000
+"""How long the log gets before its pages are moved into the file, which takes two more syncs; and where syncs are slow.
+
+Where they are quick a short log is: a file that grows has more to sync than one that is written over.
+"""
 
 
 class SqliteTurn:
@@ -34,7 +43,11 @@ class SqliteTurn:
         # log's end, and it would take up the very commit that failed.
         self._stale: Connection | None = None
         self._changes = 0
-        self._marks: list[int] = []
+        # Where the part that runs began, in `moved` and in the rows that were changed; and how many parts to come are
+        # to be undone alone.
+        self._mark = 0, 0
+        self._careful = 0
+        self._slow = 0
 
     def connection(self) -> Connection:
         """Return the connection, opened when it is not."""
@@ -58,24 +71,32 @@ class SqliteTurn:
         return transaction
 
     def mark(self) -> SqlTransaction:
+        """Begin a part. A savepoint costs more than most parts; without one, a part that wrote is not undone alone."""
         writer = self.connection()
-        writer.run("SAVEPOINT one")
+        if self._careful:
+            writer.execute("SAVEPOINT one")
         transaction = writer.transaction
         transaction.now = self._now()
-        self._marks.append(len(transaction.moved))
+        self._mark = len(transaction.moved), writer.handle.total_changes()
         return transaction
 
     def keep(self) -> None:
-        self._marks.pop()
-        self.connection().run("RELEASE one")
+        if self._careful:
+            self.connection().execute("RELEASE one")
+            self._careful -= 1
 
     def undo(self, error: BaseException) -> bool:
         if not self.open or isinstance(error, apsw.Error):
             return False
-        writer = self.connection()
-        writer.run("ROLLBACK TO one")
-        writer.run("RELEASE one")
-        del writer.transaction.moved[self._marks.pop() :]
+        writer, (moved, changes) = self.connection(), self._mark
+        if self._careful:
+            writer.execute("ROLLBACK TO one")
+            self.keep()
+        elif writer.handle.total_changes() != changes:
+            # Somebody writes before he is refused, and may do so again.
+            self._careful = _CAREFUL
+            return False
+        del writer.transaction.moved[moved:]
         return True
 
     def commit(self) -> None:
@@ -85,9 +106,21 @@ class SqliteTurn:
             writer.execute("COMMIT")
             return
         self.commits.count(writer.run, handle.changes, writer.transaction.moved)
+        began = monotonic()
         writer.execute("COMMIT")
+        took_s = monotonic() - began
         self.writes += 1
         self.commits.witness()
+        if took_s > _SLOW_S or self._slow:
+            self._pace(handle, took_s)
+
+    def _pace(self, handle: apsw.Connection, took_s: float) -> None:
+        """Let the log get longer after some slow commits in a row; one alone may have moved the log's pages."""
+        before, self._slow = self._slow, min(self._slow + 1, _SLOW_COMMITS) if took_s > _SLOW_S else 0
+        if before != self._slow == _SLOW_COMMITS:
+            handle.wal_autocheckpoint(_LONG_LOG_PAGES)
+        elif before == _SLOW_COMMITS and not self._slow:
+            handle.wal_autocheckpoint(_LOG_PAGES)
 
     def end(self, error: BaseException | None) -> None:
         try:
@@ -137,7 +170,7 @@ class SqliteTurn:
             if self._lock is not None:
                 self._lock.release()
         self._drop_stale()
-        self._writer = writer
+        self._writer, self._slow = writer, 0
         return writer
 
     def _drop_stale(self) -> None:
@@ -146,7 +179,6 @@ class SqliteTurn:
             self._stale = None
 
     def _abandon(self, writer: Connection, error: BaseException) -> None:
-        self._marks.clear()
         suspect = isinstance(error, _SUSPECT) or isinstance(error.__cause__, _SUSPECT)
         if not writer.roll_back() or suspect:
             # What this connection believes about the file can be wrong now: the next turn opens it anew.

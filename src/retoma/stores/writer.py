@@ -6,9 +6,9 @@ first that still waits writes next. So nobody waits longer than for those before
 crowd. Where a commit takes long, a writer first waits a moment for those whom the last one answered. Callers of
 `submit` have no thread here: when one of them is next, the queue's own thread writes.
 
-Nobody is answered before COMMIT returned, neither with a result nor with an error. A use case that is taken along has a
-savepoint, so its error undoes its own writes alone. When the transaction is gone, or COMMIT fails, nobody of the group
-was written, and each of it runs again in a transaction of its own. So a use case can run twice.
+Nobody is answered before COMMIT returned, neither with a result nor with an error. The error of a use case that is
+taken along undoes its own writes alone. Where that cannot be done, or the transaction is gone, or COMMIT fails, nobody
+of the group was written, and each of it runs again in a transaction of its own. So a use case can run twice.
 
 A caller that gives up before its use case was begun (a Future that is cancelled, an interrupt) is not run. Later, its
 result is dropped, and the write stands.
