@@ -14,11 +14,16 @@ from retoma.model.message import Part
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done as Backup
     from retoma.service.check.report import Report
+    from retoma.service.diff import Differs
     from retoma.service.erasing import Redaction
+    from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.incoming import Imported
 
 __all__ = [
+    "Arrived",
     "Backup",
+    "Difference",
+    "Differs",
     "Driver",
     "Event",
     "Flow",
@@ -139,6 +144,24 @@ class Driver(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """Two sessions side by side. They begin alike up to the seq `to_a` in the one and `to_b` in the other.
+
+    `by` says why: `fork` when they share those events, `content` when the same was said, None when nothing is alike.
+    `only_a` and `only_b` are the messages that each has alone, oldest first, and `state` the keys that differ.
+
+    >>> client.diff("demo", "demo").only_a
+    ()
+    """
+
+    by: str | None
+    to_a: int
+    to_b: int
+    only_a: tuple[Message, ...]
+    only_b: tuple[Message, ...]
+    state: tuple[Differs, ...]
+
+
 class Page(Generic[S]):
     """A page of a list. `next` is the cursor of the page behind it, None on the last; `total` None unless asked for.
 
@@ -210,7 +233,9 @@ class Found(Page[Hit]):
 
 
 _ELSEWHERE = {
+    "Arrived": ("retoma.service.transfer.bringing", "Arrived"),
     "Backup": ("retoma.runtime.backup", "Done"),
+    "Differs": ("retoma.service.diff", "Differs"),
     "Imported": ("retoma.service.transfer.incoming", "Imported"),
     "Redaction": ("retoma.service.erasing", "Redaction"),
     "Report": ("retoma.service.check.report", "Report"),

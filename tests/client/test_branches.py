@@ -31,6 +31,20 @@ def test_a_fork_is_a_session_of_its_own(client, session):
     assert client.get("other") is None
 
 
+def test_two_sessions_side_by_side(client, session):
+    said(session, "a", "b")
+    session.state["road"] = "long"
+    other = client.fork(session.id, "other", at=3)
+    said(other, "c")
+    found = client.diff(session.id, "other")
+    assert (found.by, found.to_a, found.to_b) == ("fork", 3, 3)
+    assert [[message.text for message in one] for one in (found.only_a, found.only_b)] == [[], ["c"]]
+    assert [(one.key, one.where, one.a) for one in found.state] == [("road", "a", "long")]
+    assert client.diff(session.id, "other", at=2).only_a == ()
+    with pytest.raises(retoma.NotFound):
+        client.diff(session.id, "nobody")
+
+
 def test_a_holder_undoes_and_goes_on_holding(session, another):
     again = another("eva")
     said(session, "a", "b")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 import retoma
 from retoma.stores.conformance import Clock
+
+SAMPLES = Path(__file__).parents[1] / "samples"
 
 
 def instant(clock: Clock) -> datetime:
@@ -364,3 +367,13 @@ def test_a_closed_client_says_so(client, session):
             call()
         assert closed.value.code == "closed"
     assert session.id == "demo"
+
+
+def test_another_tools_file_comes_in_once_with_what_was_met(client, tmp_path):
+    file = SAMPLES / "trellis/sessions/pedido-001.json"
+    arrived = client.import_from(file)
+    assert (arrived.format, [one.imported.outcome for one in arrived.sessions]) == ("trellis", ["imported"])
+    assert client.session("pedido-001").state["mesa"] == "4 & 5"
+    assert client.import_from(str(file)).sessions[0].imported.added == 0
+    with pytest.raises(retoma.Invalid):
+        client.import_from(io.BytesIO(b"no format"))

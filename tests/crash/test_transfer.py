@@ -167,7 +167,7 @@ def test_another_tools_file_killed_at_any_moment_shows_nothing_and_comes_whole(
                 while process.poll() is None and not coming(store):
                     time.sleep(0.001)
             timer = threading.Timer(
-                chance.uniform(0, 0.08 if trial % 2 == 0 else 0.5), process.send_signal, [signal.SIGKILL]
+                chance.uniform(0, 0.04 if trial % 2 == 0 else 0.5), process.send_signal, [signal.SIGKILL]
             )
             timer.start()
             if process.wait() == 0:

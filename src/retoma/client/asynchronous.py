@@ -14,6 +14,7 @@ from retoma.client.batch import AwaitedBatch
 from retoma.client.branching import Branching
 from retoma.client.carried import Carrying
 from retoma.client.client import opened
+from retoma.client.comparing import Comparing
 from retoma.client.current import current
 from retoma.client.door import Door
 from retoma.client.faces import Awaiting
@@ -77,7 +78,7 @@ class AsyncSession(Talking, Labelling, Living, Branching, Awaiting):
         await self.disconnect()
 
 
-class AsyncClient(Finding[AsyncSession], Searching, Carrying, Awaiting):
+class AsyncClient(Finding[AsyncSession], Comparing[AsyncSession], Searching, Carrying, Awaiting):
     """`Client` for tasks: the same verbs, awaited. `retoma.aio.open()` makes it.
 
     Nothing it does holds up the event loop: writes go to the store's own writer, which commits those of many tasks at

@@ -10,7 +10,8 @@ from retoma.client.faces import Act, Batches, Face, Work, stream, verb
 
 if TYPE_CHECKING:
     from retoma.model.transfer import Format
-    from retoma.values import Backup, Imported, Report
+    from retoma.service.transfer.detect import Source
+    from retoma.values import Arrived, Backup, Imported, Report
 
 
 class Carrying(Face):
@@ -50,6 +51,26 @@ class Carrying(Face):
                 return self._door.calls.import_(opened, name=name)
 
         return Work(self._door, work)
+
+    @verb
+    def import_from(
+        self, file: str | Path | BinaryIO, *, source: Source = "auto", name: str | None = None
+    ) -> Act[Arrived]:
+        """Keep the sessions of a file of any format that `retoma session import` reads; return what became of each.
+
+        `source` is `auto`, `retoma`, `trellis`, `copilot`, `claude-code`, `codex` or `openai-agents`; `name` an id for
+        the session of a file that has one. Of another tool's file what is whole is kept: `sessions` has for each what
+        was `imported`, or its `error`, and `notices` say what was met, with the line. The same file again adds nothing.
+        Raises Integrity when nothing of it is whole, Invalid for no known format, and as `import_` does.
+
+        >>> import io
+        >>> file = io.BytesIO(b'{"session_id": "order-1", "current_node_id": "start", "history": ["start"]}')
+        >>> arrived = client.import_from(file)
+        >>> arrived.format, [one.imported.id for one in arrived.sessions]
+        ('trellis', ['order-1'])
+        """
+        given = Path(file) if isinstance(file, str) else file
+        return Work(self._door, lambda: self._door.calls.bring(given, source=source, name=name))
 
     @verb
     def check(

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from retoma.client.carried import Carrying
+from retoma.client.comparing import Comparing
 from retoma.client.door import Door
 from retoma.client.faces import Blocking
 from retoma.client.found import Finding
@@ -15,7 +16,7 @@ from retoma.client.session import Session
 from retoma.service import sessions
 
 
-class Client(Finding[Session], Searching, Carrying, Blocking):
+class Client(Finding[Session], Comparing[Session], Searching, Carrying, Blocking):
     """Sessions in one store, for one user. Close it, or use it in a `with`. Any number of threads may use one client.
 
     `retoma.open()` makes it. What it returned was durable; errors are below `retoma.RetomaError`, each with a stable

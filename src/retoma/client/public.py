@@ -12,6 +12,7 @@ from retoma.model import message as conversation
 from retoma.model import session as sessions
 
 if TYPE_CHECKING:
+    from retoma.service.diff import Diff
     from retoma.service.found import Found
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +34,18 @@ def message(said: conversation.Message) -> values.Message:
         seq=said.seq, at=moment(said.at), role=said.role, text=said.text, sender=said.sender, epoch=said.epoch,
         parts=said.parts, tools=said.tools,
     )  # fmt: skip
+
+
+def difference(diff: Diff) -> values.Difference:
+    """Return two sessions side by side as callers get them."""
+    return values.Difference(
+        by=diff.common.by,
+        to_a=diff.common.a,
+        to_b=diff.common.b,
+        only_a=tuple(map(message, diff.only("a"))),
+        only_b=tuple(map(message, diff.only("b"))),
+        state=tuple(diff.state),
+    )
 
 
 def event(happened: journal.Event) -> values.Event:
