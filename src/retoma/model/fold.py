@@ -73,6 +73,15 @@ def deleted_by(event: Event) -> dict[str, int]:
     return {str(name): event.seq for name in names} if isinstance(names, list) else {}
 
 
+def nodes_of(event: Event) -> dict[str, str]:
+    """Return the nodes that the event says a flow entered, each under the seq of its step."""
+    data = event.value()
+    if event.type == kinds.ERASED:
+        said = data.get("nodes")
+        return {seq: str(node) for seq, node in said.items()} if isinstance(said, dict) else {}
+    return {str(event.seq): str(data["node"])} if event.type == kinds.FLOW_STEP and "node" in data else {}
+
+
 def _apply(folded: Folded, event: Event) -> None:
     data = event.value()
     match event.type:

@@ -158,11 +158,13 @@ class FlowRecord(_Part, tag="flow", tag_field="type", frozen=True, kw_only=True)
 class RedactedPart(_Part, frozen=True, kw_only=True):
     """What an export left out beside the data of events: keys of the state, fields of the session, the last input.
 
-    `deleted` are keys that the state does not have, each with the event that is left out and deleted it.
+    `deleted` are keys that the state does not have, each with the event that is left out and deleted it; `nodes` what
+    steps entered that are left out, under their seqs.
     """
 
     keys: tuple[str, ...] = ()
     deleted: dict[str, int] = {}
+    nodes: dict[str, str] = {}
     fields: tuple[str, ...] = ()
     ans: bool = False
 

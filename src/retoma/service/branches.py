@@ -259,6 +259,9 @@ def _forgotten(
     }
     if away:
         data["deleted"] = {**away}
+    nodes: dict[str, Json] = {str(seq): then.history[at] for at, seq in then.untold.items() if seq in gone}
+    if nodes:
+        data["nodes"] = nodes
     left: dict[str, Json] = dict.fromkeys(sorted(names), REDACTED)
     if ans:
         data["ans"] = True

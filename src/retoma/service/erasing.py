@@ -10,7 +10,7 @@ from retoma.model import event as kinds
 from retoma.model.branch import shared as together
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
-from retoma.model.fold import deleted_by
+from retoma.model.fold import deleted_by, nodes_of
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
@@ -28,7 +28,7 @@ CHUNK = 500
 """How many events one transaction reads or removes."""
 _PAGES = 64
 """And how many pages of the search index."""
-_MOST_NAMED = 50_000
+_MOST_NAMED = 2_000
 """How many events one event names."""
 TRASH = "trash"
 """Who the store's log says deleted what lay in the trash too long."""
@@ -117,7 +117,11 @@ def explain(
     operation = Operation(new_operation(tx.now, tx.random))
     head = head_of(tx, who, session)
     for first in range(0, max(len(events), 1), _MOST_NAMED):
-        data: dict[str, Json] = {"events": [*events[first : first + _MOST_NAMED]], "keys": [*left.keys]}
+        named = events[first : first + _MOST_NAMED]
+        data: dict[str, Json] = {"events": [*named], "keys": [*left.keys]}
+        nodes = {str(seq): left.nodes[str(seq)] for seq in named if str(seq) in left.nodes}
+        if nodes:
+            data["nodes"] = {**nodes}
         if left.deleted:
             data["deleted"] = {**left.deleted}
         if left.fields:
@@ -231,7 +235,7 @@ def _takes(selection: Selection, event: Event) -> bool:
     if event.type in _OURS:
         return False
     if event.type == kinds.ERASED:
-        names: list[Json] = [event.value().get("keys"), [*deleted_by(event)]]
+        names: list[Json] = [event.value().get("keys"), [*deleted_by(event), *nodes_of(event).values()]]
         return selection.wanted is not None and holds(names, selection.wanted)
     if selection.wanted is None:
         return True

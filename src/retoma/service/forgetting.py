@@ -12,7 +12,7 @@ from retoma.model.branch import END, Line, shared
 from retoma.model.call import result_sets
 from retoma.model.codec import Json, JsonField, encode
 from retoma.model.event import Event, new_event
-from retoma.model.fold import deleted_by
+from retoma.model.fold import deleted_by, nodes_of
 from retoma.model.ids import Operation, SessionKey
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
@@ -30,8 +30,8 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     """What a session loses: events, keys of its state, the last input (`ans`), and fields of what is said of it.
 
     `named` are events that were erased before, as one of `events` says, which is to be said again. `deleted` are keys
-    that the state does not have any more, each with the last of `events` that took it away. `tools` is what stays of a
-    tool call and a rollback that are under way.
+    that the state does not have any more, each with the last of `events` that took it away. `nodes` are what steps of
+    `events` entered: it stays in the history. `tools` is what stays of a tool call and a rollback that are under way.
     """
 
     head: Head
@@ -41,6 +41,7 @@ class Loss(msgspec.Struct, frozen=True, kw_only=True):
     named: tuple[int, ...]
     keys: tuple[str, ...]
     deleted: dict[str, int]
+    nodes: dict[str, str]
     ans: bool
     tools: dict[str, JsonField]
     fields: tuple[str, ...]
@@ -104,6 +105,7 @@ def _loss(
         named=tuple(seq for event in found if event.type == kinds.ERASED for seq in _seqs(event)),
         keys=keys,
         deleted=gone,
+        nodes=_nodes(found, wanted),
         ans=ans,
         tools=tools,
         fields=_in_profile(whole.session, whole.about, wanted) if profile and wanted is not None else (),
@@ -172,6 +174,8 @@ def forget(tx: Transaction, who: Principal, loss: Loss, operation: Operation) ->
     }
     if loss.deleted:
         data["deleted"] = {**loss.deleted}
+    if loss.nodes:
+        data["nodes"] = {**loss.nodes}
     if loss.fields:
         data["fields"] = [*loss.fields]
     if loss.ans:
@@ -238,6 +242,14 @@ def _deleted(state: Mapping[str, Json], found: Sequence[Event], wanted: Wanted |
     for event in found:
         gone |= deleted_by(event)
     return {name: seq for name, seq in gone.items() if name not in state and not (wanted and wanted(name))}
+
+
+def _nodes(found: Sequence[Event], wanted: Wanted | None) -> dict[str, str]:
+    """Return the nodes that forgotten steps entered, but for names that are wanted."""
+    nodes: dict[str, str] = {}
+    for event in found:
+        nodes |= nodes_of(event)
+    return {seq: node for seq, node in nodes.items() if wanted is None or not wanted(node)}
 
 
 def _seqs(event: Event) -> list[int]:

@@ -47,7 +47,8 @@ class Past(msgspec.Struct):
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """A session as it was. `state` has what a flow keeps for itself, too; `set_at` for each key the event of its row.
 
-    `unexplained` are events that were erased since: what they set is not known.
+    `unexplained` are events that were erased since: what they set is not known. `untold` are places of the history,
+    from 0, and the erased steps that they are of.
     """
 
     session: Session
@@ -56,6 +57,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     set_at: dict[str, int] = {}
     history: list[str] = []
     unexplained: tuple[int, ...] = ()
+    untold: dict[int, int] = {}
 
 
 class Far(Exception):
@@ -91,6 +93,7 @@ def moment(tx: Transaction, who: Principal, session: Session, seq: int, *, near:
         set_at=ledger.set_at,
         history=history,
         unexplained=tuple(sorted(ledger.unexplained)),
+        untold=dict(ledger.places()),
     )
 
 

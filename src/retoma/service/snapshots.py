@@ -14,7 +14,7 @@ from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.branching import Kept
 from retoma.stores.pack import pack, unpack
 
-_VERSION: Final = b"\x01"
+_VERSION: Final = b"\x02"
 """Goes up when a ledger learns more: a snapshot of another version is passed over, and made again."""
 _CODECS: Final = ("raw", "zstd")
 
@@ -57,7 +57,7 @@ def unpacked(kept: Kept) -> Ledger | None:
 _ROW: Final = (*TEXTS, "pinned", "archived")
 _SETS: Final = ("unknown", "unexplained", "group")
 PLAIN: Final = (
-    *_SETS, "shelf", "trashed_at", "history", "flow_version", "set_at", "answered", "notes", "epochs", "first_at",
-    "made_at", "fork", "last_at", "erased", "foreign", "rolls", "template",
+    *_SETS, "shelf", "trashed_at", "history", "untold", "flow_version", "set_at", "answered", "notes", "epochs",
+    "first_at", "made_at", "fork", "last_at", "erased", "foreign", "rolls", "template",
 )  # fmt: skip
 """What of a ledger is JSON as it is, but for sets."""

@@ -12,7 +12,7 @@ from retoma.model.call import result_sets
 from retoma.model.changes import applied
 from retoma.model.codec import Json
 from retoma.model.event import Event
-from retoma.model.fold import TOKENS, Folded, fold
+from retoma.model.fold import TOKENS, Folded, fold, nodes_of
 from retoma.model.ids import SessionId, SessionKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
@@ -50,7 +50,8 @@ _HISTORY: Final = frozenset({"history", "flow_node", "flow_visits"})
 class Ledger:
     """What the events so far say. `unknown` names what they cannot say; `foreign` that a later version wrote some.
 
-    `history` has None where the step is erased. `set_at` has for each key of the state the event that its row names.
+    `history` has None where the step is erased, until a redaction says its node; `untold` has the seqs of such steps,
+    by their places. `set_at` has for each key of the state the event that its row names.
     A fork's journal begins with another's: `made_at` is when it was made, `fork` after which event, and its uid.
     """
 
@@ -61,6 +62,7 @@ class Ledger:
         self.unknown: set[str] = set(PROFILE) if cut else set()
         self.shelf, self.trashed_at = SHOWN, 0
         self.history: list[str | None] = []
+        self.untold: dict[str, int] = {}
         self.flow_version = ""
         self.set_at: dict[str, int] = {}
         self.answered = False
@@ -107,6 +109,7 @@ class Ledger:
             self.unexplained.add(event.seq)
             self.unknown |= _LOSES.get(event.type, frozenset())
             if event.type == kinds.FLOW_STEP:
+                self.untold[str(len(self.history))] = event.seq
                 self.history.append(None)
             elif event.type == kinds.NOTE:
                 self.notes.append(event.seq)
@@ -125,6 +128,7 @@ class Ledger:
                 self.unknown -= {"status", "reason"}
             case kinds.ERASED:
                 self._forget(data)
+                self._tell(nodes_of(event))
             case kinds.NOTE:
                 self.notes.append(event.seq)
             case kinds.FLOW_STARTED | kinds.FLOW_VERSION:
@@ -192,9 +196,19 @@ class Ledger:
             else:
                 self.unknown.add(name)
 
+    def _tell(self, nodes: dict[str, str]) -> None:
+        """Learn which nodes erased steps entered. A place that was entered anew since is another step's."""
+        for at, seq in self.places() if nodes else ():
+            self.history[at] = nodes.get(str(seq), self.history[at])
+
+    def places(self) -> list[tuple[int, int]]:
+        """Return the places of the history, from 0, whose node is not known, each with the seq of its step."""
+        untold = [(int(place), seq) for place, seq in self.untold.items()]
+        return [(at, seq) for at, seq in untold if at < len(self.history) and self.history[at] is None]
+
     def _reset(self, event: Event, data: dict[str, Any]) -> None:
         self.epochs.append((self.folded.epoch, str(data.get("uid", "")), event.seq, event.at))
-        self.history, self.set_at, self.group, self.answered = [], {}, set(), False
+        self.history, self.untold, self.set_at, self.group, self.answered = [], {}, {}, set(), False
         self.flow_version, self.rolls = "", False
         self.unknown -= {"status", "reason", "flow", "flow_version", "flow_status", *_HISTORY, *TOKENS}
 

@@ -13,7 +13,7 @@ from retoma.errors import Refused
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
-from retoma.model.fold import deleted_by
+from retoma.model.fold import deleted_by, nodes_of
 from retoma.model.redaction import REDACTED, Veil
 from retoma.model.state import SYS
 from retoma.model.transfer import (
@@ -42,6 +42,7 @@ class Veiling:
         self._fields: tuple[str, ...] = ()
         self._keys: dict[str, None] = {}
         self._deleted: dict[str, int] = {}
+        self._nodes: dict[str, str] = {}
         self._held: set[str] = set()
         self._ans = False
         self._files = False
@@ -119,7 +120,9 @@ class Veiling:
             for name, seq in self._deleted.items()
             if name not in self._held and not self._veil.hides(name)
         }
-        return RedactedPart(keys=tuple(self._keys), deleted=deleted, fields=self._fields, ans=self._ans)
+        return RedactedPart(
+            keys=tuple(self._keys), deleted=deleted, nodes=self._nodes, fields=self._fields, ans=self._ans
+        )
 
     def _event(self, event: Event, *, whole: bool) -> Event:
         data = event.value()
@@ -134,6 +137,7 @@ class Veiling:
         for key, value in sets.items() if isinstance(sets, dict) else ():
             self._sets.setdefault(key, set()).add(encode(value))
         self._deleted |= deleted_by(event)
+        self._nodes |= {seq: node for seq, node in nodes_of(event).items() if not self._veil.hides(node)}
         if event.type == kinds.FLOW_INPUT:
             self._inputs.add(encode(data.get("answer", data.get("input"))))
         return msgspec.structs.replace(event, data=None, salt=None)
