@@ -93,4 +93,4 @@ def test_the_log_gets_longer_where_syncs_are_slow(turn, monkeypatch):
 
     for seconds in [0.0001, *[0.002] * 7, 0.0001, *[0.002] * 8, 0.002, 0.0001]:
         commits(seconds)
-    assert lengths == [1_000] * 16 + [4_000] * 2 + [1_000]
+    assert lengths == [1_000] * 16 + [8_000] * 2 + [1_000]

@@ -19,7 +19,7 @@ _SUSPECT = (apsw.IOError, apsw.CorruptError)
 _CAREFUL = 1_000
 """How many parts have a savepoint after one of them could not be undone alone."""
 _SLOW_S, _SLOW_COMMITS = 0.001, 8
-_LOG_PAGES, _LONG_LOG_PAGES = 1_000, 4_000
+_LOG_PAGES, _LONG_LOG_PAGES = 1_000, 8_000
 """How long the log gets before its pages are moved into the file, which takes two more syncs; and where syncs are slow.
 
 Where they are quick a short log is: a file that grows has more to sync than one that is written over.
