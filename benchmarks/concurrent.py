@@ -144,7 +144,7 @@ def tasks(store: Store, names: list[str], each: int) -> tuple[float, list[float]
     async def caller(name: str) -> None:
         for _ in range(each):
             began = time.perf_counter()
-            await asyncio.wrap_future(store.submit(_said(name)))
+            await store.submit(_said(name))
             waits.append(time.perf_counter() - began)
 
     async def main() -> float:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -101,14 +101,16 @@ def test_a_group_runs_again_one_at_a_time(store: SqliteStore, faults: Faults, fa
         go.wait()
         return say("first")(tx)
 
-    with ThreadPoolExecutor(1) as pool:
-        writer = pool.submit(store.write, first)
+    async def main() -> list[object]:
+        writer = asyncio.get_running_loop().run_in_executor(None, store.write, first)
         inside.wait()
         futures = [store.submit(say(text)) for text in ("a", "b", "c")]
         faults.syncs = failing  # the group's, that of the first alone, that of the second
         go.set()
-        outcomes = [writer, *futures]
-        kept = [future.result() for future in outcomes if future.exception() is None]
-        assert all(isinstance(future.exception(), (Unavailable, type(None))) for future in outcomes)
+        return await asyncio.gather(writer, *futures, return_exceptions=True)
+
+    outcomes = asyncio.run(main())
+    kept = [one for one in outcomes if isinstance(one, str)]
+    assert all(isinstance(one, (Unavailable, str)) for one in outcomes)
     assert kept == ["first", "a", "b", "c"][failing - 1 :]
     assert said(store) == kept

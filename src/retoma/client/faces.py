@@ -92,10 +92,8 @@ class Write(Act[R], Generic[T, R]):
         return self._finish(result)
 
     async def awaited(self) -> R:
-        import asyncio
-
         try:
-            result = await asyncio.wrap_future(self._door.store.submit(self._use_case))
+            result = await self._door.store.submit(self._use_case)
         except Busy as error:
             busy = error
             result = await self._door.in_thread(lambda: self._again(busy))

@@ -20,7 +20,7 @@ from retoma.model.lease import FencingToken, Holder, Lease
 from retoma.model.session import SHOWN, About, Head, NewSession, Session, Status
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from asyncio import Future
     from pathlib import Path
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
@@ -389,9 +389,9 @@ class Store(Protocol):
         ...
 
     def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
-        """Run `use_case` as `write` does, for a caller with no thread to wait on: `await asyncio.wrap_future(…)`.
+        """Run `use_case` as `write` does, for a task of the running event loop, which awaits the Future.
 
-        A Future that is cancelled before its turn is not run; later, the result is dropped and the write stands.
+        One that is cancelled before its turn is not run; later, the result is dropped and the write stands.
         """
         ...
 

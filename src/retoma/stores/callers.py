@@ -1,27 +1,30 @@
-"""Who waits in the writer queue: threads, and Futures with the thread that writes for them."""
+"""Who waits in the writer queue: threads, and tasks with the thread that writes for them."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from threading import get_ident
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from retoma.errors import Unavailable
 from retoma.stores.api import Transaction
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from asyncio import AbstractEventLoop, Future
     from queue import SimpleQueue
 
 T = TypeVar("T")
 
 
 class Caller:
-    """Somebody who waits for a use case: on a thread, or with a Future."""
+    """Somebody who waits for a use case: on a thread, or in a task."""
 
     alone = False
     """Whether it is run outside of any transaction, and so by itself."""
+    answered = False
+    """Whether `result` or `error` is there for it to take."""
     error: BaseException | None = None
 
     def run(self, transaction: Transaction) -> None:
@@ -34,10 +37,6 @@ class Caller:
 
     def takes_seat(self, seat: dict[None, int]) -> bool:
         """Make it the writer, which `seat` then says; return False when it gave up."""
-        raise NotImplementedError
-
-    def answer(self) -> None:
-        """Tell it that `result` or `error` is there."""
         raise NotImplementedError
 
 
@@ -54,35 +53,29 @@ class Case(Caller, Generic[T]):
 
 
 class Blocked(Caller):
-    """A thread that blocks on `ready` until it is answered or has the seat."""
+    """A thread that blocks on `ready` until it is woken, answered or with the seat."""
 
     def __init__(self, me: int) -> None:
         self.ready = threading.Lock()
         self.ready.acquire()
+        self.gave_up = False
         self._me = me
-        self._answered = False
-        self._gave_up = False
         self._deciding = threading.Lock()
 
     def starts(self) -> bool:
-        return not self._gave_up
+        return not self.gave_up
 
     def takes_seat(self, seat: dict[None, int]) -> bool:
         with self._deciding:
-            if self._gave_up:
+            if self.gave_up:
                 return False
             seat[None] = self._me
             self.ready.release()
         return True
 
-    def answer(self) -> None:
-        if not self._answered:
-            self._answered = True
-            self.ready.release()
-
     def give_up(self) -> None:
         with self._deciding:
-            self._gave_up = True
+            self.gave_up = True
 
 
 class Waiting(Case[T], Blocked):
@@ -95,19 +88,18 @@ class Waiting(Case[T], Blocked):
 
 
 class Submitted(Case[T]):
-    """A caller with a Future; `thread` writes when it is next."""
+    """A task that awaits `future`; `thread` writes when it is next."""
 
     def __init__(self, use_case: Callable[[Transaction], T], thread: WriterThread) -> None:
-        from concurrent.futures import Future  # it brings logging along, too much for every start
+        from asyncio import get_running_loop
 
         super().__init__(use_case)
-        self.future: Future[T] = Future()
+        self.loop: AbstractEventLoop = get_running_loop()
+        self.future: Future[T] = self.loop.create_future()
         self._thread = thread
-        self._started = False
 
     def starts(self) -> bool:
-        self._started = self._started or self.future.set_running_or_notify_cancel()
-        return self._started
+        return not self.future.cancelled()
 
     def takes_seat(self, seat: dict[None, int]) -> bool:
         if not self.starts():
@@ -115,16 +107,31 @@ class Submitted(Case[T]):
         if self._thread.takes_seat(self, seat):
             return True
         self.error = Unavailable("The store was closed.", code="closed", hint="Open it again.")
-        self.answer()
+        tell([self])
         return False
 
-    def answer(self) -> None:
-        if self.future.done():
-            return
-        if self.error is None:
-            self.future.set_result(self.result)
+
+def tell(calls: Iterable[Submitted[Any]]) -> None:
+    """Let tasks go on that have been answered: one call for each event loop. Telling them twice is no harm."""
+    loops: dict[AbstractEventLoop, list[Submitted[Any]]] = {}
+    for call in calls:
+        loops.setdefault(call.loop, []).append(call)
+    for loop, several in loops.items():
+        with suppress(RuntimeError):  # the loop was closed, and its tasks with it
+            loop.call_soon_threadsafe(_settle, several)
+
+
+def _settle(calls: list[Submitted[Any]]) -> None:
+    for call in calls:
+        if call.future.done():
+            continue
+        if call.error is None:
+            call.future.set_result(call.result)
+        elif isinstance(call.error, StopIteration):
+            # It would end the coroutine that awaits it, as if nothing had happened.
+            call.future.set_exception(RuntimeError(f"A use case raised {call.error!r}."))
         else:
-            self.future.set_exception(self.error)
+            call.future.set_exception(call.error)
 
 
 class WriterThread:

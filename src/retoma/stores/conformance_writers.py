@@ -26,11 +26,7 @@ class WriterContract:
         store.write(add)
         before = store.facts().commits
         assert before is not None, "the store counts its commits"
-        with _held(store) as go:
-            futures = [store.submit(_append_one) for _ in range(20)]
-            assert not any(future.done() for future in futures)
-            go()
-            assert [future.result() for future in futures] == list(range(2, 22))
+        assert _while_held(store, *[_append_one] * 20) == [*range(2, 22)]
         assert store.facts().commits == before + 1
 
     def test_an_error_undoes_its_own_writes_alone(self, store: Store) -> None:
@@ -42,16 +38,9 @@ class WriterContract:
             raise ValueError("on purpose")
 
         for first_seq in (2, 5):
-            with _held(store) as go:
-                first, failing, last = (
-                    store.submit(_append_one),
-                    store.submit(fails),
-                    store.submit(_append_one),
-                )
-                go()
-                assert (first.result(), last.result()) == (first_seq, first_seq + 1)
-                with pytest.raises(ValueError, match="on purpose"):
-                    failing.result()
+            first, failing, last = _while_held(store, _append_one, fails, _append_one)
+            assert (first, last) == (first_seq, first_seq + 1)
+            assert isinstance(failing, ValueError)
         assert store.read(lambda tx: tx.sessions.get(OURS, "two")) is None
         assert store.read(_texts) == ["held", "x", "x"] * 2
 
@@ -68,24 +57,23 @@ class WriterContract:
 
             return use_case
 
-        with _held(store) as go:
-            first = store.submit(once("a"))
-            refused = store.submit(lambda tx: add(tx, "taken"))
-            last = store.submit(once("b"))
-            go()
-            assert (first.result(), last.result()) == (2, 3)
-            with pytest.raises(RetomaError):
-                refused.result()
+        first, refused, last = _while_held(store, once("a"), lambda tx: add(tx, "taken"), once("b"))
+        assert (first, last) == (2, 3)
+        assert isinstance(refused, RetomaError)
         assert {*runs} == {"a", "b"}
         assert store.read(_texts) == ["held", "a", "b"]
 
     def test_who_gives_up_before_its_turn_is_not_run(self, store: Store) -> None:
         store.write(add)
-        with _held(store) as go:
-            first, second, third = (store.submit(_append_one) for _ in range(3))
-            assert second.cancel()
-            go()
-            assert (first.result(), third.result()) == (2, 3)
+
+        async def main() -> None:
+            with _held(store) as go:
+                first, second, third = (store.submit(_append_one) for _ in range(3))
+                assert second.cancel()
+                go()
+                assert (await first, await third) == (2, 3)
+
+        asyncio.run(main())
         assert store.read(_texts) == ["held", "x", "x"]
 
     def test_who_gives_up_later_has_written(self, store: Store) -> None:
@@ -98,13 +86,13 @@ class WriterContract:
             go.wait()
 
         async def main() -> None:
-            waits = asyncio.ensure_future(asyncio.wrap_future(store.submit(use_case)))
+            waits = store.submit(use_case)
             await asyncio.to_thread(inside.wait)
             waits.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waits
             go.set()
-            assert await asyncio.wrap_future(store.submit(_append_one)) == 2
+            assert await store.submit(_append_one) == 2
 
         asyncio.run(main())
         assert store.read(_texts) == ["stands", "x"]
@@ -119,9 +107,7 @@ class WriterContract:
             return [store.write(partial(_append_to, name=name)) for _ in range(20)]
 
         async def submit(name: str) -> list[int]:
-            return [
-                await asyncio.wrap_future(store.submit(partial(_append_to, name=name))) for _ in range(10)
-            ]
+            return [await store.submit(partial(_append_to, name=name)) for _ in range(10)]
 
         async def tasks() -> list[list[int]]:
             return await asyncio.gather(*(submit(name) for name in ("one", "two") * 4))
@@ -138,12 +124,29 @@ class WriterContract:
 
     def test_what_is_submitted_to_a_closed_store_is_refused(self, opened: Open, clock: Clock) -> None:
         store = opened(clock)
-        assert store.submit(lambda tx: add(tx).seq).result() == 0
+
+        async def submitted(use_case: Callable[[Transaction], int]) -> int:
+            return await store.submit(use_case)
+
+        assert asyncio.run(submitted(lambda tx: add(tx).seq)) == 0
         store.close()
         with pytest.raises(Unavailable, match="was closed"):
-            store.submit(_append_one).result()
+            asyncio.run(submitted(_append_one))
         with pytest.raises(Unavailable, match="was closed"):
             store.write(_append_one)
+
+
+def _while_held(store: Store, *use_cases: Callable[[Transaction], object]) -> list[object]:
+    """Submit them while another writes; return what came of each, its result or its error."""
+
+    async def main() -> list[object]:
+        with _held(store) as go:
+            futures = [store.submit(use_case) for use_case in use_cases]
+            assert not any(future.done() for future in futures)
+            go()
+            return await asyncio.gather(*futures, return_exceptions=True)
+
+    return asyncio.run(main())
 
 
 @contextmanager

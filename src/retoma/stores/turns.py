@@ -4,6 +4,8 @@ A caller that finds the seat free and nobody waiting takes it, on its own thread
 answered by the one that has the seat, or given it. Where a turn takes long, the next one first waits a moment for those
 whom the last one answered: each would have to wait for a turn of one who came back a little sooner.
 
+Of those who were answered each thread wakes the next one, and the tasks of an event loop are told together.
+
 An interrupt (KeyboardInterrupt) can come after any call in the main thread, and must leave nobody waiting for ever.
 So a caller is in one place at each such moment: in the queue, in the group, or answered.
 """
@@ -11,17 +13,22 @@ So a caller is in one place at each such moment: in the queue, in the group, or 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from threading import Lock, get_ident
 from time import monotonic
 
-from retoma.stores.callers import Blocked, Caller
+from retoma.stores.callers import Blocked, Caller, Submitted, tell
 
 GROUP_CALLERS = 64
 GROUP_S = 0.005
 PAUSE_S = 0.0005
 WORTH_S = 0.0001
 """A commit that takes 8 times as long or longer is worth a pause for the callers that were answered a moment ago."""
+
+LATE_S = 0.002
+LOST_S = 0.1
+"""How long a thread waits before it looks whether it was answered: an interrupt can take whoever was to wake it."""
 
 
 class Turns:
@@ -38,6 +45,9 @@ class Turns:
         # How many have to wait before the writer begins, and what tells it that they do.
         self._awaited = 0
         self._gathered = Lock()
+        # Threads that were answered and not woken yet, and since when.
+        self._told: deque[Blocked] = deque()
+        self._told_at = 0.0
 
     def _gather(self) -> None:
         """Where a commit takes long, wait until all are there who were about when the last one was done.
@@ -64,17 +74,58 @@ class Turns:
         self._commit_s = seconds
         self._crowd = min(others + len(self._waiting), GROUP_CALLERS - 1)
 
+    # Who is answered
+
+    def _answer(self, calls: Sequence[Caller]) -> None:
+        """Answer all, whatever interrupts it."""
+        try:
+            self._tell(calls)
+        except BaseException:
+            self._tell(calls)
+            raise
+
+    def _tell(self, calls: Sequence[Caller]) -> None:
+        self._told_at = monotonic()
+        for call in calls:
+            call.answered = True
+        tell(call for call in calls if isinstance(call, Submitted))
+        self._told.extend(call for call in calls if isinstance(call, Blocked))
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        """Wake one thread that was answered, which then wakes the next.
+
+        All at once they would stand in each other's way for Python's lock, each woken and put to sleep twice: that took
+        half as long again. But where threads of another kind keep the lock, none waits for the others' turns at it.
+        """
+        told = self._told
+        late = monotonic() - self._told_at > LATE_S
+        while told:
+            try:
+                call = told.popleft()
+                call.ready.release()
+            except (IndexError, RuntimeError):
+                continue  # somebody else took it, or it is awake
+            if not (late or call.gave_up):
+                return
+
     # Who is next
 
     def _has_seat(self, call: Blocked, me: int) -> bool:
         """Wait in the queue; return True with the seat, False with the answer."""
+        seat = self._seat
         try:
             self._queue(call, me)
-            call.ready.acquire()
+            while not call.ready.acquire(timeout=LOST_S) and not call.answered:
+                pass
+            if seat.get(None) == me:
+                return True
+            self._wake_next()
         except BaseException:
             call.give_up()
+            self._wake_next()
             raise
-        return self._seat.get(None) == me
+        return False
 
     def _queue(self, call: Caller, me: int) -> None:
         self._waiting.append(call)
@@ -108,14 +159,3 @@ class Turns:
             # Who queued between those lines saw the seat taken, and waits to be given it.
             if not waiting or seat.setdefault(None, me) != me:
                 return
-
-
-def answer(calls: list[Caller]) -> None:
-    """Answer all, whatever interrupts it."""
-    try:
-        while calls:
-            calls[0].answer()
-            del calls[0]
-    except BaseException:
-        answer(calls)
-        raise

@@ -10,7 +10,7 @@ Nobody is answered before COMMIT returned, neither with a result nor with an err
 taken along undoes its own writes alone. Where that cannot be done, or the transaction is gone, or COMMIT fails, nobody
 of the group was written, and each of it runs again in a transaction of its own. So a use case can run twice.
 
-A caller that gives up before its use case was begun (a Future that is cancelled, an interrupt) is not run. Later, its
+A caller that gives up before its use case was begun (a task that is cancelled, an interrupt) is not run. Later, its
 result is dropped, and the write stands.
 """
 
@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 from retoma.errors import RetomaError
 from retoma.stores.api import Transaction
 from retoma.stores.callers import Caller, Case, Submitted, Waiting, WriterThread
-from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns, answer
+from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from asyncio import Future
 
 T = TypeVar("T")
 
@@ -107,13 +107,10 @@ class WriterQueue(Turns):
         return call.result
 
     def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
-        """Run `use_case` soon; the Future has its result once that is durable.
-
-        Its callbacks run on the thread that wrote, and must not wait for another write.
-        """
-        me = self._caller(get_ident(), waits=False)
-        self._thread.start()
+        """Run `use_case` soon, for a task of the running event loop: the Future has its result once that is durable."""
+        me = self._caller(get_ident())
         call = Submitted(use_case, self._thread)
+        self._thread.start()
         self._queue(call, me)
         return call.future
 
@@ -138,14 +135,17 @@ class WriterQueue(Turns):
 
     def _serve(self, call: Caller) -> None:
         try:
-            self._write(call.run)
+            self._write(call.run, call)
         except BaseException as error:
-            call.error = error
+            if not call.answered:
+                call.error = error
             if self._seat.get(None) == get_ident():
                 self._let_go()
-        call.answer()
+        if not call.answered:
+            self._answer([call])
 
-    def _write(self, use_case: Callable[[Transaction], T]) -> T:
+    def _write(self, use_case: Callable[[Transaction], T], *callers: Caller) -> T:
+        """Run `use_case`, and those of whoever waits; answer these, and `callers`, if it is for them."""
         turn = self._turn
         group: list[Caller] = []
         if self._crowd:
@@ -175,8 +175,8 @@ class WriterQueue(Turns):
             turn.end(None)
             self._let_go()
         finally:
-            if group:
-                answer(group)
+            if group or callers:
+                self._answer([*callers, *group])
         return result
 
     def _take_waiting(self, group: list[Caller]) -> None:
@@ -225,7 +225,7 @@ class WriterQueue(Turns):
                 self._waiting.extendleft(left[::-1])
                 self._let_go()
             finally:
-                answer(calls[1:done])
+                self._answer(calls[1:done])
         if own.error is not None:
             raise own.error
         return own.result
@@ -270,7 +270,7 @@ class WriterQueue(Turns):
                     continue
                 call.error = self._copied(error)
         finally:
-            answer(refused)
+            self._answer(refused)
 
     def _copied(self, error: BaseException) -> BaseException:
         """Return what `error` means, for one of several threads that raise it."""
@@ -283,11 +283,9 @@ class WriterQueue(Turns):
             raise error
         raise said from error
 
-    def _caller(self, me: int, *, waits: bool = True) -> int:
+    def _caller(self, me: int) -> int:
         if self._seat.get(None) == me:
             raise RuntimeError("a use case must not begin another write: it is given its transaction")
-        if waits and self._thread.ident == me:
-            raise RuntimeError("a callback of a submitted write must not wait for another: submit that, too")
         return me
 
 

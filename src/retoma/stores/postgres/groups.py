@@ -26,7 +26,7 @@ from retoma.stores.postgres.statements import own, writing
 from retoma.stores.postgres.writes import Write
 from retoma.stores.sql import Row, Values
 from retoma.stores.transaction import SqlTransaction
-from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns, answer
+from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns
 
 T = TypeVar("T")
 
@@ -151,7 +151,7 @@ class Groups(Turns):
             try:
                 self._let_go()
             finally:
-                answer(calls)
+                self._answer(calls)
 
     # One group
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,16 +67,14 @@ class PostgresStore:
         finally:
             self._here.writing = False
 
-    def submit(self, use_case: Callable[[Transaction], T]) -> Future[T]:
+    def submit(self, use_case: Callable[[Transaction], T]) -> asyncio.Future[T]:
         self._refuse_inside()
         if self._closed:
-            refused: Future[T] = Future()
-            refused.set_exception(self._was_closed())
-            return refused
+            raise self._was_closed()
         with self._starting:
             if self._threads is None:
                 self._threads = ThreadPoolExecutor(MOST, "retoma-write")
-            return self._threads.submit(self.write, use_case)
+            return asyncio.wrap_future(self._threads.submit(self.write, use_case))
 
     def read(self, use_case: Callable[[Transaction], T]) -> T:
         return self._again(lambda: self._read(use_case))
