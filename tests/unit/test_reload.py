@@ -250,7 +250,7 @@ def test_a_directory_that_another_one_takes_the_place_of_is_watched_on(flow, dri
 
 
 def test_a_watch_that_breaks_says_so(flow, drive, monkeypatch):
-    monkeypatch.setattr(Directory, "look", lambda self: 1 / 0)
+    monkeypatch.setattr(Directory, "look", lambda self, told: 1 / 0)
     with Watch(flow, drive.found, settled_s=0.001) as watch:
         os.read(watch.fileno(), 1)
         os.write(watch._writable, b"!")
