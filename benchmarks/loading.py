@@ -5,6 +5,7 @@ Loading is held against reading the same files and parsing what they say as YAML
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,9 @@ import yaml
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import SESSION, opened, place_in
 from retoma import flows
+from retoma.runtime import watch
 from retoma.runtime.drive import Drive, Request
+from retoma.runtime.reload import Settling
 
 ROW = "flows"
 _A_PART = 100
@@ -27,12 +30,17 @@ def measure(run: Run) -> list[Figure]:
     ours, bare = interleaved(run.rounds, partial(_load, flow), partial(_raw, flow))
     looks = interleaved(run.rounds, partial(_look, flow))[0]
     request = Request(directory=flow, session=SESSION)
+    edits = (partial(_reword, flow), partial(_relink, flow, count))
     with opened(place_in(emptied(run.disk / "large-store"))) as client, client.drive(request) as drive:
-        directory = flows.Directory(flow)
-        directory.load(directory.look())
-        edits = (partial(_reword, flow), partial(_relink, flow, count))
-        arms = [partial(_reload, directory, drive, edit) for edit in edits]
-        reworded, relinked = interleaved(run.rounds, *arms)
+        settling = Settling(flows.Directory(flow), drive.found)
+        settling.look()
+        settling.look()
+        reworded, relinked = interleaved(
+            run.rounds, *(partial(_reload, settling, drive, edit) for edit in edits)
+        )
+        with watch.Watch(flow, drive.found) as watching:
+            waits = [partial(_wait, watching, drive, edit) for edit in edits]
+            waited, waited_long = interleaved(run.rounds, *waits)
     what = f"a flow of {count:,} nodes"
     return [
         Figure(ROW, f"load and check {what}", "ms", _ms(ours), _ms(bare)),
@@ -40,6 +48,8 @@ def measure(run: Run) -> list[Figure]:
         Figure(ROW, f"one look at {what}", "ms", _ms(looks)),
         Figure(ROW, f"a text of {what}, from settled to taken up", "ms", _ms(reworded), target=50),
         Figure(ROW, f"a target of {what}, from settled to taken up", "ms", _ms(relinked), target=50),
+        Figure(ROW, f"a text of {what}, from written to taken up", "ms", _ms(waited), target=150),
+        Figure(ROW, f"a target of {what}, from written to taken up", "ms", _ms(waited_long), target=150),
     ]
 
 
@@ -95,27 +105,45 @@ def _look(flow: Path) -> float:
     return watch.wall_s
 
 
-def _reload(directory: flows.Directory, drive: Drive, edit: Callable[[], None]) -> float:
-    """Return what it takes from the look that found the change settled until the session has the new version."""
-    edit()
-    seen = directory.look()
-    with Watch() as watch:
-        reload = drive.reload(directory.load(seen))
+def _reload(settling: Settling, drive: Drive, edit: Callable[[], str]) -> float:
+    """Return what it takes from when a change has settled, looked at last, until the session has the new version."""
+    settling.glance([edit()])
+    assert not settling.prepare(), "nothing else was edited"
+    with Watch() as timed:
+        found = settling.look(whole=False)
+        assert found is not None, "the edit settled"
+        reload = drive.reload(found)
     assert reload.taken, reload.sentence
-    return watch.wall_s
+    return timed.wall_s
 
 
-def _reword(flow: Path) -> None:
-    file = flow / f"{_name(7)}.md"
+def _wait(watching: watch.Watch, drive: Drive, edit: Callable[[], str]) -> float:
+    """Return what it takes from the write until the session has the new version, with what a change takes to settle."""
+    edit()
+    with Watch() as timed:
+        select.select([watching], [], [])
+        found = watching.take()
+        assert found is not None, "the watch said so"
+        reload = drive.reload(found)
+    assert reload.taken, reload.sentence
+    return timed.wall_s
+
+
+def _reword(flow: Path) -> str:
+    name = f"{_name(7)}.md"
+    file = flow / name
     file.write_text(file.read_text(encoding="utf-8") + "And again.\n", encoding="utf-8")
+    return name
 
 
-def _relink(flow: Path, count: int) -> None:
-    file = flow / f"{_name(4)}.md"
+def _relink(flow: Path, count: int) -> str:
+    name = f"{_name(4)}.md"
+    file = flow / name
     text = file.read_text(encoding="utf-8")
     ways = [f"to: {_name(n % count)}\n" for n in (5, 6)]
     old, new = ways if ways[0] in text else reversed(ways)
     file.write_text(text.replace(old, new), encoding="utf-8")
+    return name
 
 
 def _ms(seconds: list[float]) -> list[float]:

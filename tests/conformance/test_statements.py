@@ -31,7 +31,7 @@ from retoma.stores.sql import STATEMENTS
 
 ONE_ROW = {"name_salt", "commits", "count_commit"}
 """Statements over a table that has one row."""
-WHOLE = {name for name in STATEMENTS if name.startswith("whole_")}
+WHOLE = {name for name in STATEMENTS.whole() if name.startswith("whole_")}
 """Statements that are to see everything: of `store check`, `store info`, and an index that is built anew."""
 
 
@@ -111,7 +111,7 @@ def test_a_fork_is_as_many_statements_however_long_the_past_and_the_line(tmp_pat
         assert took[0] <= took[1] <= 45
 
 
-@pytest.mark.parametrize("name", sorted(set(STATEMENTS) - ONE_ROW - WHOLE))
+@pytest.mark.parametrize("name", sorted(set(STATEMENTS.whole()) - ONE_ROW - WHOLE))
 def test_no_statement_reads_a_whole_table(database: sqlite3.Connection, name: str) -> None:
     scans = [
         step

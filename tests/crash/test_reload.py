@@ -20,7 +20,7 @@ from retoma.client import Calls
 from retoma.flows import Directory
 from retoma.model.fold import fold
 from retoma.runtime.drive import Drive, Request
-from retoma.runtime.reload import Settling
+from retoma.runtime.reload import Found, Settling
 
 EDITS = 1_000
 A_SESSION = 40
@@ -200,6 +200,13 @@ class Trial:
             if self.chance.random() < 0.3:
                 assert look() is None, "a look counted while files were being written"
 
+    def rest(self) -> Found | None:
+        """Look once more, perhaps after the change was loaded ahead, as a watch does that the system tells."""
+        whole = self.chance.random() < 0.5
+        if not whole:
+            assert not self.settling.prepare()
+        return self.settling.look(whole=whole)
+
     def save(self, path: Path, text: str) -> None:
         """Write a file in place or beside it, as editors do, a second after what was written before."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -225,7 +232,7 @@ class Trial:
         else:
             self.disk = edited
             self.write(edited, self.settling.look)
-        found = self.settling.look() or self.settling.look()
+        found = self.settling.look() or self.rest()
         if self.key(self.disk) == self.known:
             assert found is None
             return kind

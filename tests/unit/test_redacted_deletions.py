@@ -12,8 +12,9 @@ from retoma.client import Calls
 from retoma.client.door import Door
 from retoma.model.fold import fold
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import Veil, pattern
+from retoma.model.redaction import pattern
 from retoma.model.session import NewSession
+from retoma.model.veil import Veil
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore

@@ -14,8 +14,9 @@ from tests.unit.test_damaged_imports import empty
 from retoma.client import Calls
 from retoma.errors import Conflict, Invalid
 from retoma.model.changes import Changes
-from retoma.model.redaction import REDACTED, Veil, pattern
+from retoma.model.redaction import REDACTED, pattern
 from retoma.model.session import NewSession
+from retoma.model.veil import Veil
 from retoma.runtime.drive import Request
 from retoma.service.erasing import Selection
 from retoma.service.transfer.export import FORMATS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retoma.errors import Invalid, NotFound, Refused
-from retoma.flows import Directory, Flow, Unsettled
+from retoma.flows import Directory, Flow, Unsettled, files
 from retoma.model.fold import fold
 from retoma.runtime.drive import Request
 from retoma.runtime.reload import Settling
@@ -208,6 +209,93 @@ def test_what_is_said_of_an_edited_directory_is_what_is_said_of_a_new_one(edits)
             assert said(watched) == said(Directory(flow))
 
 
+ACTS = st.sampled_from(
+    ["write", "touch", "remove", "replace", "move", "folder", "drop folder", "link", "hide"]
+)
+FILES = st.sampled_from(["start.md", "part/one.md", "part/two.yaml", "notes.txt", "tools.yaml", "part.md"])
+
+
+def act(flow: Path, what: str, name: str) -> set[str]:
+    """Do something to the directory; return the paths that a system would tell of."""
+    file = flow / name
+    folder = flow / "part"
+    match what:
+        case "write":
+            file.parent.mkdir(exist_ok=True)
+            file.unlink(missing_ok=True)
+            file.write_text(f"---\nto: start\nwait: true\n---\n{time.time_ns()}\n")
+        case "touch" if file.exists():
+            os.utime(file, ns=(time.time_ns(), time.time_ns()))
+        case "remove":
+            file.unlink(missing_ok=True)
+        case "replace" if file.parent.exists():
+            (flow / "4913~").write_text("Beside.\n")
+            (flow / "4913~").replace(file)
+            return {name, "4913~"}
+        case "move" if folder.exists() and not (flow / "moved").exists():
+            folder.rename(flow / "moved")
+            return {"part", "moved"}
+        case "folder":
+            folder.mkdir(exist_ok=True)
+            return {"part"}
+        case "drop folder" if folder.exists():
+            gone = {str(path.relative_to(flow)) for path in folder.rglob("*")}
+            shutil.rmtree(folder)
+            return {"part", *gone}
+        case "link" if file.parent.exists():
+            file.unlink(missing_ok=True)
+            file.symlink_to(flow / "start.md")
+        case "hide":
+            (flow / ".git").mkdir(exist_ok=True)
+            (flow / ".git/x.md").write_text("No node.\n")
+            return {".git", ".git/x.md"}
+    return {name}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.tuples(ACTS, FILES), max_size=3), min_size=1, max_size=6))
+def test_a_look_at_what_was_told_sees_what_a_look_at_everything_does(rounds):
+    with TemporaryDirectory() as place:
+        flow = Path(place)
+        (flow / "start.md").write_text(START)
+        watched = Directory(flow)
+        watched.look()
+        for acts in rounds:
+            told = set().union(*(act(flow, what, name) for what, name in acts))
+            assert watched.look(told) == Directory(flow).look()
+
+
+def test_what_was_loaded_ahead_is_read_again(flow, drive, monkeypatch):
+    """On a file system whose clock stands still a file can change and look the same."""
+    monkeypatch.setattr(files, "_stamp", lambda status: (0, status.st_size, 0, 0))
+    settling = Settling(Directory(flow), drive.found)
+    settled(settling)
+    (flow / "end.md").write_text("First\n")
+    assert settling.glance(["end.md"])
+    assert settling.prepare() is False
+    (flow / "end.md").write_text("Other\n")
+    assert settling.look(whole=False).nodes["end"].content == "Other"
+
+
+def test_what_was_not_told_is_found_before_a_change_counts(flow, settling):
+    settled(settling)
+    (flow / "end.md").write_text("One\n")
+    assert settling.glance(["end.md"])
+    (flow / "second.md").write_text("---\nwait: true\nto: end\n---\nUntold.\n")
+    assert settling.prepare() is True
+    assert settling.prepare() is False
+    found = settling.look(whole=False)
+    assert (found.nodes["end"].content, found.nodes["second"].content) == ("One", "Untold.")
+
+
+def test_what_is_wrong_is_said_of_what_was_loaded_ahead_too(flow, settling):
+    settled(settling)
+    (flow / "end.md").write_text("{{")
+    settling.glance(["end.md"])
+    settling.prepare()
+    assert isinstance(settling.look(whole=False), Invalid)
+
+
 def test_a_directory_that_goes_and_comes_back(flow, settling, tmp_path):
     settled(settling)
     shutil.move(flow, tmp_path / "away")
@@ -250,7 +338,7 @@ def test_a_directory_that_another_one_takes_the_place_of_is_watched_on(flow, dri
 
 
 def test_a_watch_that_breaks_says_so(flow, drive, monkeypatch):
-    monkeypatch.setattr(Directory, "look", lambda self: 1 / 0)
+    monkeypatch.setattr(Directory, "look", lambda self, told: 1 / 0)
     with Watch(flow, drive.found, settled_s=0.001) as watch:
         os.read(watch.fileno(), 1)
         os.write(watch._writable, b"!")

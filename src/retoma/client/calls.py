@@ -26,8 +26,8 @@ from retoma.stores.api import Listing, Place, Transaction
 from retoma.wiring import Sources, open_store
 
 if TYPE_CHECKING:
-    from retoma.model.redaction import Veil
     from retoma.model.transfer import Format
+    from retoma.model.veil import Veil
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
     from retoma.service.branches import Forked

@@ -6,7 +6,7 @@ from retoma.flows.condition import ConditionError
 from retoma.flows.edit import GOES_ON, Edited, take_over, take_up
 from retoma.flows.files import Look, Unsettled
 from retoma.flows.graph import edges, graph
-from retoma.flows.load import Directory, load, parse, read_files
+from retoma.flows.load import Directory, load, parse, read_files, with_warnings
 from retoma.flows.model import Flow, Node, Problem, Tool
 from retoma.flows.secret import SecretNeeded
 from retoma.flows.step import (
@@ -58,4 +58,5 @@ __all__ = [
     "take_over",
     "take_up",
     "validate",
+    "with_warnings",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -30,6 +30,10 @@ class Look(msgspec.Struct, frozen=True):
 
     files: dict[str, Stamp]
     problems: tuple[Problem, ...] = ()
+    size: int = 0
+    """How large the files are together, in bytes."""
+    links: bool = False
+    """Whether some are links, or below links."""
 
 
 class Unsettled(Exception):
@@ -60,7 +64,34 @@ def look(path: str | os.PathLike[str]) -> Look:
     walk = _Walk(root)
     with uncollected():
         walk.directory(str(root), "", 0)
-    return Look(walk.files, tuple(walk.problems))
+    return Look(walk.files, tuple(walk.problems), walk.size, walk.links)
+
+
+def again(path: str | os.PathLike[str], before: Look, told: Collection[str]) -> Look | None:
+    """Return what a look would find if, since the one `before`, only the files `told` (below `path`) have changed.
+
+    None when they are not all files that it saw, or cannot concern it: then look at everything.
+    """
+    if before.links:
+        return None  # one file may be there under two names
+    root, seen, changed, size = os.fspath(path), before.files, dict[str, Stamp](), before.size
+    for below in told:
+        if _hidden(below):
+            continue
+        try:
+            status = os.lstat(f"{root}/{below}")
+        except OSError:
+            if below in seen or any(file.startswith(f"{below}/") for file in seen):
+                return None
+            continue
+        if not stat.S_ISREG(status.st_mode) or (below not in seen and _defines(below)):
+            return None
+        if below in seen:
+            changed[below] = _stamp(status)
+            size += _counted(status.st_size) - _counted(seen[below][1])
+    if size >= MAX_SIZE:
+        return None
+    return Look(seen | changed, before.problems, size)
 
 
 def read(
@@ -75,15 +106,13 @@ def read(
     With a look `before` and what was `kept` from it, only files that changed since are read, and each of them has to be
     as it was seen: Unsettled says that one is not.
     """
-    stamps = before.files if before is not None else {}
     files = dict(kept or {})
     for gone in files.keys() - seen.files.keys():
         del files[gone]
-    changed = {below: stamp for below, stamp in seen.files.items() if stamps.get(below) != stamp}
-    changed |= {below: seen.files[below] for below in seen.files.keys() - files.keys()}
     problems = list(seen.problems)
     root = os.fspath(path)
-    for below, stamp in changed.items():
+    for below in _changed(before.files if before is not None else {}, seen.files, files):
+        stamp = seen.files[below]
         try:
             files[below] = _content(f"{root}/{below}", stamp, unchanged=before is not None)
         except OSError as error:
@@ -92,6 +121,18 @@ def read(
             files.pop(below, None)
             problems.append(_problem(below, f"This file cannot be read: {error.strerror}."))
     return files, problems
+
+
+def _changed(before: dict[str, Stamp], now: dict[str, Stamp], kept: Mapping[str, bytes]) -> list[str]:
+    """Return which files are to be read: all but those that are kept, and are as they were before."""
+    if kept and list(before) == list(now) and len(kept) == len(now):
+        # The same files, as nearly always: both looks have them in the same order.
+        return [
+            below
+            for (below, stamp), known in zip(now.items(), before.values(), strict=True)
+            if stamp != known
+        ]
+    return [below for below, stamp in now.items() if before.get(below) != stamp or below not in kept]
 
 
 def is_node(below: str) -> bool:
@@ -129,6 +170,10 @@ def _content(path: str, stamp: Stamp, *, unchanged: bool) -> bytes:
         os.close(descriptor)
 
 
+def _counted(size: int) -> int:
+    return min(size, MAX_FILE + 1)
+
+
 def _stamp(status: os.stat_result) -> Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
@@ -140,7 +185,8 @@ class _Walk:
         self._real = root.resolve()
         self.files: dict[str, Stamp] = {}
         self.problems: list[Problem] = []
-        self._size = 0
+        self.size = 0
+        self.links = False
         self._full = False
 
     def directory(self, path: str, below: str, depth: int) -> None:
@@ -185,8 +231,10 @@ class _Walk:
         is_directory = entry.is_dir()
         if not is_directory and not defines:
             return
-        if entry.is_symlink() and not self._inside(path, below, is_directory):
-            return
+        if entry.is_symlink():
+            self.links = True
+            if not self._inside(path, below, is_directory):
+                return
         if is_directory and depth > MAX_DEPTH:
             self._wrong(below, f"This directory is nested more than {MAX_DEPTH} deep.")
         elif is_directory:
@@ -214,8 +262,8 @@ class _Walk:
         except OSError as error:
             self._wrong(below, f"This file cannot be read: {error.strerror}.")
             return
-        if len(self.files) < MAX_FILES and self._size < MAX_SIZE:
-            self._size += min(status.st_size, MAX_FILE + 1)
+        if len(self.files) < MAX_FILES and self.size < MAX_SIZE:
+            self.size += _counted(status.st_size)
             self.files[below] = _stamp(status)
         elif not self._full:
             self._full = True

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
+from retoma.errors import Invalid
 from retoma.flows import files, json_tree, tools, tree
 from retoma.flows.fields import Fields
 from retoma.flows.files import MAX_FILE, Look
@@ -29,8 +30,16 @@ class Piece(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-Pieces = dict[str, Piece]
-"""What was parsed before, by path: a file that has the same content is not parsed again."""
+class Parsed:
+    """What was parsed before: a file that has the same content is not parsed again."""
+
+    def __init__(self) -> None:
+        self.pieces: dict[str, Piece] = {}
+        self.contents: dict[str, bytes] = {}
+        self.nodes: dict[str, Node] = {}
+        self.broken: set[str] = set()
+        self.noted: set[str] = set()
+        """The files of which there is something to say."""
 
 
 def load(path: str | os.PathLike[str]) -> Flow:
@@ -40,7 +49,7 @@ def load(path: str | os.PathLike[str]) -> Flow:
     everything that is wrong in any of its files. What reads well may still not run: see `check`.
     """
     found, problems = files.read(path, files.look(path))
-    return _build(_name(path), found, problems, {}, Examined())
+    return _build(_name(path), found, problems, Parsed(), Examined())
 
 
 def read_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
@@ -53,7 +62,7 @@ def read_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
 
 def parse(name: str, contents: Mapping[str, bytes]) -> Flow:
     """Return the flow of files with these `contents`; `name` is its directory's. Raises Invalid as `load` does."""
-    return _build(name, contents, [], {}, Examined())
+    return _build(name, contents, [], Parsed(), Examined())
 
 
 class Directory:
@@ -62,25 +71,68 @@ class Directory:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = path
         self._name = _name(path)
+        self._looked: Look | None = None
         self._seen = Look({})
         self._contents: dict[str, bytes] = {}
-        self._pieces: Pieces = {}
+        self._parsed = Parsed()
         self._examined = Examined()
+        self._ahead: _Loaded | None = None
 
-    def look(self) -> Look:
-        """Return what is in the directory now. Raises NotFound, Invalid."""
-        return files.look(self._path)
+    def look(self, told: Collection[str] | None = None) -> Look:
+        """Return what is in the directory now. Raises NotFound, Invalid.
+
+        With `told`, paths below it, nothing else changed since the last look.
+        """
+        before, self._looked = self._looked, None
+        now = files.again(self._path, before, told) if before is not None and told is not None else None
+        now = now or files.look(self._path)
+        # The same object, where it is equal: it is compared faster.
+        self._looked = before if now == before else now
+        return self._looked
+
+    def prepare(self, seen: Look) -> None:
+        """Load what the look saw ahead of time. When the files still say the same, `load` has little left to do.
+
+        Raises Unsettled as `load` does.
+        """
+        self._ahead = self._loaded(seen)
 
     def load(self, seen: Look) -> Flow:
         """Return the flow that the look saw, sound to run. Raises Invalid (`flow_invalid`), Unsettled.
 
         Unsettled: a file is not any more what the look saw; nothing was taken up, look again.
         """
+        ahead, self._ahead = self._ahead, None
+        loaded = self._loaded(seen, ahead)
+        self._seen, self._contents = seen, loaded.contents
+        if isinstance(loaded.flow, Invalid):
+            raise loaded.flow
+        return loaded.flow
+
+    def _loaded(self, seen: Look, ahead: _Loaded | None = None) -> _Loaded:
+        """Read what changed since the last load; return what it comes to, or `ahead` when it is the same."""
         with uncollected():
             contents, problems = files.read(self._path, seen, before=self._seen, kept=self._contents)
-            self._seen, self._contents = seen, contents
-            flow = _build(self._name, contents, problems, self._pieces, self._examined)
-            return msgspec.structs.replace(flow, warnings=tuple(check(flow, self._examined)))
+            if ahead is not None and (ahead.contents, ahead.problems) == (contents, problems):
+                return ahead
+            try:
+                flow = _build(self._name, contents, problems, self._parsed, self._examined)
+                return _Loaded(contents, problems, with_warnings(flow, self._examined))
+            except Invalid as error:
+                return _Loaded(contents, problems, error)
+
+
+class _Loaded(msgspec.Struct, frozen=True):
+    """What files come to."""
+
+    contents: dict[str, bytes]
+    problems: list[Problem]
+    flow: Flow | Invalid
+
+
+def with_warnings(flow: Flow, examined: Examined | None = None) -> Flow:
+    """Return the flow with all that looks wrong in it. Raises Invalid (`flow_invalid`) when it is not sound to run."""
+    return msgspec.structs.replace(flow, warnings=tuple(check(flow, examined)))
 
 
 def _name(path: str | os.PathLike[str]) -> str:
@@ -88,12 +140,12 @@ def _name(path: str | os.PathLike[str]) -> str:
 
 
 def _build(
-    name: str, contents: Mapping[str, bytes], problems: Iterable[Problem], pieces: Pieces, examined: Examined
+    name: str, contents: Mapping[str, bytes], problems: Iterable[Problem], parsed: Parsed, examined: Examined
 ) -> Flow:
     """Read every file, then raise all that is wrong at once; what reads well is examined whole even so."""
     found = list(problems)
     with uncollected():
-        nodes, broken = _nodes(contents, pieces, found)
+        nodes, broken = _nodes(contents, parsed, found)
     aliases = _aliases(nodes, found)
     listed, wrong = tools.of_files(contents)
     found += wrong
@@ -119,11 +171,41 @@ def _build(
 
 
 def _nodes(
-    contents: Mapping[str, bytes], pieces: Pieces, found: list[Problem]
+    contents: Mapping[str, bytes], parsed: Parsed, found: list[Problem]
 ) -> tuple[dict[str, Node], set[str]]:
     """Return the nodes by id, and the ids whose files did not read."""
-    nodes: dict[str, Node] = {}
-    broken: set[str] = set()
+    if not _edited(contents, parsed):
+        _anew(contents, parsed, found)
+    for path in sorted(parsed.noted):
+        found += parsed.pieces[path].problems
+    return dict(parsed.nodes), parsed.broken
+
+
+def _edited(contents: Mapping[str, bytes], parsed: Parsed) -> bool:
+    """Take up contents that some files have changed to. Return False when there is more to do."""
+    before = parsed.contents
+    if not before or list(before) != list(contents):
+        return False
+    changed = [
+        path for (path, data), known in zip(contents.items(), before.values(), strict=True) if data != known
+    ]
+    parsed.contents = {}
+    for path in changed:
+        known = parsed.pieces.get(path)
+        if known is None:
+            continue
+        piece = parsed.pieces[path] = _piece(path, contents[path])
+        if piece.node is None or known.node is None:
+            return False
+        parsed.nodes[piece.id] = piece.node
+        (parsed.noted.add if piece.problems else parsed.noted.discard)(path)
+    parsed.contents = dict(contents)
+    return True
+
+
+def _anew(contents: Mapping[str, bytes], parsed: Parsed, found: list[Problem]) -> None:
+    parsed.contents, parsed.nodes, parsed.broken, parsed.noted = {}, {}, set(), set()
+    pieces, nodes, broken, twice = parsed.pieces, parsed.nodes, parsed.broken, False
     for path in sorted(contents):
         piece, data = pieces.get(path), contents[path]
         if piece is None or piece.data != data:
@@ -132,6 +214,7 @@ def _nodes(
             piece = pieces[path] = _piece(path, data)
         node_id, node = piece.id, piece.node
         if node_id in nodes or node_id in broken:
+            twice = True
             other = nodes[node_id].file if node_id in nodes else "another file"
             message = f"The id {node_id!r} is {other}'s too."
             found.append(Problem(path, 1, "error", message, "Rename one of the two files."))
@@ -141,17 +224,17 @@ def _nodes(
         else:
             nodes[node_id] = node
         if piece.problems:
-            found += piece.problems
+            parsed.noted.add(path)
     for path in pieces.keys() - contents.keys():
         del pieces[path]
-    return nodes, broken
+    if not twice:
+        parsed.contents = dict(contents)
 
 
 def _secrets(nodes: Mapping[str, Node]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
-    for node in nodes.values():
-        if node.input_type == "secret" and node.save_to:
-            found[node.save_to] = (*found.get(node.save_to, ()), node.id)
+    for node in [one for one in nodes.values() if one.input_type == "secret" and one.save_to]:
+        found[node.save_to] = (*found.get(node.save_to, ()), node.id)
     return found
 
 
@@ -228,8 +311,8 @@ def _front_matter(text: str) -> tuple[str, str, int]:
 
 def _aliases(nodes: Mapping[str, Node], found: list[Problem]) -> dict[str, str]:
     aliases: dict[str, str] = {}
-    for node in nodes.values():
-        alias = without_extension(node.alias) if node.alias else ""
+    for node in [one for one in nodes.values() if one.alias]:
+        alias = without_extension(node.alias)
         if not alias or alias == node.id:
             continue
         taken = nodes.get(alias) or nodes.get(aliases.get(alias, ""))

@@ -95,15 +95,14 @@ def _misled(ways: Ways) -> Iterator[Problem]:
 
 def _unreached(ways: Ways) -> dict[str, Exits]:
     """Return the nodes that nothing leads to, in their order."""
-    left = dict(ways.exits)
+    exits, left = ways.exits, dict(ways.exits)
     todo = [ways.entry, ways.default_error]
     while todo:
         name = todo.pop()
-        one = left.pop(name, None)
-        if one is None and name not in ways.exits:
-            one = left.pop(ways.named(name), None)
-        if one is not None:
-            todo += one.names
+        if name in left:
+            todo += left.pop(name).names
+        elif name not in exits and (named := ways.named(name)) in left:
+            todo += left.pop(named).names
     return left
 
 

@@ -147,23 +147,22 @@ class _Builder:
     def take(self, event: yaml.Event) -> None:
         mark = event.start_mark
         line = self._first + (mark.line if mark else 0)
-        match event:
-            case ScalarEvent():
-                self._grow(1, line)
-                self._scalar(event, line)
-            case CollectionStartEvent():
-                self._grow(1, line)
-                self._begin(event, line)
-            case CollectionEndEvent():
-                self._close(line)
-            case AliasEvent():
-                self._alias(str(event.anchor), line)
-            case DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    raise TreeError("A second YAML document begins here.", line, "A node is one document.")
+        # By far the most events are scalars; a match over all kinds took as long as what is done with them.
+        if type(event) is ScalarEvent:
+            self._scalar(event, line)
+        elif isinstance(event, CollectionStartEvent):
+            self._begin(event, line)
+        elif isinstance(event, CollectionEndEvent):
+            self._close(line)
+        elif isinstance(event, AliasEvent):
+            self._alias(str(event.anchor), line)
+        elif isinstance(event, DocumentStartEvent):
+            self._documents += 1
+            if self._documents > 1:
+                raise TreeError("A second YAML document begins here.", line, "A node is one document.")
 
     def _begin(self, event: CollectionStartEvent, line: int) -> None:
+        self._grow(1, line)
         anchor = _anchor(event, line)
         if len(self._open) >= MAX_DEPTH:
             raise TreeError(f"This is nested more than {MAX_DEPTH} deep.", line)
@@ -175,15 +174,21 @@ class _Builder:
         self._open.append(_Open(tree, anchor))
 
     def _scalar(self, event: ScalarEvent, line: int) -> None:
-        anchor = _anchor(event, line)
+        self._count += 1
+        if self._count > MAX_NODES:
+            raise _too_many(line)
         text, style = event.value, event.style
         if not style:
             scalar = Scalar(text, meaning(text), line, line)
         else:
             scalar = Scalar(text, text, line, line + 1 if style in "|>" else line, plain=False)
-        if anchor:
+        if (event.tag is not None or event.anchor) and (anchor := _anchor(event, line)):
             self._anchors[anchor] = scalar
-        self._place(scalar, line)
+        top = self._open[-1] if self._open else None
+        if top is not None and top.key is None and type(top.tree) is Mapping:
+            top.key = scalar
+        else:
+            self._place(scalar, line)
 
     def _alias(self, anchor: str, line: int) -> None:
         tree = self._anchors.get(anchor)
@@ -195,7 +200,7 @@ class _Builder:
     def _grow(self, by: int, line: int) -> None:
         self._count += by
         if self._count > MAX_NODES:
-            raise TreeError(f"This holds more than {MAX_NODES:,} values, its anchors counted.", line)
+            raise _too_many(line)
 
     def _place(self, tree: Tree, line: int) -> None:
         if not self._open:
@@ -232,6 +237,10 @@ class _Builder:
         if done.anchor:
             self._anchors[done.anchor] = done.tree
         self._place(done.tree, line)
+
+
+def _too_many(line: int) -> TreeError:
+    return TreeError(f"This holds more than {MAX_NODES:,} values, its anchors counted.", line)
 
 
 def _anchor(event: ScalarEvent | CollectionStartEvent, line: int) -> str | None:

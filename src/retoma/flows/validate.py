@@ -37,10 +37,32 @@ class Examined:
 
     def __init__(self) -> None:
         self.owns: dict[str, Own] = {}
+        self.noted: dict[str, Own] = {}
+        """Those of which there is something to say."""
         self.ways: Ways | None = None
         self.lost: tuple[Problem, ...] = ()
-        self.mentions: tuple[Secrets, dict[str, Mentions]] | None = None
+        self.secrets: Secrets | None = None
         self.unset: tuple[Problem, ...] = ()
+
+    def node(self, own: Own) -> None:
+        """Keep what was found of a node; what the nodes are together is found out anew where it says something else."""
+        node_id = own.node.id
+        before = self.owns.get(node_id)
+        if before is None or before.mentions is not own.mentions:
+            self.secrets = None
+        if before is None or before.exits is not own.exits:
+            self.ways = None
+        self.owns[node_id] = own
+        if own.problems or own.signals:
+            self.noted[node_id] = own
+        else:
+            self.noted.pop(node_id, None)
+
+    def drop(self, node_id: str) -> None:
+        """Forget a node that is gone."""
+        del self.owns[node_id]
+        self.noted.pop(node_id, None)
+        self.secrets = self.ways = None
 
 
 def validate(flow: Flow, *, listed: Mapping[str, Tool] | None = None) -> list[Problem]:
@@ -77,31 +99,39 @@ def examine(
     What is found out goes into `examined`.
     """
     known = examined if examined is not None else Examined()
-    owns = known.owns
-    for gone in owns.keys() - flow.nodes.keys():
-        del owns[gone]
     with uncollected():
-        for node_id, node in flow.nodes.items():
-            own = owns.get(node_id)
-            if own is None or own.node is not node:
-                owns[node_id] = _own(node, own)
-    for own in owns.values():
+        for gone in known.owns.keys() - flow.nodes.keys():
+            known.drop(gone)
+        for node in _unexamined(flow, known):
+            known.node(_own(node, known.owns.get(node.id)))
+    for own in known.noted.values():
         yield from own.problems
         if own.signals:
             yield from _signals(own.node, flow)
     yield from _together(flow, known, broken)
 
 
+def _unexamined(flow: Flow, known: Examined) -> list[Node]:
+    """Return the nodes that changed since they were examined."""
+    nodes, owns = flow.nodes, known.owns
+    if list(nodes) == list(owns):
+        return [node for node, own in zip(nodes.values(), owns.values(), strict=True) if own.node is not node]
+    return [node for name, node in nodes.items() if name not in owns or owns[name].node is not node]
+
+
 def _together(flow: Flow, known: Examined, broken: Collection[str]) -> Iterator[Problem]:
     """Yield what the nodes get wrong together: as before, when none says anything else of it than before."""
-    owns = [(node_id, known.owns[node_id]) for node_id in flow.nodes]
-    mentions = flow.secrets, {node_id: own.mentions for node_id, own in owns}
-    if known.mentions != mentions:
-        known.mentions, known.unset = mentions, tuple(unset(mentions[1].values(), flow.secrets))
-    exits = {node_id: own.exits for node_id, own in owns}
-    ways = Ways(flow.entry, flow.default_error, flow.aliases, exits, frozenset(broken))
-    if known.ways != ways:
-        known.ways, known.lost = ways, tuple(lost(ways))
+    owns = known.owns
+    if known.secrets != flow.secrets:
+        # In the order of the nodes: the first ones get hints.
+        mentions = [owns[node_id].mentions for node_id in flow.nodes]
+        known.secrets, known.unset = flow.secrets, tuple(unset(mentions, flow.secrets))
+    about = flow.entry, flow.default_error, flow.aliases, frozenset(broken)
+    ways = known.ways
+    if ways is None or (ways.entry, ways.default_error, ways.aliases, ways.broken) != about:
+        exits = {node_id: owns[node_id].exits for node_id in flow.nodes}
+        known.ways = Ways(flow.entry, flow.default_error, flow.aliases, exits, frozenset(broken))
+        known.lost = tuple(lost(known.ways))
     yield from (*known.unset, *known.lost)
 
 

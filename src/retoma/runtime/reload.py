@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from contextlib import suppress
 from typing import TypeAlias
 
 import msgspec
@@ -47,35 +49,57 @@ class Settling:
     def __init__(self, directory: Directory, known: str) -> None:
         self._directory = directory
         self._known = known
-        self._last: Look | str = ""
+        self._last: Look | RetomaError | None = None
         # The first look that finds rest reads everything: the files may have changed since they were loaded.
-        self._read: Look | str | None = None
+        self._read: Look | RetomaError | None = None
+        # What the system told of since the last rest.
+        self._told: set[str] = set()
 
     @property
     def restless(self) -> bool:
         """Whether the last look saw something that no look confirmed yet."""
-        return self._last != self._read
+        return self._read is None or not _same(self._last, self._read)
 
-    def look(self) -> Found | None:
-        """Look once; return what is there when this look and the one before agree on something new."""
-        try:
-            now: Look | str = self._directory.look()
-        except (Invalid, NotFound) as error:
-            now = error.message
-            found: Found | None = error
-        else:
-            found = None
-        settled, self._last = now == self._last, now
-        if not settled or now == self._read:
+    def look(self, *, whole: bool = True) -> Found | None:
+        """Look once; return what is there when this look and the one before agree on something new.
+
+        Without `whole`, only at what the system told of.
+        """
+        new = self._sees(None if whole else self._told)
+        now = self._last
+        if new or now is None or _same(now, self._read):
             return None
-        if isinstance(now, Look):
-            try:
-                found = self._loaded(now)
-            except Unsettled:
-                self._last = ""  # it was written to while we read: begin again
-                return None
+        try:
+            found = self._loaded(now) if isinstance(now, Look) else now
+        except Unsettled:
+            self._last = None  # it was written to while we read: begin again
+            return None
         self._read = now
+        self._told.clear()
         return self._new(found)
+
+    def glance(self, told: Collection[str]) -> bool:
+        """Look only at what the system told of, paths below the directory; return whether that is new."""
+        self._told.update(told)
+        return self._sees(self._told)
+
+    def prepare(self) -> bool:
+        """Look at everything; return whether some of it is new. If not, load it ahead of the look that confirms it."""
+        if self._sees(None):
+            return True
+        if isinstance(self._last, Look):
+            with suppress(Unsettled):
+                self._directory.prepare(self._last)
+        return False
+
+    def _sees(self, told: Collection[str] | None) -> bool:
+        now: Look | RetomaError
+        try:
+            now = self._directory.look(told)
+        except (Invalid, NotFound) as error:
+            now = error
+        before, self._last = self._last, now
+        return not _same(now, before)
 
     def _loaded(self, seen: Look) -> Found:
         try:
@@ -83,10 +107,15 @@ class Settling:
         except Invalid as error:
             return error
 
-    def _new(self, found: Found | None) -> Found | None:
-        assert found is not None, "a look that settled found something"
+    def _new(self, found: Found) -> Found | None:
         what = found.version if isinstance(found, Flow) else found.message
         if what == self._known:
             return None
         self._known = what
         return found
+
+
+def _same(one: Look | RetomaError | None, other: Look | RetomaError | None) -> bool:
+    if isinstance(one, RetomaError) and isinstance(other, RetomaError):
+        return one.message == other.message
+    return one is other or one == other

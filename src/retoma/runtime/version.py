@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from retoma import flows
 from retoma.errors import Invalid, NotFound, RetomaError
 from retoma.flows import GOES_ON, Flow
@@ -39,8 +37,7 @@ class Versions:
         if pinned and (stored := self._of_session()) is not None:
             return stored, self._said_of_pinned(stored)
         try:
-            flow = flows.load(self._directory)
-            flow = msgspec.structs.replace(flow, warnings=tuple(flows.check(flow)))
+            flow = flows.with_warnings(flows.load(self._directory))
             self.found = flow.version
         except (Invalid, NotFound) as error:
             self.found = error.message

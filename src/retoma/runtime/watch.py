@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from retoma.errors import RetomaError
 from retoma.flows import Directory
 from retoma.runtime.reload import Found, Settling
+
+if TYPE_CHECKING:
+    from watchfiles._rust_notify import RustNotify
 
 SETTLED_S = 0.1
 """Two looks so far apart that agree see files that nobody is writing any more."""
 
 # The system does not tell what another machine writes, nor what happens to a directory that is put in its place.
 UNTOLD_S = 1.0
+# What it tells is gathered so long at most, and handed over once it was silent for a step.
+_GATHERED_MS, _STEP_MS = 50, 5
 # Without the system's help, looking takes a tenth of the time at most, however large the flow is.
 _RESTS = 9
 
@@ -82,21 +87,51 @@ class Watch:
         self.close()
 
     def _run(self) -> None:
-        told = _told(self._path, self._done)
+        told = Told.of(self._path, self._done)
+        try:
+            while not self._done.is_set():
+                found = self._next() if told is None else self._next_told(told)
+                if found is not None:
+                    self._keep(found)
+        except BaseException as error:
+            self._keep(error)
+        finally:
+            if told is not None:
+                told.close()
+
+    def _next(self) -> Found | None:
+        """Look at everything, and rest."""
+        began = self._clock()
+        found = self._settling.look()
+        took = self._clock() - began
+        self._done.wait(self._settled_s if self._settling.restless else max(self._settled_s, _RESTS * took))
+        return found
+
+    def _next_told(self, told: Told) -> Found | None:
+        """Look at what the system tells of, or at everything when it was silent for long."""
+        if self._settling.restless:
+            return self._settled(told)
+        paths = told.wait(UNTOLD_S)
+        if paths:
+            self._settling.glance(paths)
+            return None
+        return self._settling.look()
+
+    def _settled(self, told: Told) -> Found | None:
+        """Wait until nothing new was seen for long enough. In the second half of that time, load what it will be."""
+        since, prepared = self._clock(), False
         while not self._done.is_set():
-            began = self._clock()
-            try:
-                found = self._settling.look()
-            except BaseException as error:
-                self._keep(error)
-                return
-            if found is not None:
-                self._keep(found)
-            took = self._clock() - began
-            if self._settling.restless:
-                self._done.wait(self._settled_s)
-            elif next(told, None) is None:
-                self._done.wait(max(self._settled_s, _RESTS * took))
+            until = since + (self._settled_s if prepared else self._settled_s / 2)
+            paths = told.wait(until - self._clock())
+            if paths:
+                new = self._settling.glance(paths)
+            elif prepared:
+                return self._settling.look(whole=False)
+            else:
+                new, prepared = self._settling.prepare(), True
+            if new:
+                since, prepared = self._clock(), False
+        return None
 
     def _keep(self, found: Found | BaseException) -> None:
         with self._lock:
@@ -106,24 +141,34 @@ class Watch:
                 os.write(self._writable, b"!")
 
 
-def _told(path: Path, done: threading.Event) -> Iterator[bool]:
-    """Wait for the system to tell of something below `path`, at most UNTOLD_S; end when it cannot, or it is `done`."""
-    try:
-        from watchfiles import watch
-    except ImportError:
-        return
-    try:
-        for changes in watch(
-            path,
-            watch_filter=None,
-            debounce=50,
-            step=10,
-            stop_event=done,
-            rust_timeout=int(UNTOLD_S * 1000),
-            yield_on_timeout=True,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        ):
-            yield bool(changes)
-    except (OSError, RuntimeError):
-        return  # the directory is gone, or the system has no more watches to give
+class Told:
+    """What the system tells of changes below a directory."""
+
+    def __init__(self, root: str, system: RustNotify, done: threading.Event) -> None:
+        self._root = f"{root}/"
+        self._system = system
+        self._done = done
+
+    @classmethod
+    def of(cls, directory: Path, done: threading.Event) -> Told | None:
+        """Begin to listen; return None when the system cannot tell. `done` ends the waiting."""
+        try:
+            from watchfiles._rust_notify import RustNotify
+        except ImportError:
+            return None
+        root = os.path.abspath(directory)  # noqa: PTH100 (a link keeps its own name)
+        try:
+            return cls(root, RustNotify([root], False, False, 0, True, True), done)
+        except (OSError, RuntimeError):
+            return None  # the directory is gone, or the system has no more watches to give
+
+    def wait(self, seconds: float) -> set[str]:
+        """Return what changes within so long, as paths below the directory: as soon as something does, or nothing."""
+        told = self._system.watch(_GATHERED_MS, _STEP_MS, max(1, int(seconds * 1000)), self._done)
+        if isinstance(told, str):
+            return set()
+        return {path.removeprefix(self._root) for _, path in told}
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._system.close()

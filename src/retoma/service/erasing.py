@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,12 +18,14 @@ from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import in_trash
 from retoma.model.state import SYS
 from retoma.model.times import DAY
-from retoma.model.transfer import RedactedPart
 from retoma.service.access import append, fence, head_of
 from retoma.service.deleting import hide
 from retoma.service.forgetting import clear_state, erase, forget, look, look_beside, sharing
 from retoma.service.profiles import TRASH_KEPT_MS, trash_due
 from retoma.stores.api import Transaction
+
+if TYPE_CHECKING:
+    from retoma.model.transfer import RedactedPart
 
 CHUNK = 500
 """How many events one transaction reads or removes."""

@@ -20,19 +20,40 @@ MANY = 64
 _HEAD = re.compile(r"^-- (name|fragment): (\w+)\n", re.MULTILINE)
 
 
-def read(folder: str) -> tuple[dict[str, str], dict[str, str]]:
+class Texts(dict[str, str]):
+    """Texts by name, each made of its lines when it is first asked for: a command needs few of them.
+
+    `whole()` has all of them.
+    """
+
+    def __init__(self, lines: Mapping[str, str], fragments: Mapping[str, str] | None = None) -> None:
+        super().__init__()
+        self._lines = lines
+        self._fragments = fragments
+
+    def __missing__(self, name: str) -> str:
+        kept = (line for line in self._lines[name].splitlines() if not line.startswith("--"))
+        text = " ".join(" ".join(kept).split())
+        if self._fragments is not None and "{" in text:
+            text = text.format_map(self._fragments)
+        self[name] = text
+        return text
+
+    def whole(self) -> dict[str, str]:
+        """Return all of them, made."""
+        return {name: self[name] for name in self._lines}
+
+
+def read(folder: str) -> tuple[Texts, Texts]:
     """Return the statements and the fragments of a folder's files, each by its name."""
     statements: dict[str, str] = {}
     fragments: dict[str, str] = {}
     for file in sorted((Path(__file__).parent / folder).glob("*.sql")):
         _, *parts = _HEAD.split(file.read_text(encoding="utf-8"))
-        for kind, name, text in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
-            lines = (line for line in text.splitlines() if not line.startswith("--"))
-            (statements if kind == "name" else fragments)[name] = " ".join(" ".join(lines).split())
-    for name, text in statements.items():
-        if "{" in text:
-            statements[name] = text.format_map(fragments)
-    return statements, fragments
+        for kind, name, lines in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
+            (statements if kind == "name" else fragments)[name] = lines
+    known = Texts(fragments)
+    return Texts(statements, known), known
 
 
 STATEMENTS, FRAGMENTS = read("queries")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retoma.flows.template import TemplateError, check, render, value
+from retoma.flows import template as templates
+from retoma.flows.template import TemplateError, check, paths, render, value
 from retoma.model.codec import Json
 
 DATA: dict[str, Json] = {
@@ -223,3 +224,34 @@ def test_text_without_actions_is_left_alone(text: str) -> None:
 def test_what_a_user_typed_is_never_read_as_a_template(typed: str, around: str) -> None:
     assert render("{{ .typed }}", {"typed": typed}) == typed
     assert render("{{ .typed }}", {"typed": f"{{{{ {around} }}}}"}) == f"{{{{ {around} }}}}"
+
+
+PIECES = [
+    *(
+        "{{ .a }}",
+        "{{.b.c}}",
+        "{{  .d}}",
+        "{{ .é }}",
+        "{{ .j.1 }}",
+        "{{ .k\n}}",
+        "{{ a }}",
+        "{{ $.g }}",
+        "{{ . }}",
+    ),
+    *("{{- .e }}", "{{ .f -}}", "{{/* .h */}}", '{{ "}}" }}', "{{ if .i }}", "{{ end }}"),
+    *("{", "{{", "}}", "}", "\n", "x"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_keys_are_found_in_any_template_as_in_its_tree(template: str) -> None:
+    def found() -> object:
+        try:
+            return paths(template)
+        except TemplateError as error:
+            return error.message, error.line
+
+    with pytest.MonkeyPatch.context() as patch:
+        quickly = found()
+        patch.setattr(templates, "MAX_ACTION", -1)  # so that each is parsed
+        assert quickly == found()

@@ -17,8 +17,8 @@ from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.problems import as_json, exit_status, sentence
 
 if TYPE_CHECKING:
-    from retoma.model.redaction import Veil
     from retoma.model.transfer import Format
+    from retoma.model.veil import Veil
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.detect import Source
     from retoma.service.transfer.incoming import Imported
@@ -89,7 +89,7 @@ def export(
 
 
 def _veil(keys: tuple[str, ...], patterns: tuple[str, ...]) -> Veil:
-    from retoma.model.redaction import Veil
+    from retoma.model.veil import Veil
 
     return Veil(keys, patterns)
 

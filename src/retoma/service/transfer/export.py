@@ -7,8 +7,8 @@ from importlib import import_module
 
 from retoma.errors import Invalid
 from retoma.model.principal import Principal
-from retoma.model.redaction import Veil
 from retoma.model.transfer import Format
+from retoma.model.veil import Veil
 from retoma.service.transfer.outgoing import Outgoing
 from retoma.stores.api import Store
 

@@ -16,7 +16,6 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.message import Message
 from retoma.model.principal import Principal
-from retoma.model.redaction import Veil
 from retoma.model.session import Session
 from retoma.model.transfer import (
     EndRecord,
@@ -27,6 +26,7 @@ from retoma.model.transfer import (
     encoded,
     session_record,
 )
+from retoma.model.veil import Veil
 from retoma.service.access import missing
 from retoma.service.timeline import spoken
 from retoma.service.transfer.veiling import Veiling

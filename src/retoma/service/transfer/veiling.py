@@ -14,7 +14,7 @@ from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.fold import deleted_by, nodes_of
-from retoma.model.redaction import REDACTED, Veil
+from retoma.model.redaction import REDACTED
 from retoma.model.state import SYS
 from retoma.model.transfer import (
     ContextPart,
@@ -25,6 +25,7 @@ from retoma.model.transfer import (
     decoded,
     encoded,
 )
+from retoma.model.veil import Veil
 
 _OURS = (kinds.RESET, kinds.FLOW_VERSION)
 _HASHES = ("version", "uid")

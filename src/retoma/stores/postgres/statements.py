@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from retoma.stores.sql import FRAGMENTS, STATEMENTS, Value, Values, read
 
-OWN, _ = read("queries/postgresql")
+OWN = read("queries/postgresql")[0].whole()
 """What only PostgreSQL is asked, and what stands in the place of a shared statement."""
 
 _LOCKING = {
@@ -33,7 +33,7 @@ _KEPT = {
 }
 """Statements that leave a mark no other transaction leaves, and how it is looked for when COMMIT's answer was lost."""
 
-_NAMES = {text: name for name, text in STATEMENTS.items()}
+_NAMES = {text: name for name, text in STATEMENTS.whole().items()}
 _COUNT = FRAGMENTS["count"].partition("{")[0]
 _PLACE = re.compile(r"\?(\d*)|(?<!:):(\w+)")
 _INDEXED = re.compile(r" INDEXED BY \w+")
