@@ -104,6 +104,7 @@ class Meeting:
             self._go.wait()
 
         future = self._pool.submit(self._store.write, use_case)
+        future.add_done_callback(lambda _: inside.set())  # it failed before it was inside
         inside.wait()
         return future
 

@@ -117,6 +117,7 @@ class Held:
 
         self._pool = ThreadPoolExecutor(1)
         self.future = self._pool.submit(queue.write, use_case)
+        self.future.add_done_callback(lambda _: inside.set())  # it failed before it was inside
         inside.wait()
 
     def lets_go(self) -> None:

@@ -161,6 +161,7 @@ def _held(store: Store) -> Generator[Callable[[], None], None, None]:
 
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(store.write, use_case)
+        writer.add_done_callback(lambda _: inside.set())  # it failed before it was inside
         inside.wait()
         try:
             yield go.set
