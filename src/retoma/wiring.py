@@ -74,6 +74,15 @@ def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
     return PostgresStore(place.url, shown=place.shown, now=sources.now, random=sources.random)
 
 
+def is_there(place: StorePlace) -> bool:
+    """Return whether there is a store at `place`, or was: a lost one is not taken for none, and does not open."""
+    if place.path is None or place.path.exists():
+        return True
+    from retoma.stores.sqlite_upkeep import committed_to
+
+    return committed_to(place.path) > 0
+
+
 def create_store(place: StorePlace) -> bool:
     """Make the store at `place`, or see that it opens; return whether it was made."""
     if place.kind == "postgresql":

@@ -78,6 +78,36 @@ def test_a_file_that_is_no_store_any_more(retoma: Retoma, filled: Path) -> None:
     assert retoma("store", "check", "--repair").returncode == 6
 
 
+@pytest.mark.parametrize("loss", ["gone", "emptied"])
+def test_a_store_that_is_lost_is_not_taken_for_a_new_one(
+    retoma: Retoma, filled: Path, tmp_path: Path, loss: str
+) -> None:
+    assert retoma("store", "backup", str(tmp_path / "copy.db")).returncode == 0
+    database = filled / "retoma.db"
+    database.unlink() if loss == "gone" else database.write_bytes(b"")
+    beside = {file.name: file.read_bytes() for file in filled.iterdir()}
+    for verb in (
+        ["session", "ls"],
+        ["session", "create", "x"],
+        ["store", "check"],
+        ["store", "info"],
+        ["init"],
+    ):
+        done = retoma(*verb)
+        assert done.returncode == 6, verb
+        assert f"is {'gone' if loss == 'gone' else 'empty'}, and " in done.stderr
+        assert "store restore FILE" in done.stderr
+    assert {file.name: file.read_bytes() for file in filled.iterdir()} == beside
+    assert retoma("store", "restore", str(tmp_path / "copy.db")).returncode == 0
+    assert retoma("store", "check").returncode == 0
+
+
+def test_a_lost_store_begins_anew_when_its_witness_goes(retoma: Retoma, filled: Path) -> None:
+    (filled / "retoma.db").write_bytes(b"")
+    (filled / "retoma.db-witness").unlink()
+    assert retoma("session", "ls").returncode == 0
+
+
 @pytest.mark.parametrize("part", ["0%", "0", "101%", "x", "10%%", "-1"])
 def test_a_part_that_is_none(retoma: Retoma, filled: Path, part: str) -> None:
     assert retoma("store", "check", f"--sample={part}").returncode == 2

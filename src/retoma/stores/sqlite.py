@@ -114,6 +114,7 @@ class SqliteStore:
         if not self._path.exists():
             _make_directory(self._path.parent)
         if not self._path.exists() or self._path.stat().st_size == 0:
+            sqlite_upkeep.refuse_lost(self._path, self._shown)
             self._turn.connection()
             return
         self._readers.append(self._open_reader())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import apsw
 
-from retoma.errors import Unavailable
+from retoma.errors import Integrity, Unavailable
 from retoma.stores import migrate, witness
 from retoma.stores.api_facts import Witnessed
 from retoma.stores.sql import Row, Run
@@ -100,6 +100,36 @@ def witnessed(database: Path | None, commits: Callable[[], tuple[bytes, int, byt
         return Witnessed(counter=counter, seen=max(seen.counter, ahead.counter), lost=True)
     lost = seen.counter > counter or (seen.counter == counter and seen.rolling != rolling)
     return Witnessed(counter=counter, seen=seen.counter, lost=lost)
+
+
+def committed_to(database: Path) -> int:
+    """Return how many commits the witness has seen of a database that is not there, or empty; 0 otherwise.
+
+    SQLite takes an empty file for a new database, and throws away what is in the log beside it.
+    """
+    path = witness.beside(database)
+    if _has_content(database) or not path.is_file():
+        return 0
+    seen = witness.read(path)
+    # In this order: a process that makes the store has the file before its witness.
+    return seen.counter if seen is not None and not _has_content(database) else 0
+
+
+def refuse_lost(database: Path, shown: str) -> None:
+    """Raise Integrity for a store whose database is gone, or empty, although commits were made to it."""
+    commits = committed_to(database)
+    if commits:
+        what = "is empty" if database.exists() else "is gone"
+        raise Integrity(
+            f"{shown} {what}, and {commits:,} commits had been made to it.",
+            code="lost_store",
+            hint=f"Nothing was changed. Restore a backup with `retoma store restore FILE`, "
+            f"or remove {witness.beside(database)} to begin anew.",
+        )
+
+
+def _has_content(file: Path) -> bool:
+    return file.exists() and file.stat().st_size > 0
 
 
 def forget_witness(database: Path | None) -> None:

@@ -73,8 +73,10 @@ class Invocation:
     @property
     def reader(self) -> Calls:
         """The client of a command that only reads: a store that is not there is an empty one, and is not made."""
+        from retoma.wiring import is_there
+
         place = self.place
-        if self._client is not None or place.path is None or place.path.exists():
+        if self._client is not None or is_there(place):
             return self.client
         if place.given:
             self.out.note(f"There is no store at {place.shown} yet.")

@@ -45,8 +45,10 @@ def check(ctx: Invocation, *, sample: str | None, repair: bool) -> int:
 
 def there(ctx: Invocation) -> None:
     """Raise NotFound unless there is a store: what looks after one makes none."""
+    from retoma.wiring import is_there
+
     place = ctx.place
-    if place.path is not None and not place.path.exists():
+    if not is_there(place):
         raise NotFound(
             f"There is no store at {place.shown}.",
             code="no_store",
