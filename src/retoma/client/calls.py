@@ -19,8 +19,7 @@ from retoma.model.lease import FencingToken
 from retoma.model.message import Message, content, role
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession, Session, Status
-from retoma.service import access, erasing, profiles, sessions, timeline
-from retoma.service import flows as positions
+from retoma.service import access, profiles, sessions, timeline
 from retoma.service.deleting import Deleted, delete
 from retoma.stores.api import Listing, Place, Transaction
 from retoma.wiring import Sources, open_store
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from retoma.model.veil import Veil
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.signal import Sent
+    from retoma.service import erasing
+    from retoma.service import flows as positions
     from retoma.service.branches import Forked
     from retoma.service.diff import Diff
     from retoma.service.found import Asked, Cursor, Found
@@ -185,7 +186,9 @@ class Calls(Upkeep):
 
     def forks(self, session: str) -> Sequence[str]:
         """Return the sessions that share what this one wrote itself. Raises NotFound."""
-        return [name for name, _ in self._store.read(lambda tx: erasing.forks_of(tx, self._who, session))]
+        from retoma.service.erasing import forks_of
+
+        return [name for name, _ in self._store.read(lambda tx: forks_of(tx, self._who, session))]
 
     def tree(self, session: str, *, most: int = 1_000) -> Sequence[tuple[int, Session]]:
         """Return the session and all below it as (depth, session), parents first. Raises NotFound."""
@@ -325,10 +328,12 @@ class Calls(Upkeep):
         Raises NotFound, Invalid.
         """
         if at is None:
-            return self._store.read(lambda tx: positions.look(tx, self._who, session))
-        from retoma.runtime.branch import look
+            from retoma.service.flows import look
 
-        return look(self._store, self._who, session, at)
+            return self._store.read(lambda tx: look(tx, self._who, session))
+        from retoma.runtime.branch import look as look_back
+
+        return look_back(self._store, self._who, session, at)
 
     def export(
         self, session: str, format: Format = "json", *, veil: Veil | None = None

@@ -12,7 +12,6 @@ from retoma.errors import RetomaError
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import Status
-from retoma.service import erasing
 from retoma.stores.api import Store
 from retoma.stores.api_facts import Facts
 from retoma.wiring import SYSTEM, Sources, open_file
@@ -149,6 +148,8 @@ class Upkeep:
 
     def tidy(self) -> None:
         """Do what is due: remove what was deleted, cut off, or in the trash too long, in short transactions."""
+        from retoma.service import erasing
+
         if not self._store.read(lambda tx: erasing.due(tx, self._who)):
             return
         while self._store.write(lambda tx: erasing.purge(tx, self._who)):
