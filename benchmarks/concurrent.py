@@ -81,9 +81,10 @@ def measure(run: Run) -> list[Figure]:
             Figure(ROW, "wait, p99", "ms", [one.p99_ms for one in rounds], target=10),
         ]
     with syncs_take(SYNC_S):
-        few = max(count // 4, CALLERS)
-        crowds = [partial(crowd, run.memory / "slow", act, few, same=same) for _, act, same in arms]
-        plain, *kept = interleaved(run.rounds, partial(_raw_slow, run.memory / "slow-raw", few // 8), *crowds)
+        # As many as above: of fewer, the first and the last commits, which no crowd shares, are a tenth.
+        crowds = [partial(crowd, run.memory / "slow", act, count, same=same) for _, act, same in arms]
+        few = max(count // 8, 1)
+        plain, *kept = interleaved(run.rounds, partial(_raw_slow, run.memory / "slow-raw", few), *crowds)
     for (name, _, _), rounds in zip(arms, kept, strict=True):
         figures.append(
             Figure(

@@ -118,10 +118,10 @@ class Watch:
         return self._settling.look()
 
     def _settled(self, told: Told) -> Found | None:
-        """Wait until nothing new was seen for long enough. In the second half of that time, load what it will be."""
+        """Wait until nothing new was seen for long enough. After a quarter of that time, load what it will be."""
         since, prepared = self._clock(), False
         while not self._done.is_set():
-            until = since + (self._settled_s if prepared else self._settled_s / 2)
+            until = since + (self._settled_s if prepared else self._settled_s / 4)
             paths = told.wait(until - self._clock())
             if paths:
                 new = self._settling.glance(paths)
