@@ -42,6 +42,8 @@ class Turns:
         # How long the last commit took, and how many others had written or wanted to when it was done.
         self._crowd = 0
         self._commit_s = 0.0
+        # How long it took last time until all of them were there again; 0 when some did not come.
+        self._gathering_s = 0.0
         # How many have to wait before the writer begins, and what tells it that they do.
         self._awaited = 0
         self._gathered = Lock()
@@ -59,7 +61,11 @@ class Turns:
         if pause < WORTH_S:
             return
         waiting, crowd, gathered = self._waiting, self._crowd, self._gathered
-        until = monotonic() + min(self._commit_s / 2, GROUP_S)
+        began = monotonic()
+        most = min(self._commit_s / 2, GROUP_S)
+        until = began + most
+        # Each look at who is there takes Python from those who come: where all came last time, one look is enough.
+        pause = min(max(pause, 2 * self._gathering_s), most)
         gathered.acquire(blocking=False)
         self._awaited = crowd
         came = len(waiting)
@@ -68,6 +74,7 @@ class Turns:
                 break
             came = len(waiting)
         self._awaited = 0
+        self._gathering_s = monotonic() - began if len(waiting) >= crowd else 0.0
 
     def _took(self, seconds: float, others: int) -> None:
         """Say how long the commit took, and for how many others it was."""
