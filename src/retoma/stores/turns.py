@@ -102,8 +102,8 @@ class Turns:
     def _wake_next(self) -> None:
         """Wake one thread that was answered, which then wakes the next.
 
-        All at once they would stand in each other's way for Python's lock, each woken and put to sleep twice: that took
-        half as long again. But where threads of another kind keep the lock, none waits for the others' turns at it.
+        All at once they would stand in each other's way for Python's lock, each woken and put to sleep twice. But where
+        threads of another kind keep the lock, none waits for the others' turns at it.
         """
         told = self._told
         late = monotonic() - self._told_at > LATE_S
