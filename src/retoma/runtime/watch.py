@@ -159,8 +159,8 @@ class Told:
         root = os.path.abspath(directory)  # noqa: PTH100 (a link keeps its own name)
         try:
             return cls(root, RustNotify([root], False, False, 0, True, True), done)
-        except (OSError, RuntimeError):
-            return None  # the directory is gone, or the system has no more watches to give
+        except (OSError, RuntimeError, TypeError):
+            return None  # the directory is gone, the system has no more watches to give, or it is called otherwise now
 
     def wait(self, seconds: float) -> set[str]:
         """Return what changes within so long, as paths below the directory: as soon as something does, or nothing."""
