@@ -265,6 +265,24 @@ def test_a_look_at_what_was_told_sees_what_a_look_at_everything_does(rounds):
             assert watched.look(told) == Directory(flow).look()
 
 
+def test_what_is_told_by_another_name_of_the_directory_is_looked_for_everywhere(flow, tmp_path):
+    (tmp_path / "link").symlink_to(flow)
+    watched = Directory(tmp_path / "link")
+    before = watched.look()
+    (flow / "end.md").write_text("Now\n")
+    assert watched.look([str(flow / "end.md")]) == Directory(flow).look() != before
+
+
+@pytest.mark.usefixtures("told")
+def test_a_directory_that_is_a_link_is_watched(flow, drive, tmp_path):
+    (tmp_path / "link").symlink_to(flow)
+    with Watch(tmp_path / "link", drive.found, settled_s=0.001) as watch:
+        (flow / "end.md").write_text("Now\n")
+        os.read(watch.fileno(), 1)
+        os.write(watch._writable, b"!")
+        assert watch.take().nodes["end"].content == "Now"
+
+
 def test_what_was_loaded_ahead_is_read_again(flow, drive, monkeypatch):
     """On a file system whose clock stands still a file can change and look the same."""
     monkeypatch.setattr(files, "_stamp", lambda status: (0, status.st_size, 0, 0))

@@ -76,6 +76,8 @@ def again(path: str | os.PathLike[str], before: Look, told: Collection[str]) -> 
         return None  # one file may be there under two names
     root, seen, changed, size = os.fspath(path), before.files, dict[str, Stamp](), before.size
     for below in told:
+        if below.startswith("/"):
+            return None  # the system knows the directory by another name
         if _hidden(below):
             continue
         try:
