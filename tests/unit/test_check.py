@@ -67,6 +67,20 @@ def found(file: Path) -> list[str]:
         return [one.detail for one in client.check().damage]
 
 
+@pytest.mark.parametrize(
+    ("column", "flipped"), [("flow_status", "waitmng_for_input"), ("status", "cctive"), ("flow_status", "")]
+)
+def test_a_word_whose_event_is_erased_is_one_of_those_there_are(
+    file: Path, column: str, flipped: str
+) -> None:
+    with client_at(file) as client:
+        last = client.get("flow").seq
+        client.redact("flow", Selection(first=2, last=last))
+    assert found(file) == []
+    change(file, f"UPDATE session SET {column} = '{flipped}' WHERE id = 'flow'")
+    assert any("status is none that there is" in said or "status is not what" in said for said in found(file))
+
+
 def test_a_whole_store_is_whole(file: Path) -> None:
     with client_at(file) as client:
         report = client.check()
