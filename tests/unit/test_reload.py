@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from retoma.errors import Invalid, NotFound, Refused
 from retoma.flows import Directory, Flow, Unsettled, files
 from retoma.model.fold import fold
+from retoma.runtime import watch as watch_module
 from retoma.runtime.drive import Request
 from retoma.runtime.reload import Settling
-from retoma.runtime.watch import Watch
+from retoma.runtime.watch import Deaf, Told, Watch
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
 SECOND = "---\ntype: question\nsave_to: colour\nto: end\n---\nHello {{ .name }}, which colour?\n"
@@ -353,6 +354,28 @@ def test_a_directory_that_another_one_takes_the_place_of_is_watched_on(flow, dri
         assert os.read(watch.fileno(), 1) == b"!"
         os.write(watch._writable, b"!")
         assert isinstance(watch.take(), Flow)
+
+
+def test_other_files_that_are_written_without_a_pause_hold_nothing_up(flow, drive, monkeypatch):
+    monkeypatch.setattr(Told, "wait", lambda self, seconds: {"busy.log"})
+    monkeypatch.setattr(watch_module, "UNTOLD_S", 0.001)
+    with Watch(flow, drive.found, settled_s=0.001) as watch:
+        (flow / "end.md").write_text("Now\n")
+        os.read(watch.fileno(), 1)
+        os.write(watch._writable, b"!")
+        assert watch.take().nodes["end"].content == "Now"
+
+
+def test_a_watch_that_the_system_tells_no_more_looks_by_itself(flow, drive, monkeypatch):
+    def fails(self, seconds):
+        raise Deaf
+
+    monkeypatch.setattr(Told, "wait", fails)
+    with Watch(flow, drive.found, settled_s=0.001) as watch:
+        (flow / "end.md").write_text("Now\n")
+        os.read(watch.fileno(), 1)
+        os.write(watch._writable, b"!")
+        assert watch.take().nodes["end"].content == "Now"
 
 
 def test_a_watch_that_breaks_says_so(flow, drive, monkeypatch):

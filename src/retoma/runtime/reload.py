@@ -81,7 +81,10 @@ class Settling:
     def glance(self, told: Collection[str]) -> bool:
         """Look only at what the system told of, paths below the directory; return whether that is new."""
         self._told.update(told)
-        return self._sees(self._told)
+        new = self._sees(self._told)
+        if not self.restless:
+            self._told.clear()  # it was nothing to the flow
+        return new
 
     def prepare(self) -> bool:
         """Look at everything; return whether some of it is new. If not, load it ahead of the look that confirms it."""

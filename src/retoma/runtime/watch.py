@@ -47,6 +47,7 @@ class Watch:
         self._settling = Settling(Directory(directory), known)
         self._clock = clock
         self._settled_s = settled_s
+        self._whole_at = clock()
         self._found: Found | BaseException | None = None
         self._lock = threading.Lock()
         self._done = threading.Event()
@@ -90,7 +91,11 @@ class Watch:
         told = Told.of(self._path, self._done)
         try:
             while not self._done.is_set():
-                found = self._next() if told is None else self._next_told(told)
+                try:
+                    found = self._next() if told is None else self._next_told(told)
+                except Deaf:
+                    told = None
+                    continue
                 if found is not None:
                     self._keep(found)
         except BaseException as error:
@@ -111,26 +116,32 @@ class Watch:
         """Look at what the system tells of, or at everything when it was silent for long."""
         if self._settling.restless:
             return self._settled(told)
-        paths = told.wait(UNTOLD_S)
-        if paths:
+        paths = told.wait(self._whole_at + UNTOLD_S - self._clock())
+        if paths and self._clock() < self._whole_at + UNTOLD_S:
             self._settling.glance(paths)
             return None
+        self._whole_at = self._clock()
         return self._settling.look()
 
     def _settled(self, told: Told) -> Found | None:
-        """Wait until nothing new was seen for long enough. After a quarter of that time, load what it will be."""
+        """Wait until nothing new was seen for long enough. After a quarter of that time, load what it will be.
+
+        What is told of other files, however often, holds nothing up.
+        """
         since, prepared = self._clock(), False
         while not self._done.is_set():
             until = since + (self._settled_s if prepared else self._settled_s / 4)
             paths = told.wait(until - self._clock())
-            if paths:
-                new = self._settling.glance(paths)
+            if paths and self._settling.glance(paths):
+                since, prepared = self._clock(), False
+            elif self._clock() < until:
+                continue
             elif prepared:
                 return self._settling.look(whole=False)
+            elif self._settling.prepare():
+                since = self._clock()
             else:
-                new, prepared = self._settling.prepare(), True
-            if new:
-                since, prepared = self._clock(), False
+                prepared = True
         return None
 
     def _keep(self, found: Found | BaseException) -> None:
@@ -139,6 +150,10 @@ class Watch:
             self._found = found
             if rings:
                 os.write(self._writable, b"!")
+
+
+class Deaf(Exception):
+    """The system tells nothing any more."""
 
 
 class Told:
@@ -163,8 +178,14 @@ class Told:
             return None  # the directory is gone, the system has no more watches to give, or it is called otherwise now
 
     def wait(self, seconds: float) -> set[str]:
-        """Return what changes within so long, as paths below the directory: as soon as something does, or nothing."""
-        told = self._system.watch(_GATHERED_MS, _STEP_MS, max(1, int(seconds * 1000)), self._done)
+        """Return what changes within so long, as paths below the directory: as soon as something does, or nothing.
+
+        Raises Deaf.
+        """
+        try:
+            told = self._system.watch(_GATHERED_MS, _STEP_MS, max(1, int(seconds * 1000)), self._done)
+        except (OSError, RuntimeError) as error:
+            raise Deaf from error
         if isinstance(told, str):
             return set()
         return {path.removeprefix(self._root) for _, path in told}
