@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +24,32 @@ SEED = int(os.environ.get("RETOMA_CRASH_SEED", "0")) or random.randrange(1 << 30
 def count(full: int) -> int:
     """Return how many trials to do: all of them, or a twentieth, at least ten, in a plain run."""
     return full if FULL else max(10, full // 20)
+
+
+def trials(full: int) -> Iterator[int]:
+    """Number the trials: `RETOMA_CRASH_COUNT` of them, or all in a full run; else a twentieth, for at most 20 s."""
+    wanted = int(os.environ.get("RETOMA_CRASH_COUNT", "0")) or count(full)
+    bounded = not FULL and "RETOMA_CRASH_COUNT" not in os.environ
+    ends = time.monotonic() + 20
+    for number in range(wanted):
+        if bounded and number >= 10 and time.monotonic() > ends:
+            return
+        yield number
+
+
+def record(name: str, line: str, began: float) -> str:
+    """Return `line`; in a full or counted run also append it to docs/proof/NAME.txt with seed, seconds and commit.
+
+    `began` is the time.monotonic() at which the trials began.
+    """
+    if FULL or "RETOMA_CRASH_COUNT" in os.environ:
+        root = Path(__file__).parents[2]
+        git = ["git", "-C", str(root), "describe", "--always", "--dirty"]
+        commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+        seconds = time.monotonic() - began
+        with (root / "docs" / "proof" / f"{name}.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d', time.gmtime())}  {commit}  seed {SEED}  {seconds:.0f} s  {line}\n")
+    return line
 
 
 def client_at(path: Path | None, clock: Clock | None = None) -> Calls:
