@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from retoma.client.asynchronous import AsyncClient, AsyncSession, open
+from retoma.client.async_client import AsyncClient
+from retoma.client.async_session import AsyncSession
+from retoma.client.opening import open
 from retoma.client.state import AsyncState
 
 __all__ = ["AsyncClient", "AsyncSession", "AsyncState", "open"]

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.calls import Calls
 from tests.client.waiting import Waiting
 
 from retoma import Client, Session
 from retoma.aio import AsyncClient
-from retoma.client import Calls
-from retoma.client.door import Door
+from retoma.commands.opened import Opened
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.api import Store
 from retoma.stores.conformance import Clock
@@ -41,7 +41,7 @@ def another(request, opened, clock) -> Iterator[Callable[..., Client]]:
     with asyncio.Runner() as loop:
 
         def open_one(user: str = "ana") -> Client:
-            door = Door(opened(), Principal(LOCAL_TENANT, user), sources=Sources(clock, clock.bytes))
+            door = Opened(opened(), Principal(LOCAL_TENANT, user), sources=Sources(clock, clock.bytes))
             clients.append(Client(door) if request.param == "waits" else Waiting(AsyncClient(door), loop))
             return clients[-1]
 

@@ -1,4 +1,4 @@
-"""What an idempotency key is compared with is in stores already: repeated across versions, a call gets its first answer."""
+"""What a key is compared with is in stores already: a call that is repeated by a newer version gets its first answer."""
 
 from __future__ import annotations
 
@@ -137,4 +137,4 @@ def kept(client: retoma.Client, session: str) -> str:
             return tx.journal.operation(tx.sessions.key(LOCAL_TENANT, session), operation)[1]
         return tx.sessions.operation(LOCAL_TENANT, operation)[0]
 
-    return client._door.store.read(read).hex()
+    return client._opened.store.read(read).hex()

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.calls import Calls
 
 import retoma
 from retoma import aio
-from retoma.client import Calls
-from retoma.client.door import Door
+from retoma.commands.opened import Opened
 from retoma.model.changes import Changes
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.wiring import Sources
@@ -23,8 +23,8 @@ WHO = Principal(LOCAL_TENANT, "ana")
 
 
 @pytest.fixture
-def door(opened, clock) -> Callable[[], Door]:
-    return lambda: Door(opened(), WHO, sources=Sources(clock, clock.bytes))
+def door(opened, clock) -> Callable[[], Opened]:
+    return lambda: Opened(opened(), WHO, sources=Sources(clock, clock.bytes))
 
 
 class Gate:
@@ -51,7 +51,7 @@ def test_a_write_that_is_cancelled_in_the_queue_is_not_run(tmp_path):
         async with aio.open(tmp_path / "store") as client:
             session = await client.create("demo")
             gate = Gate()
-            writer = threading.Thread(target=client._door.store.write, args=(gate,))
+            writer = threading.Thread(target=client._opened.store.write, args=(gate,))
             writer.start()
             await reached(gate)
             waiting = asyncio.create_task(session.append("user", "never"))
@@ -70,9 +70,9 @@ def test_a_write_that_is_cancelled_in_the_queue_is_not_run(tmp_path):
 
 
 def test_a_write_that_is_cancelled_later_stands_and_its_key_tells(tmp_path, monkeypatch):
-    from retoma.service import entries
+    from retoma.service import timeline
 
-    gate, write = Gate(), entries.write
+    gate, write = Gate(), timeline.append
 
     def slow(tx, *args, **facts):
         gate(tx)
@@ -81,7 +81,7 @@ def test_a_write_that_is_cancelled_later_stands_and_its_key_tells(tmp_path, monk
     async def run() -> None:
         async with aio.open(tmp_path / "store") as client:
             session = await client.create("demo")
-            monkeypatch.setattr(entries, "write", slow)
+            monkeypatch.setattr(timeline, "append", slow)
             writing = asyncio.create_task(session.append("user", "stands", key="k"))
             await reached(gate)
             writing.cancel()
@@ -100,7 +100,7 @@ def test_a_lease_whose_taking_is_cancelled_is_let_go(tmp_path):
         async with aio.open(tmp_path / "store") as client:
             session = await client.create("demo")
             gate = Gate()
-            writer = threading.Thread(target=client._door.store.write, args=(gate,))
+            writer = threading.Thread(target=client._opened.store.write, args=(gate,))
             writer.start()
             await reached(gate)
             taking = asyncio.create_task(session.lease().__aenter__())
@@ -111,7 +111,7 @@ def test_a_lease_whose_taking_is_cancelled_is_let_go(tmp_path):
             with pytest.raises(asyncio.CancelledError):
                 await taking
             writer.join()
-            while client._door.held:
+            while client._opened.held:
                 await asyncio.sleep(0.001)
             async with (await client.session("demo")).lease():
                 pass

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.calls import Calls
 from tests.postgres import Server
 
-from retoma.client import Calls
 from retoma.errors import Conflict, Limit, NotFound, RetomaError
 from retoma.model.event import INLINE_BYTES
 from retoma.model.ids import TenantKey

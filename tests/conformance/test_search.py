@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import Invalid, NotFound, Refused
 from retoma.model.changes import Changes
 from retoma.model.ids import TenantKey

@@ -6,9 +6,9 @@ import random
 from collections.abc import Callable
 
 import pytest
+from tests.calls import Calls
 from tests.conformance.test_search import DEEDS, both, client, clock, do, found, held, index, say
 
-from retoma.client import Calls
 from retoma.model.changes import Changes
 from retoma.model.principal import LOCAL_TENANT
 from retoma.model.redaction import pattern

@@ -9,9 +9,9 @@ import apsw
 import psycopg
 import pytest
 from psycopg import sql
+from tests.calls import Calls
 from tests.conformance.test_search import clock, found, index, say
 
-from retoma.client import Calls
 from retoma.model.changes import Changes
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.redaction import pattern

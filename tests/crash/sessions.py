@@ -6,7 +6,8 @@ import contextlib
 import random
 from pathlib import Path
 
-from retoma.client import Calls
+from tests.calls import Calls
+
 from retoma.errors import Invalid, RetomaError
 from retoma.flows.script import Answers
 from retoma.model import event as kinds

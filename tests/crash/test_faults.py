@@ -8,10 +8,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tests.calls import Calls
 from tests.crash.faults import Disk, failing
 from tests.crash.trials import FULL, SEED, client_at, quick_directory
 
-from retoma.client import Calls
 from retoma.errors import Integrity, RetomaError, Unavailable
 from retoma.model.event import INLINE_BYTES
 from retoma.model.session import NewSession

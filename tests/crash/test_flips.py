@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 from tests.crash.sessions import Maker
 from tests.crash.trials import SEED, client_at, count, quick_directory
 
-from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.lease import Holder
 from retoma.model.retention import Choice

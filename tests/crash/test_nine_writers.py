@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from retoma.client import Calls
+from tests.calls import Calls
+
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
@@ -19,7 +20,7 @@ PROCESSES, SECONDS, LONGEST_MS = 9, 2.0, 250
 WRITER = """
 import sys, time
 from pathlib import Path
-from retoma.client import Calls
+from tests.calls import Calls
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
 from retoma.stores.sqlite import SqliteStore

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.calls import Calls, client_at
 from tests.crash.test_kill import Run, flow, journal  # noqa: F401 (a fixture)
 from tests.postgres import Server
 from tests.proxy import Proxy
 
-from retoma.client import Calls, client_at
 from retoma.config import StorePlace
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.lease import Holder
@@ -246,7 +246,7 @@ def test_a_server_that_works_is_waited_for(database: str) -> None:
 DRIVES = """
 import random, sys, threading
 from pathlib import Path
-from retoma.client import client_at
+from tests.calls import client_at
 from retoma.config import StorePlace
 from retoma.errors import Busy
 from retoma.runtime.drive import Request

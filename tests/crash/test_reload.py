@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from blake3 import blake3
+from tests.calls import Calls
 from tests.crash.trials import SEED, client_at, count, quick_directory
 
-from retoma.client import Calls
 from retoma.flows import Directory
 from retoma.model.fold import fold
 from retoma.runtime.drive import Drive, Request

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.stores import SESSION, fill, opened, place_in
+from tests.calls import Calls
 from tests.crash.sessions import Maker
 
-from retoma.client import Calls
 from retoma.flows import ConditionError
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request

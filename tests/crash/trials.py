@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from retoma.client import Calls
+from tests.calls import Calls
+
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from tests.calls import Calls
 from tests.crash.trials import client_at
 
-from retoma.client import Calls
 from retoma.errors import NotFound
 from retoma.model.event import INLINE_BYTES
 from retoma.model.session import NewSession

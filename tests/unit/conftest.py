@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore

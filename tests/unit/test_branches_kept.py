@@ -11,11 +11,11 @@ from pathlib import Path
 import apsw
 import msgspec
 import pytest
+from tests.calls import Calls
 from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 from tests.unit.branching import client, say, talk, texts, whole
 
-from retoma.client import Calls
 from retoma.errors import Integrity, RetomaError
 from retoma.model.event import FORKED
 from retoma.model.redaction import pattern

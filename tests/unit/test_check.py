@@ -10,10 +10,10 @@ from pathlib import Path
 import apsw
 import pytest
 from benchmarks.stores import fill, place_in
+from tests.calls import Calls
 from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 
-from retoma.client import Calls
 from retoma.errors import Integrity
 from retoma.model.changes import Changes
 from retoma.model.lease import Holder

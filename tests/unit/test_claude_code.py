@@ -13,9 +13,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from tests.calls import Calls
 from tests.unit.test_imports import parts, records, texts, whole
-
-from retoma.client import Calls
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import Busy, Conflict, Invalid, Limit, NotFound, Refused
 from retoma.model.ids import TenantKey
 from retoma.model.lease import LEASE_TTL_MS, Holder

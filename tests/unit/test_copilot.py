@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 from tests.unit.test_imports import SAMPLES, parts, records, texts, whole
 
-from retoma.client import Calls
 from retoma.errors import Integrity
 
 ONE = SAMPLES / "copilot/session-state/0b5e8f10-3c47-4f6a-9d21-7a1c00000001"

@@ -9,9 +9,9 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.calls import Calls
 from tests.unit.test_imports import SAMPLES
 
-from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.service.transfer import mend

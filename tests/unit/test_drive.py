@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import Busy, Conflict, Invalid, Limit, Refused
 from retoma.model.changes import Changes
 from retoma.model.fold import fold

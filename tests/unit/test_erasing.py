@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import Busy, Invalid
 from retoma.model.chain import digest, genesis, link
 from retoma.model.changes import Changes

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.calls import Calls
 
 from retoma import flows
-from retoma.client import Calls
 from retoma.errors import RetomaError
 from retoma.flows import condition, template
 from retoma.flows.condition import ConditionError

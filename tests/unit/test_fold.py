@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.calls import Calls
 
 from retoma import Client
-from retoma.client import Calls
-from retoma.client.door import Door
+from retoma.commands.opened import Opened
 from retoma.errors import NotFound, RetomaError, Unavailable
 from retoma.model.call import Came
 from retoma.model.chain import digest, genesis, link
@@ -102,7 +102,7 @@ def test_a_journal_folds_to_the_rows(tmp_path_factory, deeds):
         for deed in deeds:
             clock.now += 700
             try:
-                do(client, Client(Door(store, WHO, sources=Sources(clock, clock.bytes))), directory, deed)
+                do(client, Client(Opened(store, WHO, sources=Sources(clock, clock.bytes))), directory, deed)
             except RetomaError:
                 continue
         agree(client)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 from tests.unit.branching import FLOW, client, say, talk, texts, whole
 from tests.unit.test_tools import Fake, through
 
-from retoma.client import Calls
 from retoma.errors import Busy, Conflict
 from retoma.model.changes import Changes
 from retoma.model.event import ERASED, INLINE_BYTES, TOOL_CALL

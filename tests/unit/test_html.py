@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 
 import pytest
+from tests.calls import Calls
 from tests.unit.test_imports import SAMPLES, whole
 
-from retoma.client import Calls
 from retoma.model.session import NewSession
 from retoma.service.transfer.markup import rendered
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import Conflict, Integrity, Invalid, NotFound, Refused, RetomaError
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession

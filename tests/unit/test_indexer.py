@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 
 import retoma
-from retoma.client import Calls
 from retoma.errors import Unavailable
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession

@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 from tests.unit.test_imports import SAMPLES, parts, records, texts, whole
 
-from retoma.client import Calls
 from retoma.errors import Integrity, Invalid
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.sqlite import SqliteStore

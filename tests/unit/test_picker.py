@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from tests.calls import Calls
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Input, Static
 
-from retoma.client import Calls
 from retoma.interfaces.cli.picker.app import Picker
 from retoma.model.session import NewSession
 from retoma.stores.conformance import Clock

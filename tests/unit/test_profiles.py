@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import Busy, Conflict, Invalid, NotFound, Refused
 from retoma.model.changes import Changes, applied
 from retoma.model.event import CREATED, UPDATED

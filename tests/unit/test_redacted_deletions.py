@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 
 import pytest
+from tests.calls import Calls
 from tests.unit.test_damaged_imports import empty
 
 from retoma import Client
-from retoma.client import Calls
-from retoma.client.door import Door
+from retoma.commands.opened import Opened
 from retoma.model.fold import fold
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.redaction import pattern
@@ -29,7 +29,7 @@ def calls(clock: Clock):
     store, sources = SqliteStore(None, now=clock, random=clock.bytes), Sources(clock, clock.bytes)
     with Calls(store, WHO, sources=sources) as calls:
         calls.create(NewSession(id="s"))
-        state = Client(Door(store, WHO, sources=sources)).session("s").state
+        state = Client(Opened(store, WHO, sources=sources)).session("s").state
         state["gone"] = "old"
         state.put({"kept": "planted-7f3a9c"}, delete=["gone"])
         yield calls

@@ -8,10 +8,10 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.calls import Calls
 from tests.unit.conftest import MakeFlow
 from tests.unit.test_damaged_imports import empty
 
-from retoma.client import Calls
 from retoma.errors import Conflict, Invalid
 from retoma.model.changes import Changes
 from retoma.model.redaction import REDACTED, pattern

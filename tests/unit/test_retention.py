@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from retoma.client.calls import Calls
+
 from retoma.errors import Unavailable
 from retoma.model.changes import Changes
 from retoma.model.principal import LOCAL_TENANT, Principal

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.flows import SecretNeeded, load, validate
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request

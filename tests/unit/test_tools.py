@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import Busy, NotFound, Refused
 from retoma.model import event as kinds
 from retoma.model.call import Came

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.calls import Calls
 
-from retoma.client import Calls
 from retoma.errors import (
     Busy,
     Conflict,

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.calls import Calls
 from tests.unit.conftest import MakeFlow
 from tests.unit.test_imports import SAMPLES, parts, whole
 
-from retoma.client import Calls
 from retoma.errors import Integrity, Invalid, Refused
 from retoma.runtime.drive import Request
 

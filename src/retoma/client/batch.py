@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from retoma.client import given
-from retoma.client.faces import Act
 from retoma.client.handle import Handle
+from retoma.commands.entries import NewMessage, WriteBatch
 from retoma.errors import Invalid
-from retoma.model.codec import Json, JsonField
+from retoma.model.codec import JsonField
 from retoma.model.state import check_keys, check_values
-from retoma.service.entries import Changed, Entry
+from retoma.service.entries import Changed, Written
+
+if TYPE_CHECKING:
+    from retoma.client.async_session import AsyncSession
+    from retoma.client.session import Session
 
 
 class BatchState:
@@ -44,14 +48,14 @@ class Batch:
     ([2, 3], 3)
     """
 
-    def __init__(self, session: Handle, key: str | None, expect: int | None) -> None:
+    _session: Handle
+
+    def __init__(self, key: str | None, expect: int | None) -> None:
         self.seqs: list[int] = []
         self.state = BatchState(self)
-        self._session = session
         self._key = key
         self._expect = expect
-        self._entries: list[Entry] = []
-        self._asked: list[Json] = []
+        self._batch: list[NewMessage | Changed] = []
         self._open = False
 
     def append(self, role: str, content: given.Sayable, *, sender: str = "") -> None:
@@ -62,8 +66,7 @@ class Batch:
         >>> batch.seqs
         [2]
         """
-        said, plain = given.said(role, content, sender)
-        self._add(said, [role, plain, sender])
+        self._say(NewMessage(role, given.plain(content), sender))
 
     def append_many(self, messages: Iterable[given.NewMessage]) -> None:
         """Add messages: (role, content), or mappings with `role`, `content` and perhaps `sender`. Raises Invalid.
@@ -73,40 +76,48 @@ class Batch:
         >>> batch.seqs
         [2, 3]
         """
-        for role, content, sender in [given.new_message(one) for one in messages]:
-            self.append(role, content, sender=sender)
+        for one in [given.new_message(one) for one in messages]:
+            self._say(one)
+
+    def _say(self, message: NewMessage) -> None:
+        message.said()
+        self._add(message)
 
     def _change(self, changed: Changed) -> None:
         check_keys((*changed.sets, *changed.removed))
         check_values(changed.sets)
-        self._add(changed, {"set": dict(changed.sets), "delete": list(changed.removed)})
+        self._add(changed)
 
-    def _add(self, entry: Entry, asked: Json) -> None:
+    def _add(self, entry: NewMessage | Changed) -> None:
         if not self._open:
             raise Invalid(
                 "A batch takes writes inside its `with`.", code="bad_usage", hint="Nothing of this was kept."
             )
-        self._entries.append(entry)
-        self._asked.append(asked)
+        self._batch.append(entry)
 
     def _begin(self) -> Self:
         self._session._ready()
         self._open = True
         return self
 
-    def _end(self, error: BaseException | None) -> Act[list[int]] | None:
+    def _end(self, error: BaseException | None) -> WriteBatch | None:
         """Return what is to be written, None when there is nothing or something was raised."""
         self._open = False
-        session, entries = self._session, self._entries
-        if error is not None or not entries:
+        if error is not None or not self._batch:
             return None
-        session._ready()
-        operation = session._door.operation(self._key, "batch", [session.id, self._asked])
-        return session._write(entries, operation, self._expect, lambda written: list(written.messages))
+        return WriteBatch(session=self._session.id, batch=tuple(self._batch), expect=self._expect)
+
+    def _wrote(self, written: Written) -> None:
+        self._session._wrote(written.head, written.at)
+        self.seqs = list(written.messages)
 
 
 class BlockingBatch(Batch):
     """What `session.batch()` returns."""
+
+    def __init__(self, session: Session, key: str | None, expect: int | None) -> None:
+        super().__init__(key, expect)
+        self._session: Session = session
 
     def __enter__(self) -> Self:
         return self._begin()
@@ -114,12 +125,16 @@ class BlockingBatch(Batch):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if write := self._end(error):
-            self.seqs = write.run()
+        if batch := self._end(error):
+            self._wrote(self._session._run(batch, self._key))
 
 
 class AwaitedBatch(Batch):
     """What `session.batch()` returns to tasks, for an `async with`."""
+
+    def __init__(self, session: AsyncSession, key: str | None, expect: int | None) -> None:
+        super().__init__(key, expect)
+        self._session: AsyncSession = session
 
     async def __aenter__(self) -> Self:
         return self._begin()
@@ -127,5 +142,5 @@ class AwaitedBatch(Batch):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if write := self._end(error):
-            self.seqs = await write.awaited()
+        if batch := self._end(error):
+            self._wrote(await self._session._run(batch, self._key))

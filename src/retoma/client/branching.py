@@ -1,19 +1,18 @@
-"""The verbs of branches: another way from any event, and back."""
+"""Branches of a session: another way from any event, and back."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Self
 
-from retoma.client.faces import Act, verb
+from retoma.client.faces import Blocking
 from retoma.client.handle import Handle
+from retoma.commands.session import ShowSession
 
 
-class Branching(Handle):
+class Branching(Handle, Blocking):
     """Where a session parts from another."""
 
-    @verb
-    def fork(self, id: str | None = None, *, at: int | None = None, key: str | None = None) -> Act[Self]:
+    def fork(self, id: str | None = None, *, at: int | None = None, key: str | None = None) -> Self:
         """Return a new session that shares the past of this one up to the seq `at`, its last one unless given.
 
         It is active, goes on by itself, and takes no time to make however long the past is. Without an id one is
@@ -28,10 +27,12 @@ class Branching(Handle):
         >>> [message.text for message in other.messages()], len(session.messages())
         (['Which way?', 'The short one.'], 1)
         """
-        return self._work(partial(self._forked, id, at, key))
+        from retoma.commands.branch import ForkSession
 
-    @verb
-    def undo(self, *, key: str | None = None) -> Act[str | None]:
+        made = self._run(ForkSession(session=self.id, new=id, at=at), key)
+        return type(self)(self._opened, self._run(ShowSession(session=made.id)))
+
+    def undo(self, *, key: str | None = None) -> str | None:
         """Go back to before the last user message, or the last input of its flow; return the id of what was.
 
         That is kept whole, archived; None once it was deleted. The id, the title, labels and settings stay, and so does
@@ -47,10 +48,8 @@ class Branching(Handle):
         >>> [message.text for message in session.messages()]
         ['Which way?']
         """
-        held = self._held
-        token = held.token if held is not None else None
-        return self._then_seen(lambda: self._door.calls.undo(self.id, token=token, key=key).kept)
+        from retoma.commands.branch import UndoSession
 
-    def _forked(self, id: str | None, at: int | None, key: str | None) -> Self:
-        calls = self._door.calls
-        return type(self)(self._door, calls.show(calls.fork(self.id, id, at=at, key=key).id))
+        undone = self._run(UndoSession(session=self.id), key)
+        self._saw(self._run(ShowSession(session=self.id)))
+        return undone.kept

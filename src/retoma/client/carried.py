@@ -1,12 +1,13 @@
-"""The verbs that carry sessions from store to store, and look after a store as a whole."""
+"""Sessions carried from store to store, and a store looked after as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from retoma.client.faces import Act, Batches, Face, Work, stream, verb
+from retoma.client.current import named
+from retoma.client.faces import Blocking
 
 if TYPE_CHECKING:
     from retoma.model.transfer import Format
@@ -14,11 +15,10 @@ if TYPE_CHECKING:
     from retoma.values import Arrived, Backup, Imported, Report
 
 
-class Carrying(Face):
+class Carrying(Blocking):
     """Files of sessions, and of a store."""
 
-    @stream
-    def export(self, id: str | None = None, format: Format = "json") -> Batches[bytes]:
+    def export(self, id: str | None = None, format: Format = "json") -> Iterator[bytes]:
         """Yield the pieces of a file with a session as it stands now: `json` or `jsonl` to import again, else `csv`,
         `md` or `html`.
 
@@ -28,10 +28,11 @@ class Carrying(Face):
         >>> b"".join(client.export("demo", "md")).decode().splitlines()[0]
         '# A demonstration'
         """
-        return ([piece] for piece in self._door.calls.export(self._named(id), format))
+        from retoma.commands.transfer import ExportSession
 
-    @verb
-    def import_(self, file: str | Path | BinaryIO, *, name: str | None = None) -> Act[Imported]:
+        yield from self._each(ExportSession(session=named(id, self._opened), format=format), bytes)
+
+    def import_(self, file: str | Path | BinaryIO, *, name: str | None = None) -> Imported:
         """Keep a session that was exported as json or jsonl, under the id `name` if given; return what became of it.
 
         `outcome` is `imported`, `extended` or `unchanged`: the same file again adds nothing. Nothing is shown before
@@ -43,19 +44,14 @@ class Carrying(Face):
         >>> client.import_(file).outcome
         'unchanged'
         """
+        from retoma.commands.transfer import ImportSession
 
-        def work() -> Imported:
-            if not isinstance(file, (str, Path)):
-                return self._door.calls.import_(file, name=name)
-            with Path(file).open("rb") as opened:
-                return self._door.calls.import_(opened, name=name)
+        given = Path(file) if isinstance(file, str) else file
+        return self._run(ImportSession(file=given, name=name))
 
-        return Work(self._door, work)
-
-    @verb
     def import_from(
         self, file: str | Path | BinaryIO, *, source: Source = "auto", name: str | None = None
-    ) -> Act[Arrived]:
+    ) -> Arrived:
         """Keep the sessions of a file of any format that `retoma session import` reads; return what became of each.
 
         `source` is `auto`, `retoma`, `trellis`, `copilot`, `claude-code`, `codex` or `openai-agents`; `name` an id for
@@ -69,13 +65,14 @@ class Carrying(Face):
         >>> arrived.format, [one.imported.id for one in arrived.sessions]
         ('trellis', ['order-1'])
         """
-        given = Path(file) if isinstance(file, str) else file
-        return Work(self._door, lambda: self._door.calls.bring(given, source=source, name=name))
+        from retoma.commands.transfer import ImportFrom
 
-    @verb
+        given = Path(file) if isinstance(file, str) else file
+        return self._run(ImportFrom(file=given, source=source, name=name))
+
     def check(
         self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
-    ) -> Act[Report]:
+    ) -> Report:
         """Return what in the store is not as it was written: `report.whole`, and `report.damage` if not.
 
         `sample` is the part of the sessions to look at, 0 to 1; all of them unless given. `progress` is told how many
@@ -84,10 +81,11 @@ class Carrying(Face):
         >>> client.check().whole
         True
         """
-        return Work(self._door, lambda: self._door.calls.check(sample=sample, progress=progress))
+        from retoma.commands.store import Check
 
-    @verb
-    def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Act[Backup]:
+        return self._run(Check(sample=sample, progress=progress))
+
+    def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
         """Write one moment of the store to a new file, checked; others go on writing meanwhile.
 
         Raises Conflict when there is such a file, Integrity when the store is damaged, Unavailable: a store on
@@ -96,8 +94,6 @@ class Carrying(Face):
         >>> client.backup(directory / "backup.db").sessions
         1
         """
-        return Work(self._door, lambda: self._door.calls.backup(Path(file), progress=progress))
+        from retoma.commands.store import BackUp
 
-    def _named(self, id: str | None) -> str:
-        """Return `id`, or the current session's. Raises Invalid."""
-        raise NotImplementedError
+        return self._run(BackUp(file=Path(file), progress=progress))

@@ -8,15 +8,12 @@ from typing import Self
 
 from retoma.client.carried import Carrying
 from retoma.client.comparing import Comparing
-from retoma.client.door import Door
-from retoma.client.faces import Blocking
 from retoma.client.found import Finding
 from retoma.client.searched import Searching
-from retoma.client.session import Session
-from retoma.service import sessions
+from retoma.commands.opened import Opened, opened
 
 
-class Client(Finding[Session], Comparing[Session], Searching, Carrying, Blocking):
+class Client(Finding, Comparing, Searching, Carrying):
     """Sessions in one store, for one user. Close it, or use it in a `with`. Any number of threads may use one client.
 
     `retoma.open()` makes it. What it returned was durable; errors are below `retoma.RetomaError`, each with a stable
@@ -27,6 +24,9 @@ class Client(Finding[Session], Comparing[Session], Searching, Carrying, Blocking
     2
     """
 
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
     def close(self) -> None:
         """Close the store and let go of what this client holds. Everything stays. Twice is no error.
 
@@ -36,7 +36,7 @@ class Client(Finding[Session], Comparing[Session], Searching, Carrying, Blocking
         ...
         retoma.errors.Unavailable: This client was closed. Open another: retoma.open().
         """
-        self._door.close()
+        self._opened.close()
 
     def __enter__(self) -> Self:
         self._ready()
@@ -46,12 +46,6 @@ class Client(Finding[Session], Comparing[Session], Searching, Carrying, Blocking
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _handle(self, whole: sessions.Whole) -> Session:
-        return Session(self._door, whole)
-
-    def _own(self, found: object) -> Session | None:
-        return found if isinstance(found, Session) and found._door is self._door else None
 
 
 def open(store: str | PathLike[str] | None = None, *, user: str | None = None) -> Client:
@@ -69,23 +63,12 @@ def open(store: str | PathLike[str] | None = None, *, user: str | None = None) -
     ...     client.create("user-123").id
     'user-123'
     """
-    return Client(opened(store, user=user))
+    return Client(opened_store(store, user))
 
 
-def opened(store: str | PathLike[str] | None = None, *, user: str | None = None) -> Door:
-    """Return the way into a store, for either face."""
-    from retoma.config import find_store, load_settings
-    from retoma.model.principal import LOCAL_TENANT, Principal
-    from retoma.wiring import open_store
+def opened_store(store: str | PathLike[str] | None, user: str | None) -> Opened:
+    """Open a store for either face."""
+    from retoma.config import load_settings
 
     settings = load_settings(overrides={"store": None if store is None else fspath(store)})
-    who = Principal(LOCAL_TENANT, user or settings.environment.user or "local")
-    place = find_store(settings)
-    return Door(
-        open_store(place),
-        who,
-        limits=settings.limits,
-        retention=settings.retention(place) if settings.sets("retention") else None,
-        templates=settings.templates if settings.sets("templates") else {},
-        indexes=True,
-    )
+    return opened(settings, user=user, indexes=True)

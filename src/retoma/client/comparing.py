@@ -1,25 +1,23 @@
-"""The verbs for two sessions: one made from another, and both side by side."""
+"""Two sessions: one made from another, and both side by side."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
-from retoma.client.faces import Act, Face, Work, verb
-from retoma.service import sessions
+from retoma.client.faces import Blocking
+from retoma.client.session import Session
+from retoma.commands.session import ShowSession
 
 if TYPE_CHECKING:
     from retoma.values import Difference
 
-S = TypeVar("S")
 
+class Comparing(Blocking):
+    """Branches by the ids of their sessions."""
 
-class Comparing(Face, Generic[S]):
-    """Branches by the ids of their sessions. `S` is the handle of the face."""
-
-    @verb
     def fork(
         self, id: str, new: str | None = None, *, at: int | None = None, key: str | None = None
-    ) -> Act[S]:
+    ) -> Session:
         """Return a new session that shares the past of `id` up to the seq `at`, its last one unless given.
 
         It does what `session.fork` does: without `new` an id is generated; with `key` a repeated call returns the first
@@ -29,11 +27,12 @@ class Comparing(Face, Generic[S]):
         >>> client.fork("demo", "other-way").id
         'other-way'
         """
-        calls = self._door.calls
-        return Work(self._door, lambda: self._handle(calls.show(calls.fork(id, new, at=at, key=key).id)))
+        from retoma.commands.branch import ForkSession
 
-    @verb
-    def diff(self, a: str, b: str, *, at: int | None = None) -> Act[Difference]:
+        made = self._run(ForkSession(session=id, new=new, at=at), key)
+        return Session(self._opened, self._run(ShowSession(session=made.id)))
+
+    def diff(self, a: str, b: str, *, at: int | None = None) -> Difference:
         """Return what each of two sessions has alone, now or as both were at the seq `at`.
 
         The messages of both are in memory then. Raises NotFound, Invalid when neither has such an event.
@@ -46,8 +45,6 @@ class Comparing(Face, Generic[S]):
         ('fork', ['The short one.'], ())
         """
         from retoma.client.public import difference
+        from retoma.commands.branch import DiffSessions
 
-        return Work(self._door, lambda: difference(self._door.calls.diff(a, b, at=at)))
-
-    def _handle(self, whole: sessions.Whole) -> S:
-        raise NotImplementedError
+        return self._shown(DiffSessions(a=a, b=b, at=at), difference)

@@ -1,31 +1,29 @@
-"""The verbs that make, find and delete sessions, and return their handles."""
+"""Sessions made, found, listed and deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Generic, TypeVar, get_args
 
-from retoma.client import given, listing
-from retoma.client.current import current
-from retoma.client.door import Door
-from retoma.client.faces import Act, Face, Work, Write, verb
-from retoma.errors import Invalid
+from retoma.client import given
+from retoma.client.current import current, named
+from retoma.client.faces import Blocking
+from retoma.client.session import Session
+from retoma.commands.session import (
+    CreateSession,
+    GetOrCreateSession,
+    GetSession,
+    ResumeSession,
+    ShowSession,
+)
 from retoma.model.codec import JsonField
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, NewSession
-from retoma.service import opening, sessions
-from retoma.stores.api import Listing, Sort, Transaction
+from retoma.stores.api import Sort
 from retoma.values import Page
 
-S = TypeVar("S")
 
+class Finding(Blocking):
+    """Sessions by their ids, and in lists."""
 
-class Finding(Face, Generic[S]):
-    """Sessions by their ids, and in lists. `S` is the handle of the face."""
-
-    def __init__(self, door: Door) -> None:
-        self._door = door
-
-    @verb
     def create(
         self,
         id: str | None = None,
@@ -43,7 +41,7 @@ class Finding(Face, Generic[S]):
         ttl: given.Duration | None = None,
         template: str | None = None,
         key: str | None = None,
-    ) -> Act[S]:
+    ) -> Session:
         """Make a session and return its handle. Without `id` one is made of the title, readable and unique.
 
         An id has 1 to 128 letters, digits and `_ - : @ + = ~`. `contexts` says what it is about: a mapping of kind to
@@ -66,18 +64,9 @@ class Finding(Face, Generic[S]):
             id, title=title, description=description, agent=agent, model=model, thinking=thinking, channel=channel,
             parent=parent, tags=tags, contexts=contexts, metadata=metadata, ttl=ttl,
         )  # fmt: skip
-        door = self._door
-        operation = door.operation(key, "create", new if template is None else [new, template])
-        new = door.filled(template, new)
+        return Session(self._opened, self._run(CreateSession(new=new, template=template), key))
 
-        def use_case(tx: Transaction) -> sessions.Whole:
-            made = sessions.create(tx, door.who, new, operation=operation, limits=door.limits)
-            return sessions.show(tx, door.who, made)
-
-        return Write(door, id or "", use_case, self._handle)
-
-    @verb
-    def get(self, id: str) -> Act[S | None]:
+    def get(self, id: str) -> Session | None:
         """Return a handle of the session as it is, or None when there is none. It may be final, or in the trash.
 
         >>> client.get("demo").title
@@ -85,15 +74,10 @@ class Finding(Face, Generic[S]):
         >>> client.get("nobody") is None
         True
         """
-        door = self._door
+        whole = self._run(GetSession(session=id))
+        return None if whole is None else Session(self._opened, whole)
 
-        def use_case(tx: Transaction) -> sessions.Whole | None:
-            return sessions.show(tx, door.who, id) if sessions.get(tx, door.who, id) else None
-
-        return Work(door, lambda: self._perhaps(door.read(use_case)))
-
-    @verb
-    def session(self, id: str | None = None) -> Act[S]:
+    def session(self, id: str | None = None) -> Session:
         """Return a handle of the session as it is; without an id, of the current one. Raises NotFound, and Invalid when
         there is no current one.
 
@@ -104,11 +88,9 @@ class Finding(Face, Generic[S]):
         ...
         retoma.errors.NotFound: No session 'dmo'. Nearest: demo. ...
         """
-        named = self._named(id)
-        return Work(self._door, lambda: self._handle(self._door.calls.show(named)))
+        return Session(self._opened, self._run(ShowSession(session=named(id, self._opened))))
 
-    @verb
-    def resume(self, id: str | None = None, *, key: str | None = None) -> Act[S]:
+    def resume(self, id: str | None = None, *, key: str | None = None) -> Session:
         """Return a handle of the session, to go on with it: a suspended one is active again, an active one stays so.
 
         Without an id it is the current one. Raises NotFound when there is none, Refused when it is completed or failed
@@ -118,13 +100,8 @@ class Finding(Face, Generic[S]):
         >>> client.resume("demo").status
         'active'
         """
-        door, named = self._door, self._named(id)
-        operation = door.operation(key, "resume", named)
-        return Write(
-            door, named, lambda tx: opening.take_up(tx, door.who, named, operation=operation), self._handle
-        )
+        return Session(self._opened, self._run(ResumeSession(session=named(id, self._opened)), key))
 
-    @verb
     def get_or_create(
         self,
         id: str,
@@ -140,7 +117,7 @@ class Finding(Face, Generic[S]):
         contexts: given.Contexts | None = None,
         metadata: Mapping[str, JsonField] | None = None,
         ttl: given.Duration | None = None,
-    ) -> Act[S]:
+    ) -> Session:
         """Return a handle of the session as it is; make it when there is none, as `create` does, in one transaction.
 
         What else is given counts for a new one alone. Of several that call it at once, one makes it. Raises Invalid,
@@ -155,15 +132,8 @@ class Finding(Face, Generic[S]):
             id, title=title, description=description, agent=agent, model=model, thinking=thinking, channel=channel,
             parent=parent, tags=tags, contexts=contexts, metadata=metadata, ttl=ttl,
         )  # fmt: skip
-        door = self._door
-        operation = door.operation(None, "create", new)
+        return Session(self._opened, self._run(GetOrCreateSession(new=new)))
 
-        def use_case(tx: Transaction) -> sessions.Whole:
-            return opening.get_or_create(tx, door.who, new, operation=operation, limits=door.limits)
-
-        return Write(door, id, use_case, self._handle)
-
-    @verb
     def list(
         self,
         *,
@@ -182,7 +152,7 @@ class Finding(Face, Generic[S]):
         limit: int = 50,
         cursor: str | None = None,
         total: bool = False,
-    ) -> Act[Page[S]]:
+    ) -> Page[Session]:
         """Return a page of handles, pinned ones first, then the newest by `sort` (`updated`, `created`); or by `id`.
 
         All conditions must hold. `status` is `active`, `suspended` (or `paused`), `completed`, `failed` or `ended` for
@@ -197,34 +167,30 @@ class Finding(Face, Generic[S]):
         >>> page.items[0].id, client.list(sort="id", limit=1, cursor=page.next).items[0].id
         ('demo', 'user-123')
         """
-        if sort not in get_args(Sort):
-            raise Invalid(f"{sort!r} is no order.", code="bad_sort", hint="Orders: updated, created, id.")
-        door = self._door
-        now = door.now()
-        asked = Listing(
-            agent=agent,
-            flow=flow,
-            tags=given.labels(tags),
-            contexts=given.contexts(contexts),
-            ephemeral=ephemeral,
-            since=given.instant(since, now),
-            before=given.instant(before, now),
-            shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
-            sort=sort,
-        )
-        page = listing.page(
-            door.who,
-            asked,
-            status=status,
-            parent=parent,
-            after=listing.place(cursor),
-            limit=limit,
-            total=total,
-        )
-        return Work(door, lambda: self._page(door.read(page)))
+        from retoma.commands.listing import ListWhole
 
-    @verb
-    def delete(self, id: str, *, with_forks: bool = False, key: str | None = None) -> Act[None]:
+        now = self._opened.now()
+        found = self._run(
+            ListWhole(
+                status=status,
+                agent=agent,
+                tags=given.labels(tags),
+                contexts=given.contexts(contexts),
+                parent=parent,
+                flow=flow,
+                ephemeral=ephemeral,
+                shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
+                since=given.instant(since, now),
+                before=given.instant(before, now),
+                sort=sort,
+                limit=limit,
+                cursor=cursor,
+                total=total,
+            )
+        )
+        return Page([Session(self._opened, one) for one in found.items], found.next, found.total)
+
+    def delete(self, id: str, *, with_forks: bool = False, key: str | None = None) -> None:
         """Delete a session for good: its rows, state and journal are in no file of the store any more.
 
         Whoever drives it is fenced off; its children stay. What forks share of it stays for them alone, until the last
@@ -234,14 +200,12 @@ class Finding(Face, Generic[S]):
         >>> client.get("demo") is None
         True
         """
+        from retoma.commands.forget import DeleteSession
 
-        def delete() -> None:
-            self._door.calls.delete(id, with_forks=with_forks, key=key)
-
-        return Work(self._door, delete)
+        self._run(DeleteSession(session=id, with_forks=with_forks), key)
 
     @property
-    def current(self) -> S | None:
+    def current(self) -> Session | None:
         """The current session, if it is one of this client's: see `Session.use`.
 
         >>> with session.use():
@@ -250,37 +214,8 @@ class Finding(Face, Generic[S]):
         >>> client.current is None
         True
         """
-        return self._own(current.get())
-
-    # A face's own
-
-    def _handle(self, whole: sessions.Whole) -> S:
-        raise NotImplementedError
-
-    def _own(self, found: object) -> S | None:
-        """Return `found` when it is a handle of this client."""
-        raise NotImplementedError
-
-    def _perhaps(self, whole: sessions.Whole | None) -> S | None:
-        return None if whole is None else self._handle(whole)
-
-    def _page(self, found: opening.Listed) -> Page[S]:
-        return Page([self._handle(one) for one in found.items], listing.cursor(found.next), found.total)
-
-    def _named(self, id: str | None) -> str:
-        """Return `id`, or the current session's. Raises Invalid."""
-        if id is not None:
-            return id
         found = current.get()
-        if found is None or self._own(found) is None:
-            raise Invalid(
-                "There is no current session."
-                if found is None
-                else "The current session is another client's.",
-                code="no_current",
-                hint="Give an id, or make one current: with session.use().",
-            )
-        return found.id
+        return found if isinstance(found, Session) and found._opened is self._opened else None
 
 
 def _new(

@@ -8,14 +8,14 @@ from typing import TypeAlias
 
 import msgspec
 
-from retoma.client.checked import check_texts
 from retoma.client.public import milliseconds
+from retoma.commands import entries
+from retoma.commands.checked import check_texts
 from retoma.errors import Invalid
 from retoma.model import times
 from retoma.model.codec import Json, JsonField
-from retoma.model.message import Content, Part, content, role
+from retoma.model.message import Part
 from retoma.model.state import check_values
-from retoma.service.entries import Said
 
 Instant: TypeAlias = "datetime | timedelta | str"
 """A moment: a `datetime` with a time zone, how long ago, or a text: `2026-11-21`, RFC 3339, `2h` for two hours ago."""
@@ -97,23 +97,34 @@ def mapping(given: Mapping[str, JsonField] | None) -> dict[str, JsonField]:
     return dict(given)
 
 
-def said(by: str, what: Sayable, sender: str = "") -> tuple[Said, Json]:
-    """Return a message to write, and what it says as JSON. Raises Invalid for a role or content that is none."""
-    check_texts("sender", (sender,))
-    plain: Json = what if isinstance(what, str) else msgspec.to_builtins(_listed(what))
-    whole: Content = plain if isinstance(plain, str) else content(plain)
-    return Said(role(by), whole, sender), plain
+def text(name: str, given: str) -> str:
+    """Return a text as it was given. Raises Invalid for what is not one."""
+    check_texts(name, (given,))
+    return given
 
 
-def new_message(given: NewMessage) -> tuple[str, Sayable, str]:
-    """Return role, content and sender of a message to append. Raises Invalid for what is none."""
+def types(given: str | Sequence[str] | None) -> frozenset[str] | None:
+    """Return types of events, one or several; None for all."""
+    return None if given is None else frozenset((given,) if isinstance(given, str) else given)
+
+
+def plain(what: Sayable) -> Json:
+    """Return the content of a message as JSON: a text, or parts."""
+    if isinstance(what, str):
+        return what
+    found: Json = msgspec.to_builtins(list(what) if isinstance(what, Sequence) else [what])
+    return found
+
+
+def new_message(given: NewMessage) -> entries.NewMessage:
+    """Return a message to append. Raises Invalid for what is none."""
     if isinstance(given, Mapping):
         unknown = set(given) - {"role", "content", "sender"}
         by, what, sender = given.get("role"), given.get("content"), given.get("sender", "")
         if not unknown and isinstance(by, str) and what is not None and isinstance(sender, str):
-            return by, what, sender
+            return entries.NewMessage(by, plain(what), sender)
     elif not isinstance(given, str) and len(given) == 2:
-        return given[0], given[1], ""
+        return entries.NewMessage(given[0], plain(given[1]))
     raise Invalid(
         f"{given!r:.80} is no message.",
         code="bad_message",
@@ -123,10 +134,6 @@ def new_message(given: NewMessage) -> tuple[str, Sayable, str]:
 
 def _no_type(value: object, what: str) -> Invalid:
     return Invalid(f"{value!r:.60} is not {what}.", code="bad_type")
-
-
-def _listed(what: Part | Sequence[Part | Mapping[str, JsonField]]) -> Sequence[object]:
-    return list(what) if isinstance(what, Sequence) else [what]
 
 
 def _milliseconds(given: timedelta) -> int:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from retoma.client import public
-from retoma.client.door import Door
-from retoma.client.faces import Act, Face, Work, Write
+from retoma.client.faces import Face
+from retoma.commands.opened import Opened
 from retoma.errors import Unavailable
 from retoma.model.codec import JsonField
-from retoma.model.ids import Operation
-from retoma.model.session import Session as Row
-from retoma.model.session import Status
-from retoma.service import entries, sessions
-from retoma.stores.api import Transaction
+from retoma.model.lease import FencingToken
+from retoma.model.session import Head, Status
+from retoma.service import sessions
 from retoma.values import Driver, Flow, Usage
 
 if TYPE_CHECKING:
     from retoma.runtime.lease import Held
-
-R = TypeVar("R")
 
 
 class Handle(Face):
@@ -32,10 +27,11 @@ class Handle(Face):
     session whole (`refresh`), or wrote in it. Any number of threads or tasks may use one handle.
     """
 
-    def __init__(self, door: Door, whole: sessions.Whole) -> None:
-        self._door = door
+    def __init__(self, opened: Opened, whole: sessions.Whole) -> None:
+        self._opened = opened
         self._whole = whole
-        self._seen_at = door.now()
+        self._row = whole.session
+        self._seen_at = opened.now()
         self._seeing = Lock()
         self._held: Held | None = None
         self._disconnected = False
@@ -172,14 +168,9 @@ class Handle(Face):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r} {self.status}, {self.head} events>"
 
-    # For verbs
-
-    @property
-    def _row(self) -> Row:
-        return self._whole.session
+    # For commands
 
     def _ready(self) -> None:
-        self._door.ready()
         if self._disconnected:
             raise Unavailable(
                 f"This handle of session '{self.id}' was disconnected.",
@@ -187,87 +178,33 @@ class Handle(Face):
                 hint=f"Take the session up again: client.resume({self.id!r}).",
                 session=self.id,
             )
+        self._opened.ready()
 
-    def _work(self, work: Callable[[], R]) -> Act[R]:
-        return Work(self._door, work)
-
-    def _told(
-        self, use_case: Callable[[Transaction], R], *, over: bool = False, id: str | None = None
-    ) -> Act[R]:
-        """Write, and read the session whole in the same transaction, under its new `id` if it gets one."""
-
-        def whole(tx: Transaction) -> tuple[R, sessions.Whole]:
-            result = use_case(tx)
-            return result, sessions.show(tx, self._door.who, id or self.id)
-
-        def saw(found: tuple[R, sessions.Whole]) -> R:
-            self._saw(found[1])
-            return found[0]
-
-        return Write(self._door, self.id, whole, saw, over=over)
-
-    def _write(
-        self,
-        written: Sequence[entries.Entry],
-        operation: Operation,
-        expect: int | None,
-        finish: Callable[[entries.Written], R],
-    ) -> Act[R]:
-        """Write messages and changes of the state; as the driver, when this handle holds the session."""
-        door, held = self._door, self._held
-
-        def use_case(tx: Transaction) -> entries.Written:
-            return entries.write(
-                tx,
-                door.who,
-                self.id,
-                written,
-                operation=operation,
-                token=held.token if held else None,
-                expect=expect,
-                limits=door.limits,
-            )
-
-        def wrote(result: entries.Written) -> R:
-            self._wrote(result)
-            return finish(result)
-
-        return Write(door, self.id, use_case, wrote, over=held is None)
-
-    def _then_seen(self, work: Callable[[], R]) -> Act[R]:
-        """Do what takes several transactions, then read the session whole."""
-
-        def seen() -> R:
-            result = work()
-            self._refreshed()
-            return result
-
-        return Work(self._door, seen)
+    def _token(self) -> FencingToken | None:
+        held = self._held
+        return held.token if held is not None else None
 
     def _let_go(self) -> None:
         self._disconnected = True
         held, self._held = self._held, None
         if held is not None:
-            self._door.let_go(held)
-
-    def _refreshed(self) -> None:
-        self._saw(self._door.calls.show(self.id))
+            self._opened.let_go(held)
 
     def _saw(self, whole: sessions.Whole) -> None:
+        """Keep the session as it was read."""
         # Of two threads, the one that read later may come here first: what is newer stays. An undo puts another line in
         # its place, which is shorter.
         with self._seeing:
             if whole.session.seq >= self._row.seq or whole.session.key != self._row.key:
-                self._whole, self._seen_at = whole, self._door.now()
+                self._whole, self._row, self._seen_at = whole, whole.session, self._opened.now()
 
-    def _wrote(self, written: entries.Written) -> None:
-        head = written.head
+    def _wrote(self, head: Head, at: int | None) -> None:
+        """Keep where a write left the session; `at` None: nothing was written."""
         with self._seeing:
             row = self._row
-            if written.at is None or (head.seq < row.seq and head.key == row.key):
+            if at is None or (head.seq < row.seq and head.key == row.key):
                 return
-            row = msgspec.structs.replace(
-                row, key=head.key, seq=head.seq, hash=head.hash, messages=head.messages, updated_at=written.at,
+            self._row = msgspec.structs.replace(
+                row, key=head.key, seq=head.seq, hash=head.hash, messages=head.messages, updated_at=at,
                 status=head.status, epoch=head.epoch,
             )  # fmt: skip
-            self._whole = sessions.Whole(row, self._whole.about, self._whole.lease)

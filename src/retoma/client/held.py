@@ -51,10 +51,9 @@ class Lease:
         return timedelta(milliseconds=self._ttl_ms)
 
     def _take(self) -> None:
-        from retoma.runtime.lease import Held
-        from retoma.runtime.process import this_holder
+        from retoma.commands.flow import HoldSession
 
-        session, door = self._session, self._session._door
+        session, opened = self._session, self._session._opened
         session._ready()
         if self._held is not None or session._held is not None:
             raise Conflict(
@@ -63,17 +62,16 @@ class Lease:
                 hint="A lease is taken once.",
                 session=session.id,
             )
-        holder = this_holder(door.who.name)
-        self._held = Held(door.store, door.who, session.id, holder, ttl_ms=self._ttl_ms)
+        self._held = HoldSession(session=session.id, ttl_ms=self._ttl_ms).run(opened)
         session._held = self._held
-        door.held.add(self._held)
+        opened.held.add(self._held)
 
     def _let_go(self) -> None:
         held, self._held = self._held, None
         if held is not None:
             if self._session._held is held:
                 self._session._held = None
-            self._session._door.let_go(held)
+            self._session._opened.let_go(held)
 
 
 class BlockingLease(Lease):
@@ -95,7 +93,7 @@ class AwaitedLease(Lease):
     async def __aenter__(self) -> Self:
         from asyncio import CancelledError, wrap_future
 
-        taking = self._session._door.threads().submit(self._take)
+        taking = self._session._opened.threads().submit(self._take)
         try:
             await wrap_future(taking)
         except CancelledError:
@@ -106,7 +104,7 @@ class AwaitedLease(Lease):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._session._door.in_thread(self._let_go)
+        await self._session._opened.in_thread(self._let_go)
 
 
 def _term(ttl: given.Duration) -> int:

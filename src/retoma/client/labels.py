@@ -1,24 +1,22 @@
-"""The verbs that change what is said of a session: its texts, labels, settings and notes."""
+"""A session's properties, changed: its texts, labels, settings and notes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 from retoma.client import given, public
-from retoma.client.faces import Act, verb
+from retoma.client.faces import Blocking
 from retoma.client.handle import Handle
+from retoma.commands.session import AddNote, ListNotes, RenameSession, UpdateSession
 from retoma.model.changes import Changes
 from retoma.model.codec import JsonField
-from retoma.service import profiles
-from retoma.stores.api import Transaction
 from retoma.values import Note
 
 
-class Labelling(Handle):
-    """What is said of a session. Each change is journalled, and waits for no driver."""
+class Labelling(Handle, Blocking):
+    """A session's properties. Each change is journalled, and waits for no driver."""
 
-    @verb
-    def rename(self, title: str, *, key: str | None = None) -> Act[None]:
+    def rename(self, title: str, *, key: str | None = None) -> None:
         """Give it another title, the name that people read, of at most 200 characters.
 
         Raises Invalid, Refused, NotFound.
@@ -27,10 +25,9 @@ class Labelling(Handle):
         >>> session.title
         'Rows with a time zone'
         """
-        return self._change(Changes(title=title), key)
+        self._change(Changes(title=given.text("title", title)), key)
 
-    @verb
-    def describe(self, text: str, *, key: str | None = None) -> Act[None]:
+    def describe(self, text: str, *, key: str | None = None) -> None:
         """Say at length what it is, in at most 4,000 characters; nothing takes it away.
 
         Raises Invalid, Refused, NotFound.
@@ -39,10 +36,9 @@ class Labelling(Handle):
         >>> session.description
         'Reads the export of the old shop. Goal: no row is lost.'
         """
-        return self._change(Changes(description=text), key)
+        self._change(Changes(description=given.text("text", text)), key)
 
-    @verb
-    def set_id(self, id: str, *, key: str | None = None) -> Act[None]:
+    def set_id(self, id: str, *, key: str | None = None) -> None:
         """Give it another id; its history stays, and this handle goes on with the new one.
 
         Raises Invalid, Conflict when another session bears it, Busy while it is driven, Refused in the trash, NotFound.
@@ -51,26 +47,18 @@ class Labelling(Handle):
         >>> session.id
         'dates'
         """
-        door, old = self._door, self.id
-        operation = door.operation(key, "set_id", [old, id])
+        self._saw(self._run(RenameSession(session=self.id, new=id), key))
 
-        def use_case(tx: Transaction) -> None:
-            profiles.rename(tx, door.who, old, id, operation=operation)
-
-        return self._told(use_case, over=True, id=id)
-
-    @verb
-    def tag(self, *tags: str, key: str | None = None) -> Act[None]:
+    def tag(self, *tags: str, key: str | None = None) -> None:
         """Add tags, words to list by, of at most 100 characters. Raises Invalid, Refused in the trash, NotFound.
 
         >>> session.tag("week-47", "import")
         >>> session.tags
         ['import', 'week-47']
         """
-        return self._change(Changes(tag=tags), key)
+        self._change(Changes(tag=given.labels(tags)), key)
 
-    @verb
-    def untag(self, *tags: str, key: str | None = None) -> Act[None]:
+    def untag(self, *tags: str, key: str | None = None) -> None:
         """Take tags away; those that it has not are passed over. Raises Refused in the trash, NotFound.
 
         >>> session.tag("draft")
@@ -78,10 +66,9 @@ class Labelling(Handle):
         >>> session.tags
         []
         """
-        return self._change(Changes(untag=tags), key)
+        self._change(Changes(untag=given.labels(tags)), key)
 
-    @verb
-    def link(self, contexts: given.Contexts, *, key: str | None = None) -> Act[None]:
+    def link(self, contexts: given.Contexts, *, key: str | None = None) -> None:
         """Say what it is about: a mapping of kind to one reference or several, or pairs.
 
         Raises Invalid, Refused, NotFound.
@@ -90,10 +77,9 @@ class Labelling(Handle):
         >>> session.contexts
         [('repository', 'acme/api'), ('repository', 'acme/site'), ('task', '7')]
         """
-        return self._change(Changes(link=given.contexts(contexts)), key)
+        self._change(Changes(link=given.contexts(contexts)), key)
 
-    @verb
-    def unlink(self, contexts: given.Contexts, *, key: str | None = None) -> Act[None]:
+    def unlink(self, contexts: given.Contexts, *, key: str | None = None) -> None:
         """Take contexts away; those that it has not are passed over. Raises Refused in the trash, NotFound.
 
         >>> session.link({"task": ["7", "8"]})
@@ -101,12 +87,11 @@ class Labelling(Handle):
         >>> session.contexts
         [('task', '8')]
         """
-        return self._change(Changes(unlink=given.contexts(contexts)), key)
+        self._change(Changes(unlink=given.contexts(contexts)), key)
 
-    @verb
     def set_metadata(
         self, values: Mapping[str, JsonField], *, forget: Iterable[str] = (), key: str | None = None
-    ) -> Act[None]:
+    ) -> None:
         """Set values for programs, beside those that are there, and take the keys in `forget` away.
 
         Raises Invalid for what JSON would not give back as it is, Refused in the trash, NotFound.
@@ -116,12 +101,9 @@ class Labelling(Handle):
         >>> session.metadata
         {'priority': 3}
         """
-        return self._change(
-            Changes(metadata=given.mapping(values), forget=given.labels(forget, "forget")), key
-        )
+        self._change(Changes(metadata=given.mapping(values), forget=given.labels(forget, "forget")), key)
 
-    @verb
-    def set_agent(self, agent: str, *, key: str | None = None) -> Act[None]:
+    def set_agent(self, agent: str, *, key: str | None = None) -> None:
         """Name the agent that answers from the next turn on; nothing means the default one.
 
         Raises Invalid, Refused once the session is final, NotFound.
@@ -130,10 +112,9 @@ class Labelling(Handle):
         >>> session.agent
         'reviewer'
         """
-        return self._change(Changes(agent=agent), key)
+        self._change(Changes(agent=given.text("agent", agent)), key)
 
-    @verb
-    def set_model(self, model: str, *, key: str | None = None) -> Act[None]:
+    def set_model(self, model: str, *, key: str | None = None) -> None:
         """Name the model that is asked from the next turn on; nothing means the agent's own.
 
         Raises Invalid, Refused once the session is final, NotFound.
@@ -142,10 +123,9 @@ class Labelling(Handle):
         >>> session.model
         'local:small'
         """
-        return self._change(Changes(model=model), key)
+        self._change(Changes(model=given.text("model", model)), key)
 
-    @verb
-    def set_thinking(self, level: str, *, key: str | None = None) -> Act[None]:
+    def set_thinking(self, level: str, *, key: str | None = None) -> None:
         """Say how hard the model thinks from the next turn on: `off`, `low`, `medium` (normal) or `high` (verbose).
 
         Nothing takes it away. Raises Invalid, Refused once the session is final, NotFound.
@@ -154,10 +134,9 @@ class Labelling(Handle):
         >>> session.thinking
         'high'
         """
-        return self._change(Changes(thinking=level), key)
+        self._change(Changes(thinking=given.text("level", level)), key)
 
-    @verb
-    def set_channel(self, channel: str, *, key: str | None = None) -> Act[None]:
+    def set_channel(self, channel: str, *, key: str | None = None) -> None:
         """Name the channel that replies go to; nothing means nowhere.
 
         Raises Invalid, Refused once it is final, NotFound.
@@ -166,20 +145,18 @@ class Labelling(Handle):
         >>> session.channel
         'slack:C042'
         """
-        return self._change(Changes(channel=channel), key)
+        self._change(Changes(channel=given.text("channel", channel)), key)
 
-    @verb
-    def pin(self, *, key: str | None = None) -> Act[None]:
+    def pin(self, *, key: str | None = None) -> None:
         """Show it first in lists. Raises Refused in the trash, NotFound.
 
         >>> session.pin()
         >>> session.pinned
         True
         """
-        return self._change(Changes(pinned=True), key)
+        self._change(Changes(pinned=True), key)
 
-    @verb
-    def unpin(self, *, key: str | None = None) -> Act[None]:
+    def unpin(self, *, key: str | None = None) -> None:
         """Show it in its turn again. Raises Refused in the trash, NotFound.
 
         >>> session.pin()
@@ -187,20 +164,18 @@ class Labelling(Handle):
         >>> session.pinned
         False
         """
-        return self._change(Changes(pinned=False), key)
+        self._change(Changes(pinned=False), key)
 
-    @verb
-    def archive(self, *, key: str | None = None) -> Act[None]:
+    def archive(self, *, key: str | None = None) -> None:
         """Leave it out of lists; it is kept whole, and everything else goes on. Raises Refused in the trash, NotFound.
 
         >>> session.archive()
         >>> [one.id for one in client.list(archived=True)]
         ['demo']
         """
-        return self._change(Changes(archived=True), key)
+        self._change(Changes(archived=True), key)
 
-    @verb
-    def unarchive(self, *, key: str | None = None) -> Act[None]:
+    def unarchive(self, *, key: str | None = None) -> None:
         """Show it in lists again. Raises Refused in the trash, NotFound.
 
         >>> session.archive()
@@ -208,22 +183,20 @@ class Labelling(Handle):
         >>> session.archived
         False
         """
-        return self._change(Changes(archived=False), key)
+        self._change(Changes(archived=False), key)
 
-    @verb
-    def note(self, text: str, *, key: str | None = None) -> Act[int]:
+    def note(self, text: str, *, key: str | None = None) -> int:
         """Add a remark, in whatever status it is but the trash; return its seq. Raises Invalid, Refused, NotFound.
 
         >>> session.end()
         >>> session.note("All rows are there.")
         3
         """
-        door = self._door
-        operation = door.operation(key, "note", [self.id, text])
-        return self._told(lambda tx: profiles.note(tx, door.who, self.id, text, operation=operation))
+        seq, whole = self._run(AddNote(session=self.id, text=text), key)
+        self._saw(whole)
+        return seq
 
-    @verb
-    def notes(self) -> Act[list[Note]]:
+    def notes(self) -> list[Note]:
         """Return the remarks, oldest first. Raises NotFound.
 
         >>> session.note("Waits for the new data.")
@@ -231,13 +204,7 @@ class Labelling(Handle):
         >>> [note.text for note in session.notes()]
         ['Waits for the new data.']
         """
-        return self._work(lambda: [public.note(one) for one in self._door.calls.notes(self.id)])
+        return self._shown(ListNotes(session=self.id), public.notes)
 
-    def _change(self, changes: Changes, key: str | None) -> Act[None]:
-        door = self._door
-        operation = door.operation(key, "update", [self.id, changes])
-
-        def use_case(tx: Transaction) -> None:
-            profiles.update(tx, door.who, self.id, changes, operation=operation)
-
-        return self._told(use_case)
+    def _change(self, changes: Changes, key: str | None) -> None:
+        self._saw(self._run(UpdateSession(session=self.id, changes=changes), key))

@@ -1,25 +1,28 @@
-"""The verbs of a session's life: read anew, paused, resumed, ended, begun anew, put away, forgotten, let go."""
+"""A session's life: refreshed, paused, resumed, ended, reset, put in the trash, redacted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from retoma.client.faces import Act, verb
+from retoma.client.faces import Blocking
 from retoma.client.handle import Handle
-from retoma.errors import Invalid
-from retoma.model.session import Status
-from retoma.service import profiles, sessions
-from retoma.stores.api import Transaction
+from retoma.commands.session import (
+    ChangeStatus,
+    FailSession,
+    ResetSession,
+    RestoreSession,
+    ShowSession,
+    TrashSession,
+)
 
 if TYPE_CHECKING:
     from retoma.values import Redaction
 
 
-class Living(Handle):
+class Living(Handle, Blocking):
     """What becomes of a session."""
 
-    @verb
-    def refresh(self) -> Act[None]:
+    def refresh(self) -> None:
         """Read the session whole: its attributes are those of now. Raises NotFound when it is gone.
 
         >>> other = client.get("demo")
@@ -28,10 +31,9 @@ class Living(Handle):
         >>> session.title
         'By another handle'
         """
-        return self._work(self._refreshed)
+        self._refreshed()
 
-    @verb
-    def pause(self, reason: str = "", *, key: str | None = None, expect: int | None = None) -> Act[None]:
+    def pause(self, reason: str = "", *, key: str | None = None, expect: int | None = None) -> None:
         """Suspend it: it is read, labelled and noted, and takes no messages and no changes of its state.
 
         A process that drives it is not asked: it stops at its next step. Raises Refused unless the session is active,
@@ -41,10 +43,9 @@ class Living(Handle):
         >>> session.status, session.reason
         ('suspended', 'waits for new data')
         """
-        return self._become("suspended", reason, key, expect)
+        self._become(ChangeStatus(session=self.id, to="suspended", reason=reason, expect=expect), key)
 
-    @verb
-    def resume(self, *, key: str | None = None, expect: int | None = None) -> Act[None]:
+    def resume(self, *, key: str | None = None, expect: int | None = None) -> None:
         """Make a suspended session active again. Raises Refused unless it is suspended, Conflict, NotFound.
 
         >>> session.pause()
@@ -52,10 +53,9 @@ class Living(Handle):
         >>> session.status
         'active'
         """
-        return self._become("active", "", key, expect)
+        self._become(ChangeStatus(session=self.id, to="active", expect=expect), key)
 
-    @verb
-    def end(self, reason: str = "", *, key: str | None = None, expect: int | None = None) -> Act[None]:
+    def end(self, reason: str = "", *, key: str | None = None, expect: int | None = None) -> None:
         """Complete it: it is read-only from now on, but for labels and notes.
 
         Raises Refused once it is final, Conflict, NotFound.
@@ -64,10 +64,9 @@ class Living(Handle):
         >>> session.status
         'completed'
         """
-        return self._become("completed", reason, key, expect)
+        self._become(ChangeStatus(session=self.id, to="completed", reason=reason, expect=expect), key)
 
-    @verb
-    def fail(self, reason: str, *, key: str | None = None, expect: int | None = None) -> Act[None]:
+    def fail(self, reason: str, *, key: str | None = None, expect: int | None = None) -> None:
         """End it as failed, with the reason; it is read-only as after `end`.
 
         Raises Invalid without a reason, Refused once it is final, Conflict, NotFound.
@@ -76,12 +75,9 @@ class Living(Handle):
         >>> session.status, session.reason
         ('failed', 'the export has no rows')
         """
-        if not reason.strip():
-            raise Invalid("The reason is empty.", code="no_reason", hint="Say why it failed.")
-        return self._become("failed", reason, key, expect)
+        self._become(FailSession(session=self.id, reason=reason, expect=expect), key)
 
-    @verb
-    def reset(self, *, erase: bool = False, key: str | None = None) -> Act[int]:
+    def reset(self, *, erase: bool = False, key: str | None = None) -> int:
         """Begin a new epoch and return its number: conversation, state and flow start empty, what was is kept.
 
         A final session is active again. Id, labels, settings and notes stay. Another driver of it is fenced off. With
@@ -95,19 +91,17 @@ class Living(Handle):
         >>> session.messages(), len(session.messages(epochs=True))
         ([], 1)
         """
-        door, held = self._door, self._held
         if erase:
-            return self._then_seen(lambda: door.calls.reset(self.id, erase=True, key=key))
-        operation = door.operation(key, "reset", [self.id, False])
+            from retoma.commands.forget import EraseEpochs
 
-        def use_case(tx: Transaction) -> int:
-            token = held.token if held else None
-            return sessions.reset(tx, door.who, self.id, operation=operation, token=token).epoch
+            epoch = self._run(EraseEpochs(session=self.id), key)
+            self._refreshed()
+            return epoch
+        begun = self._run(ResetSession(session=self.id), key)
+        self._saw(begun)
+        return begun.session.epoch
 
-        return self._told(use_case)
-
-    @verb
-    def trash(self, *, key: str | None = None) -> Act[None]:
+    def trash(self, *, key: str | None = None) -> None:
         """Put it in the trash: hidden from lists, read-only, deleted seven days later unless it is restored.
 
         Raises Busy while it is driven, NotFound.
@@ -116,10 +110,9 @@ class Living(Handle):
         >>> [one.id for one in client.list()], [one.id for one in client.list(deleted=True)]
         ([], ['demo'])
         """
-        return self._then_seen(lambda: self._door.calls.trash(self.id, key=key))
+        self._saw(self._run(TrashSession(session=self.id), key))
 
-    @verb
-    def restore(self, *, key: str | None = None) -> Act[None]:
+    def restore(self, *, key: str | None = None) -> None:
         """Take it out of the trash. Raises Refused when it is not in it, NotFound.
 
         >>> session.trash()
@@ -127,11 +120,8 @@ class Living(Handle):
         >>> session.trashed_at is None
         True
         """
-        door = self._door
-        operation = door.operation(key, "restore", self.id)
-        return self._told(lambda tx: profiles.restore(tx, door.who, self.id, operation=operation))
+        self._saw(self._run(RestoreSession(session=self.id), key))
 
-    @verb
     def redact(
         self,
         *,
@@ -140,7 +130,7 @@ class Living(Handle):
         last: int | None = None,
         dry_run: bool = False,
         key: str | None = None,
-    ) -> Act[Redaction]:
+    ) -> Redaction:
         """Take content out for good: the events from the seq `first` to `last`, or each in which `pattern` is found.
 
         `pattern` is a regular expression, held against each value by itself, in every epoch, in the state and in what
@@ -155,25 +145,15 @@ class Living(Handle):
         >>> session.messages()
         []
         """
-        from retoma.model.redaction import pattern as wanted
-        from retoma.service.erasing import Selection
+        from retoma.commands.forget import RedactSession
 
-        if (pattern is None) == (first is None):
-            raise Invalid(
-                "Name what is to go: a pattern, or the events from first to last.", code="bad_usage"
-            )
-        until = first if last is None and pattern is None else last
-        selection = Selection(
-            first=first or 1, last=until, wanted=wanted(pattern) if pattern is not None else None
-        )
-        calls = self._door.calls
-        return self._then_seen(lambda: calls.redact(self.id, selection, key=key, dry_run=dry_run))
+        asked = RedactSession(session=self.id, pattern=pattern, first=first, last=last, dry_run=dry_run)
+        taken = self._run(asked, key)
+        self._refreshed()
+        return taken
 
-    def _become(self, status: Status, reason: str, key: str | None, expect: int | None) -> Act[None]:
-        door = self._door
-        operation = door.operation(key, "change", [self.id, status, reason])
+    def _become(self, command: ChangeStatus, key: str | None) -> None:
+        self._saw(self._run(command, key).whole)
 
-        def use_case(tx: Transaction) -> None:
-            sessions.change(tx, door.who, self.id, status, reason=reason, operation=operation, expect=expect)
-
-        return self._told(use_case)
+    def _refreshed(self) -> None:
+        self._saw(self._run(ShowSession(session=self.id)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from retoma.model import session as sessions
 
 if TYPE_CHECKING:
     from retoma.service.diff import Diff
-    from retoma.service.found import Found
+    from retoma.service.found import Asked, Found
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +35,11 @@ def message(said: conversation.Message) -> values.Message:
         seq=said.seq, at=moment(said.at), role=said.role, text=said.text, sender=said.sender, epoch=said.epoch,
         parts=said.parts, tools=said.tools,
     )  # fmt: skip
+
+
+def messages(said: Sequence[conversation.Message]) -> list[values.Message]:
+    """Return messages as callers get them."""
+    return list(map(message, said))
 
 
 def difference(diff: Diff) -> values.Difference:
@@ -71,6 +77,11 @@ def note(happened: journal.Event) -> values.Note:
         actor=happened.actor,
         text=text if isinstance(text, str) else None,
     )
+
+
+def notes(happened: Sequence[journal.Event]) -> list[values.Note]:
+    """Return notes as callers get them."""
+    return list(map(note, happened))
 
 
 def usage(session: sessions.Session) -> values.Usage:
@@ -112,8 +123,11 @@ def driver(lease: driving.Lease | None, now_ms: int) -> values.Driver | None:
     )
 
 
-def found(page: Found, following: str | None) -> values.Found:
-    """Return a page of results; `following` is the text of its cursor."""
+def found(page: Found, asked: Asked) -> values.Found:
+    """Return a page of what answers `asked`."""
+    from retoma.service.found import written
+
+    following = written(page.next, asked) if page.next is not None else None
     items = [
         values.Hit(
             session=hit.session.id,

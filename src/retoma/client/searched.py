@@ -1,26 +1,20 @@
-"""The verb that finds what was said."""
+"""What was said, found."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from retoma.client import given, listing
-from retoma.client.faces import Act, Face, Work, verb
-from retoma.errors import Invalid
+from retoma.client import given
+from retoma.client.faces import Blocking
 from retoma.model.session import ARCHIVED, SHOWN
-from retoma.stores.api import Listing
 from retoma.values import Found
 
 __all__ = ["Searching"]
 
-_MOST = 200
-"""Results of one page."""
 
-
-class Searching(Face):
+class Searching(Blocking):
     """What was said in sessions, by its words."""
 
-    @verb
     def search(
         self,
         text: str,
@@ -36,7 +30,7 @@ class Searching(Face):
         before: given.Instant | None = None,
         limit: int = 20,
         cursor: str | None = None,
-    ) -> Act[Found]:
+    ) -> Found:
         """Return a page of what was said: messages, notes, what flows said and were told, titles with descriptions.
 
         All words of `text` must be there: also `"a phrase"`, `begin*`, `-without`. Accents and capitals do not matter.
@@ -62,32 +56,21 @@ class Searching(Face):
         (1, None, None)
         """
         from retoma.client.public import found
-        from retoma.service.found import Asked, cursor_of, written
-        from retoma.service.said import searched_role
-        from retoma.service.search import search
+        from retoma.commands.search import Search
 
-        if not 1 <= limit <= _MOST:
-            raise Invalid(f"A page has 1 to {_MOST} results, not {limit:,}.", code="bad_limit")
-        door = self._door
-        now = door.now()
-        common = Listing(
+        now = self._opened.now()
+        asked = Search(
+            text=text,
+            session=session,
+            role=role,
+            status=status,
             agent=agent,
             tags=given.labels(tags),
             contexts=given.contexts(contexts),
             shelf=ARCHIVED if archived else SHOWN,
-        )
-        asked = Asked(
-            text=text,
-            listings=tuple(listing.with_status(common, status)),
-            session=session,
-            role=searched_role(role),
             since=given.instant(since, now),
             before=given.instant(before, now),
+            limit=limit,
+            cursor=cursor,
         )
-        after = cursor_of(cursor, asked) if cursor is not None else None
-
-        def read() -> Found:
-            page = door.read(lambda tx: search(tx, door.who, asked, after=after, limit=limit))
-            return found(page, written(page.next, asked) if page.next is not None else None)
-
-        return Work(door, read)
+        return self._shown(asked, lambda page: found(page, asked.asked()))

@@ -11,7 +11,6 @@ from retoma.client import given
 from retoma.client.batch import BlockingBatch
 from retoma.client.branching import Branching
 from retoma.client.current import current
-from retoma.client.faces import Blocking
 from retoma.client.held import BlockingLease
 from retoma.client.labels import Labelling
 from retoma.client.life import Living
@@ -19,7 +18,7 @@ from retoma.client.state import State
 from retoma.client.talk import Talking
 
 
-class Session(Talking, Labelling, Living, Branching, Blocking):
+class Session(Talking, Labelling, Living, Branching):
     """A session that a client took up: what it is, as attributes, and what can be done with it.
 
     The attributes are a snapshot, as of the last `refresh` or the last write through this handle. Everything that is
@@ -92,7 +91,7 @@ class Session(Talking, Labelling, Living, Branching, Blocking):
         >>> client.resume("demo").status
         'active'
         """
-        self._let_go()
+        self._work(self._let_go)
 
     def __enter__(self) -> Self:
         self._ready()

@@ -2,120 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, MutableMapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, TypeVar, overload
 
 from retoma.client import given
-from retoma.client.faces import Act, Awaiting, Blocking, Face, verb
-from retoma.client.handle import Handle
+from retoma.commands.entries import ChangeState, ReadState
 from retoma.errors import Conflict
-from retoma.model.codec import JsonField
-from retoma.service.access import head_of
-from retoma.service.entries import Changed, Written, state_of
+from retoma.model.codec import JsonField, JsonMap
+from retoma.service.entries import Written
 
 if TYPE_CHECKING:
     from _typeshed import SupportsKeysAndGetItem
 
-    from retoma.stores.api import Transaction
+    from retoma.client.async_session import AsyncSession
+    from retoma.client.session import Session
+    from retoma.service.flows import Snapshot
 
 T = TypeVar("T")
 _MISSING = object()
 
 
-class Stated(Face):
-    """What both faces of a state have. Values are JSON, and keys texts of at most 200 characters."""
-
-    def __init__(self, session: Handle) -> None:
-        self._session = session
-        self._door = session._door
-
-    def _ready(self) -> None:
-        self._session._ready()
-
-    @verb
-    def copy(self) -> Act[dict[str, JsonField]]:
-        """Return all of it as a dictionary, as of one moment. Raises NotFound.
-
-        >>> session.state.update({"done": 3, "left": ["b", "c"]})
-        >>> session.state.copy()
-        {'done': 3, 'left': ['b', 'c']}
-        """
-        return self._session._work(self._read)
-
-    @verb
-    def put(
-        self,
-        values: Mapping[str, JsonField],
-        *,
-        delete: Iterable[str] = (),
-        key: str | None = None,
-        expect: int | None = None,
-    ) -> Act[None]:
-        """Set `values` and delete keys (those that are not there are passed over), in one durable write.
-
-        With `key` it is done once, however often it is repeated; with `expect` only if the session has that many
-        events, so that nobody changed what the values were computed from. Raises Refused unless the session is
-        active, Busy when another drives it, Conflict, Invalid for what JSON would not give back as it is, Limit,
-        NotFound.
-
-        >>> session.state["done"] = 3
-        >>> session.state.put({"done": 4}, delete=["left"], expect=session.head)
-        >>> session.state.put({"done": 5}, expect=2)
-        Traceback (most recent call last):
-        ...
-        retoma.errors.Conflict: Session 'demo' has 3 events, not 2. Somebody wrote meanwhile: read again, then decide.
-        """
-        return self._change(Changed(dict(values), given.labels(delete, "delete")), _nothing, key, expect)
-
-    @verb
-    def at(self, seq: int) -> Act[dict[str, JsonField]]:
-        """Return all of it as it was at the event `seq`, in whatever epoch that is. Raises Invalid, NotFound.
-
-        >>> session.state["done"] = 3
-        >>> session.state["done"] = 4
-        >>> session.state.at(2)
-        {'done': 3}
-        """
-        session = self._session
-        return session._work(lambda: dict(self._door.calls.position(session.id, at=seq).position.context))
-
-    def _read(self, names: Iterable[str] | None = None) -> dict[str, JsonField]:
-        door, session = self._door, self._session.id
-        wanted = None if names is None else list(names)
-        return door.read(lambda tx: state_of(tx, door.who, session, wanted))
-
-    def _get(self, name: str, default: T) -> Act[JsonField | T]:
-        return self._session._work(lambda: self._read([name]).get(name, default))
-
-    def _pop(self, name: str, default: object) -> Act[JsonField]:
-        def found(written: Written) -> JsonField:
-            if name in written.removed:
-                return written.removed[name]
-            if default is _MISSING:
-                raise KeyError(name)
-            return default
-
-        return self._change(Changed(removed=(name,)), found)
-
-    def _clear(self) -> Act[None]:
-        def clear() -> None:
-            self._change(Changed(removed=tuple(self._read())), _nothing).run()
-
-        return self._session._work(clear)
-
-    def _change(
-        self,
-        changed: Changed,
-        finish: Callable[[Written], T],
-        key: str | None = None,
-        expect: int | None = None,
-    ) -> Act[T]:
-        session = self._session
-        operation = session._door.operation(key, "state", [session.id, changed])
-        return session._write([changed], operation, expect, finish)
-
-
-class State(Stated, MutableMapping[str, JsonField], Blocking):
+class State(MutableMapping[str, JsonField]):
     """The state of a session's running epoch, as a mapping that the store keeps.
 
     `state["k"] = v` is one durable write, `state.update({...})` one for all that is in it. Each access reads the store,
@@ -132,9 +39,56 @@ class State(Stated, MutableMapping[str, JsonField], Blocking):
     (False, 2)
     """
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def copy(self) -> dict[str, JsonField]:
+        """Return all of it as a dictionary, as of one moment. Raises NotFound.
+
+        >>> session.state.update({"done": 3, "left": ["b", "c"]})
+        >>> session.state.copy()
+        {'done': 3, 'left': ['b', 'c']}
+        """
+        return self._session._run(ReadState(session=self._session.id)).values
+
+    def put(
+        self,
+        values: Mapping[str, JsonField],
+        *,
+        delete: Iterable[str] = (),
+        key: str | None = None,
+        expect: int | None = None,
+    ) -> None:
+        """Set `values` and delete keys (those that are not there are passed over), in one durable write.
+
+        With `key` it is done once, however often it is repeated; with `expect` only if the session has that many
+        events, so that nobody changed what the values were computed from. Raises Refused unless the session is
+        active, Busy when another drives it, Conflict, Invalid for what JSON would not give back as it is, Limit,
+        NotFound.
+
+        >>> session.state["done"] = 3
+        >>> session.state.put({"done": 4}, delete=["left"], expect=session.head)
+        >>> session.state.put({"done": 5}, expect=2)
+        Traceback (most recent call last):
+        ...
+        retoma.errors.Conflict: Session 'demo' has 3 events, not 2. Somebody wrote meanwhile: read again, then decide.
+        """
+        self._change(dict(values), given.labels(delete, "delete"), key, expect)
+
+    def at(self, seq: int) -> dict[str, JsonField]:
+        """Return all of it as it was at the event `seq`, in whatever epoch that is. Raises Invalid, NotFound.
+
+        >>> session.state["done"] = 3
+        >>> session.state["done"] = 4
+        >>> session.state.at(2)
+        {'done': 3}
+        """
+        from retoma.commands.flow import LookAtSession
+
+        return self._session._shown(LookAtSession(session=self._session.id, at=seq), _context)
+
     def __getitem__(self, name: str) -> JsonField:
-        self._ready()
-        return self._read([name])[name]
+        return self._session._run(ReadState(session=self._session.id, names=(name,))).values[name]
 
     def __setitem__(self, name: str, value: JsonField) -> None:
         self.put({name: value})
@@ -194,8 +148,7 @@ class State(Stated, MutableMapping[str, JsonField], Blocking):
         >>> session.state.pop("done"), session.state.pop("done", 0)
         (3, 0)
         """
-        self._ready()
-        return self._pop(name, default).run()
+        return _taken(self._change({}, (name,)), name, default)
 
     def clear(self) -> None:
         """Delete all keys that are there, in one write. Raises as `put` does.
@@ -205,8 +158,7 @@ class State(Stated, MutableMapping[str, JsonField], Blocking):
         >>> len(session.state)
         0
         """
-        self._ready()
-        self._clear().run()
+        self._change({}, tuple(self.copy()))
 
     def setdefault(self, name: str, default: JsonField = None, /) -> JsonField:
         """Return what a key holds; one that is not there is set, by whoever comes first.
@@ -214,13 +166,12 @@ class State(Stated, MutableMapping[str, JsonField], Blocking):
         >>> session.state.setdefault("owner", "ana"), session.state.setdefault("owner", "eva")
         ('ana', 'ana')
         """
-        self._ready()
         while True:
-            head, found = self._door.read(self._with_head(name))
-            if name in found:
-                return found[name]
+            found = self._session._run(ReadState(session=self._session.id, names=(name,)))
+            if name in found.values:
+                return found.values[name]
             try:
-                self.put({name: default}, expect=head)
+                self.put({name: default}, expect=found.head)
             except Conflict as error:
                 if error.code != "head_moved":
                     raise
@@ -230,22 +181,51 @@ class State(Stated, MutableMapping[str, JsonField], Blocking):
     def __repr__(self) -> str:
         return f"<State of {self._session.id!r}>"
 
-    def _with_head(self, name: str) -> Callable[[Transaction], tuple[int, dict[str, JsonField]]]:
-        who, session = self._door.who, self._session.id
-        return lambda tx: (head_of(tx, who, session).seq, state_of(tx, who, session, [name]))
+    def _change(
+        self, sets: JsonMap, removed: tuple[str, ...] = (), key: str | None = None, expect: int | None = None
+    ) -> Written:
+        session = self._session
+        change = ChangeState(session=session.id, sets=sets, removed=removed, expect=expect)
+        written = session._run(change, key)
+        session._wrote(written.head, written.at)
+        return written
 
 
-class AsyncState(Stated, Awaiting):
+class AsyncState:
     """The state of a session's running epoch, for tasks: `State`, with methods in the place of brackets.
 
     `await state.get("k")`, `await state.set("k", v)`, `await state.update({...})`, `await state.copy()`. Each is one
     read or one durable write.
     """
 
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def copy(self) -> dict[str, JsonField]:
+        """Return all of it as a dictionary, as of one moment: see `State.copy`."""
+        return (await self._session._run(ReadState(session=self._session.id))).values
+
+    async def put(
+        self,
+        values: Mapping[str, JsonField],
+        *,
+        delete: Iterable[str] = (),
+        key: str | None = None,
+        expect: int | None = None,
+    ) -> None:
+        """Set `values` and delete keys, in one durable write: see `State.put`."""
+        await self._change(dict(values), given.labels(delete, "delete"), key, expect)
+
+    async def at(self, seq: int) -> dict[str, JsonField]:
+        """Return all of it as it was at the event `seq`: see `State.at`."""
+        from retoma.commands.flow import LookAtSession
+
+        return await self._session._shown(LookAtSession(session=self._session.id, at=seq), _context)
+
     async def get(self, name: str, default: JsonField = None) -> JsonField:
         """Return what a key holds, or `default`. Raises NotFound."""
-        self._ready()
-        return await self._get(name, default).awaited()
+        found = await self._session._run(ReadState(session=self._session.id, names=(name,)))
+        return found.values.get(name, default)
 
     async def set(self, name: str, value: JsonField) -> None:
         """Set a key, in one durable write. Raises as `put` does."""
@@ -266,17 +246,33 @@ class AsyncState(Stated, Awaiting):
 
         Raises KeyError when it is not there and no default is given.
         """
-        self._ready()
-        return await self._pop(name, default).awaited()
+        return _taken(await self._change({}, (name,)), name, default)
 
     async def clear(self) -> None:
         """Delete all keys that are there, in one write. Raises as `put` does."""
-        self._ready()
-        await self._clear().awaited()
+        await self._change({}, tuple(await self.copy()))
 
     def __repr__(self) -> str:
         return f"<AsyncState of {self._session.id!r}>"
 
+    async def _change(
+        self, sets: JsonMap, removed: tuple[str, ...] = (), key: str | None = None, expect: int | None = None
+    ) -> Written:
+        session = self._session
+        change = ChangeState(session=session.id, sets=sets, removed=removed, expect=expect)
+        written = await session._run(change, key)
+        session._wrote(written.head, written.at)
+        return written
 
-def _nothing(written: Written) -> None:
-    return None
+
+def _taken(written: Written, name: str, default: object) -> JsonField:
+    """Return what a key held that was removed, else the default. Raises KeyError without one."""
+    if name in written.removed:
+        return written.removed[name]
+    if default is _MISSING:
+        raise KeyError(name)
+    return default
+
+
+def _context(at: Snapshot) -> dict[str, JsonField]:
+    return dict(at.position.context)

@@ -1,21 +1,19 @@
-"""The verbs of a conversation and its journal."""
+"""What is said in a session, and read there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from retoma.client import given, public
-from retoma.client.faces import Act, Batches, stream, verb
+from retoma.client.faces import Blocking
 from retoma.client.handle import Handle
-from retoma.model.ids import SessionKey
-from retoma.service import timeline
+from retoma.commands.message import AppendMessage, ReadEvents, ReadMessages
 from retoma.values import Event, Message
 
 
-class Talking(Handle):
+class Talking(Handle, Blocking):
     """What is said in a session, and read there."""
 
-    @verb
     def append(
         self,
         role: str,
@@ -24,7 +22,7 @@ class Talking(Handle):
         sender: str = "",
         key: str | None = None,
         expect: int | None = None,
-    ) -> Act[int]:
+    ) -> int:
         """Append a message and return its seq, once it is durable. No agent answers.
 
         `role` is `user`, `assistant`, `system` or `tool`; `content` a text, or parts of `retoma.parts`; `sender` a
@@ -39,15 +37,16 @@ class Talking(Handle):
         >>> session.append("assistant", [retoma.parts.Text("Those of March."), retoma.parts.Reasoning("By date.")])
         3
         """
-        said, plain = given.said(role, content, sender)
-        request = [self.id, role, plain, *([sender] if sender else [])]
-        operation = self._door.operation(key, "append", request)
-        return self._write([said], operation, expect, lambda written: written.messages[0])
+        said = content if isinstance(content, str) else given.plain(content)
+        appended = self._run(
+            AppendMessage(session=self._row.id, role=role, content=said, sender=sender, expect=expect), key
+        )
+        self._wrote(appended.head, appended.at)
+        return appended.seq
 
-    @verb
     def append_many(
         self, messages: Iterable[given.NewMessage], *, key: str | None = None, expect: int | None = None
-    ) -> Act[list[int]]:
+    ) -> list[int]:
         """Append messages, all or none, in one transaction; return their seqs. At most 10,000 at a time.
 
         Each is (role, content), or a mapping with `role`, `content` and perhaps `sender`. `key` and `expect` are those
@@ -56,15 +55,13 @@ class Talking(Handle):
         >>> session.append_many([("user", "Which rows fail?"), {"role": "assistant", "content": "Those of March."}])
         [2, 3]
         """
-        found = [given.new_message(one) for one in messages]
-        said = [given.said(by, what, sender) for by, what, sender in found]
-        request = [self.id, [[one.role, plain, one.sender] for one, plain in said]]
-        operation = self._door.operation(key, "append_many", request)
-        return self._write(
-            [one for one, _ in said], operation, expect, lambda written: list(written.messages)
-        )
+        from retoma.commands.entries import AppendMessages
 
-    @verb
+        said = tuple(map(given.new_message, messages))
+        written = self._run(AppendMessages(session=self.id, messages=said, expect=expect), key)
+        self._wrote(written.head, written.at)
+        return list(written.messages)
+
     def messages(
         self,
         *,
@@ -72,7 +69,7 @@ class Talking(Handle):
         since: int = 0,
         before: int | None = None,
         epochs: bool = False,
-    ) -> Act[list[Message]]:
+    ) -> list[Message]:
         """Return the conversation of the running epoch, oldest first.
 
         `last` reads that many from its end, `before` a seq those ahead of it, so that pages go backwards; `since` a seq
@@ -86,17 +83,10 @@ class Talking(Handle):
         >>> [f"{message.role}: {message.text}" for message in session.messages(last=50)]
         ['user: Which rows fail?', 'assistant: Those of March.']
         """
-        most = (1 << 31) if last is None and before is not None else last
-        calls = self._door.calls
-        return self._work(
-            lambda: [
-                public.message(one)
-                for one in calls.messages(self.id, last=most, since=since, before=before, epochs=epochs)
-            ]
-        )
+        asked = ReadMessages(session=self.id, last=last, since=since, before=before, epochs=epochs)
+        return self._shown(asked, public.messages)
 
-    @stream
-    def events(self, since: int = 0, *, types: str | Sequence[str] | None = None) -> Batches[Event]:
+    def events(self, since: int = 0, *, types: str | Sequence[str] | None = None) -> Iterator[Event]:
         """Yield the journal behind the seq `since`, oldest first, read in pages of 1,000; only of `types`, if given.
 
         Raises NotFound, Integrity when an event is damaged.
@@ -107,10 +97,13 @@ class Talking(Handle):
         >>> [event.data for event in session.events(types="session.status")]
         [{'from': 'active', 'to': 'suspended'}]
         """
-        return self._journal(since, types, follow=False)
+        yield from self._each(
+            ReadEvents(session=self.id, since=since, types=given.types(types)), public.event
+        )
 
-    @stream
-    def follow(self, since: int | None = None, *, types: str | Sequence[str] | None = None) -> Batches[Event]:
+    def follow(
+        self, since: int | None = None, *, types: str | Sequence[str] | None = None
+    ) -> Iterator[Event]:
         """Yield the events behind the seq `since` and then those that come, until the session is completed or failed.
 
         Without `since` it begins behind what this handle knows. What others write comes within a quarter of a second.
@@ -122,21 +115,7 @@ class Talking(Handle):
         >>> [event.type for event in session.follow(since=1)]
         ['message', 'session.status']
         """
-        return self._journal(self.head if since is None else since, types, follow=True)
-
-    def _journal(self, since: int, types: str | Sequence[str] | None, *, follow: bool) -> Batches[Event]:
-        wanted = None if types is None else {types} if isinstance(types, str) else set(types)
-        line: SessionKey | None = None
-        while True:
-            page, over, line = self._following(since, line)
-            if page:
-                since = page[-1].seq
-                yield [public.event(one) for one in page if wanted is None or one.type in wanted]
-            elif over or not follow:
-                return
-            else:
-                yield None
-
-    def _following(self, since: int, line: SessionKey | None) -> timeline.Following:
-        door = self._door
-        return door.read(lambda tx: timeline.following(tx, door.who, self.id, after=since, line=line))
+        after = self.head if since is None else since
+        yield from self._each(
+            ReadEvents(session=self.id, since=after, types=given.types(types), follow=True), public.event
+        )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple, NewType
+from typing import NewType
 
+import msgspec
 from blake3 import blake3
 
 from retoma.errors import Invalid
@@ -74,7 +75,7 @@ def new_operation(now_ms: int, random: Callable[[int], bytes]) -> bytes:
     return now_ms.to_bytes(6, "big") + random(10)
 
 
-class Operation(NamedTuple):
+class Operation(msgspec.Struct, frozen=True):
     """The identity of a write. `request` is the hash of what was asked, kept when the caller chose the id."""
 
     id: bytes

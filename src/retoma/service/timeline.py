@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
@@ -24,6 +26,14 @@ ERASED = "(erased)"
 """What stands for a message whose content is gone."""
 
 
+class Appended(msgspec.Struct, frozen=True):
+    """A message that was appended, and the session's head after it. `at` is ms UTC; None when it was there before."""
+
+    seq: int
+    head: Head
+    at: int | None = None
+
+
 def append(
     tx: Transaction,
     who: Principal,
@@ -36,8 +46,8 @@ def append(
     token: FencingToken | None = None,
     expect: int | None = None,
     limits: Limits = NO_LIMITS,
-) -> int:
-    """Append a message and return its seq. Durable once the transaction commits.
+) -> Appended:
+    """Append a message. Durable once the transaction commits.
 
     Raises Refused unless the session is active, Busy when another drives it, Conflict when `expect` is given and is not
     the number of its events, Limit when it is full.
@@ -46,12 +56,13 @@ def append(
     head = head_of(tx, who, session)
     before = repeated(tx, head.key, operation)
     if before is not None:
-        return before[0]
+        return Appended(before[0], head)
     accept_writes(head, "messages")
     fence(tx, head, token)
     expect_head(head, expect)
     have_room(tx, head, 1, limits)
-    return append_events(tx, who, head, [message_event(role, said, sender)], operation).seq
+    after = append_events(tx, who, head, [message_event(role, said, sender)], operation)
+    return Appended(after.seq, after, tx.now)
 
 
 def message_event(role: Role, said: Content, sender: str = "") -> NewEvent:

@@ -1,4 +1,4 @@
-"""One command line's own things: what it was given, what holds, its output, its client."""
+"""One command line's own things: what it was given, what holds, its output, its store."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import time
 from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from retoma.interfaces.cli.output import Output
 
 if TYPE_CHECKING:
-    from retoma.client import Calls
+    from retoma.commands.command import Command
+    from retoma.commands.opened import Opened
     from retoma.config import Environment, Settings, StorePlace
 
 __all__ = ["Invocation"]
+
+R = TypeVar("R")
 
 
 class Invocation:
     """What a verb gets as its first argument. Each part is made when it is first asked for.
 
     `given` has the global options that were there: `store`, `json`, `quiet`, `no_color`, `utc`. `now_ms` is the moment
-    the command began, from which "ago" is counted. Whoever runs the verb closes this, and with it the client.
+    the command began, from which "ago" is counted. Whoever runs the verb closes this, and with it the store.
     """
 
     def __init__(self, given: Mapping[str, object]) -> None:
         self.given = given
         self.now_ms = time.time_ns() // 1_000_000
-        self._client: Calls | None = None
+        self._opened: Opened | None = None
 
     @cached_property
     def environment(self) -> Environment:
@@ -62,29 +65,49 @@ class Invocation:
         )
 
     @property
-    def client(self) -> Calls:
-        """The client on this command's store, opened at the first use and closed when the verb ends."""
-        if self._client is None:
-            from retoma.client import open_client
+    def opened(self) -> Opened:
+        """This command's store, opened at the first use and closed when the verb ends."""
+        if self._opened is None:
+            from retoma.commands.opened import opened
 
-            self._client = open_client(self.settings)
-        return self._client
+            self._opened = opened(self.settings)
+        return self._opened
 
     @property
-    def reader(self) -> Calls:
-        """The client of a command that only reads: a store that is not there is an empty one, and is not made."""
+    def reader(self) -> Opened:
+        """The store of a command that only reads: one that is not there is an empty one, and is not made."""
         from retoma.wiring import is_there
 
         place = self.place
-        if self._client is not None or is_there(place):
-            return self.client
+        if self._opened is not None or is_there(place):
+            return self.opened
         if place.given:
             self.out.note(f"There is no store at {place.shown} yet.")
-        from retoma.client import client_at
+        from retoma.commands.opened import opened_at
         from retoma.config import StorePlace
 
-        self._client = client_at(StorePlace(kind="memory", url=":memory:", given=False, source="none"))
-        return self._client
+        self._opened = opened_at(StorePlace(kind="memory", url=":memory:", given=False, source="none"))
+        return self._opened
+
+    def do(self, command: Command[R], *, key: str | None = None) -> R:
+        """Run a command, once for all calls with this `key`."""
+        return command.run(self.opened, key=key)
+
+    def read(self, command: Command[R]) -> R:
+        """Run a command that only reads."""
+        return command.run(self.reader)
+
+    def meant(self, id: str) -> str:
+        """Return the id that an id, a unique prefix of one, or @last means. Raises NotFound, Invalid."""
+        from retoma.commands.session import ResolveSession
+
+        return self.do(ResolveSession(text=id))
+
+    def found(self, id: str) -> str:
+        """Return what `meant` does, for a command that only reads."""
+        from retoma.commands.session import ResolveSession
+
+        return self.read(ResolveSession(text=id))
 
     def __enter__(self) -> Self:
         return self
@@ -92,21 +115,21 @@ class Invocation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is None:
+        if self._opened is None:
             return
         try:
-            if error is None and self._client.wrote:
+            if error is None and self._opened.wrote:
                 self._work()
         finally:
-            self._client.close()
+            self._opened.close()
 
     def _work(self) -> None:
         """Do a little of what is due by retention, and say so."""
+        from retoma.commands.due import WorkDue
         from retoma.errors import RetomaError
 
-        assert self._client is not None, "called while it is open"
         try:
-            done = self._client.work_due()
+            done = self.do(WorkDue())
         except RetomaError as failure:
             # What was asked for is done. What is due is the next command's, too.
             self.out.note(f"What is due was left for later: {failure.message}")

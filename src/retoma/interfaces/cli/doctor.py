@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from retoma.commands.due import ShowStanding
+from retoma.commands.listing import ListSessions
+from retoma.commands.store import ShowFacts
 from retoma.interfaces.cli.config import Trust, trust_rows, withheld_notes
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import counted, size
 from retoma.interfaces.cli.verb import verb
 from retoma.model.retention import Retention
 from retoma.service.retention import Standing
-from retoma.stores.api import Listing
 from retoma.stores.api_facts import Facts
 
 __all__ = ["doctor"]
@@ -17,10 +19,10 @@ __all__ = ["doctor"]
 @verb("doctor", example="retoma doctor")
 def doctor(ctx: Invocation) -> int:
     """Look at the store, the disk, the clock and the locks; say what to do about what is not well."""
-    facts, rules = ctx.client.facts(), ctx.settings.retention(ctx.place)
-    newest = ctx.client.list([Listing()], limit=1).items
+    facts, rules = ctx.do(ShowFacts()), ctx.settings.retention(ctx.place)
+    newest = ctx.do(ListSessions(limit=1)).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
-    standing, trust = ctx.client.standing(), trust_rows(ctx)
+    standing, trust = ctx.do(ShowStanding()), trust_rows(ctx)
     advice = _advice(facts, trust, ahead=ahead)
     if ctx.out.json:
         ctx.out.print_json(_report(ctx, facts, standing, rules, trust, advice, ahead=ahead))

@@ -91,9 +91,10 @@ def schema(ctx: Invocation) -> None:
 
 
 def _position(ctx: Invocation, directory: Path, flow: Flow, session: str) -> Snapshot:
+    from retoma.commands.flow import LookAtSession
     from retoma.service.flows import refuse_other_flow
 
-    snapshot = ctx.client.position(ctx.client.resolve(session))
+    snapshot = ctx.do(LookAtSession(session=ctx.meant(session)))
     refuse_other_flow(snapshot.session, str(directory.resolve()), bytes.fromhex(flow.version))
     if snapshot.session.flow is None:
         ctx.out.note(f"Session '{snapshot.session.id}' runs no flow yet: nothing is marked.")

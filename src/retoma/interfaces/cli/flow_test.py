@@ -13,6 +13,7 @@ from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
     from retoma.flows import Flow
+    from retoma.runtime.drive import Drive, Request
     from retoma.runtime.rehearsal import Difference
 
 __all__ = ["test"]
@@ -85,7 +86,8 @@ def _files(flow: Path, scripts: tuple[Path, ...]) -> list[Path]:
 
 
 def _one(directory: Path, flow: Flow, file: Path) -> tuple[Path, str, Difference | None]:
-    from retoma.client import client_at
+    from retoma.commands.flow import RunFlow
+    from retoma.commands.opened import opened_at
     from retoma.config import StorePlace
     from retoma.flows import script as scripts
     from retoma.runtime.rehearsal import Difference, rehearse
@@ -99,8 +101,12 @@ def _one(directory: Path, flow: Flow, file: Path) -> tuple[Path, str, Difference
         return file, script.name, Difference(what=f"{first.message} {first.hint}".rstrip(), line=first.line)
     memory = StorePlace(kind="memory", url=":memory:", given=False, source="none")
     try:
-        with client_at(memory) as client:
-            return file, script.name, rehearse(client.drive, directory, flow, script)
+        with opened_at(memory) as opened:
+
+            def drive(request: Request) -> Drive:
+                return RunFlow(request=request).run(opened)
+
+            return file, script.name, rehearse(drive, directory, flow, script)
     except RetomaError as error:
         return file, script.name, Difference(what=error.message)
 

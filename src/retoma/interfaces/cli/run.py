@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from retoma.commands.flow import RunFlow
 from retoma.errors import Invalid, RetomaError
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
@@ -91,7 +92,7 @@ def run(
         say = Words(ctx.environment.lang)
         screen = TextScreen(ctx.out, say, headless=headless, plain=plain or headless)
     try:
-        drive = ctx.client.drive(request)
+        drive = ctx.do(RunFlow(request=request))
     except RetomaError as error:
         screen.refused(error)
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from retoma.commands.session import ChangeStatus, CreateSession, ListNotes, ShowSession
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
@@ -58,18 +59,17 @@ def create(
         agent=agent,
         model=model,
         thinking=thinking,
-        parent=ctx.client.resolve(parent) if parent else None,
+        parent=ctx.meant(parent) if parent else None,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")),
         metadata={name: value(text) for name, text in pairs(meta, "K=V")},
         ttl_ms=duration(ttl) if ttl else None,
     )
-    made = ctx.client.create(new, template=template, key=key)
+    whole = ctx.do(CreateSession(new=new, template=template), key=key)
     if ctx.out.json:
-        whole = ctx.client.show(made)
         ctx.out.print_json(whole_view(whole.session, whole.about, whole.lease, ctx.now_ms))
     else:
-        ctx.out.line(made)
+        ctx.out.line(whole.session.id)
 
 
 @verb("session show", example="retoma session show my-experiment")
@@ -79,9 +79,9 @@ def show(ctx: Invocation, *, id: str) -> None:
     from retoma.interfaces.cli.session_list import expiry
     from retoma.model.views import call_view, note_view, whole_view
 
-    whole = ctx.reader.show(ctx.reader.resolve(id))
+    whole = ctx.read(ShowSession(session=ctx.found(id)))
     view = whole_view(whole.session, whole.about, whole.lease, ctx.now_ms)
-    notes = ctx.reader.notes(whole.session.id)
+    notes = ctx.read(ListNotes(session=whole.session.id))
     call = _pending(ctx, whole.session)
     if ctx.out.json:
         shown = {"notes": [note_view(note) for note in notes], "pending_tool_call": call_view(call)}
@@ -140,7 +140,9 @@ def _origin(session: Session) -> str:
 def _pending(ctx: Invocation, session: Session) -> Call | None:
     if session.flow_status not in ("waiting_for_tool", "rolling_back"):
         return None
-    return ctx.reader.position(session.id).position.call
+    from retoma.commands.flow import LookAtSession
+
+    return ctx.read(LookAtSession(session=session.id)).position.call
 
 
 def _driver(ctx: Invocation, lease: object) -> str:
@@ -158,13 +160,13 @@ def _inline(value: object) -> str:
     return encode(value).decode() if value else ""
 
 
-def _change(ctx: Invocation, id: str, to: Status, reason: str = "", key: str | None = None) -> None:
-    session = ctx.client.resolve(id)
-    old, new = ctx.client.change(session, to, reason=reason, key=key)
+def _change(ctx: Invocation, id: str, to: Status, reason: str = "") -> None:
+    session = ctx.meant(id)
+    done = ctx.do(ChangeStatus(session=session, to=to, reason=reason))
     if ctx.out.json:
-        ctx.out.print_json({"id": session, "from": old, "to": new, "reason": reason})
+        ctx.out.print_json({"id": session, "from": done.old, "to": done.new, "reason": reason})
     else:
-        ctx.out.line(f"{session}: {old} → {new}")
+        ctx.out.line(f"{session}: {done.old} → {done.new}")
 
 
 def _flow(session: Session) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from retoma.commands.branch import DiffSessions, ForkSession, UndoSession
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.text import Styled, counted
@@ -29,8 +30,8 @@ __all__ = ["diff", "fork", "undo"]
 @click.option("--key", metavar="KEY", help="Idempotency: the same key makes it once.")
 def fork(ctx: Invocation, *, id: str, new: str | None, at: int | None, key: str | None) -> None:
     """Make a session that shares the past of this one and goes its own way; without NEW an id is generated."""
-    session = ctx.client.resolve(id)
-    made = ctx.client.fork(session, new, at=at, key=key)
+    session = ctx.meant(id)
+    made = ctx.do(ForkSession(session=session, new=new, at=at), key=key)
     if ctx.out.json:
         ctx.out.print_json({"id": made.id, "fork_of": made.of, "fork_seq": made.seq})
         return
@@ -43,7 +44,7 @@ def fork(ctx: Invocation, *, id: str, new: str | None, at: int | None, key: str 
 @click.option("--key", metavar="KEY", help="Idempotency: the same key undoes once.")
 def undo(ctx: Invocation, *, id: str, key: str | None) -> None:
     """Take a session back to before the last user message or input; all of it is kept under another id."""
-    done = ctx.client.undo(ctx.client.resolve(id), key=key)
+    done = ctx.do(UndoSession(session=ctx.meant(id)), key=key)
     if ctx.out.json:
         ctx.out.print_json({"id": done.id, "seq": done.seq, "kept": done.kept})
         return
@@ -58,7 +59,7 @@ def undo(ctx: Invocation, *, id: str, key: str | None) -> None:
 @click.option("--at", metavar="SEQ", type=click.IntRange(min=1), help="As both were at this event.")
 def diff(ctx: Invocation, *, a: str, b: str, at: int | None) -> None:
     """Show what two sessions have alone: messages (- of A, + of B) and keys of the state."""
-    found = ctx.reader.diff(ctx.reader.resolve(a), ctx.reader.resolve(b), at=at)
+    found = ctx.read(DiffSessions(a=ctx.found(a), b=ctx.found(b), at=at))
     if not ctx.out.json:
         _print(ctx, found)
     elif ctx.out.terminal:

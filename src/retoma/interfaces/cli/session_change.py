@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from retoma.commands.session import AddNote, RenameSession, ShowSession, UpdateSession
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, SIGNED_TAG
@@ -21,7 +22,7 @@ CLEAR = "clear"
 
 def _change(ctx: Invocation, id: str, changes: Changes, said: str) -> None:
     """Make the changes; print the session as JSON, or what it says now."""
-    whole = ctx.client.update(ctx.client.resolve(id), changes)
+    whole = ctx.do(UpdateSession(session=ctx.meant(id), changes=changes))
     if ctx.out.json:
         from retoma.model.views import whole_view
 
@@ -58,8 +59,8 @@ def describe(ctx: Invocation, *, id: str, text: str) -> None:
 @click.argument("new")
 def set_id(ctx: Invocation, *, id: str, new: str) -> None:
     """Give a session another id; its history stays. ID is the whole one."""
-    ctx.client.show(id)
-    made = ctx.client.set_id(id, new)
+    ctx.do(ShowSession(session=id))
+    made = ctx.do(RenameSession(session=id, new=new)).session.id
     if ctx.out.json:
         ctx.out.print_json({"id": made, "from": id})
     else:
@@ -117,8 +118,8 @@ def meta(ctx: Invocation, *, id: str, values: tuple[str, ...]) -> None:
 @click.argument("text")
 def note(ctx: Invocation, *, id: str, text: str) -> None:
     """Add a note to a session, in whatever state it is; `show` lists them."""
-    session = ctx.client.resolve(id)
-    seq = ctx.client.note(session, text)
+    session = ctx.meant(id)
+    seq, _ = ctx.do(AddNote(session=session, text=text))
     if ctx.out.json:
         ctx.out.print_json({"id": session, "seq": seq})
     else:

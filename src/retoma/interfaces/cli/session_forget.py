@@ -8,7 +8,11 @@ from functools import partial
 from typing import TypedDict
 
 import click
+from msgspec.structs import replace
 
+from retoma.commands.branch import ListForks
+from retoma.commands.forget import DeleteSession, EraseEpochs, RedactSession
+from retoma.commands.session import ResetSession, ShowSession
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
@@ -38,7 +42,7 @@ def rm(ctx: Invocation, *, ids: tuple[str, ...], with_forks: bool, yes: bool, dr
     if dry_run:
 
         def look(id: str) -> _Left:
-            return _Left(forks=ctx.client.forks(ctx.client.show(id).session.id), lines=(), shared=0)
+            return _Left(forks=ctx.do(ListForks(session=id)), lines=(), shared=0)
 
         say = partial(_say_would, ctx, with_forks=with_forks)
         return each(ctx, ids, look, done="Would delete", word="deleted", dry=True, say=say)
@@ -47,7 +51,7 @@ def rm(ctx: Invocation, *, ids: tuple[str, ...], with_forks: bool, yes: bool, dr
     def delete(id: str) -> _Left:
         if id in gone:
             return _Left(forks=(), lines=(), shared=0)  # as a fork of one before it
-        done = ctx.client.delete(id, with_forks=with_forks)
+        done = ctx.do(DeleteSession(session=id, with_forks=with_forks))
         gone.update(done.forks if with_forks else ())
         return _Left(forks=done.forks, lines=done.lines, shared=done.shared)
 
@@ -67,7 +71,7 @@ def _forks(ctx: Invocation, id: str) -> Sequence[str]:
     from retoma.errors import NotFound
 
     try:
-        return ctx.client.forks(id)
+        return ctx.do(ListForks(session=id))
     except NotFound:
         return ()  # said when its turn comes
 
@@ -104,7 +108,7 @@ def _refuse_part(ctx: Invocation, id: str) -> None:
     from retoma.errors import NotFound
 
     try:
-        whole = ctx.client.resolve(id)
+        whole = ctx.meant(id)
     except (NotFound, Invalid):
         return  # said when its turn comes
     if whole != id:
@@ -121,18 +125,19 @@ def _refuse_part(ctx: Invocation, id: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(ctx: Invocation, *, id: str, erase: bool, yes: bool) -> int:
     """Begin a new epoch: the conversation, the state and the flow start empty; id, labels and settings stay."""
-    session = id if erase else ctx.client.resolve(id)
+    session = id if erase else ctx.meant(id)
     if erase:
         _refuse_part(ctx, id)
-        ctx.client.show(session)
-        forks = ctx.client.forks(session)
+        forks = ctx.do(ListForks(session=session))
         also = f", and take what they share of it from {len(forks)} forks" if forks else ""
         if not yes and not agreed(ctx, f"Delete what '{session}' holds so far for good{also}?", unasked=True):
             ctx.out.note("Nothing was changed.")
             return 1
         if forks:
             ctx.out.note(f"What they share of it is erased in its forks, too: {_few(forks)}.")
-    epoch = ctx.client.reset(session, erase=erase)
+        epoch = ctx.do(EraseEpochs(session=session))
+    else:
+        epoch = ctx.do(ResetSession(session=session)).session.epoch
     if ctx.out.json:
         ctx.out.print_json({"id": session, "epoch": epoch, "erased": erase})
     else:
@@ -150,25 +155,22 @@ def redact(
     ctx: Invocation, *, id: str, stretch: str | None, pattern: str | None, yes: bool, dry_run: bool
 ) -> int:
     """Take content out for good, by the whole id of its session: events keep their place and their digest."""
-    from retoma.model.redaction import pattern as wanted
-    from retoma.service.erasing import Selection
-
     if (stretch is None) == (pattern is None):
         raise Invalid(
             "Name what is to go: --seq N[-M] or --pattern P.",
             code="bad_usage",
             hint="`retoma session log ID` shows the numbers.",
         )
-    first, last = _stretch(stretch) if stretch else (1, None)
-    selection = Selection(first=first, last=last, wanted=wanted(pattern) if pattern else None)
+    first, last = _stretch(stretch) if stretch else (None, None)
     _refuse_part(ctx, id)
-    ctx.client.show(id)
+    ctx.do(ShowSession(session=id))
+    asked = RedactSession(session=id, pattern=pattern, first=first, last=last, dry_run=dry_run)
     if pattern and not (yes or dry_run):
-        found = ctx.client.redact(id, selection, dry_run=True)
+        found = ctx.do(replace(asked, dry_run=True))
         if not agreed(ctx, f"{_said(found, 'Take out')} of '{id}' for good?", unasked=False):
             ctx.out.note(f"Nothing was changed. {_said(found, 'Would take out')}: add --yes to do it.")
             return 1
-    taken = ctx.client.redact(id, selection, dry_run=dry_run)
+    taken = ctx.do(asked)
     if ctx.out.json:
         ctx.out.print_json(
             {

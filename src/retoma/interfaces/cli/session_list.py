@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import click
+from msgspec.structs import replace
 
+from retoma.commands.listing import CountSessions, ListSessions
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.verb import verb
 from retoma.model.session import ARCHIVED, SHOWN, STATUSES, TRASHED, Session
-from retoma.stores.api import Listing, Sort
+from retoma.stores.api import Sort
 
 __all__ = ["expiry", "ls"]
 
@@ -54,49 +56,53 @@ def ls(
     total: bool,
 ) -> None:
     """List sessions, newest first."""
-    from retoma.client.listing import cursor as cursor_of
-    from retoma.client.listing import place, with_status
     from retoma.interfaces.cli.given import moment, pairs
 
-    common = Listing(
+    asked = ListSessions(
+        status=status,
         agent=agent,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")) if contexts else (),
-        parent=ctx.reader.show(ctx.reader.resolve(parent)).session.key if parent else None,
+        parent=ctx.found(parent) if parent else None,
         flow=flow,
         ephemeral=ephemeral,
         shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
         sort=sort,
         since=moment(since, ctx.now_ms),
         before=moment(before, ctx.now_ms),
+        limit=limit,
+        cursor=cursor,
+        total=total,
     )
-    listings = with_status(common, status)
-    page = ctx.reader.list(listings, after=place(cursor), limit=limit)
-    items, following = list(page.items), page.next
+    page = ctx.read(asked)
+    items, following, count = list(page.items), page.next, page.total
     while everything and following is not None:
-        page = ctx.reader.list(listings, after=following, limit=1000)
+        page = ctx.read(replace(asked, limit=1000, cursor=following, total=False))
         items += page.items
         following = page.next
     if ctx.out.json:
         from retoma.model.views import session_view
 
         shown = [session_view(session, ctx.now_ms) for session in items]
-        count = ctx.reader.count(listings) if total else None
-        ctx.out.page(shown, next_cursor=cursor_of(following), more=following is not None, total=count)
+        ctx.out.page(shown, next_cursor=following, more=following is not None, total=count)
         return
     if not items:
         which = "deleted" if deleted else "archived" if archived else status or "active"
         ctx.out.line(f"No {which} sessions found.")
     _print(ctx, items)
     if total or following is not None:
-        _print_count(ctx, listings, len(items), cursor_of(following), most=None if total else _MOST)
+        _print_count(ctx, asked, len(items), following, count)
 
 
 def _print_count(
-    ctx: Invocation, listings: list[Listing], shown: int, following: str | None, *, most: int | None
+    ctx: Invocation, asked: ListSessions, shown: int, following: str | None, count: int | None
 ) -> None:
-    count = ctx.reader.count(listings, most=None if most is None else most + 1)
-    of = f"more than {most:,}" if most is not None and count > most else f"{count:,}"
+    if count is None:
+        meant = {name: getattr(asked, name) for name in CountSessions.__struct_fields__ if name != "most"}
+        count = ctx.read(CountSessions(**meant, most=_MOST + 1))
+        of = f"more than {_MOST:,}" if count > _MOST else f"{count:,}"
+    else:
+        of = f"{count:,}"
     rest = f" More: --all, or --cursor {following}" if following is not None else ""
     ctx.out.note(f"{shown:,} of {of}.{rest}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from retoma.commands.session import ShowSession
 from retoma.errors import Invalid, Unavailable
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.verb import verb
@@ -30,7 +31,7 @@ def pick(ctx: Invocation, *, only_print: bool) -> int | None:
     if ctx.out.json:
         from retoma.model.views import session_view
 
-        session = ctx.client.show(picked).session
+        session = ctx.do(ShowSession(session=picked)).session
         ctx.out.print_json(session_view(session, ctx.now_ms))
         return None
     if only_print or not ctx.out.terminal:
@@ -55,7 +56,7 @@ def _picker(ctx: Invocation) -> Picker:
         ) from error
     from retoma.wiring import now_ms
 
-    return Picker(ctx.client, now_ms)
+    return Picker(ctx.opened, now_ms)
 
 
 def _take_up(ctx: Invocation, picked: str) -> int | None:
@@ -63,7 +64,7 @@ def _take_up(ctx: Invocation, picked: str) -> int | None:
     from retoma.interfaces.cli.run import run
     from retoma.interfaces.cli.session_read import read
 
-    session = ctx.client.show(picked).session
+    session = ctx.do(ShowSession(session=picked)).session
     here = click.get_current_context()
     status: int | None
     if session.flow_path is not None and session.status == "active":

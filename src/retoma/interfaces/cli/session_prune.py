@@ -46,10 +46,11 @@ def prune(
 
     Never one that is pinned, archived or driven by a process.
     """
+    from retoma.commands.due import PreviewPrune, Prune
     from retoma.interfaces.cli.bar import Bar
 
     choice = _choice(ctx, older_than, status, agent, flow, tags, contexts)
-    found = ctx.reader.preview(choice)
+    found = ctx.read(PreviewPrune(choice=choice))
     if dry_run or not found.count:
         _print(ctx, choice, found.by_status, found, "Would trash")
         return 0
@@ -59,7 +60,7 @@ def prune(
             ctx.out.note(f"Nothing was changed. Would trash {_said(found.by_status)}: add --yes to do it.")
             return 1
     with Bar(ctx.out, "pruning", "sessions") as bar:
-        done = ctx.client.prune(choice, progress=lambda count: bar(count, found.count))
+        done = ctx.do(Prune(choice=choice, progress=lambda count: bar(count, found.count)))
     _print(ctx, choice, done, found, "Trashed")
     return 0
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import click
 
+from retoma.commands.message import AppendMessage, ReadConversation, ReadEvents, ReadMessages
+from retoma.commands.session import ShowSession
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
@@ -29,11 +31,12 @@ def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
     """Print the state of a session as JSON: where it stands, its context and its history."""
     import msgspec
 
+    from retoma.commands.flow import LookAtSession
     from retoma.interfaces.cli.text import clean
     from retoma.model.codec import encode
     from retoma.model.views import state_view, trellis_view
 
-    snapshot = ctx.reader.position(ctx.reader.resolve(id), at=at)
+    snapshot = ctx.read(LookAtSession(session=ctx.found(id), at=at))
     view = trellis_view if shape == "trellis" else state_view
     value = view(snapshot.session, snapshot.position, snapshot.history)
     if ctx.out.json:
@@ -67,8 +70,9 @@ def append(
 
     said = _standard_input() if text == "-" else text
     content = decode(said) if parts else said
-    session = ctx.client.resolve(id)
-    seq = ctx.client.append(session, role, content, sender=sender, key=key, expect=expect)
+    session = ctx.meant(id)
+    asked = AppendMessage(session=session, role=role, content=content, sender=sender, expect=expect)
+    seq = ctx.do(asked, key=key).seq
     if ctx.out.json:
         ctx.out.print_json({"id": session, "seq": seq})
     else:
@@ -111,16 +115,19 @@ def read(
     epochs: bool,
 ) -> None:
     """Read the conversation: what was said, by whom, oldest first."""
-    session = ctx.reader.resolve(id)
+    session = ctx.found(id)
     if follow and (ctx.out.json or before):
         raise Invalid(
             "--follow prints for people, from now on.", code="bad_usage", hint="Leave the other option out."
         )
     if everything or (since and before is None):
-        found: Iterable[Message] = ctx.reader.conversation(session, since=since, epochs=epochs)
+        every = ReadConversation(session=session, since=since, epochs=epochs)
+        found: Iterable[Message] = every.run(ctx.reader)
         more = False
     else:
-        page = ctx.reader.messages(session, last=count + 1, since=since, before=before, epochs=epochs)
+        page = ctx.read(
+            ReadMessages(session=session, last=count + 1, since=since, before=before, epochs=epochs)
+        )
         found, more = page[-count:], len(page) > count
     if ctx.out.json:
         from retoma.model.views import message_view
@@ -153,8 +160,8 @@ def _print(ctx: Invocation, found: Iterable[Message]) -> int:
 def _follow(ctx: Invocation, session: str, since: int) -> None:
     from retoma.service.timeline import spoken
 
-    since = since or ctx.reader.show(session).session.seq
-    for event in ctx.reader.follow(session, since=since):
+    since = since or ctx.read(ShowSession(session=session)).session.seq
+    for event in ReadEvents(session=session, since=since, follow=True).run(ctx.reader):
         _print(ctx, (said for said in spoken(event, ()) if said.spoken))
     ctx.out.note(f">>> '{session}' is over.")
 
@@ -169,9 +176,9 @@ def log(
     ctx: Invocation, *, id: str, kinds: tuple[str, ...], since: int, limit: int | None, follow: bool
 ) -> None:
     """Print the journal, one event a line; with --follow --json one JSON object a line."""
-    session = ctx.reader.resolve(id)
-    events = ctx.reader.follow(session, since=since) if follow else ctx.reader.events(session, since=since)
-    wanted = (event for event in events if not kinds or event.type in kinds)
+    session = ctx.found(id)
+    types = frozenset(kinds) if kinds else None
+    wanted = ReadEvents(session=session, since=since, types=types, follow=follow).run(ctx.reader)
     if ctx.out.json and not follow:
         _log_page(ctx, wanted, limit)
         return
@@ -218,10 +225,11 @@ def _log_line(ctx: Invocation, event: Event) -> None:
 @click.argument("id", type=SESSION)
 def tree(ctx: Invocation, *, id: str) -> None:
     """Show a session, its children and its forks, and theirs, as a tree."""
+    from retoma.commands.branch import ShowTree
     from retoma.model.views import tree_view
     from retoma.service.tree import DEEPEST
 
-    found = ctx.reader.tree(ctx.reader.resolve(id))
+    found = ctx.read(ShowTree(session=ctx.found(id)))
     if len(found) >= 1_000 or any(depth == DEEPEST for depth, _ in found):
         ctx.out.note(f"At most 1,000 sessions are shown, and {DEEPEST} deep.")
     if ctx.out.json:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from msgspec.structs import replace
 
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.text import Cell, Styled, counted
 from retoma.interfaces.cli.verb import verb
-from retoma.model.session import ARCHIVED, SHOWN, statuses
+from retoma.model.session import ARCHIVED, SHOWN
 
 if TYPE_CHECKING:
     from retoma.model.snippet import Snippet
@@ -54,28 +53,27 @@ def search(
     cursor: str | None,
 ) -> None:
     """Find what was said, and titles: words, "a phrase", begin*, -without."""
+    from retoma.commands.search import Search
     from retoma.interfaces.cli.given import moment, pairs
-    from retoma.service.found import Asked, cursor_of, view
-    from retoma.service.said import searched_role
-    from retoma.stores.api import Listing
+    from retoma.service.found import view
 
-    common = Listing(
+    search = Search(
+        text=_query(text),
+        session=ctx.found(session) if session else None,
+        role=role,
+        status=status or None,
         agent=agent,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")) if contexts else (),
         shelf=ARCHIVED if archived else SHOWN,
-    )
-    asked = Asked(
-        text=_query(text),
-        listings=tuple(replace(common, status=one) for one in statuses(status)) if status else (common,),
-        session=ctx.reader.resolve(session) if session else None,
-        role=searched_role(role),
         since=moment(since, ctx.now_ms),
         before=moment(before, ctx.now_ms),
         width=_width(ctx.out.width),
+        limit=limit,
+        cursor=cursor,
     )
-    after = cursor_of(cursor, asked) if cursor is not None else None
-    found = ctx.reader.search(asked, after=after, limit=limit)
+    asked = search.asked()
+    found = ctx.read(search)
     if ctx.out.json:
         ctx.out.print_json(view(found, asked))
     else:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import click
 
+from retoma.commands.session import RestoreSession, TrashSession, UpdateSession
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.several import each
 from retoma.interfaces.cli.verb import verb
 from retoma.model.changes import Changes
+from retoma.service.sessions import Whole
 
 __all__ = ["archive", "pin", "restore", "trash", "unarchive", "unpin"]
 
 
 def _change(ctx: Invocation, ids: tuple[str, ...], changes: Changes, done: str) -> int:
-    return each(ctx, ids, lambda id: ctx.client.update(id, changes), done=done, find=ctx.client.resolve)
+    def change(id: str) -> Whole:
+        return ctx.do(UpdateSession(session=id, changes=changes))
+
+    return each(ctx, ids, change, done=done, find=ctx.meant)
 
 
 @verb("session pin", example="retoma session pin my-experiment")
@@ -49,11 +54,19 @@ def unarchive(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def trash(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
     """Hide sessions for seven days, then delete them; `restore` brings them back, `ls --deleted` lists them."""
-    return each(ctx, ids, ctx.client.trash, done="Trashed", find=ctx.client.resolve)
+
+    def trashed(id: str) -> Whole:
+        return ctx.do(TrashSession(session=id))
+
+    return each(ctx, ids, trashed, done="Trashed", find=ctx.meant)
 
 
 @verb("session restore", example="retoma session restore my-experiment")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def restore(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
     """Take sessions out of the trash; lists show them again."""
-    return each(ctx, ids, ctx.client.restore, done="Restored", find=ctx.client.resolve)
+
+    def restored(id: str) -> Whole:
+        return ctx.do(RestoreSession(session=id))
+
+    return each(ctx, ids, restored, done="Restored", find=ctx.meant)

@@ -15,7 +15,9 @@ __all__ = ["signal"]
 @click.argument("name")
 def signal(ctx: Invocation, *, id: str, name: str) -> None:
     """Send a flow its signal: `interrupt`, `timeout` or a name of its own. For a session that nobody drives now."""
-    sent = ctx.client.signal(ctx.client.resolve(id), name, locale=ctx.environment.lang)
+    from retoma.commands.flow import SendSignal
+
+    sent = ctx.do(SendSignal(session=ctx.meant(id), name=name, locale=ctx.environment.lang))
     if ctx.out.json:
         ctx.out.print_json(sent)
     elif sent.to is None:

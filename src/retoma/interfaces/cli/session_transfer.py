@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import click
 
+from retoma.commands.transfer import ExportSession, ImportFrom
 from retoma.errors import Invalid, NotFound, RetomaError, Unavailable
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import counted
@@ -62,10 +63,11 @@ def export(
         raise Invalid(
             f"--json prints JSON, --format {format_} does not.", code="usage", hint="Leave one out."
         )
-    session = ctx.reader.resolve(id)
+    session = ctx.found(id)
     chosen = cast("Format", format_ or "json")
     veil = _veil(keys, patterns) if redact or keys or patterns else None
-    with closing(ctx.reader.export(session, chosen, veil=veil)) as pieces:
+    asked = ExportSession(session=session, format=chosen, veil=veil)
+    with closing(asked.run(ctx.reader)) as pieces:
         if not to_file:
             _print(pieces)
             return
@@ -196,10 +198,10 @@ def _files(file: str, source: Source) -> list[tuple[str, Source]]:
 def _arrived(ctx: Invocation, file: str, source: Source, name: str | None) -> Arrived:
     try:
         if file != "-":
-            return ctx.client.bring(Path(file), source=source, name=name)
+            return ctx.do(ImportFrom(file=Path(file), source=source, name=name))
         # Standard input stays open: it is not this command's to close.
         with open(0, "rb", closefd=False) as stream:
-            return ctx.client.bring(stream, source=source, name=name)
+            return ctx.do(ImportFrom(file=stream, source=source, name=name))
     except FileNotFoundError:
         raise NotFound(f"There is no file '{file}'.", code="no_file", file=file) from None
     except OSError as error:

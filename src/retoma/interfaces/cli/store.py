@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 import msgspec
 
+from retoma.commands.due import Collect, ShowDue
+from retoma.commands.store import ShowContents, ShowFacts
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.store_check import there
 from retoma.interfaces.cli.text import number, size
@@ -17,7 +19,7 @@ __all__ = ["gc", "info", "migrate"]
 def info(ctx: Invocation) -> None:
     """What the store holds: formats, sizes by kind, and its largest sessions. It reads all of it once."""
     there(ctx)
-    facts, held = ctx.client.facts(), ctx.client.contents()
+    facts, held = ctx.do(ShowFacts()), ctx.do(ShowContents())
     if ctx.out.json:
         ctx.out.print_json(
             {
@@ -63,7 +65,7 @@ def migrate(ctx: Invocation, *, dry_run: bool) -> int:
     there(ctx)
     before = {version for version, _ in applied_steps(ctx.place)}
     if not dry_run:
-        _ = ctx.client.facts()
+        _ = ctx.do(ShowFacts())
     known = [(step.version, step.name) for step in migrations("sqlite")]
     pending = [step for step in known if step[0] not in before]
     if ctx.out.json:
@@ -90,9 +92,9 @@ def migrate(ctx: Invocation, *, dry_run: bool) -> int:
 def gc(ctx: Invocation, *, dry_run: bool, vacuum: bool) -> int:
     """Do what is due: retention, the trash after seven days, deletions and imports that were left, stray content."""
     there(ctx)
-    before = ctx.client.facts().size_bytes
-    found = ctx.client.due() if dry_run else ctx.client.collect(compact=vacuum)
-    after = ctx.client.facts().size_bytes
+    before = ctx.do(ShowFacts()).size_bytes
+    found = ctx.do(ShowDue() if dry_run else Collect(compact=vacuum))
+    after = ctx.do(ShowFacts()).size_bytes
     if ctx.out.json:
         sizes = {"size_before": before, "size_after": after}
         ctx.out.print_json(msgspec.to_builtins(found) | {"done": not dry_run} | sizes)

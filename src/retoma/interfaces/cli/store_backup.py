@@ -23,6 +23,7 @@ __all__ = ["backup", "restore"]
 @click.argument("file")
 def backup(ctx: Invocation, *, file: str) -> None:
     """Write the store as it stands at one moment to a new FILE, and check it. Others go on writing meanwhile."""
+    from retoma.commands.store import BackUp
     from retoma.interfaces.cli.bar import Bar
 
     there(ctx)
@@ -30,7 +31,7 @@ def backup(ctx: Invocation, *, file: str) -> None:
     if not target.parent.is_dir():
         raise NotFound(f"There is no directory {target.parent}.", code="no_directory")
     with Bar(ctx.out, "copying", "pages") as bar:
-        done = ctx.client.backup(target, progress=bar)
+        done = ctx.do(BackUp(file=target, progress=bar))
     if ctx.out.json:
         ctx.out.print_json(_view(done, ctx))
     else:

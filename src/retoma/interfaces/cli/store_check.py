@@ -25,14 +25,15 @@ __all__ = ["check", "there"]
 )
 def check(ctx: Invocation, *, sample: str | None, repair: bool) -> int:
     """Prove every journal and hold every row against it; say what is damaged. Exit status 6 when something is."""
+    from retoma.commands.store import Check, Repair
     from retoma.interfaces.cli.bar import Bar
     from retoma.service.check.report import view
 
     there(ctx)
     part = _part(sample) if sample is not None else None
     with Bar(ctx.out, "checking", "events") as bar:
-        report = ctx.client.check(sample=part, progress=bar)
-    done = ctx.client.repair(report) if repair and not report.whole else None
+        report = ctx.do(Check(sample=part, progress=bar))
+    done = ctx.do(Repair(report=report)) if repair and not report.whole else None
     if ctx.out.json:
         repaired = (
             None if done is None else {"sessions": done.sessions, "index": done.index, "left": len(done.left)}

@@ -25,14 +25,17 @@ __all__ = ["log"]
 @click.option("--cursor", metavar="C", help="Where the page before ended.")
 def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, cursor: str | None) -> None:
     """What went without anybody's hand: failed, trashed or deleted by prune, retention or the trash; newest first."""
+    from retoma.commands.due import ReadLog
     from retoma.model.times import instant
     from retoma.model.views import entry_view
 
-    found = ctx.reader.log(
-        session=session,
-        since=instant(since, now_ms=ctx.now_ms) if since is not None else 0,
-        before=_place(cursor) if cursor is not None else None,
-        limit=limit + 1,
+    found = ctx.read(
+        ReadLog(
+            session=session,
+            since=instant(since, now_ms=ctx.now_ms) if since is not None else 0,
+            before=_place(cursor) if cursor is not None else None,
+            limit=limit + 1,
+        )
     )
     page, more = found[:limit], len(found) > limit
     following = f"{page[-1].at}.{page[-1].number}" if more else None

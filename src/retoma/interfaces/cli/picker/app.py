@@ -1,4 +1,4 @@
-"""The picker itself: keys, the list and what they do. Every change goes through the client, as each verb's does."""
+"""The picker itself: keys, the list and what they do. Every change is a command, as each verb's is."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.events import Key
 from textual.widgets import DataTable, Footer, Input, Static
 
+from retoma.commands.message import ReadMessages
+from retoma.commands.session import ChangeStatus, ShowSession, TrashSession, UpdateSession
 from retoma.errors import RetomaError
 from retoma.interfaces.cli.picker.dialogs import Ask, Confirm
 from retoma.interfaces.cli.picker.found import Finder
@@ -19,7 +21,7 @@ from retoma.model.changes import Changes
 from retoma.model.session import TITLE_LENGTH
 
 if TYPE_CHECKING:
-    from retoma.client import Calls
+    from retoma.commands.opened import Opened
     from retoma.model.session import Session, Status
 
 __all__ = ["Picker"]
@@ -55,11 +57,11 @@ class Picker(App[str]):
         ("q,escape", "leave", "Quit"),
     ]
 
-    def __init__(self, client: Calls, now: Callable[[], int]) -> None:
+    def __init__(self, opened: Opened, now: Callable[[], int]) -> None:
         super().__init__()
-        self._client = client
+        self._opened = opened
         self._now = now
-        self._finder = Finder(client)
+        self._finder = Finder(opened)
         self._shown: list[Session] = []
 
     def compose(self) -> ComposeResult:
@@ -124,11 +126,11 @@ class Picker(App[str]):
     def action_status(self) -> None:
         if session := self._current:
             to: Status = "suspended" if session.status == "active" else "active"
-            self._do(lambda: self._client.change(session.id, to))
+            self._do(lambda: ChangeStatus(session=session.id, to=to).run(self._opened))
 
     def action_pin(self) -> None:
         if session := self._current:
-            self._do(lambda: self._client.update(session.id, Changes(pinned=not session.pinned)))
+            self._do(lambda: self._change(session.id, Changes(pinned=not session.pinned)))
 
     def action_rename(self) -> None:
         session = self._current
@@ -137,7 +139,7 @@ class Picker(App[str]):
 
         def renamed(title: str | None) -> None:
             if title is not None and title != session.title:
-                self._do(lambda: self._client.update(session.id, Changes(title=title)))
+                self._do(lambda: self._change(session.id, Changes(title=title)))
 
         self.push_screen(Ask(f"The title of '{session.id}'", session.title, longest=TITLE_LENGTH), renamed)
 
@@ -148,12 +150,15 @@ class Picker(App[str]):
 
         def sure(yes: bool | None) -> None:
             if yes:
-                self._do(lambda: self._client.trash(session.id))
+                self._do(lambda: TrashSession(session=session.id).run(self._opened))
 
         question = f"Put '{session.id}' in the trash? For seven days, `session restore` brings it back."
         self.push_screen(Confirm(question), sure)
 
     # What they do
+
+    def _change(self, session: str, changes: Changes) -> None:
+        UpdateSession(session=session, changes=changes).run(self._opened)
 
     @property
     def _table(self) -> DataTable[object]:
@@ -198,8 +203,8 @@ class Picker(App[str]):
             shown.update("No session." if not self._search.value else "No session has these words.")
             return
         try:
-            whole = self._client.show(session.id)
-            last = self._client.messages(session.id, last=_LAST)
+            whole = ShowSession(session=session.id).run(self._opened)
+            last = ReadMessages(session=session.id, last=_LAST).run(self._opened)
         except RetomaError as error:
             shown.update(str(error))
             return

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from retoma.stores.api import Listing
+from retoma.commands.listing import ListSessions
 
 if TYPE_CHECKING:
-    from retoma.client import Calls
+    from retoma.commands.opened import Opened
     from retoma.model.session import Session
-    from retoma.stores.api import Place
 
 __all__ = ["Finder"]
 
@@ -21,10 +20,10 @@ _LOOKED_AT = 5_000
 class Finder:
     """A list that is read on in pages."""
 
-    def __init__(self, client: Calls) -> None:
-        self._client = client
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
         self._words: tuple[str, ...] = ()
-        self._after: Place | None = None
+        self._after: str | None = None
         self._ended = False
 
     def begin(self, text: str) -> list[Session]:
@@ -39,7 +38,7 @@ class Finder:
         looked_at = 0
         while not self._ended and len(found) < _PAGE and looked_at < _LOOKED_AT:
             limit = _PAGE if not self._words else 500
-            page = self._client.list([Listing()], after=self._after, limit=limit)
+            page = ListSessions(cursor=self._after, limit=limit).run(self._opened)
             found += [session for session in page.items if self._fits(session)]
             looked_at += len(page.items)
             self._after, self._ended = page.next, page.next is None

@@ -1,23 +1,23 @@
-"""One opened store, as both Python faces go through it."""
+"""One opened store, and what commands need beside it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
-from retoma.client.calls import Calls, operation_of
-from retoma.errors import Unavailable
-from retoma.model.ids import Operation
+from retoma.errors import RetomaError, Unavailable
 from retoma.model.limits import NO_LIMITS, Limits
-from retoma.model.principal import Principal
-from retoma.model.session import NewSession
-from retoma.stores.api import Store, Transaction
-from retoma.wiring import SYSTEM, Sources
+from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.stores.api import Store
+from retoma.wiring import SYSTEM, Sources, open_store
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from retoma.config import Settings, StorePlace
     from retoma.model.retention import Retention
     from retoma.model.template import Template
     from retoma.runtime.indexer import Indexer
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Door:
-    """A store, who uses it, and what is to be closed with it. For any number of threads of one process.
+class Opened:
+    """A store, who uses it, by which rules, and what is closed with it. For any number of threads of one process.
 
-    With `indexes` the search index is kept up with what this process writes, on a thread of its own.
+    With `indexes` the search index is kept up to date with what this process writes, on a thread of its own.
     """
 
     def __init__(
@@ -43,19 +43,18 @@ class Door:
         templates: Mapping[str, Template] = {},
         indexes: bool = False,
     ) -> None:
-        self._indexer: Indexer | None = None
         self.store = store
         self.who = who
+        self.sources = sources
         self.limits = limits
-        self._templates = templates
-        self.calls = Calls(
-            store, who, sources=sources, limits=limits, retention=retention, templates=templates
-        )
+        self.retention = retention
+        self.templates = templates
         self.held: set[Held] = set()
-        self._sources = sources
+        self.closed = False
+        self.worked = False
         self._process = os.getpid()
-        self._closed = False
         self._threads: ThreadPoolExecutor | None = None
+        self._indexer: Indexer | None = None
         if indexes:
             from retoma.runtime.indexer import Indexer
 
@@ -63,9 +62,9 @@ class Door:
 
     def ready(self) -> None:
         """Raise Unavailable when this was closed, or in a process that was forked off."""
-        if self._closed:
+        if self.closed:
             raise Unavailable("This client was closed.", code="closed", hint="Open another: retoma.open().")
-        if self.forked:
+        if self._process != os.getpid():
             raise Unavailable(
                 f"This client was opened by process {self._process}, before this one was forked off.",
                 code="forked",
@@ -78,42 +77,50 @@ class Door:
         """Whether this is another process than the one that opened the store: nothing of it may be touched then."""
         return self._process != os.getpid()
 
+    @property
+    def wrote(self) -> bool:
+        """Whether anything was written since the store was opened."""
+        return self.store.writes > 0
+
+    def now(self) -> int:
+        """Return the time, ms UTC."""
+        return self.sources.now()
+
     def let_go(self, held: Held) -> None:
         """End a lease; a forked process leaves it to the one that took it."""
         self.held.discard(held)
         if not self.forked:
             held.release()
 
-    def now(self) -> int:
-        """Return the time, ms UTC."""
-        return self._sources.now()
-
-    def operation(self, key: str | None, verb: str, request: object) -> Operation:
-        """Return the identity of a write, the same for everything that goes through `Calls`."""
-        return operation_of(self._sources, key, verb, request)
-
-    def filled(self, template: str | None, new: NewSession) -> NewSession:
-        """Return `new` with what the template gives; without one, `new` as it is. Raises NotFound, Invalid."""
-        if template is None:
-            return new
-        from retoma.model.template import applied
-
-        return applied(self._templates, template, new)
-
-    def read(self, use_case: Callable[[Transaction], T]) -> T:
-        """Run `use_case` on one moment of the store."""
-        return self.store.read(use_case)
-
     def close(self) -> None:
-        """Let go of what is held, and close the store. A second time, or in a forked process, it does nothing."""
-        if self._closed or self.forked:
+        """Let go of what is held, and close the store. A second time, or in a forked process, it does nothing.
+
+        Everything stays, but for what is due by retention, when something was written.
+        """
+        if self.closed or self.forked:
             return
-        self._closed = True
+        self.closed = True
         if self._indexer is not None:
             self._indexer.close()
         for held in tuple(self.held):
             held.release()
-        self.calls.close()
+        try:
+            if self.wrote and not self.worked:
+                from retoma.commands.due import WorkDue
+
+                with suppress(RetomaError):  # it is the next one's, and no failure of what was done here
+                    WorkDue().run(self)
+        finally:
+            self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.worked = self.worked or error is not None
+        self.close()
 
     # For tasks
 
@@ -125,7 +132,7 @@ class Door:
 
     async def aclose(self) -> None:
         """Close as `close` does, and end the threads."""
-        if self._closed or self.forked:
+        if self.closed or self.forked:
             return
         await self.in_thread(self.close)
         threads, self._threads = self._threads, None
@@ -143,3 +150,27 @@ class Door:
     def take_threads(self, threads: ThreadPoolExecutor) -> None:
         """Use threads that are there; they end with this."""
         self._threads = threads
+
+
+def opened(settings: Settings, *, user: str | None = None, indexes: bool = False) -> Opened:
+    """Open the store that the settings lead to, as its local owner: `user`, or else the system's."""
+    from retoma.config import find_store
+
+    place = find_store(settings)
+    return Opened(
+        open_store(place),
+        _owner(user or settings.environment.user),
+        limits=settings.limits,
+        retention=settings.retention(place) if settings.sets("retention") else None,
+        templates=settings.templates if settings.sets("templates") else {},
+        indexes=indexes,
+    )
+
+
+def opened_at(place: StorePlace, *, user: str = "") -> Opened:
+    """Open the store at `place`, as its local owner."""
+    return Opened(open_store(place), _owner(user))
+
+
+def _owner(user: str) -> Principal:
+    return Principal(LOCAL_TENANT, user or "local")

@@ -1,0 +1,277 @@
+"""`Client` for tasks. Made by scripts/awaited from the blocking one: change that."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO, Self
+
+from retoma.client import given
+from retoma.client.async_session import AsyncSession
+from retoma.client.current import current, named
+from retoma.client.faces import Awaiting
+from retoma.client.found import _new
+from retoma.commands.opened import Opened
+from retoma.commands.session import CreateSession, GetOrCreateSession, GetSession, ResumeSession, ShowSession
+from retoma.model.codec import JsonField
+from retoma.model.session import ARCHIVED, SHOWN, TRASHED
+from retoma.stores.api import Sort
+from retoma.values import Found, Page
+
+if TYPE_CHECKING:
+    from retoma.model.transfer import Format
+    from retoma.service.transfer.detect import Source
+    from retoma.values import Arrived, Backup, Difference, Imported, Report
+
+
+class AsyncClient(Awaiting):
+    """`Client` for tasks: the same methods, awaited. `retoma.aio.open()` makes it.
+
+    Nothing it does holds up the event loop: writes go to the store's own writer, which commits those of many tasks at
+    once, and reads to threads. Close it with `await client.close()`, or use it in an `async with`.
+    """
+
+    async def create(
+        self,
+        id: str | None = None,
+        *,
+        title: str = "",
+        description: str = "",
+        agent: str = "",
+        model: str = "",
+        thinking: str = "",
+        channel: str = "",
+        parent: str | None = None,
+        tags: Iterable[str] = (),
+        contexts: given.Contexts | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
+        ttl: given.Duration | None = None,
+        template: str | None = None,
+        key: str | None = None,
+    ) -> AsyncSession:
+        """See `Client.create`."""
+        new = _new(
+            id,
+            title=title,
+            description=description,
+            agent=agent,
+            model=model,
+            thinking=thinking,
+            channel=channel,
+            parent=parent,
+            tags=tags,
+            contexts=contexts,
+            metadata=metadata,
+            ttl=ttl,
+        )
+        return AsyncSession(self._opened, await self._run(CreateSession(new=new, template=template), key))
+
+    async def get(self, id: str) -> AsyncSession | None:
+        """See `Client.get`."""
+        whole = await self._run(GetSession(session=id))
+        return None if whole is None else AsyncSession(self._opened, whole)
+
+    async def session(self, id: str | None = None) -> AsyncSession:
+        """See `Client.session`."""
+        return AsyncSession(self._opened, await self._run(ShowSession(session=named(id, self._opened))))
+
+    async def resume(self, id: str | None = None, *, key: str | None = None) -> AsyncSession:
+        """See `Client.resume`."""
+        return AsyncSession(
+            self._opened, await self._run(ResumeSession(session=named(id, self._opened)), key)
+        )
+
+    async def get_or_create(
+        self,
+        id: str,
+        *,
+        title: str = "",
+        description: str = "",
+        agent: str = "",
+        model: str = "",
+        thinking: str = "",
+        channel: str = "",
+        parent: str | None = None,
+        tags: Iterable[str] = (),
+        contexts: given.Contexts | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
+        ttl: given.Duration | None = None,
+    ) -> AsyncSession:
+        """See `Client.get_or_create`."""
+        new = _new(
+            id,
+            title=title,
+            description=description,
+            agent=agent,
+            model=model,
+            thinking=thinking,
+            channel=channel,
+            parent=parent,
+            tags=tags,
+            contexts=contexts,
+            metadata=metadata,
+            ttl=ttl,
+        )
+        return AsyncSession(self._opened, await self._run(GetOrCreateSession(new=new)))
+
+    async def list(
+        self,
+        *,
+        status: str | None = None,
+        agent: str | None = None,
+        tags: Iterable[str] = (),
+        contexts: given.Contexts | None = None,
+        parent: str | None = None,
+        flow: str | None = None,
+        ephemeral: bool = False,
+        archived: bool = False,
+        deleted: bool = False,
+        since: given.Instant | None = None,
+        before: given.Instant | None = None,
+        sort: Sort = "updated",
+        limit: int = 50,
+        cursor: str | None = None,
+        total: bool = False,
+    ) -> Page[AsyncSession]:
+        """See `Client.list`."""
+        from retoma.commands.listing import ListWhole
+
+        now = self._opened.now()
+        found = await self._run(
+            ListWhole(
+                status=status,
+                agent=agent,
+                tags=given.labels(tags),
+                contexts=given.contexts(contexts),
+                parent=parent,
+                flow=flow,
+                ephemeral=ephemeral,
+                shelf=TRASHED if deleted else ARCHIVED if archived else SHOWN,
+                since=given.instant(since, now),
+                before=given.instant(before, now),
+                sort=sort,
+                limit=limit,
+                cursor=cursor,
+                total=total,
+            )
+        )
+        return Page([AsyncSession(self._opened, one) for one in found.items], found.next, found.total)
+
+    async def delete(self, id: str, *, with_forks: bool = False, key: str | None = None) -> None:
+        """See `Client.delete`."""
+        from retoma.commands.forget import DeleteSession
+
+        await self._run(DeleteSession(session=id, with_forks=with_forks), key)
+
+    @property
+    def current(self) -> AsyncSession | None:
+        """See `Client.current`."""
+        found = current.get()
+        return found if isinstance(found, AsyncSession) and found._opened is self._opened else None
+
+    async def fork(
+        self, id: str, new: str | None = None, *, at: int | None = None, key: str | None = None
+    ) -> AsyncSession:
+        """See `Client.fork`."""
+        from retoma.commands.branch import ForkSession
+
+        made = await self._run(ForkSession(session=id, new=new, at=at), key)
+        return AsyncSession(self._opened, await self._run(ShowSession(session=made.id)))
+
+    async def diff(self, a: str, b: str, *, at: int | None = None) -> Difference:
+        """See `Client.diff`."""
+        from retoma.client.public import difference
+        from retoma.commands.branch import DiffSessions
+
+        return await self._shown(DiffSessions(a=a, b=b, at=at), difference)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        session: str | None = None,
+        role: str | None = None,
+        status: str | None = None,
+        agent: str | None = None,
+        tags: Iterable[str] = (),
+        contexts: given.Contexts | None = None,
+        archived: bool = False,
+        since: given.Instant | None = None,
+        before: given.Instant | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Found:
+        """See `Client.search`."""
+        from retoma.client.public import found
+        from retoma.commands.search import Search
+
+        now = self._opened.now()
+        asked = Search(
+            text=text,
+            session=session,
+            role=role,
+            status=status,
+            agent=agent,
+            tags=given.labels(tags),
+            contexts=given.contexts(contexts),
+            shelf=ARCHIVED if archived else SHOWN,
+            since=given.instant(since, now),
+            before=given.instant(before, now),
+            limit=limit,
+            cursor=cursor,
+        )
+        return await self._shown(asked, lambda page: found(page, asked.asked()))
+
+    async def export(self, id: str | None = None, format: Format = "json") -> AsyncIterator[bytes]:
+        """See `Client.export`."""
+        from retoma.commands.transfer import ExportSession
+
+        async for one in self._each(ExportSession(session=named(id, self._opened), format=format), bytes):
+            yield one
+
+    async def import_(self, file: str | Path | BinaryIO, *, name: str | None = None) -> Imported:
+        """See `Client.import_`."""
+        from retoma.commands.transfer import ImportSession
+
+        given = Path(file) if isinstance(file, str) else file
+        return await self._run(ImportSession(file=given, name=name))
+
+    async def import_from(
+        self, file: str | Path | BinaryIO, *, source: Source = "auto", name: str | None = None
+    ) -> Arrived:
+        """See `Client.import_from`."""
+        from retoma.commands.transfer import ImportFrom
+
+        given = Path(file) if isinstance(file, str) else file
+        return await self._run(ImportFrom(file=given, source=source, name=name))
+
+    async def check(
+        self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Report:
+        """See `Client.check`."""
+        from retoma.commands.store import Check
+
+        return await self._run(Check(sample=sample, progress=progress))
+
+    async def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
+        """See `Client.backup`."""
+        from retoma.commands.store import BackUp
+
+        return await self._run(BackUp(file=Path(file), progress=progress))
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+
+    async def close(self) -> None:
+        """See `Client.close`."""
+        await self._opened.aclose()
+
+    def __enter__(self) -> Self:
+        self._ready()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

@@ -1,0 +1,145 @@
+"""What is due: done beside writes, on demand, or shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from retoma.commands.command import Call, Job, Read
+from retoma.commands.opened import Opened
+from retoma.model.principal import Principal
+from retoma.stores.api import Transaction
+
+if TYPE_CHECKING:
+    from retoma.model.retention import Choice, Entry
+    from retoma.model.session import Status
+    from retoma.service.collect import Due
+    from retoma.service.retention import Preview, Standing
+
+__all__ = ["Collect", "PreviewPrune", "Prune", "ReadLog", "ShowDue", "ShowStanding", "Tidy", "WorkDue"]
+
+
+class Tidy(Job[None], frozen=True, kw_only=True):
+    """Remove what was deleted, cut off, or in the trash too long, in short transactions."""
+
+    def work(self, opened: Opened, call: Call) -> None:
+        from retoma.service import erasing
+
+        store, who = opened.store, call.who
+        if not store.read(partial(erasing.due, who=who)):
+            return
+        while store.write(partial(erasing.purge, who=who)):
+            pass
+        store.forget()
+
+
+class WorkDue(Job[Mapping[str, int]], frozen=True, kw_only=True):
+    """Do what is due, for a moment; return how many sessions retention failed, trashed and deleted.
+
+    What time is left brings the search index up to date.
+    """
+
+    within_s: float = 0.020
+
+    def work(self, opened: Opened, call: Call) -> Mapping[str, int]:
+        from retoma.runtime.indexer import index
+
+        opened.worked = True
+        elapsed = opened.sources.elapsed
+        began, done = elapsed(), dict[str, int]()
+        if opened.retention is not None and not opened.retention.off:
+            from retoma.runtime.due import work
+
+            done |= work(opened.store, call.who, opened.retention, elapsed=elapsed, within_s=self.within_s)
+        end = began + self.within_s
+        index(opened.store, call.who, over=lambda: elapsed() >= end)
+        return done
+
+
+class ShowStanding(Job["Standing"], frozen=True, kw_only=True):
+    """Return how many sessions are due by age: counted by indexes, where `ShowDue` reads all of the store."""
+
+    def work(self, opened: Opened, call: Call) -> Standing:
+        from retoma.service.retention import standing
+
+        return opened.store.read(partial(standing, who=call.who, rules=opened.retention))
+
+
+class ShowDue(Job["Due"], frozen=True, kw_only=True):
+    """Return what `Collect` would take."""
+
+    def work(self, opened: Opened, call: Call) -> Due:
+        from retoma.service.collect import due
+
+        return opened.store.read(partial(due, who=call.who, rules=opened.retention))
+
+
+class Collect(Job["Due"], frozen=True, kw_only=True):
+    """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
+
+    compact: bool = False
+
+    def work(self, opened: Opened, call: Call) -> Due:
+        from retoma.runtime.due import work_all
+        from retoma.service.collect import collect
+
+        found = ShowDue().run(opened)
+        if opened.retention is not None:
+            work_all(opened.store, call.who, opened.retention)
+        collect(opened.store, call.who)
+        if self.compact:
+            opened.store.compact()
+            opened.store.forget()
+        return found
+
+
+class PreviewPrune(Read["Preview"], frozen=True, kw_only=True):
+    """Return what `Prune` would take, and change nothing."""
+
+    choice: Choice
+
+    def read(self, tx: Transaction, who: Principal) -> Preview:
+        from retoma.service.retention import preview
+
+        return preview(tx, who, self.choice)
+
+
+class Prune(Job["Mapping[Status, int]"], frozen=True, kw_only=True):
+    """Put sessions that were left alone in the trash; return how many of each status. `progress` is told how many.
+
+    Pinned, archived and driven ones stay, and those that somebody writes in meanwhile.
+    """
+
+    choice: Choice
+    progress: Callable[[int], None] | None = None
+    tidies: ClassVar[bool] = True
+
+    def work(self, opened: Opened, call: Call) -> Mapping[Status, int]:
+        from retoma.runtime.due import prune_all
+
+        return prune_all(opened.store, call.who, self.choice, self.progress or _untold)
+
+
+def _untold(done: int) -> None:
+    return None
+
+
+class ReadLog(Read["Sequence[Entry]"], frozen=True, kw_only=True):
+    """Return the newest entries of the store's log, newest first; with `session`, of that one, deleted or not.
+
+    `since` is ms UTC; `before` is (instant, number) of the last entry of the page before.
+    """
+
+    session: str | None = None
+    since: int = 0
+    before: tuple[int, int] | None = None
+    limit: int = 50
+
+    def read(self, tx: Transaction, who: Principal) -> Sequence[Entry]:
+        from retoma.stores.retention_api import END
+
+        place = self.before or END
+        if self.session is None:
+            return tx.log.page(who.tenant, since=self.since, before=place, limit=self.limit)
+        return tx.log.of(who.tenant, self.session, since=self.since, before=place, limit=self.limit)

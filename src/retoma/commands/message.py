@@ -1,0 +1,145 @@
+"""The conversation of a session, and its journal: written by one, read by many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import ClassVar
+
+from retoma.commands.command import Call, Read, Stream, Write
+from retoma.commands.opened import Opened
+from retoma.model.codec import JsonField
+from retoma.model.event import Event
+from retoma.model.ids import SessionKey
+from retoma.model.lease import FencingToken
+from retoma.model.message import Message, content, role
+from retoma.model.principal import Principal
+from retoma.service import timeline
+from retoma.service.timeline import Appended
+from retoma.stores.api import Transaction
+
+__all__ = ["AppendMessage", "ReadConversation", "ReadEvents", "ReadMessages"]
+
+
+class AppendMessage(Write[Appended], frozen=True, kw_only=True):
+    """Append a message to a session, a text or parts as JSON; it is durable when this returns.
+
+    Raises Refused unless the session is active, Busy when another drives it, Conflict when `expect` is given and is not
+    the number of its events, Invalid for another role or content, Limit, NotFound.
+
+    >>> AppendMessage(session="demo", role="user", content="Which rows fail?").run(opened).seq
+    2
+    """
+
+    session: str
+    role: str
+    content: JsonField
+    sender: str = ""
+    expect: int | None = None
+    verb: ClassVar[str] = "append"
+    over: ClassVar[bool] = True
+
+    def request(self) -> object:
+        return [self.session, self.role, self.content, *([self.sender] if self.sender else [])]
+
+    def write(self, tx: Transaction, call: Call) -> Appended:
+        said = self.content
+        return timeline.append(
+            tx,
+            call.who,
+            self.session,
+            role(self.role),
+            said if isinstance(said, str) else content(said),
+            sender=self.sender,
+            operation=call.operation,
+            token=call.token,
+            expect=self.expect,
+            limits=call.limits,
+        )
+
+
+class ReadMessages(Read[Sequence[Message]], frozen=True, kw_only=True):
+    """Return the conversation of the running epoch, oldest first; of all epochs with `epochs`.
+
+    `last` reads that many from its end, `before` a seq those before it; without both everything is read, in pages.
+    `since` leaves out what is not after that seq. Raises NotFound, Integrity when a message is damaged.
+
+    >>> [message.text for message in ReadMessages(session="demo", last=50).run(opened)]
+    ['Which rows fail?']
+    """
+
+    session: str
+    last: int | None = None
+    since: int = 0
+    before: int | None = None
+    epochs: bool = False
+
+    def read(self, tx: Transaction, who: Principal) -> Sequence[Message]:
+        last = _EVERY if self.last is None else self.last
+        return timeline.messages(
+            tx, who, self.session, last=last, since=self.since, before=self.before, epochs=self.epochs
+        )
+
+    def run(
+        self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None
+    ) -> Sequence[Message]:
+        if self.last is None and self.before is None:
+            every = ReadConversation(session=self.session, since=self.since, epochs=self.epochs)
+            return list(every.run(opened))
+        return opened.store.read(partial(self.read, who=opened.who))
+
+
+_EVERY = 1 << 31
+
+
+class ReadConversation(Stream[Message], frozen=True, kw_only=True):
+    """Yield the conversation after `since`, oldest first, read in pages of 1,000 events. Raises NotFound."""
+
+    session: str
+    since: int = 0
+    epochs: bool = False
+
+    def pages(self, opened: Opened) -> Iterator[Sequence[Message]]:
+        following: int | None = self.since
+        while following is not None:
+            page, following = opened.store.read(
+                partial(
+                    timeline.conversation, who=opened.who, session=self.session, since=following, epochs=self.epochs
+                )
+            )  # fmt: skip
+            yield page
+
+
+class ReadEvents(Stream[Event], frozen=True, kw_only=True):
+    """Yield the journal after `since`, oldest first, in pages of 1,000; only of `types`, if given.
+
+    With `follow`, also the events to come, until the session is completed or failed. Raises NotFound (also once it is
+    deleted), Integrity when an event is damaged.
+
+    >>> [event.type for event in ReadEvents(session="demo").run(opened)]
+    ['session.created', 'message']
+    """
+
+    session: str
+    since: int = 0
+    types: frozenset[str] | None = None
+    follow: bool = False
+
+    def pages(self, opened: Opened) -> Iterator[Sequence[Event] | None]:
+        since, line, wanted = self.since, None, self.types
+        while True:
+            page, over, line = opened.store.read(
+                partial(self._following, who=opened.who, after=since, line=line)
+            )
+            if page:
+                since = page[-1].seq
+                yield page if wanted is None else [one for one in page if one.type in wanted]
+            elif over or not self.follow:
+                return
+            else:
+                yield None
+
+    def _following(
+        self, tx: Transaction, who: Principal, after: int, line: SessionKey | None
+    ) -> timeline.Following:
+        return timeline.following(tx, who, self.session, after=after, line=line)
