@@ -267,7 +267,7 @@ class AsyncClient(Awaiting):
         """See `Client.close`."""
         await self._opened.aclose()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self._ready()
         return self
 

@@ -281,7 +281,7 @@ class AsyncSession(Handle, Awaiting):
         """See `Session.disconnect`."""
         await self._work(self._let_go)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self._ready()
         return self
 
