@@ -15,7 +15,6 @@ import apsw
 
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import MESSAGE, SESSION, TEXT, opened, place_in
-from retoma.model.session import NewSession
 from retoma.stores.migrate import migrations
 
 ROW = 1
@@ -57,19 +56,18 @@ def measure(run: Run) -> list[Figure]:
 def ours(directory: Path, count: int, *, key: str | None = None) -> Watch:
     """Append `count` messages through an open client."""
     with opened(place_in(emptied(directory))) as client:
-        client.create(NewSession(id=SESSION))
-        append = client.append
+        append = client.create(SESSION).append
         for n in range(_WARM):
-            append(SESSION, "user", TEXT, key=key and f"warm {key} {n}")
+            append("user", TEXT, key=key and f"warm {key} {n}")
         watch = Watch()
         if key is None:
             with watch:
                 for _ in range(count):
-                    append(SESSION, "user", TEXT)
+                    append("user", TEXT)
         else:
             with watch:
                 for n in range(count):
-                    append(SESSION, "user", TEXT, key=f"{key} {n}")
+                    append("user", TEXT, key=f"{key} {n}")
     return watch
 
 
@@ -143,12 +141,12 @@ class Counted:
 def count_one(directory: Path) -> Counted:
     """Return the statements and syncs of one append to a session that has some messages."""
     with counting() as counted, opened(place_in(directory)) as client:
-        client.create(NewSession(id=SESSION))
+        append = client.create(SESSION).append
         for _ in range(3):
-            client.append(SESSION, "user", TEXT)
+            append("user", TEXT)
         counted.statements.clear()
         counted.syncs = 0
-        client.append(SESSION, "user", TEXT)
+        append("user", TEXT)
         return Counted(list(counted.statements), counted.syncs)
 
 

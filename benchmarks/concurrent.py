@@ -19,12 +19,8 @@ import apsw
 
 from benchmarks.append import put_by_hand, raw, raw_store
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
-from benchmarks.stores import TEXT, WHO, operation, place_in
-from retoma.client import Calls
-from retoma.model.session import NewSession
-from retoma.service import timeline
-from retoma.stores.api import Store, Transaction
-from retoma.wiring import open_store
+from benchmarks.stores import TEXT, opened, place_in
+from retoma import Client, Session, aio
 
 ROW = 2
 CALLERS = 32
@@ -49,7 +45,7 @@ class Crowd:
         return 1e3 * sorted(self.waits_s)[int(len(self.waits_s) * 0.99)]
 
 
-Act = Callable[[Store, list[str], int], tuple[float, list[float]]]
+Act = Callable[[Client, list[Session], int], tuple[float, list[float]]]
 """Lets one caller for each session append so often; returns how long all took, and how long each append."""
 
 
@@ -102,34 +98,34 @@ def measure(run: Run) -> list[Figure]:
 
 def crowd(directory: Path, act: Act, count: int, *, same: bool) -> Crowd:
     """Let 32 callers append `count` messages together."""
-    with closing(open_store(place_in(emptied(directory)))) as store:
-        client = Calls(store, WHO)
-        names: list[str] = [client.create(NewSession(id=f"session-{n}")) for n in range(CALLERS)]
-        act(store, names, 2)
+    with opened(place_in(emptied(directory))) as client:
+        sessions = [client.create(f"session-{n}") for n in range(CALLERS)]
+        act(client, sessions, 2)
+        store = client._opened.store
         before = store.facts().commits or 0
-        wall_s, waits = act(store, names[:1] * CALLERS if same else names, count // CALLERS)
+        wall_s, waits = act(client, sessions[:1] * CALLERS if same else sessions, count // CALLERS)
         return Crowd(count, wall_s, (store.facts().commits or 0) - before, waits)
 
 
-def threads(store: Store, names: list[str], each: int) -> tuple[float, list[float]]:
-    """Append from one thread for each name; the time begins when all of them are there."""
-    client, waits, watch = Calls(store, WHO), [], Watch()
+def threads(client: Client, sessions: list[Session], each: int) -> tuple[float, list[float]]:
+    """Append from one thread for each session; the time begins when all of them are there."""
+    waits, watch = list[float](), Watch()
 
     def all_there() -> None:
         watch.__enter__()
 
-    begin = threading.Barrier(len(names), all_there)
+    begin = threading.Barrier(len(sessions), all_there)
 
-    def caller(name: str) -> None:
+    def caller(session: Session) -> None:
         begin.wait()
         own = []
         for _ in range(each):
             began = time.perf_counter()
-            client.append(name, "user", TEXT)
+            session.append("user", TEXT)
             own.append(time.perf_counter() - began)
         waits.extend(own)
 
-    callers = [threading.Thread(target=caller, args=(name,)) for name in names]
+    callers = [threading.Thread(target=caller, args=(session,)) for session in sessions]
     for thread in callers:
         thread.start()
     for thread in callers:
@@ -138,27 +134,24 @@ def threads(store: Store, names: list[str], each: int) -> tuple[float, list[floa
     return watch.wall_s, waits
 
 
-def tasks(store: Store, names: list[str], each: int) -> tuple[float, list[float]]:
-    """Append from one task for each name, all on one thread."""
+def tasks(client: Client, sessions: list[Session], each: int) -> tuple[float, list[float]]:
+    """Append from one task for each session, all on one thread."""
     waits = []
 
-    async def caller(name: str) -> None:
+    async def caller(session: aio.AsyncSession) -> None:
         for _ in range(each):
             began = time.perf_counter()
-            await store.submit(_said(name))
+            await session.append("user", TEXT)
             waits.append(time.perf_counter() - began)
 
     async def main() -> float:
+        awaited = aio.AsyncClient(client._opened)
+        found = [await awaited.session(one.id) for one in sessions]
         with Watch() as watch:
-            await asyncio.gather(*map(caller, names))
+            await asyncio.gather(*map(caller, found))
         return watch.wall_s
 
     return asyncio.run(main()), waits
-
-
-def _said(name: str) -> Callable[[Transaction], int]:
-    known = operation()
-    return lambda tx: timeline.append(tx, WHO, name, "user", TEXT, operation=known)
 
 
 def _raw(directory: Path, count: int) -> Crowd:

@@ -14,14 +14,10 @@ _EACH_SECOND = 50_000
 
 _EXPORT = f"""
 import sys, time
-from pathlib import Path
-from retoma.client import client_at
-from retoma.config import StorePlace
+import retoma
 
-path = Path(sys.argv[1])
-place = StorePlace(kind="sqlite", path=path, url="", given=True, source="benchmark")
 began = time.perf_counter()
-with client_at(place) as client, open(sys.argv[2], "wb") as file:
+with retoma.open(sys.argv[1]) as client, open(sys.argv[2], "wb") as file:
     for piece in client.export("{SESSION}", sys.argv[3]):
         file.write(piece)
 print(time.perf_counter() - began)

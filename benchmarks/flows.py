@@ -8,7 +8,6 @@ from pathlib import Path
 from benchmarks.append import Counted, counting, raw
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import SESSION, opened, place_in
-from retoma.runtime.drive import Request
 
 ROW = 10
 _WARM = 50
@@ -53,8 +52,8 @@ def measure(run: Run) -> list[Figure]:
 def steps(directory: Path, count: int) -> Watch:
     """Answer `count` questions: each is one input, one node entered, a key saved."""
     place = place_in(emptied(directory))
-    request = Request(directory=_flow(directory), session=SESSION)
-    with opened(place) as client, client.drive(request) as drive:
+    flow = _flow(directory)
+    with opened(place) as client, client.run_flow(flow, SESSION) as drive:
         for n in range(_WARM):
             drive.send(f"warm {n}")
         with Watch() as watch:
@@ -65,8 +64,12 @@ def steps(directory: Path, count: int) -> Watch:
 
 def count_one(directory: Path) -> Counted:
     """Return the statements and syncs of one step."""
-    request = Request(directory=_flow(directory), session=SESSION)
-    with counting() as counted, opened(place_in(directory)) as client, client.drive(request) as drive:
+    flow = _flow(directory)
+    with (
+        counting() as counted,
+        opened(place_in(directory)) as client,
+        client.run_flow(flow, SESSION) as drive,
+    ):
         for n in range(3):
             drive.send(f"warm {n}")
         counted.statements.clear()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import retoma
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import SESSION, fill, opened, place_in
-from retoma.client import Calls
-from retoma.model.session import NewSession
 
 ROW = 9
 _MOST_MS = 10
@@ -51,8 +50,8 @@ def _fork(place: Path, count: int, at: int | None) -> tuple[float, float]:
     return 1e3 * watch.wall_s / count, added / count
 
 
-def _size(client: Calls, database: Path) -> int:
-    client._store.forget()  # the log goes into the file
+def _size(client: retoma.Client, database: Path) -> int:
+    client._opened.store.forget()  # the log goes into the file
     return database.stat().st_size
 
 
@@ -60,19 +59,18 @@ def _nested(run: Run) -> tuple[list[float], list[float]]:
     """Return microseconds for reading the end of forks of forks of forks, and of a session with as many messages."""
     place = place_in(emptied(run.memory / "nested"))
     with opened(place) as client:
-        client.create(NewSession(id="plain"))
-        client.create(NewSession(id="nested-0"))
+        plain, nested = client.create("plain"), client.create("nested-0")
         for n in range(run.scale.nested):
-            client.append("plain", "user", f"message {n}")
-            client.append(f"nested-{n}", "user", f"message {n}")
-            client.fork(f"nested-{n}", f"nested-{n + 1}")
-        arms = [partial(_read, client, name) for name in (f"nested-{run.scale.nested}", "plain")]
-        nested, plain = interleaved(run.rounds, *arms)
-    return nested, plain
+            plain.append("user", f"message {n}")
+            nested.append("user", f"message {n}")
+            nested = nested.fork(f"nested-{n + 1}")
+        arms = [partial(_read, client.session(name)) for name in (f"nested-{run.scale.nested}", "plain")]
+        deep, flat = interleaved(run.rounds, *arms)
+    return deep, flat
 
 
-def _read(client: Calls, name: str) -> float:
+def _read(session: retoma.Session) -> float:
     with Watch() as watch:
         for _ in range(_READS):
-            client.messages(name, last=_LAST)
+            session.messages(last=_LAST)
     return 1e6 * watch.wall_s / _READS

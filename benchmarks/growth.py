@@ -44,10 +44,10 @@ def _append(directory: Path, count: int, *, anew: bool) -> Watch:
         shutil.rmtree(copy, ignore_errors=True)
         directory = Path(shutil.copytree(directory, copy))
     with opened(place_in(directory)) as client:
-        append = client.append
+        append = client.session(SESSION).append
         for _ in range(_WARM):
-            append(SESSION, "user", TEXT)
+            append("user", TEXT)
         with Watch() as watch:
             for _ in range(count):
-                append(SESSION, "user", TEXT)
+                append("user", TEXT)
     return watch

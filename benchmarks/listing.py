@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
+from typing import Any
 
+import retoma
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import fill_labelled, opened, place_in
-from retoma.client import Calls
-from retoma.stores.api import Listing
 
 ROW = 5
 _PAGE = 50
 _TAGGED = "FROM session_tag o JOIN session ON pk = session WHERE o.tenant = 1 AND tag = '{}' AND shelf = 0"
 _LINKED = """FROM session_context o JOIN session ON pk = session
 WHERE o.tenant = 1 AND kind = 'repository' AND ref = '{}' AND shelf = 0"""
-_ASKED = {
-    "recency": (Listing(), "FROM session WHERE tenant = 1 AND shelf = 0"),
+_ASKED: dict[str, tuple[dict[str, Any], str]] = {
+    "recency": ({}, "FROM session WHERE tenant = 1 AND shelf = 0"),
     "status": (
-        Listing(status="suspended"),
+        {"status": "suspended"},
         "FROM session WHERE tenant = 1 AND shelf = 0 AND status = 'suspended'",
     ),
-    "a common tag": (Listing(tags=("common",)), _TAGGED.format("common")),
-    "a rare tag": (Listing(tags=("rare",)), _TAGGED.format("rare")),
-    "a common context": (Listing(contexts=(("repository", "common"),)), _LINKED.format("common")),
-    "a rare context": (Listing(contexts=(("repository", "rare"),)), _LINKED.format("rare")),
+    "a common tag": ({"tags": ["common"]}, _TAGGED.format("common")),
+    "a rare tag": ({"tags": ["rare"]}, _TAGGED.format("rare")),
+    "a common context": ({"contexts": {"repository": "common"}}, _LINKED.format("common")),
+    "a rare context": ({"contexts": {"repository": "rare"}}, _LINKED.format("rare")),
 }
 _COLUMNS = """pk, id, uid, status, reason, title, agent, model, thinking, channel, parent, epoch, head_seq, head_hash,
 messages, tokens_in, tokens_out, tokens_cached, cost_micros, created_at, updated_at, expires_at, {o}pinned, shelf,
@@ -42,10 +42,10 @@ def measure(run: Run) -> list[Figure]:
         opened(place) as client,
         closing(sqlite3.connect(str(place.path), isolation_level=None)) as raw,
     ):
-        for name, (listing, source) in _ASKED.items():
+        for name, (asked, source) in _ASKED.items():
             arms = [
                 partial(_repeated, run.scale.resumes, arm)
-                for arm in (_ours(client, listing), _raw(raw, source))
+                for arm in (_ours(client, asked), _raw(raw, source))
             ]
             mine, bare = interleaved(run.rounds, *arms)
             what = f"list {_PAGE} of {run.scale.listed:,} by {name}"
@@ -56,8 +56,8 @@ def measure(run: Run) -> list[Figure]:
     return figures
 
 
-def _ours(client: Calls, listing: Listing) -> Callable[[], int]:
-    return lambda: len(client.list([listing], limit=_PAGE).items)
+def _ours(client: retoma.Client, asked: Mapping[str, Any]) -> Callable[[], int]:
+    return lambda: len(client.list(**asked, limit=_PAGE).items)
 
 
 def _raw(connection: sqlite3.Connection, source: str) -> Callable[[], int]:

@@ -5,7 +5,6 @@ Callers of one store share transactions; callers that have a store each do not.
 
 from __future__ import annotations
 
-import os
 import random
 import re
 import threading
@@ -16,12 +15,9 @@ from functools import partial
 import psycopg
 from tests.postgres import Server
 
+import retoma
 from benchmarks.harness import Figure, Run, Watch, interleaved
-from benchmarks.stores import MESSAGE, TEXT, WHO
-from retoma.client import Calls
-from retoma.model.session import NewSession
-from retoma.stores.postgres.store import PostgresStore
-from retoma.wiring import now_ms
+from benchmarks.stores import MESSAGE, TEXT
 
 ROW = 11
 CALLERS = 16
@@ -79,18 +75,15 @@ def measure(run: Run) -> list[Figure]:
 def ours(server: Server, count: int, *, stores: int) -> Watch:
     """Append through one store, as a server's threads do, or through one for each caller."""
     url = server.schema()
-    clients = [
-        Calls(PostgresStore(url, shown="benchmark", now=now_ms, random=os.urandom), WHO)
-        for _ in range(stores)
-    ]
+    clients = [retoma.open(url) for _ in range(stores)]
     try:
         for n in range(CALLERS):
-            clients[0].create(NewSession(id=f"s{n}"))
+            clients[0].create(f"s{n}")
+        sessions = [clients[n % stores].session(f"s{n}") for n in range(CALLERS)]
 
         def append(n: int, times: int) -> None:
-            client = clients[n % stores]
             for _ in range(times):
-                client.append(f"s{n}", "user", TEXT)
+                sessions[n].append("user", TEXT)
 
         return _timed(append, count)
     finally:
@@ -101,11 +94,9 @@ def ours(server: Server, count: int, *, stores: int) -> Watch:
 def raw(server: Server, count: int) -> Watch:
     """Run the statements of an append, one after the other, on a connection for each caller."""
     url = server.schema()
-    store = PostgresStore(url, shown="benchmark", now=now_ms, random=os.urandom)
-    client = Calls(store, WHO)
-    for n in range(CALLERS):
-        client.create(NewSession(id=f"s{n}"))
-    client.close()
+    with retoma.open(url) as client:
+        for n in range(CALLERS):
+            client.create(f"s{n}")
     connections = [psycopg.connect(url, prepare_threshold=0) for _ in range(CALLERS)]
     chance = random.Random(1)
     salt, hashed = b"s" * 16, b"h" * 32
@@ -148,10 +139,9 @@ def raw(server: Server, count: int) -> Watch:
 def pgbench(server: Server, seconds: int) -> float:
     """Return the transactions a second that PostgreSQL's own program reaches with such statements."""
     url = server.schema()
-    client = Calls(PostgresStore(url, shown="benchmark", now=now_ms, random=os.urandom), WHO)
-    for n in range(CALLERS):
-        client.create(NewSession(id=f"s{n}"))
-    client.close()
+    with retoma.open(url) as client:
+        for n in range(CALLERS):
+            client.create(f"s{n}")
     script = server.directory / "append.sql"
     script.write_text(_SCRIPT)
     said = server.pgbench(

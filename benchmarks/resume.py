@@ -18,15 +18,12 @@ FROM event WHERE k > ? AND k < ? ORDER BY k DESC LIMIT ?"""
 
 _OURS = f"""
 import sys
-from pathlib import Path
-from retoma.client import client_at
-from retoma.config import StorePlace
+import retoma
 
-path = Path(sys.argv[1])
-place = StorePlace(kind="sqlite", path=path, url="", given=True, source="benchmark")
-with client_at(place) as client:
-    client.position("{SESSION}")
-    assert len(client.messages("{SESSION}", last={_LAST})) == {_LAST}
+with retoma.open(sys.argv[1]) as client:
+    session = client.session("{SESSION}")
+    session.state.copy()
+    assert len(session.messages(last={_LAST})) == {_LAST}
 """
 _RAW = f"""
 import sqlite3, sys
@@ -93,8 +90,9 @@ def _repeated(run: Run, arm: Callable[[Path], None], directory: Path) -> Callabl
 def ours(directory: Path) -> None:
     """Open the store, read the session's state and its last messages, close."""
     with opened(place_in(directory)) as client:
-        client.position(SESSION)
-        assert len(client.messages(SESSION, last=_LAST)) == _LAST
+        session = client.session(SESSION)
+        session.state.copy()
+        assert len(session.messages(last=_LAST)) == _LAST
 
 
 def raw(directory: Path) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 
+import retoma
 from benchmarks.harness import Figure, Run, Watch, emptied
-from benchmarks.stores import WHO, operation, place_in
-from retoma.client import Calls
+from benchmarks.stores import WHO, opened, operation, place_in
 from retoma.config import StorePlace
 from retoma.model import event as kinds
 from retoma.model.codec import encode
@@ -20,7 +20,6 @@ from retoma.model.event import new_event
 from retoma.model.session import NewSession
 from retoma.model.times import DAY
 from retoma.service import access, sessions
-from retoma.service.found import Asked
 from retoma.service.indexing import step
 from retoma.stores.api import Store, Transaction
 from retoma.wiring import Sources, open_store, pooled
@@ -93,8 +92,7 @@ def measure(run: Run) -> list[Figure]:
     with Watch() as watch, closing(open_store(place)) as store:
         index(store)
     words = _words(count)
-    with closing(open_store(place)) as store:
-        client = Calls(store, WHO)
+    with opened(place) as client:
         times = [_times(client, words) for _ in range(run.rounds)]
         found = sum(found_first(client, wanted))
     kinds_of = {kind: [[took for of, took in one if of == kind] for one in times] for kind in words}
@@ -136,10 +134,10 @@ def index(store: Store) -> None:
         pass
 
 
-def found_first(client: Calls, wanted: dict[str, tuple[str, int]]) -> list[bool]:
+def found_first(client: retoma.Client, wanted: dict[str, tuple[str, int]]) -> list[bool]:
     """Return of each labelled query whether what is wanted is in the first three."""
     return [
-        wanted[text] in [(hit.session.id, hit.seq) for hit in client.search(Asked(text=text), limit=3).items]
+        wanted[text] in [(hit.session, hit.seq) for hit in client.search(text, limit=3)]
         for text, _ in LABELLED
     ]
 
@@ -225,13 +223,13 @@ def _drawn(chance: random.Random, words: Sequence[str], count: int) -> list[str]
     return chance.sample(list(words), count)
 
 
-def _times(client: Calls, words: dict[str, list[str]]) -> list[tuple[str, float]]:
+def _times(client: retoma.Client, words: dict[str, list[str]]) -> list[tuple[str, float]]:
     """Return what each search took, in ms."""
     times: list[tuple[str, float]] = []
     for kind, queries in words.items():
         for query in queries:
             began = time.perf_counter()
-            client.search(Asked(text=query))
+            client.search(query)
             times.append((kind, 1e3 * (time.perf_counter() - began)))
     return times
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from retoma.client import Calls
+import retoma
 from retoma.config import StorePlace
 from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
@@ -36,9 +36,9 @@ def place_in(directory: Path) -> StorePlace:
     return StorePlace(kind="sqlite", path=path, url=f"sqlite:///{path}", given=True, source="benchmark")
 
 
-def opened(place: StorePlace) -> Calls:
+def opened(place: StorePlace) -> retoma.Client:
     """Open the store as its local owner."""
-    return Calls(open_store(place), WHO)
+    return retoma.open(place.path, user="local")
 
 
 def fill(place: StorePlace, length: int) -> None:

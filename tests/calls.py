@@ -180,7 +180,8 @@ class Calls:
         return self._do(due.Prune(choice=choice, progress=progress))
 
     def log(self, *, session=None, since=0, before=None, limit=50) -> Sequence[object]:
-        return self._do(due.ReadLog(session=session, since=since, before=before, limit=limit))
+        cursor = before and f"{before[0]}.{before[1]}"
+        return self._do(due.ReadLog(session=session, since=since, cursor=cursor, limit=limit)).items
 
     def work_due(self, *, within_s=0.020) -> Mapping[str, int]:
         return self._do(due.WorkDue(within_s=within_s))

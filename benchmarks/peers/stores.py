@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,26 +48,21 @@ class Retoma(Peer):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         from benchmarks.stores import opened, place_in
-        from retoma.model.session import NewSession
 
-        self._new: Callable[..., Any] = NewSession
         self._client = opened(place_in(directory))
-        self._client.create(NewSession(id=SESSION))
+        self._session = self._client.create(SESSION)
 
     def append(self, text: str) -> None:
-        self._client.append(SESSION, "user", text)
+        self._session.append("user", text)
 
     def read(self) -> int:
-        return len(self._client.messages(SESSION))
+        return len(self._session.messages())
 
     def make(self, session: str) -> None:
-        self._client.create(self._new(id=session))
-        self._client.append(session, "user", "first")
+        self._client.create(session).append("user", "first")
 
     def listed(self) -> int:
-        from retoma.stores.api import Listing
-
-        return len(self._client.list([Listing()], limit=50).items)
+        return len(self._client.list(limit=50))
 
     def close(self) -> None:
         self._client.close()

@@ -6,27 +6,21 @@ It stops when it has no more answers; the next call goes on with the question th
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from retoma.client import open_client
-from retoma.config import load_settings
-from retoma.runtime.drive import Request
+import retoma
 
 
 def main(flow: str, session: str, *answers: str) -> None:
-    with (
-        open_client(load_settings()) as client,
-        client.drive(Request(directory=Path(flow), session=session)) as drive,
-    ):
+    with retoma.open() as client, client.run_flow(flow, session) as run:
         for answer in answers:
-            if drive.over:
+            if run.ended:
                 break
-            drive.send(answer)
-        for visit in drive.shown:
+            run.send(answer)
+        for visit in run.shown:
             print(visit.content)
-        if drive.prompt is not None:
-            print(f"waits at '{drive.prompt.node}'")
-        print(f"history: {' → '.join(drive.history)}")
+        if run.prompt is not None:
+            print(f"waits at '{run.prompt.node}'")
+        print(f"history: {' → '.join(run.history)}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from retoma.model.codec import JsonField
 from retoma.model.message import Part
 
 if TYPE_CHECKING:
+    from retoma.model.call import Call as PendingCall
+    from retoma.model.flow import Prompt, Visit
     from retoma.runtime.backup import Done as Backup
     from retoma.service.check.report import Report
     from retoma.service.diff import Differs
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Arrived",
     "Backup",
+    "Branch",
     "Difference",
     "Differs",
     "Driver",
@@ -30,12 +33,17 @@ __all__ = [
     "Found",
     "Hit",
     "Imported",
+    "LogEntry",
     "Message",
     "Note",
     "Page",
+    "PendingCall",
+    "Prompt",
+    "Pruned",
     "Redaction",
     "Report",
     "Usage",
+    "Visit",
 ]
 
 S = TypeVar("S")
@@ -162,6 +170,51 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     state: tuple[Differs, ...]
 
 
+class Branch(msgspec.Struct, frozen=True, kw_only=True):
+    """A session of a tree. `depth` is 0 for the first; `fork_seq` is the event of `fork_of` up to which it shares.
+
+    >>> client.tree("demo")[0].depth
+    0
+    """
+
+    depth: int
+    id: str
+    title: str
+    status: str
+    parent: str | None
+    fork_of: str | None
+    fork_seq: int | None
+
+
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What went in a store without anybody's hand: `action` is `failed`, `trashed`, `erased` or `swept`, `why` the
+    rule.
+
+    `count` is how many events the session had, or how many things went; `session` is None once it is deleted.
+
+    >>> client.log().items
+    []
+    """
+
+    at: datetime
+    actor: str
+    action: str
+    why: str
+    count: int
+    session: str | None
+
+
+class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was put in the trash: how many sessions of each status, and the first of them that were left alone.
+
+    >>> client.prune("90d", dry_run=True).by_status
+    {}
+    """
+
+    by_status: dict[str, int]
+    first: tuple[str, ...]
+
+
 class Page(Generic[S]):
     """A page of a list. `next` is the cursor of the page behind it, None on the last; `total` None unless asked for.
 
@@ -237,8 +290,11 @@ _ELSEWHERE = {
     "Backup": ("retoma.runtime.backup", "Done"),
     "Differs": ("retoma.service.diff", "Differs"),
     "Imported": ("retoma.service.transfer.incoming", "Imported"),
+    "PendingCall": ("retoma.model.call", "Call"),
+    "Prompt": ("retoma.model.flow", "Prompt"),
     "Redaction": ("retoma.service.erasing", "Redaction"),
     "Report": ("retoma.service.check.report", "Report"),
+    "Visit": ("retoma.model.flow", "Visit"),
 }
 """What is returned rarely, and imported then."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from retoma.client import given
+from retoma.client.async_driven import AsyncFlowRun
 from retoma.client.async_session import AsyncSession
 from retoma.client.current import current, named
 from retoma.client.faces import Awaiting
@@ -22,7 +23,7 @@ from retoma.values import Found, Page
 if TYPE_CHECKING:
     from retoma.model.transfer import Format
     from retoma.service.transfer.detect import Source
-    from retoma.values import Arrived, Backup, Difference, Imported, Report
+    from retoma.values import Arrived, Backup, Branch, Difference, Imported, LogEntry, Page, Pruned, Report
 
 
 class AsyncClient(Awaiting):
@@ -179,6 +180,13 @@ class AsyncClient(Awaiting):
         made = await self._run(ForkSession(session=id, new=new, at=at), key)
         return AsyncSession(self._opened, await self._run(ShowSession(session=made.id)))
 
+    async def tree(self, id: str, *, most: int = 1000) -> Sequence[Branch]:
+        """See `Client.tree`."""
+        from retoma.client.public import branches
+        from retoma.commands.branch import ShowTree
+
+        return await self._shown(ShowTree(session=id, most=most), branches)
+
     async def diff(self, a: str, b: str, *, at: int | None = None) -> Difference:
         """See `Client.diff`."""
         from retoma.client.public import difference
@@ -223,6 +231,36 @@ class AsyncClient(Awaiting):
         )
         return await self._shown(asked, lambda page: found(page, asked.asked()))
 
+    async def run_flow(
+        self,
+        flow: str | Path,
+        session: str | None = None,
+        *,
+        context: Mapping[str, JsonField] | None = None,
+        fresh: bool = False,
+        resume: bool = False,
+        pinned: bool = False,
+        tools: str | Path | None = None,
+        allow_inline: bool = False,
+        locale: str = "",
+    ) -> AsyncFlowRun:
+        """See `Client.run_flow`."""
+        from retoma.commands.flow import RunFlow
+        from retoma.runtime.drive import Request
+        from retoma.runtime.toolbox import Given
+
+        request = Request(
+            directory=Path(flow),
+            session=session,
+            context=given.mapping(context),
+            fresh=fresh,
+            resume=resume,
+            pinned=pinned,
+            locale=locale,
+            tools=Given(file=Path(tools) if tools is not None else None, allow_inline=allow_inline),
+        )
+        return AsyncFlowRun(self._opened, await self._run(RunFlow(request=request)))
+
     async def export(self, id: str | None = None, format: Format = "json") -> AsyncIterator[bytes]:
         """See `Client.export`."""
         from retoma.commands.transfer import ExportSession
@@ -234,8 +272,8 @@ class AsyncClient(Awaiting):
         """See `Client.import_`."""
         from retoma.commands.transfer import ImportSession
 
-        given = Path(file) if isinstance(file, str) else file
-        return await self._run(ImportSession(file=given, name=name))
+        source_file = Path(file) if isinstance(file, str) else file
+        return await self._run(ImportSession(file=source_file, name=name))
 
     async def import_from(
         self, file: str | Path | BinaryIO, *, source: Source = "auto", name: str | None = None
@@ -243,8 +281,8 @@ class AsyncClient(Awaiting):
         """See `Client.import_from`."""
         from retoma.commands.transfer import ImportFrom
 
-        given = Path(file) if isinstance(file, str) else file
-        return await self._run(ImportFrom(file=given, source=source, name=name))
+        source_file = Path(file) if isinstance(file, str) else file
+        return await self._run(ImportFrom(file=source_file, source=source, name=name))
 
     async def check(
         self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
@@ -253,6 +291,51 @@ class AsyncClient(Awaiting):
         from retoma.commands.store import Check
 
         return await self._run(Check(sample=sample, progress=progress))
+
+    async def prune(
+        self,
+        older_than: given.Duration,
+        *,
+        status: str | None = None,
+        agent: str | None = None,
+        flow: str | None = None,
+        tags: Iterable[str] = (),
+        contexts: given.Contexts | None = None,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """See `Client.prune`."""
+        from retoma.commands.due import PreviewPrune, Prune
+        from retoma.model.retention import PRUNED, Choice
+        from retoma.model.session import statuses
+        from retoma.values import Pruned
+
+        choice = Choice(
+            before=self._opened.now() - (given.duration(older_than) or 0),
+            statuses=statuses(status) if status is not None else PRUNED,
+            agent=agent,
+            flow=flow,
+            tags=given.labels(tags),
+            contexts=given.contexts(contexts),
+            why=f"prune --older-than {older_than}",
+        )
+        found = await self._run(PreviewPrune(choice=choice))
+        done = found.by_status if dry_run else await self._run(Prune(choice=choice))
+        return Pruned(by_status={str(status): count for status, count in done.items()}, first=found.first)
+
+    async def log(
+        self,
+        session: str | None = None,
+        *,
+        since: given.Instant | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[LogEntry]:
+        """See `Client.log`."""
+        from retoma.client.public import log
+        from retoma.commands.due import ReadLog
+
+        after = given.instant(since, self._opened.now()) or 0
+        return await self._shown(ReadLog(session=session, since=after, limit=limit, cursor=cursor), log)
 
     async def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
         """See `Client.backup`."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from retoma.client import given
 from retoma.client.current import named
 from retoma.client.faces import Blocking
 
 if TYPE_CHECKING:
     from retoma.model.transfer import Format
     from retoma.service.transfer.detect import Source
-    from retoma.values import Arrived, Backup, Imported, Report
+    from retoma.values import Arrived, Backup, Imported, LogEntry, Page, Pruned, Report
 
 
 class Carrying(Blocking):
@@ -46,8 +47,8 @@ class Carrying(Blocking):
         """
         from retoma.commands.transfer import ImportSession
 
-        given = Path(file) if isinstance(file, str) else file
-        return self._run(ImportSession(file=given, name=name))
+        source_file = Path(file) if isinstance(file, str) else file
+        return self._run(ImportSession(file=source_file, name=name))
 
     def import_from(
         self, file: str | Path | BinaryIO, *, source: Source = "auto", name: str | None = None
@@ -67,8 +68,8 @@ class Carrying(Blocking):
         """
         from retoma.commands.transfer import ImportFrom
 
-        given = Path(file) if isinstance(file, str) else file
-        return self._run(ImportFrom(file=given, source=source, name=name))
+        source_file = Path(file) if isinstance(file, str) else file
+        return self._run(ImportFrom(file=source_file, source=source, name=name))
 
     def check(
         self, *, sample: float | None = None, progress: Callable[[int, int], None] | None = None
@@ -84,6 +85,67 @@ class Carrying(Blocking):
         from retoma.commands.store import Check
 
         return self._run(Check(sample=sample, progress=progress))
+
+    def prune(
+        self,
+        older_than: given.Duration,
+        *,
+        status: str | None = None,
+        agent: str | None = None,
+        flow: str | None = None,
+        tags: Iterable[str] = (),
+        contexts: given.Contexts | None = None,
+        dry_run: bool = False,
+    ) -> Pruned:
+        """Put sessions without an event for `older_than` in the trash; with `dry_run` only say which.
+
+        Suspended, completed and failed ones, unless `status` names another; never one that is pinned, archived or
+        driven. All other conditions must hold. Raises Invalid.
+
+        >>> client.prune("90d", tags=["draft"]).by_status
+        {}
+        """
+        from retoma.commands.due import PreviewPrune, Prune
+        from retoma.model.retention import PRUNED, Choice
+        from retoma.model.session import statuses
+        from retoma.values import Pruned
+
+        choice = Choice(
+            before=self._opened.now() - (given.duration(older_than) or 0),
+            statuses=statuses(status) if status is not None else PRUNED,
+            agent=agent,
+            flow=flow,
+            tags=given.labels(tags),
+            contexts=given.contexts(contexts),
+            why=f"prune --older-than {older_than}",
+        )
+        found = self._run(PreviewPrune(choice=choice))
+        done = found.by_status if dry_run else self._run(Prune(choice=choice))
+        return Pruned(by_status={str(status): count for status, count in done.items()}, first=found.first)
+
+    def log(
+        self,
+        session: str | None = None,
+        *,
+        since: given.Instant | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page[LogEntry]:
+        """Return a page of the store's log, newest first: what prune, retention and the trash failed, trashed, deleted.
+
+        With `session` only of that one, deleted or not. `cursor` is the `next` of the page before. Raises Invalid.
+
+        >>> session.end()
+        >>> client.prune("0s").first
+        ('demo',)
+        >>> [(entry.session, entry.action) for entry in client.log()]
+        [('demo', 'trashed')]
+        """
+        from retoma.client.public import log
+        from retoma.commands.due import ReadLog
+
+        after = given.instant(since, self._opened.now()) or 0
+        return self._shown(ReadLog(session=session, since=after, limit=limit, cursor=cursor), log)
 
     def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
         """Write one moment of the store to a new file, checked; others go on writing meanwhile.

@@ -8,12 +8,13 @@ from typing import Self
 
 from retoma.client.carried import Carrying
 from retoma.client.comparing import Comparing
+from retoma.client.flows import Flows
 from retoma.client.found import Finding
 from retoma.client.searched import Searching
 from retoma.commands.opened import Opened, opened
 
 
-class Client(Finding, Comparing, Searching, Carrying):
+class Client(Finding, Comparing, Searching, Flows, Carrying):
     """Sessions in one store, for one user. Close it, or use it in a `with`. Any number of threads may use one client.
 
     `retoma.open()` makes it. What it returned was durable; errors are below `retoma.RetomaError`, each with a stable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from retoma.client.faces import Blocking
@@ -9,7 +10,7 @@ from retoma.client.session import Session
 from retoma.commands.session import ShowSession
 
 if TYPE_CHECKING:
-    from retoma.values import Difference
+    from retoma.values import Branch, Difference
 
 
 class Comparing(Blocking):
@@ -31,6 +32,18 @@ class Comparing(Blocking):
 
         made = self._run(ForkSession(session=id, new=new, at=at), key)
         return Session(self._opened, self._run(ShowSession(session=made.id)))
+
+    def tree(self, id: str, *, most: int = 1_000) -> Sequence[Branch]:
+        """Return a session, its children and its forks, and theirs: at most `most`, parents first. Raises NotFound.
+
+        >>> session.fork("other-way").rename("Shorter")
+        >>> [(one.depth, one.id, one.fork_seq) for one in client.tree("demo")]
+        [(0, 'demo', None), (1, 'other-way', 1)]
+        """
+        from retoma.client.public import branches
+        from retoma.commands.branch import ShowTree
+
+        return self._shown(ShowTree(session=id, most=most), branches)
 
     def diff(self, a: str, b: str, *, at: int | None = None) -> Difference:
         """Return what each of two sessions has alone, now or as both were at the seq `at`.

@@ -7,11 +7,14 @@ The methods of the blocking classes are written by hand. `scripts/awaited` makes
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TypeVar
+from os import getpid
+from typing import TYPE_CHECKING, TypeVar
 
 from retoma.commands.command import Command, Stream, Write
 from retoma.commands.opened import Opened
-from retoma.model.lease import FencingToken
+
+if TYPE_CHECKING:
+    from retoma.runtime.lease import Held
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -19,25 +22,26 @@ U = TypeVar("U")
 
 
 class Face:
-    """What has methods that run commands. `_opened` is the store that they are run on."""
+    """What has methods that run commands. `_opened` is the store that they are run on, `_held` the lease of writes."""
 
     _opened: Opened
+    _disconnected = False
+    _held: Held | None = None
 
     def _ready(self) -> None:
         """Raise Unavailable unless commands can be run."""
         self._opened.ready()
-
-    def _token(self) -> FencingToken | None:
-        """Return the lease that writes are made under."""
-        return None
 
 
 class Blocking(Face):
     """A face whose methods have done it when they return."""
 
     def _run(self, command: Command[R], key: str | None = None) -> R:
-        self._ready()
-        return command.run(self._opened, key=key, token=self._token())
+        opened, held = self._opened, self._held
+        # As `_ready` says, without its calls: an append is to be cheap.
+        if self._disconnected or opened.closed or opened.process != getpid():
+            self._ready()
+        return command.run(opened, key=key, token=held.token if held is not None else None)
 
     def _shown(self, command: Command[R], show: Callable[[R], U]) -> U:
         self._ready()
@@ -56,7 +60,8 @@ class Awaiting(Face):
 
     async def _run(self, command: Command[R], key: str | None = None) -> R:
         self._ready()
-        return await command.submit(self._opened, key=key, token=self._token())
+        held = self._held
+        return await command.submit(self._opened, key=key, token=held.token if held is not None else None)
 
     async def _shown(self, command: Command[R], show: Callable[[R], U]) -> U:
         self._ready()

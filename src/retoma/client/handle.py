@@ -13,7 +13,6 @@ from retoma.client.faces import Face
 from retoma.commands.opened import Opened
 from retoma.errors import Unavailable
 from retoma.model.codec import JsonField
-from retoma.model.lease import FencingToken
 from retoma.model.session import Head, Status
 from retoma.service import sessions
 from retoma.values import Driver, Flow, Usage
@@ -179,10 +178,6 @@ class Handle(Face):
                 session=self.id,
             )
         self._opened.ready()
-
-    def _token(self) -> FencingToken | None:
-        held = self._held
-        return held.token if held is not None else None
 
     def _let_go(self) -> None:
         self._disconnected = True

@@ -13,6 +13,8 @@ from retoma.model import message as conversation
 from retoma.model import session as sessions
 
 if TYPE_CHECKING:
+    from retoma.commands.listing import Page
+    from retoma.model.retention import Entry
     from retoma.service.diff import Diff
     from retoma.service.found import Asked, Found
 
@@ -77,6 +79,28 @@ def note(happened: journal.Event) -> values.Note:
         actor=happened.actor,
         text=text if isinstance(text, str) else None,
     )
+
+
+def branches(tree: Sequence[tuple[int, sessions.Session]]) -> list[values.Branch]:
+    """Return a tree as callers get it."""
+    return [
+        values.Branch(
+            depth=depth, id=one.id, title=one.title, status=one.status, parent=one.parent, fork_of=one.fork_of,
+            fork_seq=one.fork_seq,
+        )
+        for depth, one in tree
+    ]  # fmt: skip
+
+
+def log(page: Page[Entry]) -> values.Page[values.LogEntry]:
+    """Return a page of the store's log as callers get it."""
+    items = [
+        values.LogEntry(
+            at=moment(one.at), actor=one.actor, action=one.deed, why=one.why, count=one.count, session=one.id or None
+        )
+        for one in page.items
+    ]  # fmt: skip
+    return values.Page(items, page.next)
 
 
 def notes(happened: Sequence[journal.Event]) -> list[values.Note]:

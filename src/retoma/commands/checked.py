@@ -22,13 +22,23 @@ _PLAIN: dict[str, tuple[tuple[type, ...], str]] = {
 _KNOWN: dict[type, tuple[_Field, ...]] = {}
 
 
-def check(command: msgspec.Struct) -> None:
-    """Raise Invalid for the first field of `command` that is not of its plain type."""
-    kind = type(command)
-    fields = _KNOWN.get(kind) or _fields_of(kind)
-    for name, types, what in fields:
-        value = getattr(command, name)
-        if isinstance(value, str) and types[0] is str and value.isascii() and "\0" not in value:
+class Checked(msgspec.Struct, frozen=True):
+    """A struct whose plain fields are compared with their types."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def check(one: msgspec.Struct) -> None:
+    """Raise Invalid for the first plain field of a struct that is of another type, or cannot be kept."""
+    kind = type(one)
+    fields = _KNOWN.get(kind)
+    for name, types, what in _fields_of(kind) if fields is None else fields:
+        value = getattr(one, name)
+        if isinstance(value, str):
+            if types[0] is str and value.isascii() and "\0" not in value:
+                continue
+        elif isinstance(value, types):
             continue
         check_value(name, value, types, what)
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 
-from retoma.commands.checked import check, check_texts
+from retoma.commands.checked import Checked, check_texts
 from retoma.commands.opened import Opened
 from retoma.errors import Busy
 from retoma.model.codec import encode
@@ -46,14 +46,11 @@ class Call(msgspec.Struct, frozen=True):
     templates: Mapping[str, Template]
 
 
-class Command(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
+class Command(Checked, Generic[R], frozen=True, kw_only=True):
     """Something that can be done, with its arguments. `R` is its result.
 
     `key` makes a repeated write return the first one's result; `token` is the lease of who drives the session.
     """
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def run(self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None) -> R:
         """Do it on this thread."""
@@ -171,11 +168,8 @@ class Drive(Command[R], frozen=True, kw_only=True):
     """A command that takes a session under a lease. Whoever runs it closes what it returns."""
 
 
-class Stream(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Stream(Checked, Generic[T], frozen=True, kw_only=True):
     """A command whose result comes one after the other."""
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def pages(self, opened: Opened) -> Iterator[Sequence[T] | None]:
         """Yield what is there, page by page; None where nothing is there yet."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from retoma.commands.command import Call, Job, Read
 from retoma.commands.opened import Opened
+from retoma.errors import Invalid
 from retoma.model.principal import Principal
 from retoma.stores.api import Transaction
 
 if TYPE_CHECKING:
+    from retoma.commands.listing import Page
     from retoma.model.retention import Choice, Entry
     from retoma.model.session import Status
     from retoma.service.collect import Due
@@ -125,21 +127,34 @@ def _untold(done: int) -> None:
     return None
 
 
-class ReadLog(Read["Sequence[Entry]"], frozen=True, kw_only=True):
-    """Return the newest entries of the store's log, newest first; with `session`, of that one, deleted or not.
+class ReadLog(Read["Page[Entry]"], frozen=True, kw_only=True):
+    """Return a page of the store's log, newest first; with `session`, of that one, deleted or not.
 
-    `since` is ms UTC; `before` is (instant, number) of the last entry of the page before.
+    `since` is ms UTC; `cursor` is the `next` of the page before. Raises Invalid for another cursor.
     """
 
     session: str | None = None
     since: int = 0
-    before: tuple[int, int] | None = None
     limit: int = 50
+    cursor: str | None = None
 
-    def read(self, tx: Transaction, who: Principal) -> Sequence[Entry]:
+    def read(self, tx: Transaction, who: Principal) -> Page[Entry]:
+        from retoma.commands.listing import Page
         from retoma.stores.retention_api import END
 
-        place = self.before or END
+        place, limit = _place(self.cursor) if self.cursor is not None else END, self.limit
         if self.session is None:
-            return tx.log.page(who.tenant, since=self.since, before=place, limit=self.limit)
-        return tx.log.of(who.tenant, self.session, since=self.since, before=place, limit=self.limit)
+            found = tx.log.page(who.tenant, since=self.since, before=place, limit=limit + 1)
+        else:
+            found = tx.log.of(who.tenant, self.session, since=self.since, before=place, limit=limit + 1)
+        page = found[:limit]
+        return Page(page, f"{page[-1].at}.{page[-1].number}" if len(found) > limit else None)
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    at, _, number = cursor.partition(".")
+    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (at, number)):
+        raise Invalid(
+            f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
+        )
+    return int(at), int(number)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from retoma.commands.checked import check
+from retoma.commands.checked import Checked
 from retoma.commands.command import Call, Read, Write
 from retoma.model.codec import JsonField, JsonMap
 from retoma.model.message import content, role
@@ -20,15 +20,12 @@ from retoma.stores.api import Transaction
 __all__ = ["AppendMessages", "ChangeState", "NewMessage", "ReadState", "Standing", "WriteBatch"]
 
 
-class NewMessage(msgspec.Struct, frozen=True):
+class NewMessage(Checked, frozen=True):
     """A message to write; `content` is a text, or parts as JSON."""
 
     role: str
     content: JsonField
     sender: str = ""
-
-    def __post_init__(self) -> None:
-        check(self)
 
     def said(self) -> Said:
         """Return it as it is written. Raises Invalid for another role or content."""

@@ -12,7 +12,7 @@ from retoma.model.codec import JsonField
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.lease import FencingToken
-from retoma.model.message import Message, content, role
+from retoma.model.message import ROLES, Message, content, role
 from retoma.model.principal import Principal
 from retoma.service import timeline
 from retoma.service.timeline import Appended
@@ -48,7 +48,7 @@ class AppendMessage(Write[Appended], frozen=True, kw_only=True):
             tx,
             call.who,
             self.session,
-            role(self.role),
+            self.role if self.role in ROLES else role(self.role),
             said if isinstance(said, str) else content(said),
             sender=self.sender,
             operation=call.operation,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.limits import NO_LIMITS, Limits
@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from retoma.model.retention import Retention
     from retoma.model.template import Template
     from retoma.runtime.indexer import Indexer
-    from retoma.runtime.lease import Held
 
 T = TypeVar("T")
+
+
+class Holding(Protocol):
+    """What holds a session until it is released."""
+
+    def release(self) -> None: ...
 
 
 class Opened:
@@ -49,10 +54,10 @@ class Opened:
         self.limits = limits
         self.retention = retention
         self.templates = templates
-        self.held: set[Held] = set()
+        self.held: set[Holding] = set()
         self.closed = False
         self.worked = False
-        self._process = os.getpid()
+        self.process = os.getpid()
         self._threads: ThreadPoolExecutor | None = None
         self._indexer: Indexer | None = None
         if indexes:
@@ -64,18 +69,18 @@ class Opened:
         """Raise Unavailable when this was closed, or in a process that was forked off."""
         if self.closed:
             raise Unavailable("This client was closed.", code="closed", hint="Open another: retoma.open().")
-        if self._process != os.getpid():
+        if self.process != os.getpid():
             raise Unavailable(
-                f"This client was opened by process {self._process}, before this one was forked off.",
+                f"This client was opened by process {self.process}, before this one was forked off.",
                 code="forked",
                 hint="Nothing was written. Open one in each process, after the fork.",
-                process=self._process,
+                process=self.process,
             )
 
     @property
     def forked(self) -> bool:
         """Whether this is another process than the one that opened the store: nothing of it may be touched then."""
-        return self._process != os.getpid()
+        return self.process != os.getpid()
 
     @property
     def wrote(self) -> bool:
@@ -86,7 +91,7 @@ class Opened:
         """Return the time, ms UTC."""
         return self.sources.now()
 
-    def let_go(self, held: Held) -> None:
+    def let_go(self, held: Holding) -> None:
         """End a lease; a forked process leaves it to the one that took it."""
         self.held.discard(held)
         if not self.forked:

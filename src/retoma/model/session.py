@@ -170,7 +170,7 @@ def change_status(head: Head, to: Status) -> None:
 
 def accept_writes(head: Head, what: str) -> None:
     """Raise Refused unless the session takes messages, steps and state: only an active one does."""
-    if head.trashed:
+    if head.shelf == TRASHED:
         raise in_trash(head.id)
     if head.status == "active":
         return

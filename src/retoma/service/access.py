@@ -149,6 +149,8 @@ def expect_head(head: Head, expect: int | None) -> None:
 
 def have_room(tx: Transaction, head: Head, count: int, limits: Limits) -> None:
     """Raise Limit when the session may not have `count` events more. What ends or resets it is not asked."""
+    if limits.events_per_session is None and not limits.by_template:
+        return
     template = tx.sessions.template(head.key) if limits.by_template else ""
     most = limits.events_of(template)
     if most is not None and head.seq + count > most.events:

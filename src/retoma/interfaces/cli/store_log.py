@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.text import counted
@@ -33,14 +32,13 @@ def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, 
         ReadLog(
             session=session,
             since=instant(since, now_ms=ctx.now_ms) if since is not None else 0,
-            before=_place(cursor) if cursor is not None else None,
-            limit=limit + 1,
+            limit=limit,
+            cursor=cursor,
         )
     )
-    page, more = found[:limit], len(found) > limit
-    following = f"{page[-1].at}.{page[-1].number}" if more else None
+    page, following = found.items, found.next
     if ctx.out.json:
-        ctx.out.page([entry_view(entry) for entry in page], next_cursor=following, more=more)
+        ctx.out.page([entry_view(entry) for entry in page], next_cursor=following, more=following is not None)
         return
     if not page:
         ctx.out.line("Nothing is in the store's log.")
@@ -55,12 +53,3 @@ def _row(entry: Entry) -> tuple[str, ...]:
     named = entry.id or (f"({entry.digest.hex()[:12]})" if entry.digest is not None else "")
     noun = "event" if entry.digest is not None else "piece"
     return (rfc3339(entry.at), entry.actor, entry.deed, named, counted(entry.count, noun), entry.why)
-
-
-def _place(cursor: str) -> tuple[int, int]:
-    at, _, number = cursor.partition(".")
-    if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (at, number)):
-        raise Invalid(
-            f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
-        )
-    return int(at), int(number)
