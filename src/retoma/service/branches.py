@@ -134,14 +134,15 @@ def moment(
 ) -> tuple[past.Moment, bool]:
     """Return the session as it was at `seq`, and whether its rows hold the state and history of then.
 
-    They do when all that came since are a few events of the types `passing`: then nothing is folded.
+    They do when all that came since are a few events of the types `passing`, and begin another write: then nothing is
+    folded. A row names the last event of the write that set it, so inside of a write the rows are those of its end.
     """
-    since = (
-        tx.journal.read(row.key, after=seq, limit=_NEAR) if max(row.seq - _NEAR, 0) <= seq < row.seq else []
-    )
-    if seq != row.seq and not (since and all(e.type in passing and _passes(e) for e in since)):
+    near_head = max(row.seq - _NEAR, 1) <= seq < row.seq
+    at, *since = tx.journal.read(row.key, after=seq - 1, limit=_NEAR + 1) if near_head else [None]
+    passes = at is not None and at.seq == seq and since and at.operation != since[0].operation
+    if seq != row.seq and not (passes and all(e.type in passing and _passes(e) for e in since)):
         return past.moment(tx, who, row, seq, near=near), False
-    linked = row.hash if not since else tx.journal.read(row.key, after=seq - 1, limit=1)[0].hash
+    linked = row.hash if at is None else at.hash
     passed = fold(since)
     counts = {name: getattr(row, name) - getattr(passed, name) for name in ("messages", *TOKENS)}
     then = msgspec.structs.replace(row, seq=seq, hash=linked, **counts)

@@ -223,9 +223,12 @@ class Ledger:
             self.epochs[-1] = number, str(data.get("epoch_uid", "")), first, at
 
     def _keys(self, event: Event, data: dict[str, Any], *, changed: bool) -> None:
-        """Follow which keys the events of one write set: their rows name the last event of it."""
+        """Follow which keys the events of one write set: their rows name the last event of it.
+
+        A fork may be made under the key of the write before it: that one is over all the same.
+        """
         erasing = event.type == kinds.ERASED
-        if event.operation != self.operation or erasing:
+        if event.operation != self.operation or erasing or event.type == kinds.FORKED:
             self.operation, self.group = event.operation, set()
         if erasing:
             keys = set(data.get("keys", ())) | ({"sys"} if _of_system(data) else set())
