@@ -138,12 +138,12 @@ def moment(
     folded. A row names the last event of the write that set it, so inside of a write the rows are those of its end.
     """
     near_head = max(row.seq - _NEAR, 1) <= seq < row.seq
-    at, *since = tx.journal.read(row.key, after=seq - 1, limit=_NEAR + 1) if near_head else [None]
-    passes = at is not None and at.seq == seq and since and at.operation != since[0].operation
-    if seq != row.seq and not (passes and all(e.type in passing and _passes(e) for e in since)):
+    page = tx.journal.read(row.key, after=seq - 1, limit=_NEAR + 1) if near_head else []
+    ends = len(page) > 1 and page[0].seq == seq and page[0].operation != page[1].operation
+    passes = ends and all(event.type in passing and _passes(event) for event in page[1:])
+    if seq != row.seq and not passes:
         return past.moment(tx, who, row, seq, near=near), False
-    linked = row.hash if at is None else at.hash
-    passed = fold(since)
+    linked, passed = page[0].hash if page else row.hash, fold(page[1:])
     counts = {name: getattr(row, name) - getattr(passed, name) for name in ("messages", *TOKENS)}
     then = msgspec.structs.replace(row, seq=seq, hash=linked, **counts)
     return past.Moment(session=then, about=tx.sessions.about(row.key)), True
