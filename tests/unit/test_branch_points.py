@@ -64,6 +64,19 @@ def test_a_branch_inside_a_batch_after_a_redaction_has_the_rows_of_its_event(cli
     whole(client)
 
 
+def test_a_key_that_a_shared_event_of_a_batch_set_goes_in_every_branch_by_its_name(
+    client: retoma.Client,
+) -> None:
+    session = batched(client)
+    session.fork("two", at=4).redact(pattern="^k$")
+    whole(client)
+    assert [dict(client.session(name).state) for name in ("one", "two")] == [{"l": 2}, {}]
+    session.fork("three", at=4)
+    client.session("two").redact(pattern="^l$")
+    assert dict(session.state) == {"l": 2}
+    whole(client)
+
+
 def test_a_fork_inside_a_batch_of_an_earlier_epoch_has_the_rows_of_its_event(client: retoma.Client) -> None:
     session = batched(client)
     session.reset()

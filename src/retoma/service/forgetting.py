@@ -113,13 +113,40 @@ def _loss(
 
 
 def _set_since(tx: Transaction, key: SessionKey, names: Set[str], seq: int) -> set[str]:
-    """Return which of the keys of a state were set by an event behind `seq`."""
+    """Return which of the keys of a state were set by an event behind `seq`.
+
+    A row names the last event of its write. Where that write has events on both sides of `seq`, these say which it was.
+    """
     since: set[str] = set()
     after: str | None = None
+    written, until = _rest_of_write(tx, key, seq)
     while page := tx.transfers.state(key, after=after, limit=_PAGE):
-        since |= {name for name, _, set_at in page if name in names and set_at > seq}
+        since |= {name for name, _, at in page if name in names and at > (seq if name in written else until)}
         after = page[-1][0]
     return since
+
+
+def _rest_of_write(tx: Transaction, key: SessionKey, seq: int) -> tuple[set[str], int]:
+    """Return which keys the write that event `seq` is of sets behind that event, and the last event of the write."""
+    names: set[str] = set()
+    first = tx.journal.read(key, after=seq - 1, limit=1) if seq else []
+    until = seq
+    while first and (page := tx.journal.read(key, after=until, limit=_PAGE)):
+        for event in page:
+            if event.operation != first[0].operation:
+                return names, until
+            names |= _sets(event).keys()
+            until = event.seq
+    return names, until
+
+
+def _sets(event: Event) -> Mapping[str, Json]:
+    """Return the keys of the state that the event sets, with their values."""
+    data = event.value()
+    if event.type == kinds.TOOL_RESULT:
+        return result_sets(data)
+    sets = data.get("set")
+    return sets if isinstance(sets, dict) else {}
 
 
 class Sharing(NamedTuple):
@@ -215,12 +242,9 @@ def _in_state(
             keys |= {name for name, value in state.items() if value == REDACTED and name in _named(data)}
             spoken |= bool(data.get("ans")) and ans == REDACTED
             continue
-        sets = data.get("set")
-        said = sets if isinstance(sets, dict) else {}
         if event.type == kinds.TOOL_RESULT:
-            said = result_sets(data)
             spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
-        for name, value in said.items():
+        for name, value in _sets(event).items():
             if name in state and state[name] == value and value != REDACTED:
                 keys.add(name)
         spoken |= (
