@@ -90,13 +90,15 @@ def test_a_fork_inside_a_batch_of_an_earlier_epoch_has_the_rows_of_its_event(cli
     whole(client)
 
 
-@pytest.mark.parametrize("verb", ["fork", "undo"])
-def test_a_branch_under_the_key_of_the_batch_before_it_is_a_write_of_its_own(
+@pytest.mark.parametrize("verb", ["fork", "undo", "set_id"])
+def test_what_is_done_under_the_key_of_the_batch_before_it_is_a_write_of_its_own(
     client: retoma.Client, verb: str
 ) -> None:
     session = batched(client, key="same")
     if verb == "fork":
         session.fork("two", key="same")
-    else:
+    elif verb == "undo":
         session.undo(key="same")
+    else:
+        session.set_id("two", key="same")
     whole(client)

@@ -102,7 +102,7 @@ def _whole_step(tx: Transaction, row: Session, seq: int) -> int:
         return seq
     page = tx.journal.read(row.key, after=seq - 1, limit=_CHUNK)
     for event in page[1:]:
-        if event.operation != page[0].operation or event.type not in _STEPS:
+        if event.write != page[0].write or event.type not in _STEPS:
             break
         seq = event.seq
     return seq
@@ -139,7 +139,7 @@ def moment(
     """
     near_head = max(row.seq - _NEAR, 1) <= seq < row.seq
     page = tx.journal.read(row.key, after=seq - 1, limit=_NEAR + 1) if near_head else []
-    ends = len(page) > 1 and page[0].seq == seq and page[0].operation != page[1].operation
+    ends = len(page) > 1 and page[0].seq == seq and page[0].write != page[1].write
     passes = ends and all(event.type in passing and _passes(event) for event in page[1:])
     if seq != row.seq and not passes:
         return past.moment(tx, who, row, seq, near=near), False

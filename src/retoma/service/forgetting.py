@@ -133,7 +133,7 @@ def _rest_of_write(tx: Transaction, key: SessionKey, seq: int) -> tuple[set[str]
     until = seq
     while first and (page := tx.journal.read(key, after=until, limit=_PAGE)):
         for event in page:
-            if event.operation != first[0].operation:
+            if event.write != first[0].write:
                 return names, until
             names |= _sets(event).keys()
             until = event.seq

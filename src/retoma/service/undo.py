@@ -11,7 +11,7 @@ from retoma.model import event as kinds
 from retoma.model.changes import Changes, difference
 from retoma.model.codec import encode
 from retoma.model.event import new_event
-from retoma.model.ids import ID_LENGTH, Operation, SessionId, new_operation, session_id
+from retoma.model.ids import ID_LENGTH, Operation, SessionId, session_id
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import About, Head, Session
@@ -65,7 +65,7 @@ def undo(
     about = tx.sessions.about(head.key)
     if token is None:
         tx.leases.drop(head.key)  # of a holder whose time is over: it must not find itself in the new line
-    kept = _set_aside(tx, who, head, row, about)
+    kept = _set_aside(tx, who, head, row, about, operation)
     said = _difference(row, about, then.session, then.about)
     now = {name: getattr(row, name) for name in (*_SAID, "expires_at")}
     then = msgspec.structs.replace(then, session=msgspec.structs.replace(then.session, **now), about=about)
@@ -108,17 +108,17 @@ def _before_it_took_over(tx: Transaction, row: Session, seq: int) -> int:
     if began is None or seq <= began:
         return seq
     made = tx.journal.read(row.key, after=began, until=seq + 1, limit=8)
-    of_one = len(made) == seq - began and all(event.operation == made[0].operation for event in made)
+    of_one = len(made) == seq - began and all(event.write == made[0].write for event in made)
     return began if of_one and made[0].type == kinds.FORKED else seq
 
 
-def _set_aside(tx: Transaction, who: Principal, head: Head, row: Session, about: About) -> SessionId:
+def _set_aside(
+    tx: Transaction, who: Principal, head: Head, row: Session, about: About, operation: Operation
+) -> SessionId:
     """Keep the line that was, archived and under another id; return that. Its own id is free then."""
     kept = _line_id(tx, who, head.id)
     data = {"set": {"id": kept, "pinned": False, "archived": True}}
-    # The undo may have the key of the last write: its event must not seem to be one of that write.
-    operation = Operation(new_operation(tx.now, tx.random))
-    after = append(tx, who, head, [new_event(kinds.UPDATED, encode(data))], operation)
+    after = append(tx, who, head, [new_event(kinds.UPDATED, encode(data))], Operation(operation.id))
     tx.profiles.put(
         who.tenant, after, msgspec.structs.replace(row, pinned=False, archived=True), about, about
     )
