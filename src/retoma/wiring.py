@@ -128,15 +128,14 @@ def is_there(place: StorePlace) -> bool:
 
 
 def create_store(place: StorePlace) -> bool:
-    """Make the store at `place`, or see that it opens; return whether it was made."""
-    if place.kind == "postgresql":
+    """Make the store at `place`, or see that it opens; return whether it was made. An older one stays as it is."""
+    made = place.path is not None and not place.path.exists()
+    if older_format(place) is None and place.kind == "postgresql":
         store = _open_postgres(place, SYSTEM)
         try:
             return store.make()
         finally:
             store.close()
-    made = place.path is not None and not place.path.exists()
-    open_store(place).close()
     return made
 
 

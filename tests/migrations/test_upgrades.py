@@ -126,13 +126,17 @@ def test_a_row_that_differs_otherwise_is_left_for_check(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [("doctor",), ("store", "info"), ("config",), ("store", "migrate", "--dry-run")]
+    "args", [("doctor",), ("store", "info"), ("config",), ("init",), ("store", "migrate", "--dry-run")]
 )
 def test_what_describes_a_store_does_not_upgrade_it(tmp_path: Path, args: tuple[str, ...]) -> None:
     file = format_6(tmp_path / "retoma.db")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+    before = file.read_bytes()
     done = run(file, *args)
+    assert file.read_bytes() == before
     assert (format_of(file), [*tmp_path.glob("*format-6*")]) == (6, [])
-    if args != ("config",):
+    if args not in {("config",), ("init",)}:
         assert "format 6" in done.stderr or "step 7" in done.stdout, done
     if args in {("doctor",), ("store", "info")}:
         assert "retoma store migrate" in done.stderr
@@ -212,6 +216,7 @@ def test_postgresql_is_upgraded_by_migrate_alone(database: str) -> None:
     assert raised.value.code == "older_store"
     assert "Pending: step 7, trust" in run(database, "store", "migrate", "--dry-run").stdout
     assert "Pending: step 7, trust" in run(database, "store", "migrate", "--dry-run").stdout
+    assert run(database, "init").returncode == 0
     done = run(database, "store", "migrate")
     assert "Applied: step 7, trust" in done.stdout
     assert "Repaired 3 rows of the state of branches" in done.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import msgspec
 
@@ -21,8 +20,6 @@ from retoma.service.calls import in_system
 from retoma.service.sessions import Whole, show
 from retoma.service.sharing import by_source, set_since, sets_of
 from retoma.stores.api import Transaction
-
-_PAGE: Final = 1_000
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,6 +37,7 @@ class SqliteStore:
         self._path = path
         self._now = now
         self._random = random
+        self._upgrades = upgrades
         self._shown = str(path) if path else ":memory:"
         self._translated = Translated(self._shown)
         self._turn = SqliteTurn(path, now=now, random=random, upgrades=upgrades)
@@ -136,7 +137,11 @@ class SqliteStore:
             raise Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
         reader = Connection(self._shown, apsw.SQLITE_OPEN_READWRITE, self._random)
         try:
-            if format_of(reader, self._shown) < migrate.FORMAT:
+            version = format_of(reader, self._shown)
+            if 0 < version < migrate.FORMAT and self._upgrades is None:
+                # Before a connection that writes is opened: that one changes the file's journal mode.
+                raise migrate.older_store(version, self._shown)
+            if version < migrate.FORMAT:
                 self._alone(lambda writer: None)
             reader.run("PRAGMA query_only = ON")
         except BaseException:
