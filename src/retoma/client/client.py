@@ -65,6 +65,9 @@ def open(store: str | PathLike[str] | None = None, *, user: str | None = None) -
     Raises Unavailable when the store cannot be opened, Integrity for a file that is none, Invalid for a name that
     says no store and for a mistake in `retoma.toml`, Refused for a found store or configuration of another user.
 
+    A file of an older format is upgraded. The logger `retoma` warns then, and names the file that is kept as it was. On
+    PostgreSQL an older store raises Unavailable (`older_store`): `retoma store migrate` upgrades it.
+
     >>> with retoma.open(directory / "store") as client:
     ...     client.create("user-123").id
     'user-123'
@@ -81,8 +84,13 @@ def opened(store: str | PathLike[str] | None = None, *, user: str | None = None)
     settings = load_settings(overrides={"store": None if store is None else fspath(store)})
     who = Principal(LOCAL_TENANT, user or settings.environment.user or "local")
     place = find_store(settings)
+    opened = open_store(place)
+    if opened.upgraded is not None:
+        import logging
+
+        logging.getLogger("retoma").warning("%s", opened.upgraded)
     return Door(
-        open_store(place),
+        opened,
         who,
         limits=settings.limits,
         retention=settings.retention(place) if settings.sets("retention") else None,

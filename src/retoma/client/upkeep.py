@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from retoma.service.collect import Due
     from retoma.service.inventory import Inventory
     from retoma.service.retention import Preview, Standing
+    from retoma.stores.migrate import Upgraded
 
 __all__ = ["Upkeep"]
 
@@ -120,6 +121,11 @@ class Upkeep:
     def wrote(self) -> bool:
         """Whether anything was written since this client was opened."""
         return self._store.writes > 0
+
+    @property
+    def upgraded(self) -> Upgraded | None:
+        """The upgrade of the store that opening it did, if there was one."""
+        return self._store.upgraded
 
     def work_due(self, *, within_s: float = 0.020) -> Mapping[str, int]:
         """Do what is due, for a moment; return how many sessions retention failed, trashed and deleted.

@@ -68,6 +68,9 @@ class Invocation:
             from retoma.client import open_client
 
             self._client = open_client(self.settings)
+            if self._client.upgraded is not None:
+                # Said with --quiet too: it cannot be undone, and what it kept has to be looked after.
+                self.out.problem(str(self._client.upgraded))
         return self._client
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retoma.interfaces.cli.config import Trust, trust_rows, withheld_notes
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.store_check import refuse_older
 from retoma.interfaces.cli.text import counted, size
 from retoma.interfaces.cli.verb import verb
 from retoma.model.retention import Retention
@@ -17,6 +18,7 @@ __all__ = ["doctor"]
 @verb("doctor", example="retoma doctor")
 def doctor(ctx: Invocation) -> int:
     """Look at the store, the disk, the clock and the locks; say what to do about what is not well."""
+    refuse_older(ctx)
     facts, rules = ctx.client.facts(), ctx.settings.retention(ctx.place)
     newest = ctx.client.list([Listing()], limit=1).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
