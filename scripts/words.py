@@ -27,7 +27,7 @@ INSTEAD = {
     r"\b(a|one|same|no) moment\b|\ba look\b|\bone look\b|\ba word for\b": "an instant, a check, a name for",
     r"\bunique beginning\b": "prefix",
     r"\bthoughts?\b(?! of)": "reasoning",
-    r"\bshelf\b|\bdeeds?\b|\bdoor\b|\btold\b|\bbell\b": "archived or trash state, action, session handle, notified, wake-up",
+    r"\bshelf\b|\bdeeds?\b|\bdoor\b|\btold\b|\bbell\b": "archived, trash; action; handle; notified; wake-up",
     r"\bNothing of this was written\b": "Nothing was written.",
     r"\bbegins more than one\b|\bWrite one more letter\b": "'x' matches N sessions: … Type more of the id.",
     r"\bNearest: ": "Did you mean 'y'? (only when there is a y)",
@@ -62,9 +62,9 @@ def _in_source() -> Iterator[tuple[str, str, str]]:
         shown = "cli" in path.parts
         documented = {} if shown else _docstrings(tree)
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
-                if id(node) not in documented:
-                    yield from _judged(f"{path.relative_to(ROOT)}:{node.lineno}", node.value)
+            text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if text and " " in node.value.strip() and id(node) not in documented:
+                yield from _judged(f"{path.relative_to(ROOT)}:{node.lineno}", node.value)
 
 
 def _docstrings(tree: ast.AST) -> dict[int, ast.Constant]:
