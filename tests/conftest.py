@@ -22,6 +22,34 @@ settings.load_profile("explore" if os.environ.get("RETOMA_EXPLORE") else "retoma
 os.environ["LC_ALL"] = "C.UTF-8"
 
 
+SAID = pytest.StashKey[list[str]]()
+"""What the crash tests found, told at the end of every run."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SAID] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over the lines of a process that ran a part of the tests."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["said"] = session.config.stash[SAID]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object) -> None:
+    """Take over what a process that ran a part of the tests had to tell (pytest-xdist calls this)."""
+    config: pytest.Config = node.config  # type: ignore[attr-defined]
+    config.stash[SAID] += getattr(node, "workeroutput", {}).get("said", [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.stash[SAID]:
+        terminalreporter.section("crash tests")
+        for line in config.stash[SAID]:
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """The PostgreSQL server of this run of the tests."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
-from retoma.stores.api import Store
+from retoma.stores.api import Store, Transaction
 
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done
+    from retoma.stores.migrate import Upgraded, Upgrades
     from retoma.stores.postgres.store import PostgresStore
     from retoma.stores.sqlite_upkeep import SqliteFiles
 
@@ -52,17 +53,58 @@ def pooled(source: Callable[[int], bytes], size: int = 4096) -> Callable[[int], 
 SYSTEM = Sources(now_ms, os.urandom)
 
 
-def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
-    """Open the store at `place`, making it when it is not there. Raises Unavailable, Integrity."""
+def open_store(place: StorePlace, sources: Sources = SYSTEM, *, upgrades: bool = True) -> Store:
+    """Open the store at `place`, making it when it is not there. A file of an older format is upgraded, and kept.
+
+    Raises Unavailable, also (`older_store`) for an older store on a server, and without `upgrades`; Integrity.
+    """
+    return _opened(place, sources, _upgrades() if upgrades and place.kind != "postgresql" else None)
+
+
+def migrate_store(place: StorePlace) -> Upgraded | None:
+    """Upgrade the store at `place`, on a server too; return what was done, None when it has this format already."""
+    store = _opened(place, SYSTEM, _upgrades())
+    try:
+        store.read(lambda tx: None)
+        return store.upgraded
+    finally:
+        store.close()
+
+
+def older_format(place: StorePlace) -> int | None:
+    """Return the format of the store at `place` when it is older than this one; nothing is changed."""
+    try:
+        open_store(place, upgrades=False).close()
+    except Unavailable as error:
+        format = error.facts.get("format")
+        if error.code == "older_store" and isinstance(format, int):
+            return format
+        raise
+    return None
+
+
+def _upgrades(*, keeps: bool = True) -> Upgrades:
+    from retoma.stores.migrate import Upgrades
+
+    def repair(tx: Transaction, before: int) -> int:
+        from retoma.service.upgrade import upgrade  # with all of `check`: for an upgrade alone
+
+        return upgrade(tx, before)
+
+    return Upgrades(repair, keeps)
+
+
+def _opened(place: StorePlace, sources: Sources, upgrades: Upgrades | None) -> Store:
     if place.kind == "postgresql":
-        return _open_postgres(place, sources)
+        return _open_postgres(place, sources, upgrades)
     from retoma.stores.sqlite import SqliteStore
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
-    return SqliteStore(place.path, now=sources.now, random=pooled(sources.random))
+    random = pooled(sources.random)
+    return SqliteStore(place.path, now=sources.now, random=random, upgrades=upgrades)
 
 
-def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
+def _open_postgres(place: StorePlace, sources: Sources, upgrades: Upgrades | None = None) -> PostgresStore:
     try:
         from retoma.stores.postgres.store import PostgresStore
     except ImportError as error:
@@ -71,7 +113,9 @@ def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
             code="no_postgresql",
             hint="Install it: pip install 'retoma[postgres]'",
         ) from error
-    return PostgresStore(place.url, shown=place.shown, now=sources.now, random=sources.random)
+    return PostgresStore(
+        place.url, shown=place.shown, now=sources.now, random=sources.random, upgrades=upgrades
+    )
 
 
 def is_there(place: StorePlace) -> bool:
@@ -84,22 +128,22 @@ def is_there(place: StorePlace) -> bool:
 
 
 def create_store(place: StorePlace) -> bool:
-    """Make the store at `place`, or see that it opens; return whether it was made."""
-    if place.kind == "postgresql":
+    """Make the store at `place`, or see that it opens; return whether it was made. An older one stays as it is."""
+    made = place.path is not None and not place.path.exists()
+    if older_format(place) is None and place.kind == "postgresql":
         store = _open_postgres(place, SYSTEM)
         try:
             return store.make()
         finally:
             store.close()
-    made = place.path is not None and not place.path.exists()
-    open_store(place).close()
     return made
 
 
 def open_file(path: Path, sources: Sources = SYSTEM) -> Store:
-    """Open the store in the SQLite file `path`. Raises Unavailable, Integrity."""
+    """Open the SQLite file `path`, a copy: an upgrade keeps nothing beside it. Raises Unavailable, Integrity."""
     url = f"sqlite:///{path}"
-    return open_store(StorePlace(kind="sqlite", path=path, url=url, given=True, source="file"), sources)
+    place = StorePlace(kind="sqlite", path=path, url=url, given=True, source="file")
+    return _opened(place, sources, _upgrades(keeps=False))
 
 
 def restore_store(place: StorePlace, file: Path, *, aside: str | None = None) -> Done:
@@ -108,12 +152,6 @@ def restore_store(place: StorePlace, file: Path, *, aside: str | None = None) ->
 
     target = _file_of(place)
     return restore(file, target, files=_files(), opened=open_file, random=SYSTEM.random, aside=aside)
-
-
-def applied_steps(place: StorePlace) -> list[tuple[int, int]]:
-    """Return which steps of the format were applied to the store at `place`, (number, when); none is applied."""
-    target = _file_of(place)
-    return _files().applied(target) if target.exists() and target.stat().st_size else []
 
 
 def _files() -> SqliteFiles:

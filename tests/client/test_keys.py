@@ -1,4 +1,4 @@
-"""What a key is compared with is in stores already: a call that is repeated by a newer version gets its first answer."""
+"""What a key is compared with is in stores already: a call that a newer version repeats gets its first answer."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from functools import partial
 
 import psycopg
 import pytest
-from retoma.client.calls import Calls
+from tests.calls import Calls
 
 from retoma.errors import Busy, Invalid, NotFound, Refused
 from retoma.model.chain import as_written, follows, genesis

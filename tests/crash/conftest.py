@@ -1,26 +1,14 @@
-"""What the crash tests found, told at the end of every run: trials, seed, losses."""
+"""What the crash tests share: a line that is told at the end of the run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import pytest
-
-_SAID = pytest.StashKey[list[str]]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_SAID] = []
+from tests.conftest import SAID
 
 
 @pytest.fixture
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Say a line at the end of the run."""
-    return request.config.stash[_SAID].append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.stash[_SAID]:
-        terminalreporter.section("crash tests")
-        for line in config.stash[_SAID]:
-            terminalreporter.write_line(line)
+    """Say a line at the end of the run: trials, seed, losses."""
+    return request.config.stash[SAID].append

@@ -204,7 +204,8 @@ def test_an_older_store_is_migrated(retoma: Retoma, store: Path) -> None:
     assert dry["steps"] == [{"number": step.version, "name": step.name} for step in steps]
     assert (dry["before"], dry["applied"]) == (1, False)
     applied = [f"Applied: step {step.version}, {step.name}" for step in steps]
-    assert retoma("store", "migrate").stdout.splitlines() == applied
+    *done, said = retoma("store", "migrate").stdout.splitlines()
+    assert (done, said.startswith("Upgraded the store ")) == (applied, True)
     assert "nothing is pending" in retoma("store", "migrate").stdout
     assert retoma("store", "check").returncode == 0
 

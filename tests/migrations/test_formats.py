@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from tests.calls import Calls
 
+from retoma.config import StorePlace
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores import migrate
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
 from retoma.stores.sqlite_connection import APPLICATION_ID
-from retoma.wiring import Sources
+from retoma.wiring import Sources, open_store
 
 HERE = Path(__file__).parent
 TOUR = Path(__file__).parents[2] / "examples/tour"
@@ -36,7 +36,9 @@ def format_1(tmp_path: Path) -> Path:
 
 def opened(file: Path) -> Calls:
     clock = Clock()
-    store = SqliteStore(file, now=clock, random=clock.bytes)
+    url = f"sqlite:///{file}"
+    place = StorePlace(kind="sqlite", path=file, url=url, given=True, source="test")
+    store = open_store(place, Sources(clock, clock.bytes))
     return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from retoma.client.calls import Calls
+from tests.calls import Calls
 
 from retoma.errors import Unavailable
 from retoma.model.changes import Changes

@@ -60,6 +60,9 @@ def open(store: str | PathLike[str] | None = None, *, user: str | None = None) -
     Raises Unavailable when the store cannot be opened, Integrity for a file that is none, Invalid for a name that
     says no store and for a mistake in `retoma.toml`, Refused for a found store or configuration of another user.
 
+    A file of an older format is upgraded. The logger `retoma` warns then, and names the file that is kept as it was. On
+    PostgreSQL an older store raises Unavailable (`older_store`): `retoma store migrate` upgrades it.
+
     >>> with retoma.open(directory / "store") as client:
     ...     client.create("user-123").id
     'user-123'
@@ -72,4 +75,9 @@ def opened_store(store: str | PathLike[str] | None, user: str | None) -> Opened:
     from retoma.config import load_settings
 
     settings = load_settings(overrides={"store": None if store is None else fspath(store)})
-    return opened(settings, user=user, indexes=True)
+    found = opened(settings, user=user, indexes=True)
+    if found.store.upgraded is not None:
+        import logging
+
+        logging.getLogger("retoma").warning("%s", found.store.upgraded)
+    return found

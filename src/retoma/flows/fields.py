@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from difflib import get_close_matches
 from typing import TypeVar
 
 from retoma.flows import uses
@@ -13,6 +12,7 @@ from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
 from retoma.flows.written import duration, is_null, named, trimmed
 from retoma.model.codec import Json
 from retoma.model.flow import InputType
+from retoma.model.nearest import did_you_mean, nearest
 
 T = TypeVar("T")
 
@@ -72,8 +72,7 @@ class Fields:
     def _unknown(self, keys: dict[str, int], known: Collection[str], what: str) -> None:
         for key, line in keys.items():
             if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"Did you mean {near[0]!r}?" if near else ""
+                hint = did_you_mean(key, known)
                 self.problems.append(
                     Problem(self.file, line, "warning", f"The {what} {key!r} is not known.", hint)
                 )
@@ -142,7 +141,7 @@ class Fields:
 
     def _type(self) -> NodeType:
         text = self._text("type")
-        if text and text not in NODE_TYPES and not get_close_matches(text, NODE_TYPES, 1):
+        if text and text not in NODE_TYPES and not nearest(text, NODE_TYPES):
             # A word of another program's. One that is nearly known is a slip, which would pass by a question.
             message = f"The type {text!r} is not known: it is read as 'text'."
             line, hint = self.items["type"].line, f"There are: {', '.join(NODE_TYPES)}."
@@ -158,8 +157,7 @@ class Fields:
         if not text or text in known:
             return next((one for one in known if one == text), None)
         names = [str(one) for one in known]
-        near = get_close_matches(text, names, 1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(names)}."
+        hint = did_you_mean(text, names, f"There are: {', '.join(names)}.")
         self.problem(self.items[key].line, f"{key!r} cannot be {text!r}.", hint)
         return None
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from typing import TypeAlias
 
 import msgspec
 
 from retoma.flows.model import Node, Problem
 from retoma.flows.reach import MAX_HINTS
+from retoma.model.nearest import did_you_mean
 
 Named: TypeAlias = tuple[tuple[str, int], ...]
 """Keys with the lines that name them."""
@@ -59,8 +59,7 @@ def unset(found: Collection[Mentions], secrets: Collection[str]) -> Iterator[Pro
 
 def _never_set(file: str, key: str, line: int, known: Collection[str]) -> Problem:
     """Warn of a key that nothing in the flow sets or requires: it comes from outside, or is misspelt."""
-    near = get_close_matches(key, [one for one in known if one], 1)
-    hint = (
-        f"Did you mean {near[0]!r}?" if near else "Name it in required_context if it is given at the start."
+    hint = did_you_mean(
+        key, [one for one in known if one], "Name it in required_context if it is given at the start."
     )
     return Problem(file, line, "warning", f"Nothing in the flow sets {key!r}.", hint)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
 
 import msgspec
 
 from retoma.flows.model import ROLLBACK, Level, Node, Problem, resolved
+from retoma.model.nearest import did_you_mean
 
 # To look for the nearest of 10,000 names takes as long as to read hundreds of files: the first mistakes get one.
 MAX_HINTS = 20
@@ -88,8 +88,8 @@ def _misled(ways: Ways) -> Iterator[Problem]:
             if ways.named(target) or target in ways.broken:
                 continue
             hints += 1
-            near = get_close_matches(target, known, 1) if hints <= MAX_HINTS else []
-            hint = f"Did you mean {near[0]!r}?" if near else "Add a file with that name, or correct it."
+            otherwise = "Add a file with that name, or correct it."
+            hint = did_you_mean(target, known, otherwise) if hints <= MAX_HINTS else otherwise
             yield Problem(one.file, line, "error", f"{key!r} leads to {target!r}, which is not a node.", hint)
 
 

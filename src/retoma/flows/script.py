@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import TypeAlias
 
 import msgspec
@@ -14,6 +13,7 @@ from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, TreeError, plain
 from retoma.flows.written import is_null, named
 from retoma.model.call import Came
 from retoma.model.codec import Json, JsonField, JsonMap
+from retoma.model.nearest import did_you_mean
 
 KEYS = ("name", "context", "locale", "inputs", "tools", "expect")
 INPUT_KEYS = ("input", "signal", "at")
@@ -144,8 +144,7 @@ class _Reader:
         wanted = {key: plain(value) for key, value in found.items.items() if key in EXPECT_KEYS}
         status = wanted.get("status")
         if "status" in wanted and status not in STATUSES:
-            near = get_close_matches(str(status), STATUSES, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(STATUSES)}."
+            hint = did_you_mean(str(status), STATUSES, f"There are: {', '.join(STATUSES)}.")
             self._problem(found.keys["status"], f"'status' cannot be {status!r}.", hint)
         for key in ("history", "calls"):
             self._list(found.items.get(key), key)
@@ -187,8 +186,7 @@ class _Reader:
     def _known(self, found: Mapping, known: tuple[str, ...], of: str) -> None:
         for key, line in found.keys.items():
             if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+                hint = did_you_mean(key, known, f"There are: {', '.join(known)}.")
                 self._problem(line, f"The key {key!r} of {of} is not known.", hint)
 
     def _problem(self, line: int, message: str, hint: str = "") -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
-from difflib import get_close_matches
 
 from retoma.flows import json_tree, tree
 from retoma.flows.model import Flow, Problem, Tool
 from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, TreeError
 from retoma.flows.written import duration, is_null, named
+from retoma.model.nearest import did_you_mean
 
 FILES = ("tools.yaml", "tools.yml", "tools.json")
 KEYS = ("name", "command", "args", "env", "description", "timeout", "retries")
@@ -55,10 +55,7 @@ def unlisted(flow: Flow, tools: MappingOf[str, Tool]) -> Iterator[Problem]:
                 message = f"The tool {use.name!r} is declared here: it runs with --allow-inline alone."
                 yield Problem(node.file, use.line, "warning", message)
                 continue
-            near = get_close_matches(use.name, tools, 1)
-            hint = (
-                f"Did you mean {near[0]!r}?" if near else f"Add it to {FILES[0]}, or run with --tools FILE."
-            )
+            hint = did_you_mean(use.name, tools, f"Add it to {FILES[0]}, or run with --tools FILE.")
             message = f"{key!r} names the tool {use.name!r}, which is not listed: it will be refused."
             yield Problem(node.file, use.line, "warning", message, hint)
 
@@ -171,8 +168,7 @@ class _Reader:
     def _unknown(self, item: Mapping, known: tuple[str, ...], of: str) -> None:
         for key, line in item.keys.items():
             if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(known)}."
+                hint = did_you_mean(key, known, f"There are: {', '.join(known)}.")
                 message = f"The key {key!r} of {of} is not known."
                 self.problems.append(Problem(self._file, line, "warning", message, hint))
 

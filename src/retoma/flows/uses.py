@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from retoma.flows.model import Problem, ToolUse
 from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
 from retoma.flows.written import is_null, named
 from retoma.model.codec import Json
+from retoma.model.nearest import did_you_mean
 
 KEYS = ("name", "args", "id", "metadata", "description")
 INLINE = "x-exec"
@@ -100,8 +100,7 @@ class _Reader:
     def _unknown(self, tree: Mapping) -> None:
         for key, line in tree.keys.items():
             if key not in KEYS:
-                near = get_close_matches(key, KEYS, 1)
-                hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(KEYS)}."
+                hint = did_you_mean(key, KEYS, f"There are: {', '.join(KEYS)}.")
                 message = f"The key {key!r} of {self._key!r} is not known."
                 self.problems.append(Problem(self._file, line, "warning", message, hint))
 

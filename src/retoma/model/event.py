@@ -75,6 +75,14 @@ class Event(msgspec.Struct, frozen=True):
     def erased(self) -> bool:
         return self.data is None
 
+    @property
+    def write(self) -> tuple[bytes | None, bytes | None]:
+        """The write that it is of: events in a row with the same one were appended together.
+
+        The operation alone does not say it: several verbs may be given the same idempotency key.
+        """
+        return self.operation, self.request
+
     def value(self) -> dict[str, Json]:
         """Return the data as a mapping, empty when it was erased."""
         if self.data is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["nearest", "nearest_sentence"]
+__all__ = ["did_you_mean", "nearest", "nearest_sentence"]
 
 
 def nearest(word: str, names: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
@@ -22,6 +22,12 @@ def nearest(word: str, names: Iterable[str], *, limit: int = 3) -> tuple[str, ..
         elif (edits := distance(meant, folded, at_most=allowed)) <= allowed and edits < len(meant):
             found.append((edits, name))
     return tuple(name for _, name in sorted(found)[:limit])
+
+
+def did_you_mean(word: str, names: Iterable[str], otherwise: str = "") -> str:
+    """Return `Did you mean 'name'?` with the nearest of `names`, or `otherwise` when none is near."""
+    found = nearest(word, names, limit=1)
+    return f"Did you mean {found[0]!r}?" if found else otherwise
 
 
 def nearest_sentence(word: str, names: Iterable[str], *, limit: int = 3) -> str:

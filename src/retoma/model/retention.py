@@ -15,8 +15,9 @@ ACTOR: Final = "retention"
 PRUNED: Final[tuple[Status, ...]] = ("suspended", *FINAL)
 """What `prune` takes unasked; active sessions have to be named."""
 
-Deed: TypeAlias = Literal["failed", "trashed", "erased", "swept"]
-"""What the store's log tells of: a session failed, was put in the trash, was deleted; leftovers were removed."""
+Deed: TypeAlias = Literal["failed", "trashed", "erased", "swept", "upgraded"]
+"""What the store's log tells of: a session failed, was put in the trash, was deleted; leftovers were removed; and the
+store got a newer format."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):

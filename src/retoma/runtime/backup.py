@@ -75,24 +75,34 @@ def restore(
     """
     if not file.is_file():
         raise NotFound(f"There is no file '{file}'.", code="no_file", file=str(file))
-    there = place.exists() and place.stat().st_size > 0
-    if there and aside is None:
+    _refuse_taken(place, aside)
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _partial(place) as partial:
+        files.copy_of(file, partial)
+        # Before the lock is held: a copy of an older format is upgraded, which takes the lock of this directory, too.
+        report = _checked(partial, opened, random, "Nothing was changed. Take another backup.")
+        files.begin_anew(partial, random(16))
+        with files.held(place):
+            _refuse_taken(place, aside)
+            kept = _put_aside(place, files, aside) if aside is not None and _is_store(place) else None
+            for left in files.companions(place):
+                left.unlink(missing_ok=True)  # of a store that is gone: they belong to no other
+            partial.replace(place)
+            _sync(place.parent)
+    return msgspec.structs.replace(_done(place, report), aside=kept)
+
+
+def _is_store(place: Path) -> bool:
+    return place.exists() and place.stat().st_size > 0
+
+
+def _refuse_taken(place: Path, aside: str | None) -> None:
+    if aside is None and _is_store(place):
         raise Conflict(
             f"There is a store at {place} already.",
             code="store_exists",
             hint="Name another place with --store, or put the one that is there aside with --force.",
         )
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with files.held(place), _partial(place) as partial:
-        files.copy_of(file, partial)
-        report = _checked(partial, opened, random, "Nothing was changed. Take another backup.")
-        files.begin_anew(partial, random(16))
-        kept = _put_aside(place, files, aside) if there and aside is not None else None
-        for left in files.companions(place):
-            left.unlink(missing_ok=True)  # of a store that is gone: they belong to no other
-        partial.replace(place)
-        _sync(place.parent)
-    return msgspec.structs.replace(_done(place, report), aside=kept)
 
 
 def _checked(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ from retoma.flows import Flow, Tool
 from retoma.flows.script import Answers, Input, Script
 from retoma.model.call import Call, Came
 from retoma.model.codec import Json, JsonMap, encode
+from retoma.model.nearest import did_you_mean
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.toolbox import Given
 
@@ -55,10 +55,11 @@ class Mocks:
         """Return the next answer to `call`."""
         answers = self._answers.get(call.name)
         if answers is None:
-            near = get_close_matches(call.name, self._answers, 1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
+            hint = did_you_mean(call.name, self._answers)
             raise _Differs(
-                Difference(what=f"the tool '{call.name}' was called, and has no answer in 'tools'.{hint}")
+                Difference(
+                    what=f"the tool '{call.name}' was called, and has no answer in 'tools'. {hint}".rstrip()
+                )
             )
         at = self._calls.get(call.name, 0)
         if not answers.each or (not answers.always and at >= len(answers.each)):
@@ -114,9 +115,8 @@ def _never_called(flow: Flow, script: Script) -> Difference | None:
     names = {use.name for node in flow.nodes.values() for use in (node.do, node.undo) if use is not None}
     for name, answers in script.tools.items():
         if name not in names:
-            near = get_close_matches(name, names, 1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            return Difference(what=f"no node calls a tool '{name}'.{hint}", line=answers.line)
+            hint = did_you_mean(name, names)
+            return Difference(what=f"no node calls a tool '{name}'. {hint}".rstrip(), line=answers.line)
     return None
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from retoma.flows import tools as lists
 from retoma.flows.validate import refusal
 from retoma.model.call import Call, Came
 from retoma.model.codec import Json, encode
+from retoma.model.nearest import did_you_mean
 
 
 class Tools(Protocol):
@@ -72,11 +72,8 @@ class Toolbox:
             return (
                 f"The tool '{call.name}' is declared in the flow itself: it runs with --allow-inline alone."
             )
-        near = get_close_matches(call.name, self._listed, 1)
-        hint = (
-            f" Did you mean '{near[0]}'?" if near else " List it in tools.yaml, or give a list with --tools."
-        )
-        return f"The tool '{call.name}' is not on the allow-list.{hint}"
+        hint = did_you_mean(call.name, self._listed, "List it in tools.yaml, or give a list with --tools.")
+        return f"The tool '{call.name}' is not on the allow-list. {hint}"
 
     def retries(self, call: Call) -> int:
         tool = self._listed.get(call.name)

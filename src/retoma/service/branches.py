@@ -102,7 +102,7 @@ def _whole_step(tx: Transaction, row: Session, seq: int) -> int:
         return seq
     page = tx.journal.read(row.key, after=seq - 1, limit=_CHUNK)
     for event in page[1:]:
-        if event.operation != page[0].operation or event.type not in _STEPS:
+        if event.write != page[0].write or event.type not in _STEPS:
             break
         seq = event.seq
     return seq
@@ -134,15 +134,16 @@ def moment(
 ) -> tuple[past.Moment, bool]:
     """Return the session as it was at `seq`, and whether its rows hold the state and history of then.
 
-    They do when all that came since are a few events of the types `passing`: then nothing is folded.
+    They do when all that came since are a few events of the types `passing`, and begin another write: then nothing is
+    folded. A row names the last event of the write that set it, so inside of a write the rows are those of its end.
     """
-    since = (
-        tx.journal.read(row.key, after=seq, limit=_NEAR) if max(row.seq - _NEAR, 0) <= seq < row.seq else []
-    )
-    if seq != row.seq and not (since and all(e.type in passing and _passes(e) for e in since)):
+    near_head = max(row.seq - _NEAR, 1) <= seq < row.seq
+    page = tx.journal.read(row.key, after=seq - 1, limit=_NEAR + 1) if near_head else []
+    ends = len(page) > 1 and page[0].seq == seq and page[0].write != page[1].write
+    passes = ends and all(event.type in passing and _passes(event) for event in page[1:])
+    if seq != row.seq and not passes:
         return past.moment(tx, who, row, seq, near=near), False
-    linked = row.hash if not since else tx.journal.read(row.key, after=seq - 1, limit=1)[0].hash
-    passed = fold(since)
+    linked, passed = page[0].hash if page else row.hash, fold(page[1:])
     counts = {name: getattr(row, name) - getattr(passed, name) for name in ("messages", *TOKENS)}
     then = msgspec.structs.replace(row, seq=seq, hash=linked, **counts)
     return past.Moment(session=then, about=tx.sessions.about(row.key)), True

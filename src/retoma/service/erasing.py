@@ -20,8 +20,9 @@ from retoma.model.state import SYS
 from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
 from retoma.service.deleting import hide
-from retoma.service.forgetting import clear_state, erase, forget, look, look_beside, sharing
+from retoma.service.forgetting import clear_state, erase, forget, look, look_beside
 from retoma.service.profiles import TRASH_KEPT_MS, trash_due
+from retoma.service.sharing import sharing
 from retoma.stores.api import Transaction
 
 if TYPE_CHECKING:

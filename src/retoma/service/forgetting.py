@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from retoma.model import event as kinds
-from retoma.model.branch import END, Line, shared
-from retoma.model.call import result_sets
 from retoma.model.codec import Json, JsonField, encode
 from retoma.model.event import Event, new_event
 from retoma.model.fold import deleted_by, nodes_of
-from retoma.model.ids import Operation, SessionKey
+from retoma.model.ids import Operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session
@@ -21,9 +18,8 @@ from retoma.model.state import SYS
 from retoma.service.access import append
 from retoma.service.calls import in_system
 from retoma.service.sessions import Whole, show
+from retoma.service.sharing import by_source, set_since, sets_of
 from retoma.stores.api import Transaction
-
-_PAGE: Final = 1_000
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +74,7 @@ def look_beside(
     keys, ans = _in_state(state, found, None)
     gone, tools = _deleted(state, found, wanted), _tools(state.get(SYS), found, None)
     named = {name for name in keys if wanted is not None and wanted(name)}
-    own = _set_since(tx, head.key, named, shared) if named else set()
+    own = set_since(tx, head.key, named, shared) if named else set()
     kept = tuple(name for name in keys if name not in own)
     return _loss(tx, who, head, found, wanted, kept, gone, ans, tools, profile=True)
 
@@ -112,45 +108,6 @@ def _loss(
     )
 
 
-def _set_since(tx: Transaction, key: SessionKey, names: Set[str], seq: int) -> set[str]:
-    """Return which of the keys of a state were set by an event behind `seq`."""
-    since: set[str] = set()
-    after: str | None = None
-    while page := tx.transfers.state(key, after=after, limit=_PAGE):
-        since |= {name for name, _, set_at in page if name in names and set_at > seq}
-        after = page[-1][0]
-    return since
-
-
-class Sharing(NamedTuple):
-    """Another session that has some of the events, fork or forked, and shares the past up to event `shared`."""
-
-    head: Head
-    events: list[Event]
-    shared: int
-
-
-def sharing(tx: Transaction, who: Principal, head: Head, found: Sequence[Event]) -> list[Sharing]:
-    """Return the other sessions that have some of these events."""
-    line = tx.branches.line(head.key)
-    others: dict[SessionKey, list[Event]] = {}
-    for source, here in _by_source(line, found).items() if line is not None else ():
-        readers = [(one.key, one.first, one.last) for one in tx.branches.readers(source, since=here[0].seq)]
-        for key, first, last in [(source, 1, END), *readers]:
-            others.setdefault(key, []).extend(event for event in here if first <= event.seq <= last)
-    others.pop(head.key, None)
-    living = []
-    for key, events in sorted(others.items()):
-        name, its = tx.sessions.name(key), tx.branches.line(key)
-        other = tx.sessions.head(who.tenant, name) if name is not None else None
-        if other is None or its is None or line is None:
-            continue
-        kept = [event for event in events if event.seq > other.base]
-        if kept:
-            living.append(Sharing(other, kept, shared(line, its)))
-    return living
-
-
 def erase(tx: Transaction, head: Head, found: Sequence[Event], *, everywhere: bool) -> None:
     """Erase the rows of the events, in whichever journal they are, and the snapshots that may have what they said.
 
@@ -159,7 +116,7 @@ def erase(tx: Transaction, head: Head, found: Sequence[Event], *, everywhere: bo
     line = tx.branches.line(head.key)
     if line is None:
         return
-    rows = _by_source(line, found)
+    rows = by_source(line, found)
     for source, events in rows.items():
         tx.erasing.erase(source, [event.seq for event in events])
     for source in {one.source for one in line.segments} if everywhere else rows:
@@ -193,13 +150,6 @@ def forget(tx: Transaction, who: Principal, loss: Loss, operation: Operation) ->
         tx.profiles.put(who.tenant, moved, row, loss.whole.about, about)
 
 
-def _by_source(line: Line, found: Sequence[Event]) -> dict[SessionKey, list[Event]]:
-    rows: dict[SessionKey, list[Event]] = {}
-    for event in found:
-        rows.setdefault(line.source(event.seq), []).append(event)
-    return rows
-
-
 def _in_state(
     state: Mapping[str, Json], found: Sequence[Event], wanted: Wanted | None
 ) -> tuple[tuple[str, ...], bool]:
@@ -215,12 +165,9 @@ def _in_state(
             keys |= {name for name, value in state.items() if value == REDACTED and name in _named(data)}
             spoken |= bool(data.get("ans")) and ans == REDACTED
             continue
-        sets = data.get("set")
-        said = sets if isinstance(sets, dict) else {}
         if event.type == kinds.TOOL_RESULT:
-            said = result_sets(data)
             spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
-        for name, value in said.items():
+        for name, value in sets_of(event).items():
             if name in state and state[name] == value and value != REDACTED:
                 keys.add(name)
         spoken |= (

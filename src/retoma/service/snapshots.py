@@ -14,7 +14,7 @@ from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.branching import Kept
 from retoma.stores.pack import pack, unpack
 
-_VERSION: Final = b"\x02"
+_VERSION: Final = b"\x03"
 """Goes up when a ledger learns more: a snapshot of another version is passed over, and made again."""
 _CODECS: Final = ("raw", "zstd")
 
@@ -23,7 +23,7 @@ def packed(linked: bytes, ledger: Ledger) -> bytes:
     """Return the snapshot of what is known at the event whose hash is `linked`."""
     plain: dict[str, Any] = {name: getattr(ledger, name) for name in PLAIN}
     plain |= {"folded": ledger.folded, "about": ledger.about}
-    plain["operation"] = ledger.operation.hex() if ledger.operation is not None else None
+    plain["write"] = [part.hex() if part is not None else None for part in ledger.write]
     plain["row"] = {name: getattr(ledger.row, name) for name in _ROW}
     codec, stored = pack(encode(plain))
     mark = _VERSION + bytes([_CODECS.index(codec)])
@@ -45,7 +45,8 @@ def unpacked(kept: Kept) -> Ledger | None:
     about = plain["about"]
     contexts = tuple((kind, ref) for kind, ref in about["contexts"])
     ledger.about = About(**about | {"tags": tuple(about["tags"]), "contexts": contexts})
-    ledger.operation = bytes.fromhex(plain["operation"]) if plain["operation"] else None
+    operation, request = (bytes.fromhex(part) if part is not None else None for part in plain["write"])
+    ledger.write = operation, request
     for name in PLAIN:
         value = plain[name]
         setattr(ledger, name, set(value) if name in _SETS else value)

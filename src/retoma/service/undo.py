@@ -108,7 +108,7 @@ def _before_it_took_over(tx: Transaction, row: Session, seq: int) -> int:
     if began is None or seq <= began:
         return seq
     made = tx.journal.read(row.key, after=began, until=seq + 1, limit=8)
-    of_one = len(made) == seq - began and all(event.operation == made[0].operation for event in made)
+    of_one = len(made) == seq - began and all(event.write == made[0].write for event in made)
     return began if of_one and made[0].type == kinds.FORKED else seq
 
 

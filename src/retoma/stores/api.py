@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from retoma.stores.api_search import Indexing, Search
     from retoma.stores.auditing import Audit
     from retoma.stores.branching import Branches
+    from retoma.stores.migrate import Upgraded
     from retoma.stores.retention_api import Log, Retention
 
 T = TypeVar("T")
@@ -406,6 +407,11 @@ class Store(Protocol):
     @property
     def writes(self) -> int:
         """How many transactions this object has committed since it was opened; 0 when none changed anything."""
+        ...
+
+    @property
+    def upgraded(self) -> Upgraded | None:
+        """The upgrade that opening it did; None when there was nothing to upgrade."""
         ...
 
     def facts(self) -> Facts: ...

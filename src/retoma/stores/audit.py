@@ -24,6 +24,9 @@ class SqlAudit:
         rows = self._run(STATEMENTS["session_keys"], (after, limit))
         return [(SessionKey(key), name, shelf, events) for key, name, shelf, events in rows]
 
+    def branches(self, *, after: int, limit: int) -> list[SessionKey]:
+        return [SessionKey(key) for (key,) in self._run(STATEMENTS["branches"], (after, limit))]
+
     def session(self, key: SessionKey) -> dict[str, Value] | None:
         rows = self._run(STATEMENTS["session_row"], (key,))
         return dict(zip(_COLUMNS, rows[0], strict=True)) if rows else None

@@ -31,6 +31,10 @@ class Audit(Protocol):
         """Return (key, id, shelf, number of events) of the sessions behind `after`."""
         ...
 
+    def branches(self, *, after: int, limit: int) -> list[SessionKey]:
+        """Return the numbers of sessions that have a state and share a past, or did where they were exported."""
+        ...
+
     def session(self, key: SessionKey) -> Mapping[str, Any] | None: ...
     def events(
         self, key: SessionKey, *, after: int, until: int | None = None, limit: int

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
 from retoma.errors import Integrity, Unavailable
 
-FORMAT = 6
+if TYPE_CHECKING:
+    from retoma.stores.api import Transaction
+
+FORMAT = 7
 """The number of the newest migration; a store of a higher one is of a newer Retoma."""
 
 
@@ -22,6 +25,40 @@ class Migration(NamedTuple):
     @property
     def checksum(self) -> bytes:
         return blake3(self.text.encode()).digest()
+
+
+class Upgrades(NamedTuple):
+    """How a store of an older format is upgraded when it is opened; one that is given none refuses such a store.
+
+    `repair` is given the transaction of the steps and the format before, and returns how many rows it repaired. With
+    `keeps` the file as it was is kept beside it.
+    """
+
+    repair: Callable[[Transaction, int], int]
+    keeps: bool = True
+
+
+class Upgraded(NamedTuple):
+    """An upgrade that was done: of which store, from which format, how many rows were repaired, and the file before."""
+
+    shown: str
+    before: int
+    repaired: int
+    kept: Path | None = None
+
+    def __str__(self) -> str:
+        said = [f"Upgraded the store {self.shown} from format {self.before} to {FORMAT}."]
+        if self.repaired:
+            rows = "1 row" if self.repaired == 1 else f"{self.repaired:,} rows"
+            said.append(
+                f"Repaired {rows} of the state of branches: each named an event after the branch point."
+            )
+        if self.kept is not None:
+            said.append(
+                f"The file as it was is kept as {self.kept}. It still holds everything that was erased earlier: delete "
+                "it if you erased content, or when you no longer need it."
+            )
+        return " ".join(said)
 
 
 def migrations(dialect: str) -> list[Migration]:
@@ -49,6 +86,17 @@ def pending(known: Sequence[Migration], applied: Sequence[tuple[int, bytes]], sh
             )
     done = {version for version, _ in applied}
     return [step for step in known if step.version not in done]
+
+
+def older_store(version: int, shown: str) -> Unavailable:
+    """Return the error for a store of an older format that is not upgraded here."""
+    return Unavailable(
+        f"The store {shown} has format {version}, and this Retoma reads format {FORMAT}.",
+        code="older_store",
+        hint="Nothing was changed. `retoma store migrate` upgrades it; with --dry-run it says which steps that takes.",
+        format=version,
+        known=FORMAT,
+    )
 
 
 def refuse_newer(version: int, shown: str) -> None:

@@ -13,6 +13,7 @@ from retoma.errors import Unavailable
 from retoma.stores import migrate, sqlite_upkeep
 from retoma.stores.api import Transaction
 from retoma.stores.api_facts import Facts, Witnessed
+from retoma.stores.migrate import Upgraded, Upgrades
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_turn import SqliteTurn
@@ -23,15 +24,23 @@ T = TypeVar("T")
 
 
 class SqliteStore:
-    """A store in one file, or in memory when `path` is None."""
+    """A store in one file, or in memory when `path` is None. Without `upgrades` it refuses one of an older format."""
 
-    def __init__(self, path: Path | None, *, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        now: Callable[[], int],
+        random: Callable[[int], bytes],
+        upgrades: Upgrades | None = None,
+    ) -> None:
         self._path = path
         self._now = now
         self._random = random
+        self._upgrades = upgrades
         self._shown = str(path) if path else ":memory:"
         self._translated = Translated(self._shown)
-        self._turn = SqliteTurn(path, now=now, random=random)
+        self._turn = SqliteTurn(path, now=now, random=random, upgrades=upgrades)
         self._queue = WriterQueue(self._turn)
         self._readers: list[Connection] = []
         self.write = self._queue.write
@@ -71,6 +80,10 @@ class SqliteStore:
     @property
     def writes(self) -> int:
         return self._turn.writes
+
+    @property
+    def upgraded(self) -> Upgraded | None:
+        return self._turn.upgraded
 
     def facts(self) -> Facts:
         return self._alone(self._facts)
@@ -124,7 +137,11 @@ class SqliteStore:
             raise Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
         reader = Connection(self._shown, apsw.SQLITE_OPEN_READWRITE, self._random)
         try:
-            if format_of(reader, self._shown) < migrate.FORMAT:
+            version = format_of(reader, self._shown)
+            if 0 < version < migrate.FORMAT and self._upgrades is None:
+                # Before a connection that writes is opened: that one changes the file's journal mode.
+                raise migrate.older_store(version, self._shown)
+            if version < migrate.FORMAT:
                 self._alone(lambda writer: None)
             reader.run("PRAGMA query_only = ON")
         except BaseException:

@@ -85,32 +85,3 @@ def format_of(connection: Connection, shown: str) -> int:
         )
     migrate.refuse_newer(version, shown)
     return version
-
-
-def bring_up_to_date(
-    connection: Connection, shown: str, *, now: Callable[[], int], random: Callable[[int], bytes]
-) -> None:
-    """Apply the migrations that the file lacks, each in a transaction. Only for whoever holds the write lock."""
-    run = connection.run
-    made = run("SELECT 1 FROM sqlite_schema WHERE name = 'migration'")
-    applied = [(v, c) for v, c in run("SELECT version, checksum FROM migration")] if made else []
-    for step in migrate.pending(migrate.migrations("sqlite"), applied, shown):
-        run("BEGIN IMMEDIATE")
-        try:
-            for _ in connection.handle.execute(step.text):
-                pass
-            at = now()
-            values = (step.version, step.name, step.checksum, at)
-            run("INSERT INTO migration (version, name, checksum, applied_at) VALUES (?, ?, ?, ?)", values)
-            if step.version == 1:
-                new_store = (random(16), at, b"\0" * 32)
-                run(
-                    "INSERT INTO store (only_row, id, created_at, counter, rolling) VALUES (1, ?, ?, 0, ?)",
-                    new_store,
-                )
-            run(f"PRAGMA application_id = {APPLICATION_ID}")
-            run(f"PRAGMA user_version = {max(step.version, *(version for version, _ in applied), 0)}")
-            run("COMMIT")
-        except BaseException:
-            connection.roll_back()
-            raise

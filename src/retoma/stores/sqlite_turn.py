@@ -10,8 +10,10 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.stores.commits import Commits
-from retoma.stores.sqlite_connection import Connection, bring_up_to_date, format_of
+from retoma.stores.migrate import Upgraded, Upgrades
+from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import translated
+from retoma.stores.sqlite_upgrade import bring_up_to_date
 from retoma.stores.transaction import SqlTransaction
 from retoma.stores.write_lock import WriteLock
 
@@ -29,9 +31,18 @@ Where they are quick a short log is: a file that grows has more to sync than one
 class SqliteTurn:
     """A `writer.Turn`. What is public here is for whoever has the seat in the queue."""
 
-    def __init__(self, path: Path | None, *, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        now: Callable[[], int],
+        random: Callable[[int], bytes],
+        upgrades: Upgrades | None = None,
+    ) -> None:
         self.commits = Commits(path)
+        self.upgraded: Upgraded | None = None
         self.closed = False
+        self._upgrades = upgrades
         self.writes = 0
         self._path = path
         self._shown = str(path) if path else ":memory:"
@@ -162,7 +173,10 @@ class SqliteTurn:
                     self._path.chmod(0o600)
                 writer.make_durable()
             writer.set("secure_delete", "ON", 1)
-            bring_up_to_date(writer, self._shown, now=self._now, random=self._random)
+            upgraded = bring_up_to_date(
+                writer, self._path, self._shown, self._upgrades, now=self._now, random=self._random
+            )
+            self.upgraded = self.upgraded or upgraded
         except BaseException:
             writer.close()
             raise

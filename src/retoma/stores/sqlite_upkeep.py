@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import apsw
@@ -13,7 +14,7 @@ import apsw
 from retoma.errors import Integrity, Unavailable
 from retoma.stores import migrate, witness
 from retoma.stores.api_facts import Witnessed
-from retoma.stores.sql import Row, Run
+from retoma.stores.sql import Run
 from retoma.stores.sqlite_errors import Translated
 
 STEP_PAGES = 2_000
@@ -69,15 +70,14 @@ def copy_of(file: Path, target: Path) -> None:
         backup(source, target, None)
 
 
-def applied(file: Path) -> list[tuple[int, int]]:
-    """Return the steps that were applied to the store at `file`, (version, when), without applying any."""
-    with _opened(file, apsw.SQLITE_OPEN_READWRITE) as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchall():
-            return []
-        rows: list[Row] = connection.execute(
-            "SELECT version, applied_at FROM migration ORDER BY version"
-        ).fetchall()
-    return [(version, at) for version, at in rows]
+def same_commits(source: apsw.Connection, file: Path) -> bool:
+    """Return whether `file` is a store of the same format, with the same commits."""
+    asked = "SELECT id, counter, rolling, (SELECT max(version) FROM migration) FROM store"
+    try:
+        with _opened(file, apsw.SQLITE_OPEN_READONLY, immutable=True) as copy:
+            return copy.execute(asked).fetchall() == source.execute(asked).fetchall()
+    except apsw.Error:
+        return False
 
 
 def begin_anew(file: Path, store_id: bytes) -> None:
@@ -168,8 +168,9 @@ def _schema(run: Run) -> list[tuple[str, str]]:
     return [(name, " ".join(str(sql).split())) for name, sql in rows]
 
 
+@lru_cache(maxsize=1)
 def _expected() -> list[tuple[str, str]]:
-    """Return the schema as the migrations make it."""
+    """Return the schema as the migrations make it. To make it takes longer than the rest of a small store's check."""
     connection = apsw.Connection(":memory:")
     try:
         for step in migrate.migrations("sqlite"):
@@ -189,10 +190,6 @@ class SqliteFiles:
     def begin_anew(self, file: Path, store_id: bytes) -> None:
         with Translated(str(file)):
             begin_anew(file, store_id)
-
-    def applied(self, file: Path) -> list[tuple[int, int]]:
-        with Translated(str(file)):
-            return applied(file)
 
     def companions(self, file: Path) -> tuple[Path, ...]:
         """Return what belongs to the database at `file`: its log, the log's index, its witness."""

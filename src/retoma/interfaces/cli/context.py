@@ -71,6 +71,9 @@ class Invocation:
             from retoma.commands.opened import opened
 
             self._opened = opened(self.settings)
+            if (upgraded := self._opened.store.upgraded) is not None:
+                # Said with --quiet too: it cannot be undone, and what it kept has to be looked after.
+                self.out.problem(str(upgraded))
         return self._opened
 
     @property

@@ -7,6 +7,7 @@ from retoma.commands.listing import ListSessions
 from retoma.commands.store import ShowFacts
 from retoma.interfaces.cli.config import Trust, trust_rows, withheld_notes
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.store_check import refuse_older
 from retoma.interfaces.cli.text import counted, size
 from retoma.interfaces.cli.verb import verb
 from retoma.model.retention import Retention
@@ -19,6 +20,7 @@ __all__ = ["doctor"]
 @verb("doctor", example="retoma doctor")
 def doctor(ctx: Invocation) -> int:
     """Look at the store, the disk, the clock and the locks; say what to do about what is not well."""
+    refuse_older(ctx)
     facts, rules = ctx.do(ShowFacts()), ctx.settings.retention(ctx.place)
     newest = ctx.do(ListSessions(limit=1)).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000

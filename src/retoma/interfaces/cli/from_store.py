@@ -58,7 +58,7 @@ SIGNED_TAG = _Tag(signed=True)
 def _found(
     ctx: click.Context, lead: str, ask: Callable[[Transaction], Sequence[str]]
 ) -> list[CompletionItem]:
-    """Return what the store has. A shell that asks makes no store, and is told of no trouble."""
+    """Return what the store has. A shell that asks makes and upgrades no store, and is told of no trouble."""
     from click.shell_completion import CompletionItem
 
     from retoma.config import find_store, load_settings
@@ -70,7 +70,7 @@ def _found(
         place = find_store(load_settings(overrides={"store": given.get("store")}))
         if place.kind == "memory" or (place.path is not None and not place.path.exists()):
             return []
-        store = open_store(place)
+        store = open_store(place, upgrades=False)
         try:
             return [CompletionItem(lead + word) for word in store.read(ask)]
         finally:

@@ -8,7 +8,7 @@ import msgspec
 from retoma.commands.due import Collect, ShowDue
 from retoma.commands.store import ShowContents, ShowFacts
 from retoma.interfaces.cli.context import Invocation
-from retoma.interfaces.cli.store_check import there
+from retoma.interfaces.cli.store_check import refuse_older, there
 from retoma.interfaces.cli.text import number, size
 from retoma.interfaces.cli.verb import verb
 
@@ -19,6 +19,7 @@ __all__ = ["gc", "info", "migrate"]
 def info(ctx: Invocation) -> None:
     """What the store holds: formats, sizes by kind, and its largest sessions. It reads all of it once."""
     there(ctx)
+    refuse_older(ctx)
     facts, held = ctx.do(ShowFacts()), ctx.do(ShowContents())
     if ctx.out.json:
         ctx.out.print_json(
@@ -56,31 +57,37 @@ def info(ctx: Invocation) -> None:
 
 
 @verb("store migrate", example="retoma store migrate --dry-run")
-@click.option("--dry-run", is_flag=True, help="Say what is pending, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the pending steps, and change nothing.")
 def migrate(ctx: Invocation, *, dry_run: bool) -> int:
-    """Bring the store to this Retoma's format. Every command that opens it does the same; this one says so."""
+    """Upgrade the store to this Retoma's format, and keep a file as it was beside it.
+
+    Any command that opens a file upgrades it, too. A store on PostgreSQL is upgraded by this one alone: in one
+    transaction, while others can read the store and not write to it.
+    """
     from retoma.stores.migrate import FORMAT, migrations
-    from retoma.wiring import applied_steps
+    from retoma.wiring import migrate_store, older_format
 
     there(ctx)
-    before = {version for version, _ in applied_steps(ctx.place)}
-    if not dry_run:
-        _ = ctx.do(ShowFacts())
-    known = [(step.version, step.name) for step in migrations("sqlite")]
-    pending = [step for step in known if step[0] not in before]
+    before = older_format(ctx.place) or FORMAT
+    upgraded = migrate_store(ctx.place) if not dry_run else None
+    pending = [(step.version, step.name) for step in migrations("sqlite") if step.version > before]
     if ctx.out.json:
         ctx.out.print_json(
             {
                 "store": ctx.place.shown,
-                "before": max(before, default=0),
+                "before": before,
                 "format": FORMAT,
                 "steps": [{"number": version, "name": name} for version, name in pending],
                 "applied": not dry_run,
+                "repaired": upgraded.repaired if upgraded else 0,
+                "kept": str(upgraded.kept) if upgraded and upgraded.kept else None,
             }
         )
         return 0
     for version, name in pending:
         ctx.out.line(f"{'Pending' if dry_run else 'Applied'}: step {version}, {name}")
+    if upgraded:
+        ctx.out.line(str(upgraded))
     if not pending:
         ctx.out.line(f"{ctx.place.shown} has format {FORMAT}: nothing is pending.")
     return 0

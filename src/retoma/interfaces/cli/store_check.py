@@ -57,6 +57,15 @@ def there(ctx: Invocation) -> None:
         )
 
 
+def refuse_older(ctx: Invocation) -> None:
+    """Raise Unavailable for a store of an older format: what describes a store does not upgrade it."""
+    from retoma.stores.migrate import older_store
+    from retoma.wiring import older_format
+
+    if (format := older_format(ctx.place)) is not None:
+        raise older_store(format, ctx.place.shown)
+
+
 def _part(text: str) -> float:
     number, percent, rest = text.strip().partition("%")
     try:

@@ -51,5 +51,5 @@ def _row(entry: Entry) -> tuple[str, ...]:
     from retoma.model.times import rfc3339
 
     named = entry.id or (f"({entry.digest.hex()[:12]})" if entry.digest is not None else "")
-    noun = "event" if entry.digest is not None else "piece"
+    noun = "row" if entry.deed == "upgraded" else "event" if entry.digest is not None else "piece"
     return (rfc3339(entry.at), entry.actor, entry.deed, named, counted(entry.count, noun), entry.why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,9 +10,10 @@ from blake3 import blake3
 
 from retoma.errors import Integrity, Invalid
 from retoma.model.branch import END, Line
-from retoma.model.chain import as_written, follows
+from retoma.model.chain import as_written, follows, genesis
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
+from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moment, Moments, thinned
 from retoma.stores.api import Transaction
 from retoma.stores.pack import unpack
@@ -44,6 +45,11 @@ class Journal:
     def erased(self) -> int:
         """How many of the events that were read were erased."""
         return self.ledger.erased - self._erased_before
+
+    @property
+    def inherited_until(self) -> int:
+        """The last event that is another journal's row."""
+        return self._line.inherited_until
 
     def page(self, tx: Transaction, limit: int) -> tuple[list[tuple[int, str]], bool]:
         """Prove the next `limit` events; return what is wrong, and whether the journal ended."""
@@ -114,6 +120,15 @@ class Journal:
         data = unpack(codec, inline) if isinstance(inline, bytes) else None
         whole = data is not None and blake3(data).digest() == content
         return data if whole and data is not None and (len(data), len(inline)) == (size, stored) else None
+
+
+def begun(tx: Transaction, key: SessionKey, row: Mapping[str, Any], moments: Moments) -> Journal:
+    """Begin at the line's base, or at the last row of a fork's past that was proved with another line."""
+    base = row["base_seq"]
+    line = Line(key, tx.branches.inherited(key), base, row["head_seq"])
+    first: bytes = row["base_hash"] or genesis(row["uid"])
+    start = Moment((base, first), base, first, Ledger(cut=base > 0))
+    return Journal(line, moments.nearest(line, start.base) or start, moments)
 
 
 def _rows(

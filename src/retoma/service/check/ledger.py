@@ -76,7 +76,7 @@ class Ledger:
         self.last_at = 0
         self.erased = 0
         self.foreign = False
-        self.operation: bytes | None = None
+        self.write: tuple[bytes | None, bytes | None] = None, None
         self.group: set[str] = set()
         self.rolls = False
 
@@ -225,8 +225,8 @@ class Ledger:
     def _keys(self, event: Event, data: dict[str, Any], *, changed: bool) -> None:
         """Follow which keys the events of one write set: their rows name the last event of it."""
         erasing = event.type == kinds.ERASED
-        if event.operation != self.operation or erasing:
-            self.operation, self.group = event.operation, set()
+        if event.write != self.write or erasing:
+            self.write, self.group = event.write, set()
         if erasing:
             keys = set(data.get("keys", ())) | ({"sys"} if _of_system(data) else set())
         else:

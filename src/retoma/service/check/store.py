@@ -8,14 +8,11 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from retoma.errors import Integrity
-from retoma.model.branch import Line
-from retoma.model.chain import genesis
 from retoma.model.flow import version_of
 from retoma.model.ids import SessionKey
 from retoma.service.check.index import REBUILD, Index
-from retoma.service.check.journal import UNREADABLE, Journal
-from retoma.service.check.ledger import Ledger
-from retoma.service.check.moments import Moment, Moments
+from retoma.service.check.journal import UNREADABLE, Journal, begun
+from retoma.service.check.moments import Moments
 from retoma.service.check.report import INDEX, Damage, Report
 from retoma.service.check.rows import Row, differences
 from retoma.stores.api import Store, Transaction
@@ -248,14 +245,10 @@ class _Session:
         return True
 
     def _begin(self, tx: Transaction, row: Row) -> Journal:
-        """Begin at the line's base, or at the last row of a fork's past that was proved with another line."""
-        self.base = base = row["base_seq"]
-        line = Line(self._key, tx.branches.inherited(self._key), base, row["head_seq"])
-        first: bytes = row["base_hash"] or genesis(row["uid"])
-        begun = Moment((base, first), base, first, Ledger(cut=base > 0))
-        start = self._moments.nearest(line, begun.base) or begun
-        self._begins = line.inherited_until
-        return Journal(line, start, self._moments)
+        self.base = row["base_seq"]
+        journal = begun(tx, self._key, row, self._moments)
+        self._begins = journal.inherited_until
+        return journal
 
     def _end(self, tx: Transaction, row: Row, journal: Journal) -> None:
         head: tuple[Any, Any] = (row["head_seq"], row["head_hash"])

@@ -16,7 +16,7 @@ import psycopg
 from retoma.errors import RetomaError, Unavailable
 from retoma.stores.api import Transaction
 from retoma.stores.api_facts import Facts, Witnessed
-from retoma.stores.migrate import Migration
+from retoma.stores.migrate import Migration, Upgraded, Upgrades
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.connection import Wire
 from retoma.stores.postgres.groups import Groups
@@ -33,16 +33,25 @@ _READ = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresStore:
-    """A store in the database, and the schema, that `url` names. `shown` is the URL without its password."""
+    """A store in the database, and the schema, that `url` names. `shown` is the URL without its password.
+
+    Without `upgrades` it refuses a store of an older format.
+    """
 
     def __init__(
-        self, url: str, *, shown: str, now: Callable[[], int], random: Callable[[int], bytes]
+        self,
+        url: str,
+        *,
+        shown: str,
+        now: Callable[[], int],
+        random: Callable[[int], bytes],
+        upgrades: Upgrades | None = None,
     ) -> None:
         self._url = url
         self._shown = shown
         self._now = now
         self._random = random
-        self._schema = Schema(shown, now, random)
+        self._schema = Schema(shown, now, random, upgrades)
         self._here = threading.local()
         self._closed = False
         self.writes = 0
@@ -87,6 +96,10 @@ class PostgresStore:
 
     def forget(self) -> None:
         """Do nothing: no reader finds the rows any more; their bytes, in pages and log, are the server's to reuse."""
+
+    @property
+    def upgraded(self) -> Upgraded | None:
+        return self._schema.upgraded
 
     def facts(self) -> Facts:
         return self._again(self._facts)

@@ -17,6 +17,13 @@ fork_of, fork_seq
 -- All of a session's row that the journal can be held against.
 SELECT {audit_columns} FROM session WHERE pk = ?
 
+-- name: branches
+-- Sessions that may have state rows of another one, from one on: forks, what was imported of forks, and what these read.
+SELECT pk FROM session s WHERE pk > ?1 AND shelf < 3 AND EXISTS (SELECT 1 FROM state WHERE session = s.pk) AND (
+  EXISTS (SELECT 1 FROM segment WHERE session = s.pk) OR EXISTS (SELECT 1 FROM segment WHERE source = s.pk)
+  OR EXISTS (SELECT 1 FROM event WHERE k > s.pk << 32 AND k < (s.pk + 1) << 32 AND type = 'session.forked')
+) ORDER BY pk LIMIT ?2
+
 -- name: names_of
 -- The names that lead to a session.
 SELECT tenant, id FROM session_name WHERE session = ? ORDER BY tenant, id

@@ -19,6 +19,10 @@ WHERE n.tenant = ? AND n.id = ?
 -- What no row stands for (how many sessions there are, whether a journal comes in) is locked by its tenant.
 SELECT pg_advisory_xact_lock(1381256513 * 4294967296 + ?)
 
+-- name: hold_tables
+-- While a store is upgraded others read it, and write nothing.
+LOCK TABLE session, event, state IN SHARE ROW EXCLUSIVE MODE
+
 -- name: began
 -- What a new connection sets and learns. Waiting for a lock, and a transaction whose client is gone, have an end;
 -- a server that was told not to wait for its disk is told to wait.
