@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from retoma.commands import branch, due, flow, forget, message, session, store, transfer
 from retoma.commands.opened import Opened, opened_at
+from retoma.model.ids import Operation, new_operation
 from retoma.runtime.forget import redact
 from retoma.service import sessions
 from retoma.service.search import search as found
@@ -19,10 +20,19 @@ class Calls:
     def __init__(self, store, who, **facts) -> None:
         self._opened = Opened(store, who, **facts)
 
+    @classmethod
+    def of(cls, opened: Opened) -> Calls:
+        """Return the calls on a store that somebody else closes."""
+        calls = cls.__new__(cls)
+        calls._opened = opened
+        return calls
+
     _store = property(lambda self: self._opened.store)
     _who = property(lambda self: self._opened.who)
     _sources = property(lambda self: self._opened.sources)
-    _limits = property(lambda self: self._opened.limits)
+    _limits = property(
+        lambda self: self._opened.limits, lambda self, limits: setattr(self._opened, "limits", limits)
+    )
     wrote = property(lambda self: self._opened.wrote)
 
     def __enter__(self) -> Calls:
@@ -33,6 +43,9 @@ class Calls:
 
     def close(self) -> None:
         self._opened.close()
+
+    def _operation(self, key, verb, request) -> Operation:
+        return Operation(new_operation(self._sources.now(), self._sources.random))
 
     def _do(self, command, key=None, token=None):
         return command.run(self._opened, key=key, token=token)
@@ -82,7 +95,10 @@ class Calls:
 
     def reset(self, name, *, erase=False, key=None):
         if erase:
-            return self._do(forget.EraseEpochs(session=name), key)
+            asked = forget.EraseEpochs(session=name)
+            epoch = asked.work(self._opened, asked.call(self._opened, key, None))
+            self.tidy()  # which a test can leave out, as a kill does
+            return epoch
         return self._do(session.ResetSession(session=name), key).session.epoch
 
     def redact(self, name, selection, *, key=None, dry_run=False):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from retoma.client.async_client import AsyncClient
+from retoma.client.async_driven import AsyncFlowRun
 from retoma.client.async_session import AsyncSession
 from retoma.client.opening import open
 from retoma.client.state import AsyncState
 
-__all__ = ["AsyncClient", "AsyncSession", "AsyncState", "open"]
+__all__ = ["AsyncClient", "AsyncFlowRun", "AsyncSession", "AsyncState", "open"]

@@ -16,6 +16,7 @@ import pytest
 import retoma
 from retoma import aio, errors, parts, values
 from retoma.client.batch import AwaitedBatch, Batch, BlockingBatch
+from retoma.client.driven import FlowRun
 from retoma.client.held import AwaitedLease, BlockingLease, Lease
 from retoma.client.state import AsyncState, State
 
@@ -24,6 +25,7 @@ FACES = [
     (retoma.Session, aio.AsyncSession),
     (BlockingBatch, AwaitedBatch),
     (BlockingLease, AwaitedLease),
+    (FlowRun, aio.AsyncFlowRun),
 ]
 BRACKETS = {"get", "items", "keys", "popitem", "set", "setdefault", "values"}
 """What one of the two states has alone: a mapping's methods here, `get` and `set` in the place of brackets there."""
@@ -61,6 +63,13 @@ def test_both_states_have_the_same_methods_beside_the_brackets():
         assert inspect.iscoroutinefunction(theirs[name]), name
 
 
+def test_the_asynchronous_faces_are_made_of_the_blocking_ones():
+    made = subprocess.run(
+        [sys.executable, Path(__file__).parents[2] / "scripts/awaited", "--check"], check=False
+    )
+    assert made.returncode == 0, "run scripts/awaited"
+
+
 def test_public_names_are_what_they_are_called():
     assert set(dir(retoma)) == set(retoma.__all__)
     for name in retoma.__all__:
@@ -81,10 +90,23 @@ def documented() -> Iterator[tuple[str, object]]:
     """Yield every public name of the package that waits, and every method and attribute below it."""
     yield "retoma", retoma
     yield "retoma.open", retoma.open
-    owners = [retoma.Client, retoma.Session, State, Batch, Lease]
+    owners = [retoma.Client, retoma.Session, State, Batch, Lease, FlowRun]
     owners += [
         getattr(values, name)
-        for name in ("Message", "Event", "Note", "Usage", "Flow", "Driver", "Page", "Hit", "Found")
+        for name in (
+            "Message",
+            "Event",
+            "Note",
+            "Usage",
+            "Flow",
+            "Driver",
+            "Page",
+            "Hit",
+            "Found",
+            "Branch",
+            "LogEntry",
+            "Pruned",
+        )
     ]
     owners += [getattr(parts, name) for name in parts.__all__ if name != "Part"]
     owners += ERRORS
@@ -128,7 +150,13 @@ def test_examples_in_docstrings_run(name, tmp_path):
         return
     with retoma.open(":memory:", user="ana") as client:
         session = client.create("demo", title="A demonstration")
-        given = {"retoma": retoma, "client": client, "session": session, "directory": tmp_path}
+        flow = tmp_path / "flow"
+        flow.mkdir()
+        (flow / "start.md").write_text(
+            "---\ntype: question\nsave_to: name\nto: end\n---\nWhat is your name?\n"
+        )
+        (flow / "end.md").write_text("Hello, {{ .name }}.\n")
+        given = {"retoma": retoma, "client": client, "session": session, "directory": tmp_path, "flow": flow}
         found = doctest.DocTest(examples, given, name, None, 0, said)
         flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
         report: list[str] = []

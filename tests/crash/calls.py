@@ -11,11 +11,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 
-from retoma.client.door import Door
+from tests.calls import Calls
 from tests.crash.sessions import Maker
 
 from retoma.client.client import Client
 from retoma.client.session import Session
+from retoma.commands.opened import Opened
 from retoma.errors import RetomaError
 from retoma.model.event import INLINE_BYTES
 from retoma.model.principal import LOCAL_TENANT, Principal
@@ -87,7 +88,7 @@ class Life:
     def _opened(self) -> Client:
         store = SqliteStore(None, now=self.clock, random=self.clock.bytes)
         who = Principal(LOCAL_TENANT, "ana")
-        return Client(Door(store, who, sources=Sources(self.clock, self.clock.bytes)))
+        return Client(Opened(store, who, sources=Sources(self.clock, self.clock.bytes)))
 
     @property
     def client(self) -> Client:
@@ -246,14 +247,14 @@ class Life:
 
     def call_prune(self) -> None:
         now = self.clock.now
-        self.client._door.calls.prune(Choice(before=now - 100_000, statuses=("completed", "failed")))
+        Calls.of(self.client._opened).prune(Choice(before=now - 100_000, statuses=("completed", "failed")))
 
     def call_collect(self) -> None:
-        self.client._door.calls.collect()
+        Calls.of(self.client._opened).collect()
 
     def call_expire(self) -> None:
         self.clock.now += self.chance.choice((3_600_001, 8 * 86_400_000))
-        self.client._door.calls.work_due()
+        Calls.of(self.client._opened).work_due()
 
     def call_lease(self) -> None:
         session = self._session()
@@ -263,7 +264,7 @@ class Life:
 
     def call_flow(self) -> None:
         session = self._session()
-        maker = Maker(session._door.calls, self.clock, self.chance.randrange(1 << 30))
+        maker = Maker(Calls.of(session._opened), self.clock, self.chance.randrange(1 << 30))
         maker._flow(session.id)
 
     # What is said of it
@@ -316,7 +317,7 @@ class Life:
         """Export, and import into the other store: now, or later, when both have changed."""
         session = self._session()
         format = self.chance.choice(("json", "jsonl"))
-        data = b"".join(session._door.calls.export(session.id, format))
+        data = b"".join(Calls.of(session._opened).export(session.id, format))
         self.files.append(data)
         return self._imported(data)
 
@@ -329,7 +330,7 @@ class Life:
     def call_export_for_readers(self) -> None:
         session = self._session()
         for format in ("csv", "md", "html"):
-            list(session._door.calls.export(session.id, format))
+            list(Calls.of(session._opened).export(session.id, format))
 
     def _imported(self, data: bytes, name: str | None = None) -> object:
         at = self.chance.choice((0, 1, 1))

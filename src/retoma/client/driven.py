@@ -24,7 +24,7 @@ class Driven(Face):
         self._opened = opened
         self._drive = drive
         self._closed = False
-        opened.held.add(self)
+        opened.held[self] = drive.close
 
     @property
     def session(self) -> str:
@@ -81,11 +81,6 @@ class Driven(Face):
         """What the flow has collected: the state of its session."""
         return dict(self._drive.position.context)
 
-    def release(self) -> None:
-        """Let go of the session, for whoever closes the client."""
-        self._closed = True
-        self._drive.close()
-
     def _ready(self) -> None:
         if self._closed:
             raise Unavailable(
@@ -97,6 +92,7 @@ class Driven(Face):
         self._opened.ready()
 
     def _let_go(self) -> None:
+        self._closed = True
         self._opened.let_go(self)
 
 
@@ -110,8 +106,8 @@ class FlowRun(Driven, Blocking):
     ...     [visit.content for visit in run.shown], run.prompt.node
     ...     run.send("Ana")
     ...     run.history, run.context["name"], run.ended
-    (['What is your name?'], 'ask')
-    (['ask', 'end'], 'Ana', True)
+    (['What is your name?'], 'start')
+    (['start', 'end'], 'Ana', True)
     """
 
     def send(self, answer: str) -> None:

@@ -64,7 +64,7 @@ class Lease:
             )
         self._held = HoldSession(session=session.id, ttl_ms=self._ttl_ms).run(opened)
         session._held = self._held
-        opened.held.add(self._held)
+        opened.held[self._held] = self._held.release
 
     def _let_go(self) -> None:
         held, self._held = self._held, None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.limits import NO_LIMITS, Limits
@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from retoma.runtime.indexer import Indexer
 
 T = TypeVar("T")
-
-
-class Holding(Protocol):
-    """What holds a session until it is released."""
-
-    def release(self) -> None: ...
 
 
 class Opened:
@@ -54,7 +48,8 @@ class Opened:
         self.limits = limits
         self.retention = retention
         self.templates = templates
-        self.held: set[Holding] = set()
+        self.held: dict[object, Callable[[], None]] = {}
+        """What holds a session, and what releases it."""
         self.closed = False
         self.worked = False
         self.process = os.getpid()
@@ -91,11 +86,11 @@ class Opened:
         """Return the time, ms UTC."""
         return self.sources.now()
 
-    def let_go(self, held: Holding) -> None:
-        """End a lease; a forked process leaves it to the one that took it."""
-        self.held.discard(held)
-        if not self.forked:
-            held.release()
+    def let_go(self, held: object) -> None:
+        """Release what holds a session, once; a forked process leaves it to the one that took it."""
+        release = self.held.pop(held, None)
+        if release is not None and not self.forked:
+            release()
 
     def close(self) -> None:
         """Let go of what is held, and close the store. A second time, or in a forked process, it does nothing.
@@ -107,8 +102,8 @@ class Opened:
         self.closed = True
         if self._indexer is not None:
             self._indexer.close()
-        for held in tuple(self.held):
-            held.release()
+        for release in tuple(self.held.values()):
+            release()
         try:
             if self.wrote and not self.worked:
                 from retoma.commands.due import WorkDue

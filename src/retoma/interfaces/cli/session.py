@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from retoma.commands.session import ChangeStatus, CreateSession, ListNotes, ShowSession
-from retoma.errors import Invalid
+from retoma.commands.session import ChangeStatus, CreateSession, FailSession, ListNotes, ShowSession
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.given import pairs, value
@@ -162,7 +161,8 @@ def _inline(value: object) -> str:
 
 def _change(ctx: Invocation, id: str, to: Status, reason: str = "") -> None:
     session = ctx.meant(id)
-    done = ctx.do(ChangeStatus(session=session, to=to, reason=reason))
+    change = FailSession if to == "failed" else ChangeStatus
+    done = ctx.do(change(session=session, to=to, reason=reason))
     if ctx.out.json:
         ctx.out.print_json({"id": session, "from": done.old, "to": done.new, "reason": reason})
     else:
@@ -205,6 +205,4 @@ def end(ctx: Invocation, *, id: str, reason: str) -> None:
 @click.option("--reason", required=True, metavar="R", help="Why; it stays with the session.")
 def fail(ctx: Invocation, *, id: str, reason: str) -> None:
     """End a session as failed, with the reason; it is read-only from now on."""
-    if not reason.strip():
-        raise Invalid("The reason is empty.", code="no_reason", hint='Say why: --reason "the import broke"')
     _change(ctx, id, "failed", reason)
