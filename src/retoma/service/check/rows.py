@@ -206,9 +206,7 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str 
             yield f"the key {name!r} is missing in its state"
 
 
-def _of_history(
-    tx: Transaction, key: SessionKey, row: Row, ledger: Ledger
-) -> Iterator[str | Unlike]:
+def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     if "history" in ledger.unknown:
         return
     at = 0
@@ -218,7 +216,9 @@ def _of_history(
             known = at <= len(ledger.history)
             if position != at or not known or ledger.history[at - 1] not in (None, node):
                 said = ledger.history[at - 1] if known else None
-                yield Unlike(f"node {position:,} of its flow's history is not what its journal says", node, said)
+                yield Unlike(
+                    f"node {position:,} of its flow's history is not what its journal says", node, said
+                )
                 return
     if at != len(ledger.history):
         yield "its flow's history is not as long as its journal says"
