@@ -7,28 +7,30 @@ either way the rows follow from the journal as it is here, and from the file onl
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from functools import partial
+from itertools import chain
 from typing import Final, NamedTuple
 
 import msgspec
-from retoma.model.branch import END
-from retoma.model.codec import encode
+
+from retoma.model import event as kinds
+from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.ids import Operation, new_operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted
-from retoma.model.session import About, Session
+from retoma.model.session import About, Head, Session
 from retoma.model.state import SYS
 from retoma.model.transfer import EpochPart, SessionRecord, session_record
 from retoma.service.access import head_of
-from retoma.service.check.ledger import TEXTS, Ledger
+from retoma.service.check.ledger import Ledger
 from retoma.service.check.rows import contradictions, differences
 from retoma.service.erasing import CHUNK, Selection, takes
 from retoma.service.forgetting import erase_shared
 from retoma.service.sessions import show
-from retoma.service.transfer.contradiction import row_of, untrue_here
-from retoma.service.transfer.told import told
+from retoma.service.transfer.contradiction import row_of, unexplained, untrue_here
+from retoma.service.transfer.told import learn, told
 from retoma.stores.api import Known, Store, Transaction
 
 _PAGE: Final = 1_000
@@ -57,6 +59,7 @@ class Continued:
         self._start = max(here.base_seq, file.base.seq) if erase else here.base_seq
         self._gone = array("Q")
         self._lost = array("Q")
+        self._fields: set[str] = set()
         self._ledger: Ledger | None = None
 
     def fold(self) -> None:
@@ -78,8 +81,13 @@ class Continued:
 
     def take(self, event: Event) -> None:
         """Take the next event of the file."""
+        if event.type == kinds.ERASED:
+            fields = event.value().get("fields")
+            self._fields.update(map(str, fields) if isinstance(fields, list) else ())
         if event.seq > self.here.seq:
             self.ledger.take(event)
+            if event.seq == self._file.head.seq:
+                learn(self.ledger, self._file)
         elif event.erased:
             self._gone.append(event.seq)
 
@@ -96,6 +104,8 @@ class Continued:
                     self._lost.append(event.seq)
                     event = _without_data(event) if self._erase else event  # noqa: PLW2901
                 ledger.take(event)
+                if event.seq == self._file.head.seq:
+                    learn(ledger, self._file)
             after = page[-1].seq
         return ledger
 
@@ -111,9 +121,9 @@ class Continued:
         return Before(whole.session, whole.about, tx.transfers.epochs(self.here.key))
 
     def settle(self, tx: Transaction, before: Before, record: SessionRecord | None = None) -> None:
-        """Make the rows what the journal says, and `record` where it cannot; erase what is to be erased.
+        """Make the rows what the journal says, and the file where it cannot; erase what is to be erased.
 
-        The state and history of `record` are in the rows; without one the rows are those from before. Raises Integrity
+        The rows are those of `record`; without one they are as they were before. Raises Integrity
         when the session here is damaged, Busy when a branch that would lose something is driven.
         """
         key, ledger = self.here.key, self.ledger
@@ -121,11 +131,12 @@ class Continued:
         after = told(record, ledger, self._epochs(record, before))
         cut = False
         if self._erase:
-            cut = self._forget(tx, _texts_lost(before, after))
+            cut = self._forget(tx, after)
         row = row_of(tx, key)
         if cut or after.epochs != record.epochs or any(contradictions(tx, key, row, ledger)):
             self._retell(tx, after)
-        untrue_here(self.here.id, differences(tx, key, row_of(tx, key), ledger))
+        found = differences(tx, key, row_of(tx, key), ledger)
+        untrue_here(self.here.id, chain(unexplained(ledger), found))
 
     def _record(self, tx: Transaction, before: Before) -> SessionRecord:
         base = tx.transfers.base(self._who.tenant, self.here.key, before.session.uid)
@@ -156,26 +167,32 @@ class Continued:
 
     # What it loses
 
-    def _forget(self, tx: Transaction, wanted: Wanted) -> bool:
+    def _forget(self, tx: Transaction, after: SessionRecord) -> bool:
         """Erase what the source erased, also where branches read it; return whether the journal was cut."""
         head, base = head_of(tx, self._who, self.here.id), self._file.base
         operation = Operation(new_operation(tx.now, tx.random))
         for first in range(0, len(self._lost), CHUNK):
             chunk = self._lost[first : first + CHUNK]
             found = [one for seq in chunk for one in tx.journal.read(head.key, after=seq - 1, limit=1)]
-            erase_shared(tx, self._who, head, found, operation, wanted)
+            self._erase_shared(tx, head, found, operation, after)
         if base.seq <= self.here.base_seq:
             return False
         line = tx.branches.line(head.key)
-        after = line.inherited_until if line is not None else 0
-        until = min(tx.branches.shared_until(head.key), base.seq, END)
-        while page := tx.journal.read(head.key, after=after, until=until + 1, limit=CHUNK):
+        last = line.inherited_until if line is not None else 0
+        until = min(tx.branches.shared_until(head.key), base.seq)
+        while page := tx.journal.read(head.key, after=last, until=until + 1, limit=CHUNK):
             found = [one for one in page if not one.erased and takes(Selection(), one)]
-            erase_shared(tx, self._who, head, found, operation, wanted)
-            after = page[-1].seq
+            self._erase_shared(tx, head, found, operation, after)
+            last = page[-1].seq
         cut = msgspec.structs.replace(head, seq=base.seq, hash=bytes.fromhex(base.hash))
         tx.erasing.cut(self._who.tenant, cut)
         return True
+
+    def _erase_shared(
+        self, tx: Transaction, head: Head, found: list[Event], operation: Operation, after: SessionRecord
+    ) -> None:
+        wanted = _lost_texts(found, self._fields, after)
+        erase_shared(tx, self._who, head, found, operation, wanted)
 
 
 def _without_data(event: Event) -> Event:
@@ -189,9 +206,28 @@ def _paged(read: Callable[[int], list[str]]) -> Iterator[str]:
         after += len(page)
 
 
-def _texts_lost(before: Before, after: SessionRecord) -> Wanted:
-    """Return what finds the texts of the session in whose place something redacted stands: branches may have them."""
-    pairs = [(getattr(before.session, name), getattr(after, name)) for name in (*TEXTS, "reason")]
-    pairs.append((before.about.description, after.description))
-    lost = {had for had, has in pairs if has == REDACTED and had not in ("", REDACTED)}
-    return lost.__contains__
+def _lost_texts(found: Sequence[Event], fields: Set[str], record: SessionRecord) -> Wanted | None:
+    """Return what finds the texts that a redaction took out of `fields`, as events that are erased now said them.
+
+    Branches may have them in their own rows; the redaction's pattern is not known here.
+    """
+    texts: set[str] = set()
+    for event in found if fields else ():
+        data = event.value()
+        if event.type == kinds.UPDATED:
+            sets = data.get("set")
+            data |= sets if isinstance(sets, dict) else {}
+            data |= {"tags": data.get("tag"), "contexts": data.get("link")}
+        if event.type in (kinds.CREATED, kinds.UPDATED):
+            texts.update(*(_texts(data.get(name)) for name in fields))
+    kept = msgspec.to_builtins(record)
+    texts.difference_update(*(_texts(kept.get(name)) for name in fields))
+    return texts.__contains__ if texts else None
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, dict)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)

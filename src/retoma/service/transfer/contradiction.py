@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
 from retoma.errors import Integrity, Invalid
 from retoma.model.codec import encode
 from retoma.model.ids import SessionKey
+from retoma.service.check.ledger import Ledger
 from retoma.service.check.rows import Row, Unlike
 from retoma.stores.api import Transaction
 
@@ -23,7 +24,13 @@ def row_of(tx: Transaction, key: SessionKey, **instead: Any) -> Row:
     return {**row, **instead}
 
 
-def untrue_in_file(found: Iterator[str | Unlike]) -> None:
+def unexplained(ledger: Ledger) -> Iterator[str]:
+    """Yield which events are empty although no event says that they were erased."""
+    for seq in sorted(ledger.unexplained)[:_MOST]:
+        yield f"event {seq:,} is empty, and nothing says that it was erased"
+
+
+def untrue_in_file(found: Iterable[str | Unlike]) -> None:
     """Raise Integrity when a file contradicts its own journal, with the first value and all that differs."""
     said = [*islice(found, _MOST)]
     if said:
@@ -35,7 +42,7 @@ def untrue_in_file(found: Iterator[str | Unlike]) -> None:
         )
 
 
-def untrue_here(session: str, found: Iterator[str | Unlike]) -> None:
+def untrue_here(session: str, found: Iterable[str | Unlike]) -> None:
     """Raise Integrity when the rows of a session here are not what its journal says."""
     said = [*islice(found, _MOST)]
     if said:

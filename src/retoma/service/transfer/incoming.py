@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import BinaryIO, Final
 
 import msgspec
@@ -21,8 +22,8 @@ from retoma.service.access import fence, head_of
 from retoma.service.check.rows import contradictions, differences
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.continued import Continued
-from retoma.service.transfer.contradiction import row_of, untrue_in_file
-from retoma.service.transfer.imported import Imported, Outcome
+from retoma.service.transfer.contradiction import row_of, unexplained, untrue_in_file
+from retoma.service.transfer.imported import Imported
 from retoma.service.transfer.proof import Aside, Proof, plausible
 from retoma.service.transfer.reading import records
 from retoma.service.transfer.source import Placed, damaged
@@ -90,8 +91,8 @@ class _Import:
         first, line = next(found, (None, 1))
         if not isinstance(first, SessionRecord):
             raise damaged(line, "an export begins with its session.")
-        wanted = session_id(name if name is not None else first.id)
         plausible(first, line)
+        wanted = session_id(name if name is not None else first.id)
         proof = Proof(first, line, behind=self._behind)
         self._sweep()
         plan = self._store.write(lambda tx: self._begin(tx, first, wanted))
@@ -286,7 +287,8 @@ class _Import:
             ledger = ledger.copy()  # a transaction may run twice
             for event in tx.journal.read(plan.key, after=session.head.seq, limit=seq):
                 ledger.take(event)
-        untrue_in_file(differences(tx, plan.key, row_of(tx, plan.key), ledger))
+        found = differences(tx, plan.key, row_of(tx, plan.key), ledger)
+        untrue_in_file(chain(unexplained(ledger), found))
         return Imported(
             id=plan.name,
             events=seq,
@@ -302,7 +304,8 @@ class _Import:
         tx.transfers.extend(self._who.tenant, here.key, here.id, plan.key, session)
         if not self._behind:
             row = row_of(tx, here.key, base_seq=session.base.seq)
-            untrue_in_file(contradictions(tx, here.key, row, proof.ledger))
+            found = contradictions(tx, here.key, row, proof.ledger)
+            untrue_in_file(chain(unexplained(proof.ledger), found))
         continued.settle(tx, before, session)
         return Imported(
             id=plan.name,

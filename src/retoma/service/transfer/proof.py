@@ -16,6 +16,7 @@ from retoma.model.chain import digest, follows, genesis
 from retoma.model.codec import decode, encode
 from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, RESET, Event
 from retoma.model.flow import version_of
+from retoma.model.ids import session_id
 from retoma.model.session import NewSession, checked
 from retoma.model.transfer import (
     EndRecord,
@@ -160,7 +161,7 @@ class Proof:
 
 
 def plausible(session: SessionRecord, line: int) -> None:
-    """Raise Invalid or Integrity for what no session could have, so that nothing else meets it later."""
+    """Raise Integrity for what no session could have, so that nothing else meets it later."""
     contexts = tuple((context.kind, context.ref) for context in session.contexts)
     new = NewSession(
         title=session.title,
@@ -173,7 +174,12 @@ def plausible(session: SessionRecord, line: int) -> None:
         contexts=contexts,
         template="" if session.template is UNSET else session.template,
     )
-    if checked(new) != new:
+    try:
+        session_id(session.id)
+        kept = checked(new)
+    except Invalid as error:
+        raise damaged(line, f"no session has this: {error.message}") from error
+    if kept != new:
         raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")
 
 
