@@ -1,4 +1,4 @@
-"""Exports that say what their journals do not: refused with what differs, or imported and whole; and read without a raw error."""
+"""Exports that contradict themselves: refused with what differs, or imported and whole; no raw error in any read."""
 
 from __future__ import annotations
 

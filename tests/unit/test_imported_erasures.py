@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.branching import client, talk, texts, whole  # noqa: F401 (client is a fixture)
+from tests.unit.branching import talk, texts, whole
 
 from retoma.client import Calls
 from retoma.errors import Conflict
@@ -83,7 +83,7 @@ def lived(source: Calls) -> None:
 
 @pytest.mark.parametrize("erase_too", [False, True])
 @pytest.mark.parametrize("how", ERASURES)
-def test_the_receiver_is_whole_and_hands_on(source, client, clock, how, erase_too):  # noqa: F811
+def test_the_receiver_is_whole_and_hands_on(source, client, clock, how, erase_too):
     lived(source)
     assert sync(source, client).outcome == "imported"
     ERASURES[how](source)
@@ -109,7 +109,7 @@ def test_the_receiver_is_whole_and_hands_on(source, client, clock, how, erase_to
 
 
 @pytest.mark.parametrize("how", ERASURES)
-def test_what_was_kept_can_be_erased_later_by_the_same_file(source, client, how):  # noqa: F811
+def test_what_was_kept_can_be_erased_later_by_the_same_file(source, client, how):
     lived(source)
     sync(source, client)
     ERASURES[how](source)
@@ -122,7 +122,7 @@ def test_what_was_kept_can_be_erased_later_by_the_same_file(source, client, how)
 
 
 @pytest.mark.parametrize("how", ERASURES)
-def test_branches_forget_with_it(source, client, how):  # noqa: F811
+def test_branches_forget_with_it(source, client, how):
     lived(source)
     sync(source, client)
     client.fork("s", "early", at=3)
@@ -156,7 +156,7 @@ def test_nothing_of_it_is_left_in_the_files(source, clock, tmp_path):
         whole(receiver)
 
 
-def test_events_that_were_never_here_and_are_erased(source, client):  # noqa: F811
+def test_events_that_were_never_here_and_are_erased(source, client):
     talk(source, "s", "one")
     sync(source, client)
     source.append("s", "user", "two")
@@ -171,7 +171,7 @@ def test_events_that_were_never_here_and_are_erased(source, client):  # noqa: F8
     assert b"".join(client.export("s", "jsonl")) == b"".join(source.export("s", "jsonl"))
 
 
-def test_a_redacted_export_erases_nothing(source, client):  # noqa: F811
+def test_a_redacted_export_erases_nothing(source, client):
     from retoma.model.veil import Veil
 
     lived(source)

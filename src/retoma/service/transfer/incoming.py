@@ -6,41 +6,29 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import BinaryIO, Final
 
-import msgspec
 from msgspec import UNSET
 
-from retoma.errors import Busy, Conflict, Limit, RetomaError, Unavailable
+from retoma.errors import Busy, RetomaError, Unavailable
 from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
-from retoma.model.session import TRASHED, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
-from retoma.service import erasing, sessions
+from retoma.service import erasing
 from retoma.service.access import fence, head_of
 from retoma.service.check.rows import contradictions, differences
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.continued import Continued
 from retoma.service.transfer.contradiction import row_of, unexplained, untrue_in_file
 from retoma.service.transfer.imported import Imported
+from retoma.service.transfer.place import HIDDEN, Places, Plan, diverged
 from retoma.service.transfer.proof import Aside, Proof, plausible
 from retoma.service.transfer.reading import records
 from retoma.service.transfer.source import Placed, damaged
 from retoma.stores.api import Known, Store, Transaction
 
 STALE_MS: Final = DAY
-_HIDDEN = 3
-
-
-class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a session goes. `here` is the one it continues; `key` is where it comes in, written up to `written`."""
-
-    name: SessionId
-    here: Known | None
-    key: SessionKey
-    token: int
-    written: int
 
 
 def import_(
@@ -54,9 +42,10 @@ def import_(
 ) -> Imported:
     """Read an export from `stream` and keep its session, under `name` if given. Durable when it returns.
 
-    What the source erased since an earlier import stays here, or is erased with `erase_too`. Raises Invalid for what is no export, Integrity with the line for a damaged one, Unavailable for one of a newer
-    Retoma, Conflict for a taken id or a session that went another way here, Busy, Limit. Nothing is shown before all of
-    it is proved. Killed in the middle, it goes on when the same file is imported again.
+    What the source erased since an earlier import stays here, or is erased with `erase_too`. Raises Invalid for what is
+    no export, Integrity with the line for a damaged one or with what contradicts its journal, Unavailable for one of a
+    newer Retoma, Conflict for a taken id or a session that went another way here, Busy, Limit. Nothing is shown before
+    all of it is proved. Killed in the middle, it resumes when the same file is imported again.
     """
     run = _Import(store, who, limits or Limits(), erase=erase_too, behind=False)
     return run.run(records(stream), name)
@@ -82,10 +71,9 @@ class _Import:
     def __init__(self, store: Store, who: Principal, limits: Limits, *, erase: bool, behind: bool) -> None:
         self._store = store
         self._who = who
-        self._limits = limits
         self._erase = erase
         self._behind = behind
-        self._doomed = False
+        self._places = Places(who, limits, erase=erase)
 
     def run(self, found: Iterator[Placed], name: str | None) -> Imported:
         first, line = next(found, (None, 1))
@@ -95,7 +83,7 @@ class _Import:
         wanted = session_id(name if name is not None else first.id)
         proof = Proof(first, line, behind=self._behind)
         self._sweep()
-        plan = self._store.write(lambda tx: self._begin(tx, first, wanted))
+        plan = self._store.write(lambda tx: self._places.begin(tx, first, wanted))
         proved = proof.rest(found)
         if isinstance(plan, Known):
             return self._repeated(plan, proof, proved)
@@ -108,7 +96,7 @@ class _Import:
         except RetomaError:
             self._drop(plan.key)
             raise
-        if self._doomed:
+        if self._places.doomed:
             self._purge()  # an earlier try was of another journal
         if shown.erased:
             self._flush()
@@ -136,103 +124,12 @@ class _Import:
         head = head_of(tx, self._who, continued.here.id)
         fence(tx, head, None)
         if head.hash != continued.here.hash:
-            raise _diverged(head.id, "somebody wrote in it while the file was read")
+            raise diverged(head.id, "somebody wrote in it while the file was read")
         continued.settle(tx, continued.before(tx))
-
-    # Where it goes
-
-    def _begin(self, tx: Transaction, session: SessionRecord, wanted: SessionId) -> _Plan | Known:
-        self._who.may_write()
-        self._few_enough(session)
-        uid = bytes.fromhex(session.uid)
-        known = tx.transfers.of_uid(self._who.tenant, uid, session.created_at)
-        here = next((one for one in known if one.shelf != _HIDDEN), None)
-        if here is not None:
-            if here.shelf == TRASHED:
-                raise in_trash(here.id)
-            if self._nothing_new(tx, session, here):
-                return here
-            if session.redacted is not UNSET:
-                raise Conflict(
-                    f"The file was redacted; it cannot go on with session '{here.id}', which is whole here.",
-                    code="redacted_export",
-                    hint="Nothing was changed. Export it again without --redact.",
-                    session=here.id,
-                )
-            fence(tx, head_of(tx, self._who, here.id), None)
-            base, name = (here.seq, here.hash), SessionId(here.id)
-            if session.base.seq > here.seq:
-                base = (session.base.seq, bytes.fromhex(session.base.hash))
-        else:
-            self._room(tx, session, wanted)
-            base, name = (session.base.seq, bytes.fromhex(session.base.hash)), wanted
-        key, written = self._place(tx, session, base, [one for one in known if one.shelf == _HIDDEN])
-        token = tx.transfers.take(self._who.tenant, key)
-        return _Plan(name=name, here=here, key=key, token=token, written=written)
-
-    def _nothing_new(self, tx: Transaction, session: SessionRecord, here: Known) -> bool:
-        """Return whether all of the file is here already. Raises Conflict when its journal is another one."""
-        head, base = session.head, session.base
-        if base.seq == here.seq and base.hash != here.hash.hex():
-            raise _diverged(here.id, f"event {here.seq:,} is another one here")
-        if base.seq > here.seq and not (self._erase and session.redacted is UNSET):
-            raise Conflict(
-                f"Session '{here.id}' ends at event {here.seq:,} here, and the file begins after {base.seq:,}: the "
-                "source erased its events before, and some of them were never here.",
-                code="diverged",
-                hint="Nothing was changed. To have the file's instead, import it with --erase-too, "
-                "which erases all events that are here.",
-                session=here.id,
-            )
-        if head.seq > here.seq:
-            return False
-        if head.seq > here.base_seq:
-            (event,) = tx.journal.read(here.key, after=head.seq - 1, limit=1)
-            if event.hash.hex() != head.hash:
-                raise _diverged(here.id, f"event {head.seq:,} is another one here")
-        return True
-
-    def _place(
-        self, tx: Transaction, session: SessionRecord, base: tuple[int, bytes], hidden: list[Known]
-    ) -> tuple[SessionKey, int]:
-        """Return where the session comes in, and what is written there: an earlier try, if it was of this journal."""
-        becomes = f"{session.head.hash} after {base[0]}"
-        for one in hidden:
-            if one.reason == becomes:
-                return one.key, one.seq
-            tx.transfers.doom(self._who.tenant, one.key)
-            self._doomed = True
-        uid = bytes.fromhex(session.uid)
-        key = tx.transfers.begin(self._who.tenant, uid, session.created_at, base=base, becomes=becomes)
-        return key, base[0]
-
-    def _room(self, tx: Transaction, session: SessionRecord, wanted: SessionId) -> None:
-        """Raise Conflict when the id is another's, Limit when there are sessions enough."""
-        if tx.sessions.key(self._who.tenant, wanted) is not None:
-            raise Conflict(
-                f"There is another session '{wanted}' already.",
-                code="id_taken",
-                hint="Import it under another id: --as NEW",
-                session=wanted,
-            )
-        sessions.within(tx, self._who, self._limits, active=session.status == "active")
-
-    def _few_enough(self, session: SessionRecord) -> None:
-        events = session.head.seq - session.base.seq
-        most = self._limits.events_of("" if session.template is UNSET else session.template)
-        if most is not None and events > most.events:
-            raise Limit(
-                f"Session '{session.id}' has {events:,} events, and {most.key} allows {most.events:,}.",
-                code="too_many_events",
-                hint=f"Raise the limit in {self._limits.where(most.key)}.",
-                limit=most.events,
-                value=events,
-                key=most.key,
-            )
 
     # What comes in
 
-    def _fill(self, plan: _Plan, proved: Iterator[Event | Aside], continued: Continued | None) -> Batch:
+    def _fill(self, plan: Plan, proved: Iterator[Event | Aside], continued: Continued | None) -> Batch:
         """Write what comes in, but for the last batch, which goes with the transaction that shows the session."""
         batch = Batch()
         for one in proved:
@@ -241,7 +138,7 @@ class _Import:
             if not isinstance(one, Event):
                 batch.aside(one)
             elif plan.here is not None and one.seq == plan.here.seq and one.hash != plan.here.hash:
-                raise _diverged(plan.here.id, f"event {one.seq:,} is another one here")
+                raise diverged(plan.here.id, f"event {one.seq:,} is another one here")
             elif one.seq > plan.written:
                 batch.event(one)
             if batch.full:
@@ -249,10 +146,10 @@ class _Import:
                 batch = Batch()
         return batch
 
-    def _writing(self, plan: _Plan, batch: Batch) -> Callable[[Transaction], None]:
+    def _writing(self, plan: Plan, batch: Batch) -> Callable[[Transaction], None]:
         return lambda tx: self._write(tx, plan, batch)
 
-    def _write(self, tx: Transaction, plan: _Plan, batch: Batch) -> None:
+    def _write(self, tx: Transaction, plan: Plan, batch: Batch) -> None:
         if tx.transfers.token(self._who.tenant, plan.key) != plan.token:
             raise Busy(
                 f"Another import of session '{plan.name}' began meanwhile.",
@@ -265,20 +162,20 @@ class _Import:
     # Shown
 
     def _show(
-        self, tx: Transaction, plan: _Plan, proof: Proof, batch: Batch, continued: Continued | None
+        self, tx: Transaction, plan: Plan, proof: Proof, batch: Batch, continued: Continued | None
     ) -> Imported:
         session, tenant = proof.session, self._who.tenant
         self._write(tx, plan, batch)
         known = tx.transfers.of_uid(tenant, bytes.fromhex(session.uid), session.created_at)
-        here = next((one for one in known if one.shelf != _HIDDEN), None)
+        here = next((one for one in known if one.shelf != HIDDEN), None)
         if (here and here.hash) != (plan.here and plan.here.hash):
-            raise _diverged(plan.name, "somebody wrote in it while the file was read")
+            raise diverged(plan.name, "somebody wrote in it while the file was read")
         if proof.files and session.flow and session.flow.version:
             version = bytes.fromhex(session.flow.version)
             tx.flows.put_version(tenant, version, proof.flow_name, proof.files)
         if continued is not None:
             return self._extended(tx, plan, proof, continued)
-        self._room(tx, session, plan.name)
+        self._places.room(tx, session, plan.name)
         parent = tx.sessions.key(tenant, session.parent) if session.parent else None
         tx.transfers.publish(tenant, plan.key, plan.name, session, parent=parent)
         seq, ledger = session.head.seq, proof.ledger
@@ -297,7 +194,7 @@ class _Import:
             without_parent=session.parent if parent is None else None,
         )
 
-    def _extended(self, tx: Transaction, plan: _Plan, proof: Proof, continued: Continued) -> Imported:
+    def _extended(self, tx: Transaction, plan: Plan, proof: Proof, continued: Continued) -> Imported:
         here, session = continued.here, proof.session
         fence(tx, head_of(tx, self._who, here.id), None)
         before = continued.before(tx)
@@ -345,12 +242,3 @@ class _Import:
         """Let what was erased be in no file of the store."""
         self._purge()
         self._store.forget()
-
-
-def _diverged(session: str, how: str) -> Conflict:
-    return Conflict(
-        f"Session '{session}' went another way here: {how}.",
-        code="diverged",
-        hint="Nothing was changed. To have the file's instead, delete this one first, by its whole id.",
-        session=session,
-    )
