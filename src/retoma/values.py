@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from retoma.service.diff import Differs
     from retoma.service.erasing import Redaction
     from retoma.service.transfer.bringing import Arrived
-    from retoma.service.transfer.incoming import Imported
+    from retoma.service.transfer.imported import Imported
 
 __all__ = [
     "Arrived",
@@ -236,7 +236,7 @@ _ELSEWHERE = {
     "Arrived": ("retoma.service.transfer.bringing", "Arrived"),
     "Backup": ("retoma.runtime.backup", "Done"),
     "Differs": ("retoma.service.diff", "Differs"),
-    "Imported": ("retoma.service.transfer.incoming", "Imported"),
+    "Imported": ("retoma.service.transfer.imported", "Imported"),
     "Redaction": ("retoma.service.erasing", "Redaction"),
     "Report": ("retoma.service.check.report", "Report"),
 }

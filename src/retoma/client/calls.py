@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from retoma.service.found import Asked, Cursor, Found
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.detect import Source
-    from retoma.service.transfer.incoming import Imported
+    from retoma.service.transfer.imported import Imported
     from retoma.service.undo import Undone
 
 T = TypeVar("T")
@@ -348,18 +349,26 @@ class Calls(Upkeep):
 
         return export(self._store, self._who, session, format, veil=veil)
 
-    def import_(self, stream: BinaryIO, *, name: str | None = None) -> Imported:
+    def import_(self, stream: BinaryIO, *, name: str | None = None, erase_too: bool = False) -> Imported:
         """Read an exported session (json or jsonl) from `stream` and keep it, as `name` if given.
 
-        Nothing is shown before all of it is proved; what was here already is not added again. Raises Invalid for what
+        Nothing is shown before all of it is proved; what was here already is not added again. What the source erased
+        meanwhile stays here, or is erased, too, with `erase_too`. Raises Invalid for what
         is no export, Integrity with the line for a damaged one, Conflict for a taken id or a session that went another
         way here, Busy, Limit, Unavailable.
         """
         from retoma.service.transfer.incoming import import_
 
-        return import_(self._store, self._who, stream, name=name, limits=self._limits)
+        return import_(self._store, self._who, stream, name=name, limits=self._limits, erase_too=erase_too)
 
-    def bring(self, file: Path | BinaryIO, *, source: Source = "auto", name: str | None = None) -> Arrived:
+    def bring(
+        self,
+        file: Path | BinaryIO,
+        *,
+        source: Source = "auto",
+        name: str | None = None,
+        erase_too: bool = False,
+    ) -> Arrived:
         """Keep the sessions of a file, an export or another tool's, under `name` if it is one.
 
         What is whole in another tool's file is kept, and the rest told in `notices`; each session has its own outcome.
@@ -368,12 +377,21 @@ class Calls(Upkeep):
         from retoma.service.transfer.bringing import bring
         from retoma.service.transfer.given import Given
 
-        if not isinstance(file, Path):
-            given = Given("standard input", file, self._sources.now())
-            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
-        with file.open("rb") as stream:
-            given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
-            return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
+        with ExitStack() as opened:
+            if isinstance(file, Path):
+                stream = opened.enter_context(file.open("rb"))
+                given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
+            else:
+                given = Given("standard input", file, self._sources.now())
+            return bring(
+                self._store,
+                self._who,
+                given,
+                source=source,
+                name=name,
+                limits=self._limits,
+                erase_too=erase_too,
+            )
 
     def _unless_driven(self, session: str, use_case: Callable[[Transaction], T]) -> T:
         """Write; a holder on this machine whose process is gone stands in nobody's way."""

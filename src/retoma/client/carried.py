@@ -31,12 +31,16 @@ class Carrying(Face):
         return ([piece] for piece in self._door.calls.export(self._named(id), format))
 
     @verb
-    def import_(self, file: str | Path | BinaryIO, *, name: str | None = None) -> Act[Imported]:
+    def import_(
+        self, file: str | Path | BinaryIO, *, name: str | None = None, erase_too: bool = False
+    ) -> Act[Imported]:
         """Keep a session that was exported as json or jsonl, under the id `name` if given; return what became of it.
 
         `outcome` is `imported`, `extended` or `unchanged`: the same file again adds nothing. Nothing is shown before
-        all of it is proved. Raises Invalid for what is no export, Integrity for a damaged one, Conflict for a taken
-        id or a session that went another way here, Busy, Limit, Unavailable.
+        all of it is proved. What the source erased since an earlier import stays here (`kept` events), or is erased
+        here, too, with `erase_too` (`erased` events). Raises Invalid for what is no export, Integrity for one that is
+        damaged or contradicts its own journal, Conflict for a taken id or a session that went another way here, Busy,
+        Limit, Unavailable.
 
         >>> import io
         >>> file = io.BytesIO(b"".join(client.export("demo")))
@@ -46,9 +50,9 @@ class Carrying(Face):
 
         def work() -> Imported:
             if not isinstance(file, (str, Path)):
-                return self._door.calls.import_(file, name=name)
+                return self._door.calls.import_(file, name=name, erase_too=erase_too)
             with Path(file).open("rb") as opened:
-                return self._door.calls.import_(opened, name=name)
+                return self._door.calls.import_(opened, name=name, erase_too=erase_too)
 
         return Work(self._door, work)
 

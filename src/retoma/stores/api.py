@@ -341,6 +341,10 @@ class Transfers(Protocol):
         """Put the hidden session `key` behind the head of `into`, which becomes what `record` describes."""
         ...
 
+    def retell(self, tenant: TenantKey, key: SessionKey, name: str, record: SessionRecord) -> None:
+        """Make a shown session what `record` describes, with an empty state and history: the caller adds them."""
+        ...
+
 
 class Transaction(Protocol):
     """All a use case can see and change. `now` is one instant (ms UTC) for the whole of it."""
