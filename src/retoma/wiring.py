@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
-from retoma.stores.api import Store
+from retoma.model.ids import TenantKey
+from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.stores.api import Store, Transaction
 
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done
@@ -59,7 +61,14 @@ def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
     from retoma.stores.sqlite import SqliteStore
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
-    return SqliteStore(place.path, now=sources.now, random=pooled(sources.random))
+    return SqliteStore(place.path, now=sources.now, random=pooled(sources.random), sweep=swept)
+
+
+def swept(tx: Transaction) -> bool:
+    """Remove one more piece of what was deleted or cut off; False when nothing was left."""
+    from retoma.service.erasing import sweep
+
+    return sweep(tx, Principal(TenantKey(LOCAL_TENANT), "local"))
 
 
 def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:

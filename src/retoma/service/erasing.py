@@ -96,6 +96,7 @@ def redact(
     )
     if operation is None or loss.nothing:
         return taken
+    tx.erasing.begin()
     losses = [loss]
     for one in others:
         fence(tx, one.head, None)
@@ -185,6 +186,7 @@ def sweep(tx: Transaction, who: Principal) -> bool:
     """Remove one more piece of what was deleted or cut off; False when nothing was left."""
     doomed = tx.sessions.doomed(who.tenant)
     if doomed is not None:
+        tx.erasing.begin()
         if not tx.erasing.drop_events(doomed, limit=CHUNK):
             tx.erasing.drop_flows(doomed)
             tx.sessions.drop(doomed)
@@ -199,6 +201,7 @@ def sweep(tx: Transaction, who: Principal) -> bool:
 
 def clean_index(tx: Transaction, who: Principal) -> bool:
     """Take what was forgotten out of some pages of the search index; False when nothing was left in it."""
+    tx.erasing.begin()
     return tx.indexing.clean(who.tenant, pages=_PAGES)
 
 
