@@ -201,7 +201,6 @@ def sweep(tx: Transaction, who: Principal) -> bool:
 
 def clean_index(tx: Transaction, who: Principal) -> bool:
     """Take what was forgotten out of some pages of the search index; False when nothing was left in it."""
-    tx.erasing.begin()
     return tx.indexing.clean(who.tenant, pages=_PAGES)
 
 

@@ -46,6 +46,20 @@ def unused(page: bytes, header: int = 0) -> Sequence[tuple[int, int]]:
     return [(start, end) for start, end in spare if any(page[start:end])]
 
 
+def filled(data: bytes, page: int, block: int) -> bool:
+    """Return whether a free block of the page that begins at `page` in `data` has something in it, or may."""
+    while block:
+        if page + block + _BLOCK.size > len(data):
+            return True  # it leads out of the file
+        following, size = _BLOCK.unpack_from(data, page + block)
+        if data[page + block + _BLOCK.size : page + block + size].strip(b"\0"):
+            return True
+        if following and following < block + size:
+            return True  # it leads back
+        block = following
+    return False
+
+
 def _blocks(page: bytes, block: int) -> list[tuple[int, int]]:
     """Return the free blocks. Raises IndexError when their chain leads back or out of the page."""
     found: list[tuple[int, int]] = []

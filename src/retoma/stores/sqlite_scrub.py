@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from retoma.stores.sqlite_connection import Connection
-from retoma.stores.sqlite_page import HEADERS, unused
+from retoma.stores.sqlite_page import HEADERS, filled, unused
 
 _CHUNK_BYTES: Final = 1 << 16
 _AMBIGUOUS_PAGES: Final = min(HEADERS) << 24
@@ -86,8 +86,8 @@ def _suspect(
 ) -> Iterator[tuple[int, bytes, int]]:
     """Yield b-tree pages that may have something where nothing is: the place, the page, and where its header begins.
 
-    This loop is what an erasure costs in a large store: it looks at the space before the first cell alone, unless a page
-    has free blocks or fragments.
+    This loop is what an erasure costs in a large store, so it reads no cells: space before the first one and free blocks
+    tell by themselves, and few pages have fragments.
     """
     zeros = bytes(page_bytes)
     headers = Struct(f">BHHHB{page_bytes - 8}x")
@@ -102,7 +102,7 @@ def _suspect(
             if kind in HEADERS:
                 start = at + HEADERS[kind] + 2 * cells
                 end = at + (content or 1 << 16)
-                dirty = block or fragments or data[start:end] != zeros[: end - start]
-                if dirty and number + at // page_bytes + 1 not in overflow:
+                dirty = fragments or data[start:end] != zeros[: end - start]
+                if (dirty or (block and filled(data, at, block))) and number + at // page_bytes + 1 not in overflow:
                     yield number * page_bytes + at, data[at : at + page_bytes], 0
             at += page_bytes

@@ -148,8 +148,10 @@ class SqliteTurn:
         self.commits.witness()
         if took_s > _SLOW_S or self._slow:
             self._pace(handle, took_s)
-        if read:
-            self._unforgotten = 0.0 if self.commits.erasing else inf
+        if read and not self.commits.erasing:
+            self._unforgotten = inf
+        elif read and self._unforgotten == inf:
+            self._unforgotten = 0.0  # another process left it
         if erases:
             self._unforgotten = min(self._unforgotten, began + _OURS_S)
 
@@ -197,11 +199,7 @@ class SqliteTurn:
 
         The transaction that comes before is committed, so no error is raised: whoever writes next tries again.
         """
-        ends = monotonic() + _FINISH_S
         try:
-            while self._swept(writer):
-                if monotonic() > ends:
-                    return
             self._forgotten(writer, 0)
         except Exception as error:
             self._abandon(writer, error)
@@ -210,12 +208,8 @@ class SqliteTurn:
             writer.roll_back()
             raise
 
-    def _swept(self, writer: Connection) -> bool:
-        more = self._sweep(self._begun(writer))
-        self.commit()
-        return more
-
     def _forgotten(self, writer: Connection, wait_ms: int) -> bool:
+        swept = self._swept(writer)
         zeroed = clear(writer, wait_ms=wait_ms)
         if zeroed is None:
             self._unforgotten = 0.0
@@ -224,10 +218,20 @@ class SqliteTurn:
         if zeroed.pages:
             # Also when nothing was marked, this is a commit: by it, others see that their caches are out of date.
             writer.execute(STATEMENTS["mark_erasing"])
-        writer.execute(STATEMENTS["unmark_erasing"])
+        if swept:
+            writer.execute(STATEMENTS["unmark_erasing"])
         self.commit()
-        self._unforgotten = inf
+        self._unforgotten = inf if swept else 0.0
         return True
+
+    def _swept(self, writer: Connection) -> bool:
+        """Remove rows that were left to be removed; return whether none is left."""
+        ends = monotonic() + _FINISH_S
+        more = True
+        while more and monotonic() < ends:
+            more = self._sweep(self._begun(writer))
+            self.commit()
+        return not more
 
     def translated(self, error: BaseException) -> BaseException:
         return translated(error, self._shown)
