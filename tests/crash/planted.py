@@ -38,10 +38,11 @@ class Planted:
         self.file = file
         self.clock = clock or Clock()
         self.chance = random.Random(seed)
-        self.door = self._opened()
-        self.client = Client(self.door)
+        self.open()
         self.secrets: dict[str, list[str]] = {}
         """What was planted under each session's first name."""
+        self._names: list[str] = []
+        self._last = ""
         self._contents: dict[bytes, bytes] = {}
         self._grams: dict[bytes, str] = {}
         self._made = seed % 1_000 * 1_000
@@ -50,6 +51,10 @@ class Planted:
         store = SqliteStore(self.file, now=self.clock, random=self.clock.bytes, sweep=swept)
         who, sources = Principal(LOCAL_TENANT, "ana"), Sources(self.clock, self.clock.bytes)
         return Door(store, who, sources=sources, retention=Retention(completed_after_ms=30 * DAY))
+
+    def open(self) -> None:
+        self.door = self._opened()
+        self.client = Client(self.door)
 
     def close(self) -> None:
         self.client.close()
@@ -72,8 +77,15 @@ class Planted:
         return text
 
     def some(self) -> Session | None:
-        names = [one.id for one in self.client.list(limit=500)]
-        return self.client.get(self.chance.choice(names)) if names else None
+        while self._names:
+            at = self.chance.randrange(len(self._names))
+            session = self.client.get(self._names[at])
+            if session is not None and session.trashed_at is None:
+                self._last = _first(session.id)
+                return session
+            self._names[at] = self._names[-1]
+            self._names.pop()
+        return None
 
     def create(self) -> None:
         self._made += 1
@@ -98,6 +110,7 @@ class Planted:
                 metadata={"note": maybe(), maybe() or "k": 1},
             )
         )
+        self._names.append(name)
 
     def _text(self, session: Session) -> str:
         chance = self.chance
@@ -145,7 +158,7 @@ class Planted:
         if session := self.some():
             self._made += 1
             at = self.chance.choice((None, self.chance.randint(1, session.head)))
-            session.fork(f"{_first(session.id)}.f{self._made}", at=at)
+            self._names.append(session.fork(f"{_first(session.id)}.f{self._made}", at=at).id)
 
     def undo(self) -> None:
         if session := self.some():
@@ -239,9 +252,15 @@ class Planted:
                     found.add(secret)
         return found
 
-    def left(self) -> set[str]:
-        """Return the secrets that are in the files and in no row, and contents that went and are in the files."""
+    def left(self, *, everything: bool) -> set[str]:
+        """Return the secrets that are in the files and in no row, and contents that went and are in the files.
+
+        Those of the session that was erased last are looked for, or `everything`.
+        """
         files = self.files()
+        if not everything:
+            some = {one for one in self.secrets.get(self._last, ()) if _holds(files, one)}
+            return some - self.found(rows(self.file)) if some else some
         kept = contents(self.file)
         gone = {f"content {hash.hex()}" for hash, piece in self._contents.items() - kept.items() if piece in files}
         self._contents = kept
@@ -266,6 +285,11 @@ class Planted:
 
 def _first(name: str) -> str:
     return name.partition(".f")[0].partition("~")[0]
+
+
+def _holds(files: bytes, secret: str) -> bool:
+    data = secret.encode()
+    return any(data[at : at + GRAM] in files for at in (0, GRAM, 2 * GRAM))
 
 
 def rows(file: Path) -> bytes:
