@@ -1,4 +1,4 @@
-"""A store in which secrets are planted wherever a session holds text, erased by every verb, and looked for in its files."""
+"""A store with secrets wherever a session holds text; every verb erases them, and they are looked for in its files."""
 
 from __future__ import annotations
 
@@ -262,7 +262,9 @@ class Planted:
             some = {one for one in self.secrets.get(self._last, ()) if _holds(files, one)}
             return some - self.found(rows(self.file)) if some else some
         kept = contents(self.file)
-        gone = {f"content {hash.hex()}" for hash, piece in self._contents.items() - kept.items() if piece in files}
+        gone = {
+            f"content {hash.hex()}" for hash, piece in self._contents.items() - kept.items() if piece in files
+        }
         self._contents = kept
         return gone | (self.found(files) - self.found(rows(self.file)))
 
@@ -299,7 +301,9 @@ def rows(file: Path) -> bytes:
         tables = [name for (name,) in reader.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         cells = (cell for table in tables for row in reader.execute(f"SELECT * FROM {table}") for cell in row)
         return b"\n".join(
-            cell if isinstance(cell, bytes) else cell.encode() for cell in cells if isinstance(cell, str | bytes)
+            cell if isinstance(cell, bytes) else cell.encode()
+            for cell in cells
+            if isinstance(cell, str | bytes)
         )
     finally:
         reader.close()

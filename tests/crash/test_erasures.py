@@ -79,8 +79,13 @@ def test_a_store_that_was_killed_while_it_erased_finishes_with_the_next_write(
             assert report.whole, report.damage
             assert left == []
         left += _ended(planted)
-    line = f"kills while erasing: {sum(killed.values()):,} ({', '.join(f'{n:,} at {p}' for p, n in killed.most_common())})"
-    tell(record("erasures", f"{line}, bytes of secrets left after the next write {len(left)}, seed {SEED}", began))
+    places = ", ".join(f"{n:,} at {place}" for place, n in killed.most_common())
+    line = f"kills while erasing: {sum(killed.values()):,} ({places})"
+    tell(
+        record(
+            "erasures", f"{line}, bytes of secrets left after the next write {len(left)}, seed {SEED}", began
+        )
+    )
     assert killed["a zeroing"] or sum(killed.values()) < 50
 
 
@@ -114,7 +119,7 @@ def _in_backup(planted: Planted, target: Path) -> list[str]:
 
 
 def _killed(planted: Planted, chance: random.Random) -> str:
-    """Erase something in a process that is killed at one of its writes; return which it was, "" when it came to its end."""
+    """Erase something in a process that is killed at one of its writes; return which, "" when it came to its end."""
     zeroing = chance.random() < 0.5
     at = int(2 ** chance.uniform(0, 2 if zeroing else 7))
     reader, writer = os.pipe()

@@ -1,4 +1,4 @@
-"""One b-tree page of a SQLite file: which of its bytes nothing occupies. As https://sqlite.org/fileformat2.html says."""
+"""One b-tree page of a SQLite file: which of its bytes nothing occupies. By https://sqlite.org/fileformat2.html."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """The bytes of a SQLite file that nothing occupies, zeroed: copies of deleted content can be in them.
 
-SQLite's `secure_delete` zeroes a cell that is deleted, and a page that becomes free. But when SQLite balances a b-tree it
-moves cells between pages, and leaves copies of them in the unallocated space of a page, between the cell pointers and
-the first cell. Such a copy can be older than the deletion by any number of commits, so every page is looked at.
+SQLite's `secure_delete` zeroes a cell that is deleted, and a page that becomes free. But when SQLite balances a b-tree
+it moves cells between pages, and leaves copies of them in the unallocated space of a page, between the cell pointers and
+the first cell. Such a copy can be older than the deletion by any number of commits, so every page is read.
 
-Only bytes that nothing occupies are written. So a kill in the middle, or a page that is written in part, changes nothing
-that is read. A page whose cells do not add up is damaged: it stays as it is, for `check` to report.
+Only bytes that nothing occupies are written. So a kill in the middle, or a page that is written in part, changes no
+content. A page whose cells do not add up is damaged: it stays as it is, for `check` to report.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 import apsw
 
+from retoma.stores.sql import Row
 from retoma.stores.sqlite_connection import Connection
 from retoma.stores.sqlite_page import HEADERS, filled, unused
 
@@ -33,10 +34,10 @@ class Zeroed(NamedTuple):
 
 
 def clear(writer: Connection, *, wait_ms: int) -> Zeroed | None:
-    """Move the log into the file, and zero what nothing occupies; durable when it returns. None: readers are in the way.
+    """Move the log into the file, and zero what nothing occupies. Durable on return; None when readers are in the way.
 
-    Only for whoever holds the store's write lock, between transactions. Other connections can hold pages from before in
-    their caches. They drop these when they see the next commit, so the caller commits something before the lock goes.
+    The caller holds the store's write lock, and no transaction. Other connections can have pages from before in their
+    caches. They drop these when they see the next commit, so the caller commits before it releases the lock.
     """
     writer.handle.set_busy_timeout(wait_ms)
     try:
@@ -61,14 +62,17 @@ def zero_unused(handle: apsw.Connection) -> Zeroed:
 
     It is written through SQLite's own file layer: closing another handle of the file would drop SQLite's locks.
     """
-    ((page_bytes,),) = handle.execute("PRAGMA page_size").fetchall()
+    rows: list[Row] = handle.execute("PRAGMA page_size").fetchall()
+    page_bytes: int = rows[0][0]
     flags = [apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_READWRITE, 0]
     file = apsw.VFSFile(handle.open_vfs, handle.filename, flags)
     try:
         pages = file.xFileSize() // page_bytes
         overflow: set[int] = set()
         if pages >= _AMBIGUOUS_PAGES:
-            overflow.update(n for (n,) in handle.execute("SELECT pageno FROM dbstat WHERE pagetype = 'overflow'"))
+            overflow.update(
+                n for (n,) in handle.execute("SELECT pageno FROM dbstat WHERE pagetype = 'overflow'")
+            )
         zeroed: dict[int, int] = {}
         for at, page, header in _suspect(file, page_bytes, pages, overflow):
             for start, end in unused(page, header):
@@ -86,8 +90,8 @@ def _suspect(
 ) -> Iterator[tuple[int, bytes, int]]:
     """Yield b-tree pages that may have something where nothing is: the place, the page, and where its header begins.
 
-    This loop is what an erasure costs in a large store, so it reads no cells: space before the first one and free blocks
-    tell by themselves, and few pages have fragments.
+    This loop is what an erasure costs in a large store, so it parses no cells. It compares the space before the first
+    cell and the free blocks with zeros; few pages have fragments.
     """
     zeros = bytes(page_bytes)
     headers = Struct(f">BHHHB{page_bytes - 8}x")
@@ -103,6 +107,8 @@ def _suspect(
                 start = at + HEADERS[kind] + 2 * cells
                 end = at + (content or 1 << 16)
                 dirty = fragments or data[start:end] != zeros[: end - start]
-                if (dirty or (block and filled(data, at, block))) and number + at // page_bytes + 1 not in overflow:
+                if (
+                    dirty or (block and filled(data, at, block))
+                ) and number + at // page_bytes + 1 not in overflow:
                     yield number * page_bytes + at, data[at : at + page_bytes], 0
             at += page_bytes
