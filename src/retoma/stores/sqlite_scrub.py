@@ -1,8 +1,8 @@
 """The bytes of a SQLite file that nothing occupies, zeroed: copies of deleted content can be in them.
 
 SQLite's `secure_delete` zeroes a cell that is deleted, and a page that becomes free. But when SQLite balances a b-tree
-it moves cells between pages, and leaves copies of them in the unallocated space of a page, between the cell pointers and
-the first cell. Such a copy can be older than the deletion by any number of commits, so every page is read.
+it moves cells between pages, and leaves copies of them in the unallocated space of a page, which lies between the cell
+pointers and the first cell. Such a copy can be older than the deletion by any number of commits, so every page is read.
 
 Only bytes that nothing occupies are written. So a kill in the middle, or a page that is written in part, changes no
 content. A page whose cells do not add up is damaged: it stays as it is, for `check` to report.
