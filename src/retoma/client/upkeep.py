@@ -140,6 +140,8 @@ class Upkeep:
             done |= work(
                 self._store, self._who, self._retention, elapsed=self._sources.elapsed, within_s=within_s
             )
+        if self._store.unforgotten:
+            self._store.forget(wait=False)  # where readers are in the way, the next writer does it
         from retoma.runtime.indexer import index
 
         end = began + within_s

@@ -97,6 +97,7 @@ def redact(
     )
     if operation is None or loss.nothing:
         return taken
+    tx.erasing.begin()
     losses = [loss]
     for one in others:
         fence(tx, one.head, None)
@@ -186,6 +187,7 @@ def sweep(tx: Transaction, who: Principal) -> bool:
     """Remove one more piece of what was deleted or cut off; False when nothing was left."""
     doomed = tx.sessions.doomed(who.tenant)
     if doomed is not None:
+        tx.erasing.begin()
         if not tx.erasing.drop_events(doomed, limit=CHUNK):
             tx.erasing.drop_flows(doomed)
             tx.sessions.drop(doomed)

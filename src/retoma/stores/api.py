@@ -203,6 +203,13 @@ class Profiles(Protocol):
 class Erasing(Protocol):
     """Forgetting. The chain stays whole: what is erased keeps its digest, a cut journal the hash it begins with."""
 
+    def begin(self) -> None:
+        """Say that this transaction takes something away for good: until `Store.forget`, it may be in the files.
+
+        The methods that erase or drop events say so themselves.
+        """
+        ...
+
     def erase(self, key: SessionKey, seqs: Sequence[int]) -> None:
         """Forget the data of these events, content only they refer to, and that they are documents of the index."""
         ...
@@ -404,8 +411,17 @@ class Store(Protocol):
         """Run `use_case` on one moment of the store."""
         ...
 
-    def forget(self) -> None:
-        """Make sure that what was deleted is in none of the store's files."""
+    def forget(self, *, wait: bool = True) -> None:
+        """Make sure that no byte of what was erased is in the store's files, nor in backups from now on.
+
+        Where a reader is in the way, the next writer of any process does it. Raises Unavailable after waiting for that
+        reader for 10 seconds; without `wait`, returns at once.
+        """
+        ...
+
+    @property
+    def unforgotten(self) -> bool:
+        """Whether this object erased something since `forget` was last done."""
         ...
 
     @property
