@@ -18,7 +18,7 @@ from retoma.model.state import SYS
 from retoma.service.access import append, fence
 from retoma.service.calls import in_system
 from retoma.service.sessions import Whole, show
-from retoma.service.sharing import by_source, set_since, sets_of
+from retoma.service.sharing import by_source, set_since, sets_of, sharing
 from retoma.stores.api import Transaction
 
 
