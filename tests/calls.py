@@ -166,11 +166,11 @@ class Calls:
     def export(self, name, format="json", *, veil=None) -> Iterator[bytes]:
         return transfer.ExportSession(session=name, format=format, veil=veil).run(self._opened)
 
-    def import_(self, stream, *, name=None):
-        return self._do(transfer.ImportSession(file=stream, name=name))
+    def import_(self, stream, *, name=None, erase_too=False):
+        return self._do(transfer.ImportSession(file=stream, name=name, erase_too=erase_too))
 
-    def bring(self, file, *, source="auto", name=None):
-        return self._do(transfer.ImportFrom(file=file, source=source, name=name))
+    def bring(self, file, *, source="auto", name=None, erase_too=False):
+        return self._do(transfer.ImportFrom(file=file, source=source, name=name, erase_too=erase_too))
 
     # The store
 

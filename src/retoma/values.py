@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retoma.service.diff import Differs
     from retoma.service.erasing import Redaction
     from retoma.service.transfer.bringing import Arrived
-    from retoma.service.transfer.incoming import Imported
+    from retoma.service.transfer.imported import Imported
 
 __all__ = [
     "Arrived",
@@ -289,7 +289,7 @@ _ELSEWHERE = {
     "Arrived": ("retoma.service.transfer.bringing", "Arrived"),
     "Backup": ("retoma.runtime.backup", "Done"),
     "Differs": ("retoma.service.diff", "Differs"),
-    "Imported": ("retoma.service.transfer.incoming", "Imported"),
+    "Imported": ("retoma.service.transfer.imported", "Imported"),
     "PendingCall": ("retoma.model.call", "Call"),
     "Prompt": ("retoma.model.flow", "Prompt"),
     "Redaction": ("retoma.service.erasing", "Redaction"),

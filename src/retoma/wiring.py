@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
+from retoma.model.ids import TenantKey
+from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.api import Store, Transaction
 
 if TYPE_CHECKING:
@@ -101,7 +103,14 @@ def _opened(place: StorePlace, sources: Sources, upgrades: Upgrades | None) -> S
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
     random = pooled(sources.random)
-    return SqliteStore(place.path, now=sources.now, random=random, upgrades=upgrades)
+    return SqliteStore(place.path, now=sources.now, random=random, upgrades=upgrades, sweep=swept)
+
+
+def swept(tx: Transaction) -> bool:
+    """Remove one more piece of what was deleted or cut off; False when nothing was left."""
+    from retoma.service.erasing import sweep
+
+    return sweep(tx, Principal(TenantKey(LOCAL_TENANT), "local"))
 
 
 def _open_postgres(place: StorePlace, sources: Sources, upgrades: Upgrades | None = None) -> PostgresStore:

@@ -29,7 +29,7 @@ from retoma.stores.retention_api import LeftAlone
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import STATEMENTS
 
-ONE_ROW = {"name_salt", "commits", "count_commit"}
+ONE_ROW = {"name_salt", "commits", "commits_and_erasing", "count_commit"}
 """Statements over a table that has one row."""
 WHOLE = {name for name in STATEMENTS.whole() if name.startswith("whole_")}
 """Statements that are to see everything: of `store check`, `store info`, and an index that is built anew."""

@@ -247,7 +247,7 @@ def test_what_no_retoma_wrote_keeps_its_bytes(client, other):
     hash_ = link(first, 2, "message", 5, "x", None, None, None, key)
     sql = "UPDATE event SET at = 5, actor = 'x', operation = NULL, salt = ?, data = ?, digest = ?, hash = ?"
     run(sql + " WHERE k = (1 << 32) + 2", (salt, data, key, hash_))
-    run("UPDATE session SET head_hash = ?", (hash_,))
+    run("UPDATE session SET head_hash = ?, updated_at = 5, listed_at = 5", (hash_,))
     assert genesis(uid) != first
     for format in ("json", "jsonl"):
         take(other, out(client, format), name=format)
@@ -432,10 +432,10 @@ def test_a_later_import_of_the_same_fences_an_earlier_one(client, other, monkeyp
     data = out(client)
     fill = incoming._Import._fill
 
-    def overtaken(self, plan, proved):
+    def overtaken(self, plan, proved, continued):
         monkeypatch.undo()
         assert take(other, data).outcome == "imported"
-        return fill(self, plan, proved)
+        return fill(self, plan, proved, continued)
 
     monkeypatch.setattr(incoming._Import, "_fill", overtaken)
     with pytest.raises(Busy, match="Another import"):

@@ -268,12 +268,14 @@ class AsyncClient(Awaiting):
         async for one in self._each(ExportSession(session=named(id, self._opened), format=format), bytes):
             yield one
 
-    async def import_(self, file: str | Path | BinaryIO, *, name: str | None = None) -> Imported:
+    async def import_(
+        self, file: str | Path | BinaryIO, *, name: str | None = None, erase_too: bool = False
+    ) -> Imported:
         """See `Client.import_`."""
         from retoma.commands.transfer import ImportSession
 
         source_file = Path(file) if isinstance(file, str) else file
-        return await self._run(ImportSession(file=source_file, name=name))
+        return await self._run(ImportSession(file=source_file, name=name, erase_too=erase_too))
 
     async def import_from(
         self, file: str | Path | BinaryIO, *, source: Source = "auto", name: str | None = None

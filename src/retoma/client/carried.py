@@ -33,12 +33,16 @@ class Carrying(Blocking):
 
         yield from self._each(ExportSession(session=named(id, self._opened), format=format), bytes)
 
-    def import_(self, file: str | Path | BinaryIO, *, name: str | None = None) -> Imported:
+    def import_(
+        self, file: str | Path | BinaryIO, *, name: str | None = None, erase_too: bool = False
+    ) -> Imported:
         """Keep a session that was exported as json or jsonl, under the id `name` if given; return what became of it.
 
         `outcome` is `imported`, `extended` or `unchanged`: the same file again adds nothing. Nothing is shown before
-        all of it is proved. Raises Invalid for what is no export, Integrity for a damaged one, Conflict for a taken
-        id or a session that went another way here, Busy, Limit, Unavailable.
+        all of it is proved. What the source erased since an earlier import stays here (`kept` events), or is erased
+        here, too, with `erase_too` (`erased` events). Raises Invalid for what is no export, Integrity for one that is
+        damaged or contradicts its own journal, Conflict for a taken id or a session that went another way here, Busy,
+        Limit, Unavailable.
 
         >>> import io
         >>> file = io.BytesIO(b"".join(client.export("demo")))
@@ -48,7 +52,7 @@ class Carrying(Blocking):
         from retoma.commands.transfer import ImportSession
 
         source_file = Path(file) if isinstance(file, str) else file
-        return self._run(ImportSession(file=source_file, name=name))
+        return self._run(ImportSession(file=source_file, name=name, erase_too=erase_too))
 
     def import_from(
         self, file: str | Path | BinaryIO, *, source: Source = "auto", name: str | None = None

@@ -54,6 +54,8 @@ class WorkDue(Job[Mapping[str, int]], frozen=True, kw_only=True):
             from retoma.runtime.due import work
 
             done |= work(opened.store, call.who, opened.retention, elapsed=elapsed, within_s=self.within_s)
+        if opened.store.unforgotten:
+            opened.store.forget(wait=False)  # where readers are in the way, the next writer does it
         end = began + self.within_s
         index(opened.store, call.who, over=lambda: elapsed() >= end)
         return done

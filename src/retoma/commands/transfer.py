@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from retoma.model.veil import Veil
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.detect import Source
-    from retoma.service.transfer.incoming import Imported
+    from retoma.service.transfer.imported import Imported
 
 __all__ = ["ExportSession", "ImportFrom", "ImportSession"]
 
@@ -41,21 +42,23 @@ class ExportSession(Stream[bytes], frozen=True, kw_only=True):
 class ImportSession(Job["Imported"], frozen=True, kw_only=True):
     """Keep a session that was exported as json or jsonl, under the id `name` if given; return what became of it.
 
-    Nothing is shown before all of it is proved, and what is here already is not added again. Raises Invalid for what is
-    no export, Integrity with the line for a damaged one, Conflict for a taken id or a session that went another way
-    here, Busy, Limit, Unavailable, OSError when the file cannot be read.
+    Nothing is shown before all of it is proved, and what is here already is not added again. What the source erased
+    since an earlier import stays here, or is erased, too, with `erase_too`. Raises Invalid for what is no export,
+    Integrity with the line for one that is damaged or contradicts its own journal, Conflict for a taken id or a session
+    that went another way here, Busy, Limit, Unavailable, OSError when the file cannot be read.
     """
 
     file: Path | BinaryIO
     name: str | None = None
+    erase_too: bool = False
 
     def work(self, opened: Opened, call: Call) -> Imported:
         from retoma.service.transfer.incoming import import_
 
-        if not isinstance(self.file, Path):
-            return import_(opened.store, call.who, self.file, name=self.name, limits=call.limits)
-        with self.file.open("rb") as stream:
-            return import_(opened.store, call.who, stream, name=self.name, limits=call.limits)
+        with _read(self.file) as stream:
+            return import_(
+                opened.store, call.who, stream, name=self.name, limits=call.limits, erase_too=self.erase_too
+            )
 
 
 class ImportFrom(Job["Arrived"], frozen=True, kw_only=True):
@@ -68,18 +71,24 @@ class ImportFrom(Job["Arrived"], frozen=True, kw_only=True):
     file: Path | BinaryIO
     source: Source = "auto"
     name: str | None = None
+    erase_too: bool = False
 
     def work(self, opened: Opened, call: Call) -> Arrived:
         from retoma.service.transfer.bringing import bring
         from retoma.service.transfer.given import Given
 
-        def kept(given: Given) -> Arrived:
-            return bring(
-                opened.store, call.who, given, source=self.source, name=self.name, limits=call.limits
-            )
-
         file = self.file
-        if not isinstance(file, Path):
-            return kept(Given("standard input", file, opened.now()))
-        with file.open("rb") as stream:
-            return kept(Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file))
+        with _read(file) as stream:
+            if isinstance(file, Path):
+                given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
+            else:
+                given = Given("standard input", stream, call.at)
+            return bring(
+                opened.store, call.who, given, source=self.source, name=self.name, limits=call.limits,
+                erase_too=self.erase_too,
+            )  # fmt: skip
+
+
+def _read(file: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    """Open a file; a stream stays open, it is its caller's."""
+    return file.open("rb") if isinstance(file, Path) else nullcontext(file)

@@ -358,13 +358,18 @@ class Notice(TypedDict):
 
 
 class Imported(TypedDict):
-    """What became of a session of a file; of a file with several, an item each. `warnings` stand with the first."""
+    """What became of a session of a file; of a file with several, an item each. `warnings` stand with the first.
+
+    `kept` events are here and erased where the file comes from; `erased` ones were here until now.
+    """
 
     file: str
     format: str | None
     id: str | None
     events: int | None
     added: int
+    kept: int
+    erased: int
     outcome: str
     error: Error | None
     warnings: list[Notice]

@@ -99,6 +99,7 @@ def _drop_contents(tx: Transaction, who: Principal) -> bool:
     for content, _ in found:
         tx.audit.drop_content(content)
     if found:
+        tx.erasing.begin()
         _log(tx, who, "content that no event referred to", len(found))
     return bool(found)
 

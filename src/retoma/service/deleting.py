@@ -59,4 +59,5 @@ def delete(
 
 def hide(tx: Transaction, who: Principal, head: Head) -> None:
     """Begin a deletion: nothing finds the session any more, and whoever drives it is fenced off."""
+    tx.erasing.begin()
     tx.sessions.hide(who.tenant, head)

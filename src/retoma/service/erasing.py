@@ -84,7 +84,7 @@ def redact(
     after = max(after, selection.first - 1, head.base)
     until = head.seq if selection.last is None else min(selection.last, head.seq)
     page = tx.journal.read(head.key, after=after, limit=CHUNK, until=until + 1)
-    found = [event for event in page if not event.erased and _takes(selection, event)]
+    found = [event for event in page if not event.erased and takes(selection, event)]
     more = len(page) == CHUNK and page[-1].seq < until
     loss = look(tx, who, head, found, selection.wanted, last=not more)
     others = sharing(tx, who, head, found)
@@ -97,6 +97,7 @@ def redact(
     )
     if operation is None or loss.nothing:
         return taken
+    tx.erasing.begin()
     losses = [loss]
     for one in others:
         fence(tx, one.head, None)
@@ -186,6 +187,7 @@ def sweep(tx: Transaction, who: Principal) -> bool:
     """Remove one more piece of what was deleted or cut off; False when nothing was left."""
     doomed = tx.sessions.doomed(who.tenant)
     if doomed is not None:
+        tx.erasing.begin()
         if not tx.erasing.drop_events(doomed, limit=CHUNK):
             tx.erasing.drop_flows(doomed)
             tx.sessions.drop(doomed)
@@ -235,7 +237,8 @@ def due(tx: Transaction, who: Principal) -> bool:
     return unswept(tx, who) or trash_due(tx, who) is not None
 
 
-def _takes(selection: Selection, event: Event) -> bool:
+def takes(selection: Selection, event: Event) -> bool:
+    """Return whether the selection has the event, which is not erased."""
     if event.type in _OURS:
         return False
     if event.type == kinds.ERASED:

@@ -15,10 +15,10 @@ from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session
 from retoma.model.state import SYS
-from retoma.service.access import append
+from retoma.service.access import append, fence
 from retoma.service.calls import in_system
 from retoma.service.sessions import Whole, show
-from retoma.service.sharing import by_source, set_since, sets_of
+from retoma.service.sharing import by_source, set_since, sets_of, sharing
 from retoma.stores.api import Transaction
 
 
@@ -121,6 +121,27 @@ def erase(tx: Transaction, head: Head, found: Sequence[Event], *, everywhere: bo
         tx.erasing.erase(source, [event.seq for event in events])
     for source in {one.source for one in line.segments} if everywhere else rows:
         tx.branches.drop_snapshots(source)
+
+
+def erase_shared(
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    found: Sequence[Event],
+    operation: Operation,
+    wanted: Wanted | None,
+) -> None:
+    """Erase events that the session's own journal names as erased; other sessions that have them say so, too.
+
+    Raises Busy while one of these is driven.
+    """
+    losses = []
+    for other in sharing(tx, who, head, found):
+        fence(tx, other.head, None)
+        losses.append(look_beside(tx, who, other.head, other.events, wanted, other.shared))
+    erase(tx, head, found, everywhere=True)
+    for loss in losses:
+        forget(tx, who, loss, operation)
 
 
 def forget(tx: Transaction, who: Principal, loss: Loss, operation: Operation) -> None:

@@ -203,6 +203,13 @@ class Profiles(Protocol):
 class Erasing(Protocol):
     """Forgetting. The chain stays whole: what is erased keeps its digest, a cut journal the hash it begins with."""
 
+    def begin(self) -> None:
+        """Say that this transaction takes something away for good: until `Store.forget`, it may be in the files.
+
+        The methods that erase or drop events say so themselves.
+        """
+        ...
+
     def erase(self, key: SessionKey, seqs: Sequence[int]) -> None:
         """Forget the data of these events, content only they refer to, and that they are documents of the index."""
         ...
@@ -341,6 +348,10 @@ class Transfers(Protocol):
         """Put the hidden session `key` behind the head of `into`, which becomes what `record` describes."""
         ...
 
+    def retell(self, tenant: TenantKey, key: SessionKey, name: str, record: SessionRecord) -> None:
+        """Make a shown session what `record` describes, with an empty state and history: the caller adds them."""
+        ...
+
 
 class Transaction(Protocol):
     """All a use case can see and change. `now` is one instant (ms UTC) for the whole of it."""
@@ -400,8 +411,17 @@ class Store(Protocol):
         """Run `use_case` on one moment of the store."""
         ...
 
-    def forget(self) -> None:
-        """Make sure that what was deleted is in none of the store's files."""
+    def forget(self, *, wait: bool = True) -> None:
+        """Make sure that no byte of what was erased is in the store's files, nor in backups from now on.
+
+        Where a reader is in the way, the next writer of any process does it. Raises Unavailable after waiting for that
+        reader for 10 seconds; without `wait`, returns at once.
+        """
+        ...
+
+    @property
+    def unforgotten(self) -> bool:
+        """Whether this object erased something since `forget` was last done."""
         ...
 
     @property

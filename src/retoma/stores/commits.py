@@ -27,13 +27,19 @@ class Commits:
         self._rolling = b""
         self._after = b""
         self._slot = b""
+        self.erasing = False
+        """Whether another process left something that was erased in the files, as was read last."""
 
-    def count(self, run: Run, changed: Callable[[], int], moved: list[bytes]) -> None:
-        """Count the transaction that `run` runs in, as its last statement. `changed` is how many rows that changed."""
+    def count(self, run: Run, changed: Callable[[], int], moved: list[bytes]) -> bool:
+        """Count the transaction that `run` runs in. `changed` is how many rows the last statement changed.
+
+        Returns whether the store was read for it: another process has committed since the last time.
+        """
         counter, rolling = self._counter, self._rolling
         after = rolled(rolling, counter + 1, moved)
         run(_COUNT, (counter + 1, after, counter, rolling, self._store))
-        if changed() != 1:
+        read = changed() != 1
+        if read:
             self._read(run)
             after = rolled(self._rolling, self._counter + 1, moved)
             run(_COUNT, (self._counter + 1, after, self._counter, self._rolling, self._store))
@@ -41,6 +47,7 @@ class Commits:
         if self._path is not None:
             # Here and not after the sync: what comes then finds the processor's caches cold.
             self._slot = packed(self._store, self._counter + 1, after)
+        return read
 
     def witness(self) -> None:
         """Say that the transaction that was counted last is committed."""
@@ -59,14 +66,15 @@ class Commits:
             self._witness = None
 
     def _read(self, run: Run) -> None:
-        rows = run(STATEMENTS["commits"], ())
+        rows = run(STATEMENTS["commits_and_erasing"], ())
         if not rows:
             raise Integrity(
                 "The store does not know its own id: its row is gone.",
                 code="damaged_store",
                 hint="Nothing was changed. Restore a backup.",
             )
-        store, self._counter, self._rolling = rows[0]
+        store, self._counter, self._rolling, erasing = rows[0]
+        self.erasing = bool(erasing)
         if store != self._store:
             self.close()
             self._store = store

@@ -12,12 +12,18 @@ from retoma.stores.sql import STATEMENTS, Run
 
 
 class SqlErasing:
-    """Erasing over `run`. What is erased here is overwritten in the file; `Store.forget` takes it out of the log."""
+    """Erasing over `run`. SQLite overwrites what is erased here; `Store.forget` takes out its copies, and the log's."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
+        self.began = False
+        """Whether this transaction erases."""
+
+    def begin(self) -> None:
+        self.began = True
 
     def erase(self, key: SessionKey, seqs: Sequence[int]) -> None:
+        self.begin()
         forget_docs(self._run, key, [(seq, seq + 1) for seq in seqs])
         for seq in seqs:
             k = key << 32 | seq
@@ -26,6 +32,7 @@ class SqlErasing:
             self._drop_blobs(content for (content,) in blobs)
 
     def cut(self, tenant: TenantKey, head: Head) -> None:
+        self.begin()
         run, key = self._run, head.key
         forget_docs(run, key, [(1, head.seq + 1)])
         run(STATEMENTS["cut_journal"], (head.seq, head.hash, key))
@@ -50,6 +57,7 @@ class SqlErasing:
         (end,) = self._run(STATEMENTS["last_of_chunk"], (low, high, limit))[0]
         if end is None:
             return False
+        self.begin()
         forget_docs(self._run, key, [((low & END) + 1, (end & END) + 1)])
         blobs = self._run(STATEMENTS["blobs_of"], (low, end))
         self._run(STATEMENTS["drop_events"], (low, end))

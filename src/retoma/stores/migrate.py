@@ -39,12 +39,16 @@ class Upgrades(NamedTuple):
 
 
 class Upgraded(NamedTuple):
-    """An upgrade that was done: of which store, from which format, how many rows were repaired, and the file before."""
+    """An upgrade that was done: of which store, from which format, how many rows were repaired, and the file before.
+
+    `zeroed` is how many bytes of the file's unused space were zeroed; None when that is left to the next writer.
+    """
 
     shown: str
     before: int
     repaired: int
     kept: Path | None = None
+    zeroed: int | None = None
 
     def __str__(self) -> str:
         said = [f"Upgraded the store {self.shown} from format {self.before} to {FORMAT}."]
@@ -52,6 +56,10 @@ class Upgraded(NamedTuple):
             rows = "1 row" if self.repaired == 1 else f"{self.repaired:,} rows"
             said.append(
                 f"Repaired {rows} of the state of branches: each named an event after the branch point."
+            )
+        if self.zeroed:
+            said.append(
+                f"Zeroed {self.zeroed:,} bytes of unused space in the file: copies of erased content could be in them."
             )
         if self.kept is not None:
             said.append(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from time import monotonic
+from typing import Final, TypeVar
 
 import apsw
 
@@ -16,11 +17,13 @@ from retoma.stores.api_facts import Facts, Witnessed
 from retoma.stores.migrate import Upgraded, Upgrades
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
-from retoma.stores.sqlite_turn import SqliteTurn
+from retoma.stores.sqlite_turn import SqliteTurn, Sweep, nothing_left
 from retoma.stores.write_lock import WAIT_S
 from retoma.stores.writer import WriterQueue
 
 T = TypeVar("T")
+
+_SLICE_MS: Final = 100
 
 
 class SqliteStore:
@@ -33,6 +36,7 @@ class SqliteStore:
         now: Callable[[], int],
         random: Callable[[int], bytes],
         upgrades: Upgrades | None = None,
+        sweep: Sweep = nothing_left,
     ) -> None:
         self._path = path
         self._now = now
@@ -40,7 +44,7 @@ class SqliteStore:
         self._upgrades = upgrades
         self._shown = str(path) if path else ":memory:"
         self._translated = Translated(self._shown)
-        self._turn = SqliteTurn(path, now=now, random=random, upgrades=upgrades)
+        self._turn = SqliteTurn(path, now=now, random=random, upgrades=upgrades, sweep=sweep)
         self._queue = WriterQueue(self._turn)
         self._readers: list[Connection] = []
         self.write = self._queue.write
@@ -65,17 +69,25 @@ class SqliteStore:
             self._readers.append(reader)
             return result
 
-    def forget(self) -> None:
+    def forget(self, *, wait: bool = True) -> None:
         if self._path is None:
             return
-        ((busy, _, _),) = self._alone(lambda writer: writer.run("PRAGMA wal_checkpoint(TRUNCATE)"))
-        if busy:
-            raise Unavailable(
-                f"It is deleted, but another process has been reading {self._shown} for {WAIT_S:.0f} "
-                "seconds: until it ends, traces stay in the write-ahead log.",
-                code="still_read",
-                hint="The next deletion clears them, too.",
-            )
+        ends = monotonic() + (WAIT_S if wait else 0.0)
+        # In slices, so that others can write meanwhile.
+        while not self._alone(lambda writer: self._turn.forget(wait_ms=_SLICE_MS if wait else 0)):
+            if wait and monotonic() > ends:
+                raise Unavailable(
+                    f"It is erased, but another process has been reading {self._shown} for {WAIT_S:.0f} seconds: "
+                    "traces stay in the store's files until it ends.",
+                    code="still_read",
+                    hint="Whichever command writes next after that clears them.",
+                )
+            if not wait:
+                return
+
+    @property
+    def unforgotten(self) -> bool:
+        return self._turn.unforgotten
 
     @property
     def writes(self) -> int:

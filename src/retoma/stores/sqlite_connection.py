@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
+from typing import Final
 
 import apsw
 
@@ -21,9 +22,11 @@ PAGE_BYTES = 2048
 class Connection:
     """A connection with its one cursor and its one transaction object."""
 
+    BUSY_MS: Final = 10_000
+
     def __init__(self, place: str, flags: int, random: Callable[[int], bytes]) -> None:
         self.handle = apsw.Connection(place, flags=flags)
-        self.handle.set_busy_timeout(10_000)
+        self.handle.set_busy_timeout(self.BUSY_MS)
         # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
         self.handle.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         self.execute = execute = self.handle.cursor().execute

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
 from time import monotonic
+from typing import Final
 
 import apsw
 
 from retoma.errors import Unavailable
+from retoma.stores.api import Transaction
 from retoma.stores.commits import Commits
 from retoma.stores.migrate import Upgraded, Upgrades
+from retoma.stores.sql import STATEMENTS
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import translated
+from retoma.stores.sqlite_scrub import clear
 from retoma.stores.sqlite_upgrade import bring_up_to_date
 from retoma.stores.transaction import SqlTransaction
 from retoma.stores.write_lock import WriteLock
@@ -27,6 +32,18 @@ _LOG_PAGES, _LONG_LOG_PAGES = 1_000, 8_000
 Where they are quick a short log is: a file that grows has more to sync than one that is written over.
 """
 
+_OURS_S: Final = 1.0
+"""How long a caller of this process has, after it erased something, to call `forget` before another writer does it."""
+_FINISH_S: Final = 1.0
+"""How long one writer works on rows that another left to be removed."""
+
+Sweep = Callable[[Transaction], bool]
+"""Removes one more piece of what was deleted or cut off; False when nothing was left."""
+
+
+def nothing_left(_: Transaction) -> bool:
+    return False
+
 
 class SqliteTurn:
     """A `writer.Turn`. What is public here is for whoever has the seat in the queue."""
@@ -38,6 +55,7 @@ class SqliteTurn:
         now: Callable[[], int],
         random: Callable[[int], bytes],
         upgrades: Upgrades | None = None,
+        sweep: Sweep = nothing_left,
     ) -> None:
         self.commits = Commits(path)
         self.upgraded: Upgraded | None = None
@@ -59,6 +77,9 @@ class SqliteTurn:
         self._mark = 0, 0
         self._careful = 0
         self._slow = 0
+        self._sweep = sweep
+        # From when on (monotonic) the writer that comes finishes what was erased; never, when nothing is left.
+        self._unforgotten = inf
 
     def connection(self) -> Connection:
         """Return the connection, opened when it is not."""
@@ -74,10 +95,14 @@ class SqliteTurn:
         writer = self._writer or self._opened()
         if self._lock is not None:
             self._lock.acquire()
+        return self._begun(writer)
+
+    def _begun(self, writer: Connection) -> SqlTransaction:
         writer.execute("BEGIN IMMEDIATE")
         transaction = writer.transaction
         transaction.now = self._now()
         transaction.moved.clear()
+        transaction.erasing.began = False
         self._changes = writer.handle.total_changes()
         return transaction
 
@@ -116,7 +141,11 @@ class SqliteTurn:
         if handle.total_changes() == self._changes:
             writer.execute("COMMIT")
             return
-        self.commits.count(writer.run, handle.changes, writer.transaction.moved)
+        read = self.commits.count(writer.run, handle.changes, writer.transaction.moved)
+        erases = self._path is not None and writer.transaction.erasing.began
+        if erases:
+            # With what it erases, so that no kill comes between.
+            writer.execute(STATEMENTS["mark_erasing"])
         began = monotonic()
         writer.execute("COMMIT")
         took_s = monotonic() - began
@@ -124,6 +153,12 @@ class SqliteTurn:
         self.commits.witness()
         if took_s > _SLOW_S or self._slow:
             self._pace(handle, took_s)
+        if read and not self.commits.erasing:
+            self._unforgotten = inf
+        elif read and self._unforgotten == inf:
+            self._unforgotten = 0.0  # another process left it
+        if erases:
+            self._unforgotten = min(self._unforgotten, began + _OURS_S)
 
     def _pace(self, handle: apsw.Connection, took_s: float) -> None:
         """Let the log get longer after some slow commits in a row; one alone may have moved the log's pages."""
@@ -137,9 +172,71 @@ class SqliteTurn:
         try:
             if error is not None and self._writer is not None:
                 self._abandon(self._writer, error)
+            elif self._unforgotten < inf and self._writer is not None and self._unforgotten <= monotonic():
+                self._finish(self._writer)
         finally:
             if self._lock is not None:
                 self._lock.release()
+
+    # What was erased
+
+    @property
+    def unforgotten(self) -> bool:
+        """Whether something that was erased may be in the files."""
+        return self._unforgotten < inf
+
+    def forget(self, *, wait_ms: int) -> bool:
+        """Take what was erased out of the files; False when readers are in the way."""
+        writer = self.connection()
+        if self._lock is not None:
+            self._lock.acquire()
+        try:
+            return self._forgotten(writer, wait_ms)
+        except BaseException as error:
+            self._abandon(writer, error)
+            raise
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def _finish(self, writer: Connection) -> None:
+        """Finish what another process was killed at, or readers were in the way of. The lock is held.
+
+        The transaction that comes before is committed, so no error is raised: whoever writes next tries again.
+        """
+        try:
+            self._forgotten(writer, 0)
+        except Exception as error:
+            self._abandon(writer, error)
+        except BaseException:
+            # An interrupt must leave no transaction behind: the caller's would seem not to be committed.
+            writer.roll_back()
+            raise
+
+    def _forgotten(self, writer: Connection, wait_ms: int) -> bool:
+        swept = self._swept(writer)
+        zeroed = clear(writer, wait_ms=wait_ms)
+        if zeroed is None:
+            self._unforgotten = 0.0
+            return False
+        self._begun(writer)
+        if zeroed.pages:
+            # Also when nothing was marked, this is a commit: by it, others see that their caches are out of date.
+            writer.execute(STATEMENTS["mark_erasing"])
+        if swept:
+            writer.execute(STATEMENTS["unmark_erasing"])
+        self.commit()
+        self._unforgotten = inf if swept else 0.0
+        return True
+
+    def _swept(self, writer: Connection) -> bool:
+        """Remove rows that were left to be removed; return whether none is left."""
+        ends = monotonic() + _FINISH_S
+        more = True
+        while more and monotonic() < ends:
+            more = self._sweep(self._begun(writer))
+            self.commit()
+        return not more
 
     def translated(self, error: BaseException) -> BaseException:
         return translated(error, self._shown)

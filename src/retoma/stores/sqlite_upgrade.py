@@ -12,8 +12,13 @@ import apsw
 from retoma.errors import Unavailable
 from retoma.stores import migrate, sqlite_upkeep
 from retoma.stores.migrate import FORMAT, Migration, Upgraded, Upgrades
+from retoma.stores.sql import STATEMENTS
 from retoma.stores.sqlite_connection import APPLICATION_ID, Connection
 from retoma.stores.sqlite_errors import translate
+from retoma.stores.sqlite_scrub import clear
+
+_WAIT_MS = 1_000
+"""How long the upgrade waits for readers before it leaves the unused space to the next writer."""
 
 
 def bring_up_to_date(
@@ -44,7 +49,9 @@ def bring_up_to_date(
         raise migrate.older_store(before, shown)
     kept = _keep(connection.handle, path, before, shown) if path is not None and upgrades.keeps else None
     repaired = _transaction(connection, steps, before, upgrades, now=now, random=random)
-    return Upgraded(shown, before, repaired, kept)
+    # Where readers are in the way, the next writer does it: the transaction has the mark.
+    zeroed = clear(connection, wait_ms=_WAIT_MS) if path is not None else None
+    return Upgraded(shown, before, repaired, kept, zeroed.size_bytes if zeroed else None)
 
 
 def _transaction(
@@ -63,6 +70,9 @@ def _transaction(
             _apply(connection, step, now(), random)
         connection.transaction.now = now()
         repaired = upgrades.repair(connection.transaction, before) if upgrades is not None else 0
+        if before:
+            # Erasures by an earlier format left copies in the file's unused space.
+            connection.run(STATEMENTS["mark_erasing"])
         connection.run("COMMIT")
     except BaseException:
         connection.roll_back()

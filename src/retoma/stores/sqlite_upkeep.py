@@ -16,6 +16,7 @@ from retoma.stores import migrate, witness
 from retoma.stores.api_facts import Witnessed
 from retoma.stores.sql import Run
 from retoma.stores.sqlite_errors import Translated
+from retoma.stores.sqlite_scrub import zero_unused
 
 STEP_PAGES = 2_000
 _MOST = 100
@@ -57,6 +58,8 @@ def backup(source: apsw.Connection, target: Path, progress: Progress | None) -> 
                         progress(made.page_count - made.remaining, made.page_count)
             # One file, complete in itself.
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()
+            # The pages come as they are, from a store whose erasing may have been kept up, too.
+            zero_unused(copy)
     finally:
         source.execute("ROLLBACK").fetchall()
     sync(target)

@@ -118,6 +118,18 @@ class SqlTransfers:
     ) -> None:
         low, shift = key << 32, (into - key) << 32
         self._run(STATEMENTS["hand_over_events"], (shift, low, (key + 1) << 32))
+        self._clear(into)
+        self._run(STATEMENTS["hand_over_state"], (into, key))
+        self._run(STATEMENTS["hand_over_visits"], (into, key))
+        self._run(STATEMENTS["hand_over_notes"], (into, key))
+        self._run(STATEMENTS["drop_session"], (key,))
+        self._become(tenant, into, name, record, used=False)
+
+    def retell(self, tenant: TenantKey, key: SessionKey, name: str, record: SessionRecord) -> None:
+        self._clear(key)
+        self._become(tenant, key, name, record, used=False)
+
+    def _clear(self, key: SessionKey) -> None:
         for statement in (
             "drop_state",
             "drop_visits",
@@ -126,12 +138,7 @@ class SqlTransfers:
             "drop_tags",
             "drop_contexts",
         ):
-            self._run(STATEMENTS[statement], (into,))
-        self._run(STATEMENTS["hand_over_state"], (into, key))
-        self._run(STATEMENTS["hand_over_visits"], (into, key))
-        self._run(STATEMENTS["hand_over_notes"], (into, key))
-        self._run(STATEMENTS["drop_session"], (key,))
-        self._become(tenant, into, name, record, used=False)
+            self._run(STATEMENTS[statement], (key,))
 
     def _become(
         self, tenant: TenantKey, key: SessionKey, name: str, record: SessionRecord, *, used: bool

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from retoma.model.veil import Veil
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.detect import Source
-    from retoma.service.transfer.incoming import Imported
+    from retoma.service.transfer.imported import Imported
 
 __all__ = ["export", "import_"]
 
@@ -102,7 +102,10 @@ def _veil(keys: tuple[str, ...], patterns: tuple[str, ...]) -> Veil:
     "--from", "source", type=click.Choice(SOURCES), default="auto", help="What FILE is; auto looks into it."
 )
 @click.option("--as", "name", metavar="NEW", help="Under this id (of one file with one session).")
-def import_(ctx: Invocation, *, files: tuple[str, ...], source: str, name: str | None) -> int:
+@click.option("--erase-too", is_flag=True, help="Erase here what was erased where FILE comes from.")
+def import_(
+    ctx: Invocation, *, files: tuple[str, ...], source: str, name: str | None, erase_too: bool
+) -> int:
     """Keep sessions that were exported as json or jsonl, or that another tool kept: Trellis, Copilot, Claude Code,
     Codex, OpenAI Agents. FILE may be a directory of them; - is standard input. What is here already is not added again.
     """
@@ -126,7 +129,7 @@ def import_(ctx: Invocation, *, files: tuple[str, ...], source: str, name: str |
             continue
         for path, format in found:
             try:
-                done.arrived(path, _arrived(ctx, path, format, name))
+                done.arrived(path, _arrived(ctx, path, format, name, erase_too=erase_too))
             except RetomaError as error:
                 done.failed(path, error)
     if ctx.out.json:
@@ -179,6 +182,8 @@ class _Done:
                 "id": done.id if done is not None else None,
                 "events": done.events if done is not None else None,
                 "added": done.added if done is not None else 0,
+                "kept": done.kept if done is not None else 0,
+                "erased": done.erased if done is not None else 0,
                 "outcome": done.outcome if done is not None else outcome,
                 "error": as_json(error) if error is not None else None,
                 "warnings": [],
@@ -195,13 +200,13 @@ def _files(file: str, source: Source) -> list[tuple[str, Source]]:
     return [(str(path), format) for path, format in sessions_in(Path(file), source)]
 
 
-def _arrived(ctx: Invocation, file: str, source: Source, name: str | None) -> Arrived:
+def _arrived(ctx: Invocation, file: str, source: Source, name: str | None, *, erase_too: bool) -> Arrived:
     try:
         if file != "-":
-            return ctx.do(ImportFrom(file=Path(file), source=source, name=name))
+            return ctx.do(ImportFrom(file=Path(file), source=source, name=name, erase_too=erase_too))
         # Standard input stays open: it is not this command's to close.
         with open(0, "rb", closefd=False) as stream:
-            return ctx.do(ImportFrom(file=stream, source=source, name=name))
+            return ctx.do(ImportFrom(file=stream, source=source, name=name, erase_too=erase_too))
     except FileNotFoundError:
         raise NotFound(f"There is no file '{file}'.", code="no_file", file=file) from None
     except OSError as error:
@@ -216,8 +221,15 @@ def _say(ctx: Invocation, done: Imported) -> None:
             ctx.out.line(f"{done.id}: imported, {counted(done.added, 'event')}")
         elif done.outcome == "extended":
             ctx.out.line(f"{done.id}: {counted(done.added, 'event')} more, {done.events:,} in all")
-        else:
+        elif not done.erased:
             ctx.out.line(f"{done.id}: here already, nothing added")
+        if done.erased:
+            ctx.out.line(f"{done.id}: {counted(done.erased, 'event')} erased here, too")
+    if done.kept:
+        ctx.out.note(
+            f"{done.id}: {counted(done.kept, 'event')} erased where the file comes from, and kept here; "
+            "--erase-too erases them here, too."
+        )
     if done.without_parent:
         ctx.out.note(f"{done.id}: its parent '{done.without_parent}' is not here, so it has none now.")
 

@@ -14,6 +14,7 @@ from retoma.model.codec import Json
 from retoma.model.event import Event
 from retoma.model.fold import TOKENS, Folded, fold, nodes_of
 from retoma.model.ids import SessionId, SessionKey
+from retoma.model.payload import KNOWN, prove
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
 
@@ -21,14 +22,6 @@ TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
 PROFILE: Final = frozenset(
     {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed", "template"}
 )
-KNOWN: Final = frozenset(
-    {
-        kinds.CREATED, kinds.UPDATED, kinds.STATUS, kinds.RESET, kinds.NOTE, kinds.ERASED, kinds.MESSAGE, kinds.STATE,
-        kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
-        kinds.RECORD, kinds.FORKED,
-        kinds.TOOL_CALL, kinds.TOOL_STARTED, kinds.TOOL_RESULT, kinds.FLOW_ROLLBACK,
-    }
-)  # fmt: skip
 _LOSES: Final[dict[str, frozenset[str]]] = {
     kinds.CREATED: PROFILE,
     kinds.UPDATED: PROFILE,
@@ -90,7 +83,8 @@ class Ledger:
         return copied
 
     def take(self, event: Event) -> None:
-        """Take the next event. Raises Integrity, TypeError, ValueError or LookupError for data that no event has."""
+        """Take the next event. Raises Integrity for data that no event of its type has."""
+        prove(event)
         self.first_at = event.at if self.first_at is None else self.first_at
         self.made_at = event.at if self.made_at is None or event.type == kinds.FORKED else self.made_at
         self.last_at = event.at

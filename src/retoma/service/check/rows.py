@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from retoma.model.codec import decode, encode
 from retoma.model.flow import FlowStatus, version_of
@@ -21,21 +21,38 @@ LISTED_WITHIN_MS: Final = 1_000
 Row = Mapping[str, Any]
 
 
-def differences(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+class Unlike(NamedTuple):
+    """A difference with the value in the row and the one that the journal says. As a text it names no value."""
+
+    said: str
+    kept: object
+    journal: object
+
+    def __str__(self) -> str:
+        return self.said
+
+
+def differences(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     """Yield what of the session's rows is not what its journal says, each as the end of a sentence."""
-    yield from _of_row(row, ledger)
+    yield from contradictions(tx, key, row, ledger)
     yield from _of_fork(tx, key, row, ledger)
     yield from _of_name(tx, key, row)
+    yield from _of_notes(tx, key, ledger)
+    yield from _of_flow(tx, row)
+    yield from _of_lease(tx, key, row)
+
+
+def contradictions(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
+    """Yield the differences in what an export says, too: not in the name, what is shared, and who drives."""
+    yield from _of_row(row, ledger)
     yield from _of_profile(tx, key, row, ledger)
     yield from _of_labels(tx, key, row, ledger)
     yield from _of_epochs(tx, key, row, ledger)
     yield from _of_state(tx, key, ledger)
     yield from _of_history(tx, key, row, ledger)
-    yield from _of_flow(tx, row)
-    yield from _of_lease(tx, key, row)
 
 
-def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
+def _of_row(row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     folded = ledger.folded
     stands = ledger.history[-1] if ledger.history else None
     wanted: dict[str, object] = {
@@ -60,7 +77,7 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str]:
         unknown.add("flow_node")
     for name, value in wanted.items():
         if name not in unknown and not _same(row[name], value):
-            yield f"its {_SAID.get(name, name)} is not what its journal says"
+            yield Unlike(f"its {_SAID.get(name, name)} is not what its journal says", row[name], value)
     for name in unknown & _WORDS.keys():
         # Its event is erased. But a bit that flips makes no other of these words of one.
         if row[name] not in _WORDS[name]:
@@ -110,33 +127,35 @@ def _of_name(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:
         yield "the name that leads to it is not its own" if names else "no name leads to it"
 
 
-def _of_profile(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+def _of_profile(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     rows = tx.audit.rows("about", key)
     description, metadata = rows[0] if rows else ("", b"{}")
     if "description" not in ledger.unknown and not _same(description, ledger.about.description):
-        yield "its description is not what its journal says"
+        yield Unlike("its description is not what its journal says", description, ledger.about.description)
     if not isinstance(metadata, bytes) or not isinstance(known := decode(metadata), dict):
         yield "its metadata cannot be read"
     elif "metadata" not in ledger.unknown and not _same_json(known, ledger.about.metadata):
-        yield "its metadata is not what its journal says"
+        yield Unlike("its metadata is not what its journal says", known, ledger.about.metadata)
     if "pinned" not in ledger.unknown and row["pinned"] != int(ledger.row.pinned):
         yield "its pin is not what its journal says"
     # An export of a session in the trash comes in shown.
     shelves = {ledger.shelf, SHOWN} if ledger.shelf == TRASHED else {ledger.shelf}
     if not ledger.unknown & {"archived", "trashed"} and row["shelf"] not in shelves:
         yield "where it is put away is not what its journal says"
+
+
+def _of_notes(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]:
     if [seq for (seq,) in tx.audit.rows("notes", key)] != ledger.notes:
         yield "the list of its notes is not what its journal says"
 
 
-def _of_labels(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+def _of_labels(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     tags, contexts = tx.audit.rows("tags", key), tx.audit.rows("contexts", key)
-    if "tags" not in ledger.unknown and [tag for tag, *_ in tags] != list(ledger.about.tags):
-        yield "its tags are not what its journal says"
-    if "contexts" not in ledger.unknown and [(kind, ref) for kind, ref, *_ in contexts] != [
-        *ledger.about.contexts
-    ]:
-        yield "its contexts are not what its journal says"
+    has, links = [tag for tag, *_ in tags], [(kind, ref) for kind, ref, *_ in contexts]
+    if "tags" not in ledger.unknown and has != [*ledger.about.tags]:
+        yield Unlike("its tags are not what its journal says", has, ledger.about.tags)
+    if "contexts" not in ledger.unknown and links != [*ledger.about.contexts]:
+        yield Unlike("its contexts are not what its journal says", links, ledger.about.contexts)
     place = (row["tenant"], row["pinned"], row["listed_at"])
     if any(tuple(rest) != place for _, *rest in tags) or any(
         tuple(rest) != place for _, _, *rest in contexts
@@ -160,7 +179,7 @@ def _of_epochs(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> It
         yield "where its epoch begins is not what its journal says"
 
 
-def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]:
+def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str | Unlike]:
     wanted: dict[str, Any] = dict(ledger.folded.state)
     if ledger.answered:
         wanted[SYS] = ledger.folded.system
@@ -169,11 +188,14 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]
         for name, value, seq in page:
             if name not in wanted:
                 yield f"the key {name!r} of its state is not in its journal"
-            elif not isinstance(value, bytes) or value != encode(wanted.pop(name)):
-                yield f"the value of {name!r} in its state is not what its journal says"
-                wanted.pop(name, None)
+                continue
+            said = encode(wanted.pop(name))
+            if not isinstance(value, bytes) or value != said:
+                what = f"the value of {name!r} in its state is not what its journal says"
+                yield Unlike(what, decode(value) if isinstance(value, bytes) else value, decode(said))
             elif seq != ledger.set_at.get(name):
-                yield f"the event that set {name!r} in its state is not the one that its journal says"
+                what = f"the event that set {name!r} in its state is not the one that its journal says"
+                yield Unlike(what, seq, ledger.set_at.get(name))
         if after is not None and page[-1][0] <= after:
             yield "its state is not in order"
             return
@@ -184,7 +206,7 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]
             yield f"the key {name!r} is missing in its state"
 
 
-def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
+def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     if "history" in ledger.unknown:
         return
     at = 0
@@ -193,7 +215,10 @@ def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> I
             at += 1
             known = at <= len(ledger.history)
             if position != at or not known or ledger.history[at - 1] not in (None, node):
-                yield f"node {position:,} of its flow's history is not what its journal says"
+                said = ledger.history[at - 1] if known else None
+                yield Unlike(
+                    f"node {position:,} of its flow's history is not what its journal says", node, said
+                )
                 return
     if at != len(ledger.history):
         yield "its flow's history is not as long as its journal says"

@@ -267,7 +267,7 @@ class _Session:
         # Rows that come in are held against nothing: the session is shown when it is proved.
         if journal.legible and row["shelf"] != _INCOMING:
             for said in differences(tx, self._key, row, journal.ledger):
-                self.wrong(None, said)
+                self.wrong(None, str(said))
 
 
 def _is_version(version: bytes, codec: str, files: bytes) -> bool:

@@ -24,7 +24,8 @@ from retoma.model.transfer import (
 )
 from retoma.service.transfer.chaining import Chain
 from retoma.service.transfer.foreign import Draft, Foreign, identity, label, named
-from retoma.service.transfer.incoming import Imported, take_in
+from retoma.service.transfer.imported import Imported
+from retoma.service.transfer.incoming import take_in
 from retoma.service.transfer.merging import Merge
 from retoma.service.transfer.outgoing import PAGE, Outgoing
 from retoma.service.transfer.telling import asides, asides_of, extended, journalled, stream_of
@@ -166,7 +167,7 @@ class _Arrival:
             try:
                 record = extended(session, here.about, chain, outgoing.record, update)
                 stream = stream_of(record, chain, asides_of(outgoing))
-                return take_in(self._store, self._who, stream, limits=self._limits)
+                return take_in(self._store, self._who, stream, limits=self._limits, behind=True)
             finally:
                 outgoing.close()
 

@@ -7,14 +7,15 @@ from importlib import import_module
 
 import msgspec
 
-from retoma.errors import RetomaError
+from retoma.errors import Invalid, RetomaError
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.service.transfer.arriving import arrive
 from retoma.service.transfer.detect import HEAD_BYTES, Format, Source, format_of
 from retoma.service.transfer.foreign import Foreign, Tool
 from retoma.service.transfer.given import Given, looked_at
-from retoma.service.transfer.incoming import Imported, import_
+from retoma.service.transfer.imported import Imported
+from retoma.service.transfer.incoming import import_
 from retoma.service.transfer.notices import Notice, Notices
 from retoma.stores.api import Store
 
@@ -42,6 +43,7 @@ def bring(
     source: Source = "auto",
     name: str | None = None,
     limits: Limits | None = None,
+    erase_too: bool = False,
 ) -> Arrived:
     """Keep the sessions of a file of any format that is known here, under `name` if it is one.
 
@@ -51,8 +53,14 @@ def bring(
     given, head = looked_at(given, HEAD_BYTES)
     format = format_of(head, given.path) if source == "auto" else source
     if format is None or format == "retoma":
-        imported = import_(store, who, given.stream, name=name, limits=limits)
+        imported = import_(store, who, given.stream, name=name, limits=limits, erase_too=erase_too)
         return Arrived(format="retoma", sessions=(Brought(imported=imported),))
+    if erase_too:
+        raise Invalid(
+            f"{given.shown} is of {format}, which does not say what it erased.",
+            code="usage",
+            hint="--erase-too goes with exports of Retoma.",
+        )
     notices = Notices()
     given = given._replace(single=name is not None)
     sessions = tuple(_each(store, who, _reader(format)(given, notices), name=name, limits=limits))

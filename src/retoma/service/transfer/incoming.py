@@ -3,55 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final, Literal, TypeVar
+from itertools import chain
+from typing import BinaryIO, Final
 
-import msgspec
 from msgspec import UNSET
 
-from retoma.errors import Busy, Conflict, Limit, RetomaError, Unavailable
+from retoma.errors import Busy, RetomaError, Unavailable
 from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
-from retoma.model.session import TRASHED, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
-from retoma.service import erasing, sessions
+from retoma.service import erasing
 from retoma.service.access import fence, head_of
+from retoma.service.check.rows import contradictions, differences
 from retoma.service.transfer.batch import Batch
+from retoma.service.transfer.continued import Continued
+from retoma.service.transfer.contradiction import row_of, unexplained, untrue_in_file
+from retoma.service.transfer.imported import Imported
+from retoma.service.transfer.place import HIDDEN, Places, Plan, diverged
 from retoma.service.transfer.proof import Aside, Proof, plausible
 from retoma.service.transfer.reading import records
 from retoma.service.transfer.source import Placed, damaged
 from retoma.stores.api import Known, Store, Transaction
 
 STALE_MS: Final = DAY
-_HIDDEN = 3
-
-T = TypeVar("T")
-Outcome = Literal["imported", "extended", "unchanged"]
-
-
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file: the session's id here, its events here, and how many of them were new.
-
-    `without_parent` is the session that it belonged to, when that one is not here.
-    """
-
-    id: SessionId
-    events: int
-    added: int
-    outcome: Outcome
-    without_parent: str | None = None
-
-
-class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a session goes. `here` is the one it continues; `key` is where it comes in, written up to `written`."""
-
-    name: SessionId
-    here: Known | None
-    key: SessionKey
-    token: int
-    written: int
 
 
 def import_(
@@ -61,14 +38,17 @@ def import_(
     *,
     name: str | None = None,
     limits: Limits | None = None,
+    erase_too: bool = False,
 ) -> Imported:
     """Read an export from `stream` and keep its session, under `name` if given. Durable when it returns.
 
-    Raises Invalid for what is no export, Integrity with the line for a damaged one, Unavailable for one of a newer
-    Retoma, Conflict for a taken id or a session that went another way here, Busy, Limit. Nothing is shown before all of
-    it is proved. Killed in the middle, it goes on when the same file is imported again.
+    What the source erased since an earlier import stays here, or is erased with `erase_too`. Raises Invalid for what is
+    no export, Integrity with the line for a damaged one or with what contradicts its journal, Unavailable for one of a
+    newer Retoma, Conflict for a taken id or a session that went another way here, Busy, Limit. Nothing is shown before
+    all of it is proved. Killed in the middle, it resumes when the same file is imported again.
     """
-    return take_in(store, who, records(stream), name=name, limits=limits)
+    run = _Import(store, who, limits or Limits(), erase=erase_too, behind=False)
+    return run.run(records(stream), name)
 
 
 def take_in(
@@ -78,135 +58,87 @@ def take_in(
     *,
     name: str | None = None,
     limits: Limits | None = None,
+    behind: bool = False,
 ) -> Imported:
-    """Keep the session that these records of an export tell of, as `import_` does."""
-    return _Import(store, who, limits or Limits()).run(found, name)
+    """Keep the session that these records of an export tell of, as `import_` does.
+
+    `behind`: they begin after the last event that is here, so they alone do not explain the rows.
+    """
+    return _Import(store, who, limits or Limits(), erase=False, behind=behind).run(found, name)
 
 
 class _Import:
-    def __init__(self, store: Store, who: Principal, limits: Limits) -> None:
+    def __init__(self, store: Store, who: Principal, limits: Limits, *, erase: bool, behind: bool) -> None:
         self._store = store
         self._who = who
-        self._limits = limits
-        self._doomed = False
+        self._erase = erase
+        self._behind = behind
+        self._places = Places(who, limits, erase=erase)
 
     def run(self, found: Iterator[Placed], name: str | None) -> Imported:
         first, line = next(found, (None, 1))
         if not isinstance(first, SessionRecord):
             raise damaged(line, "an export begins with its session.")
-        wanted = session_id(name if name is not None else first.id)
         plausible(first, line)
-        proof = Proof(first, line)
+        wanted = session_id(name if name is not None else first.id)
+        proof = Proof(first, line, behind=self._behind)
         self._sweep()
-        plan = self._store.write(lambda tx: self._begin(tx, first, wanted))
+        plan = self._store.write(lambda tx: self._places.begin(tx, first, wanted))
         proved = proof.rest(found)
-        if isinstance(plan, Imported):
-            for _ in proved:
-                pass  # read to its end all the same: who imports a copy wants to know that it is whole
-            return plan
+        if isinstance(plan, Known):
+            return self._repeated(plan, proof, proved)
+        continued = self._continued(plan.here, first) if plan.here is not None else None
         try:
-            batch = self._fill(plan, proved)
-            shown = self._store.write(lambda tx: self._show(tx, plan, proof, batch))
+            batch = self._fill(plan, proved, continued)
+            shown = self._store.write(lambda tx: self._show(tx, plan, proof, batch, continued))
         except (Unavailable, Busy):
             raise  # what is there is sound: the same file goes on from it
         except RetomaError:
             self._drop(plan.key)
             raise
-        if self._doomed:
+        if self._places.doomed:
             self._purge()  # an earlier try was of another journal
+        if shown.erased:
+            self._flush()
         return shown
 
-    # Where it goes
+    def _continued(self, here: Known, session: SessionRecord) -> Continued:
+        return Continued(self._store, self._who, here, session, erase=self._erase)
 
-    def _begin(self, tx: Transaction, session: SessionRecord, wanted: SessionId) -> _Plan | Imported:
-        self._who.may_write()
-        self._few_enough(session)
-        uid = bytes.fromhex(session.uid)
-        known = tx.transfers.of_uid(self._who.tenant, uid, session.created_at)
-        here = next((one for one in known if one.shelf != _HIDDEN), None)
-        if here is not None:
-            if here.shelf == TRASHED:
-                raise in_trash(here.id)
-            done = self._nothing_new(tx, session, here)
-            if done is not None:
-                return done
-            if session.redacted is not UNSET:
-                raise Conflict(
-                    f"The file was redacted; it cannot go on with session '{here.id}', which is whole here.",
-                    code="redacted_export",
-                    hint="Nothing was changed. Export it again without --redact.",
-                    session=here.id,
-                )
-            fence(tx, head_of(tx, self._who, here.id), None)
-            base, name = (here.seq, here.hash), SessionId(here.id)
-        else:
-            self._room(tx, session, wanted)
-            base, name = (session.base.seq, bytes.fromhex(session.base.hash)), wanted
-        key, written = self._place(tx, session, base, [one for one in known if one.shelf == _HIDDEN])
-        token = tx.transfers.take(self._who.tenant, key)
-        return _Plan(name=name, here=here, key=key, token=token, written=written)
+    def _repeated(self, here: Known, proof: Proof, proved: Iterator[Event | Aside]) -> Imported:
+        """Take nothing from a file that has nothing new, and erase what it says is erased, if that is wanted."""
+        continued = self._continued(here, proof.session)
+        for one in proved:  # read to its end all the same: who imports a copy wants to know that it is whole
+            if isinstance(one, Event):
+                continued.take(one)
+        erased = 0
+        if self._erase and proof.session.redacted is UNSET:
+            continued.fold()
+            erased = continued.lost
+        if erased:
+            self._store.write(lambda tx: self._settle(tx, continued))
+            self._flush()
+        return Imported(id=SessionId(here.id), events=here.seq, added=0, outcome="unchanged", erased=erased)
 
-    def _nothing_new(self, tx: Transaction, session: SessionRecord, here: Known) -> Imported | None:
-        """Return the outcome when all of the file is here already; None when it goes on. Raises Conflict."""
-        head, base = session.head, session.base
-        if base.seq > here.seq or (base.seq == here.seq and base.hash != here.hash.hex()):
-            raise _diverged(here.id, f"it ends at event {here.seq:,}, and the file begins after {base.seq:,}")
-        if head.seq > here.seq:
-            return None
-        if head.seq > here.base_seq:
-            (event,) = tx.journal.read(here.key, after=head.seq - 1, limit=1)
-            if event.hash.hex() != head.hash:
-                raise _diverged(here.id, f"event {head.seq:,} is another one here")
-        return Imported(id=SessionId(here.id), events=here.seq, added=0, outcome="unchanged")
-
-    def _place(
-        self, tx: Transaction, session: SessionRecord, base: tuple[int, bytes], hidden: list[Known]
-    ) -> tuple[SessionKey, int]:
-        """Return where the session comes in, and what is written there: an earlier try, if it was of this journal."""
-        becomes = f"{session.head.hash} after {base[0]}"
-        for one in hidden:
-            if one.reason == becomes:
-                return one.key, one.seq
-            tx.transfers.doom(self._who.tenant, one.key)
-            self._doomed = True
-        uid = bytes.fromhex(session.uid)
-        key = tx.transfers.begin(self._who.tenant, uid, session.created_at, base=base, becomes=becomes)
-        return key, base[0]
-
-    def _room(self, tx: Transaction, session: SessionRecord, wanted: SessionId) -> None:
-        """Raise Conflict when the id is another's, Limit when there are sessions enough."""
-        if tx.sessions.key(self._who.tenant, wanted) is not None:
-            raise Conflict(
-                f"There is another session '{wanted}' already.",
-                code="id_taken",
-                hint="Import it under another id: --as NEW",
-                session=wanted,
-            )
-        sessions.within(tx, self._who, self._limits, active=session.status == "active")
-
-    def _few_enough(self, session: SessionRecord) -> None:
-        events = session.head.seq - session.base.seq
-        most = self._limits.events_of("" if session.template is UNSET else session.template)
-        if most is not None and events > most.events:
-            raise Limit(
-                f"Session '{session.id}' has {events:,} events, and {most.key} allows {most.events:,}.",
-                code="too_many_events",
-                hint=f"Raise the limit in {self._limits.where(most.key)}.",
-                limit=most.events,
-                value=events,
-                key=most.key,
-            )
+    def _settle(self, tx: Transaction, continued: Continued) -> None:
+        head = head_of(tx, self._who, continued.here.id)
+        fence(tx, head, None)
+        if head.hash != continued.here.hash:
+            raise diverged(head.id, "somebody wrote in it while the file was read")
+        continued.settle(tx, continued.before(tx))
 
     # What comes in
 
-    def _fill(self, plan: _Plan, proved: Iterator[Event | Aside]) -> Batch:
+    def _fill(self, plan: Plan, proved: Iterator[Event | Aside], continued: Continued | None) -> Batch:
         """Write what comes in, but for the last batch, which goes with the transaction that shows the session."""
         batch = Batch()
         for one in proved:
+            if isinstance(one, Event) and continued is not None:
+                continued.take(one)
             if not isinstance(one, Event):
                 batch.aside(one)
             elif plan.here is not None and one.seq == plan.here.seq and one.hash != plan.here.hash:
-                raise _diverged(plan.here.id, f"event {one.seq:,} is another one here")
+                raise diverged(plan.here.id, f"event {one.seq:,} is another one here")
             elif one.seq > plan.written:
                 batch.event(one)
             if batch.full:
@@ -214,10 +146,10 @@ class _Import:
                 batch = Batch()
         return batch
 
-    def _writing(self, plan: _Plan, batch: Batch) -> Callable[[Transaction], None]:
+    def _writing(self, plan: Plan, batch: Batch) -> Callable[[Transaction], None]:
         return lambda tx: self._write(tx, plan, batch)
 
-    def _write(self, tx: Transaction, plan: _Plan, batch: Batch) -> None:
+    def _write(self, tx: Transaction, plan: Plan, batch: Batch) -> None:
         if tx.transfers.token(self._who.tenant, plan.key) != plan.token:
             raise Busy(
                 f"Another import of session '{plan.name}' began meanwhile.",
@@ -229,33 +161,56 @@ class _Import:
 
     # Shown
 
-    def _show(self, tx: Transaction, plan: _Plan, proof: Proof, batch: Batch) -> Imported:
+    def _show(
+        self, tx: Transaction, plan: Plan, proof: Proof, batch: Batch, continued: Continued | None
+    ) -> Imported:
         session, tenant = proof.session, self._who.tenant
         self._write(tx, plan, batch)
         known = tx.transfers.of_uid(tenant, bytes.fromhex(session.uid), session.created_at)
-        here = next((one for one in known if one.shelf != _HIDDEN), None)
+        here = next((one for one in known if one.shelf != HIDDEN), None)
         if (here and here.hash) != (plan.here and plan.here.hash):
-            raise _diverged(plan.name, "somebody wrote in it while the file was read")
+            raise diverged(plan.name, "somebody wrote in it while the file was read")
         if proof.files and session.flow and session.flow.version:
             version = bytes.fromhex(session.flow.version)
             tx.flows.put_version(tenant, version, proof.flow_name, proof.files)
-        if here is not None:
-            fence(tx, head_of(tx, self._who, here.id), None)
-            tx.transfers.extend(tenant, here.key, here.id, plan.key, session)
-            added = session.head.seq - here.seq
-            return Imported(id=plan.name, events=session.head.seq, added=added, outcome="extended")
-        self._room(tx, session, plan.name)
+        if continued is not None:
+            return self._extended(tx, plan, proof, continued)
+        self._places.room(tx, session, plan.name)
         parent = tx.sessions.key(tenant, session.parent) if session.parent else None
         tx.transfers.publish(tenant, plan.key, plan.name, session, parent=parent)
-        seq = session.head.seq
+        seq, ledger = session.head.seq, proof.ledger
         if session.redacted is not UNSET:
             seq = erasing.explain(tx, self._who, plan.name, proof.erased, proof.redacted)
+            ledger = ledger.copy()  # a transaction may run twice
+            for event in tx.journal.read(plan.key, after=session.head.seq, limit=seq):
+                ledger.take(event)
+        found = differences(tx, plan.key, row_of(tx, plan.key), ledger)
+        untrue_in_file(chain(unexplained(ledger), found))
         return Imported(
             id=plan.name,
             events=seq,
             added=seq - session.base.seq,
             outcome="imported",
             without_parent=session.parent if parent is None else None,
+        )
+
+    def _extended(self, tx: Transaction, plan: Plan, proof: Proof, continued: Continued) -> Imported:
+        here, session = continued.here, proof.session
+        fence(tx, head_of(tx, self._who, here.id), None)
+        before = continued.before(tx)
+        tx.transfers.extend(self._who.tenant, here.key, here.id, plan.key, session)
+        if not self._behind:
+            row = row_of(tx, here.key, base_seq=session.base.seq)
+            found = contradictions(tx, here.key, row, proof.ledger)
+            untrue_in_file(chain(unexplained(proof.ledger), found))
+        continued.settle(tx, before, session)
+        return Imported(
+            id=plan.name,
+            events=session.head.seq,
+            added=session.head.seq - max(here.seq, session.base.seq),
+            outcome="extended",
+            erased=continued.lost if self._erase else 0,
+            kept=0 if self._erase or self._behind else continued.lost,
         )
 
     # What is left
@@ -283,11 +238,7 @@ class _Import:
         while self._store.write(lambda tx: erasing.purge(tx, self._who)):
             pass
 
-
-def _diverged(session: str, how: str) -> Conflict:
-    return Conflict(
-        f"Session '{session}' went another way here: {how}.",
-        code="diverged",
-        hint="Nothing was changed. To have the file's instead, delete this one first, by its whole id.",
-        session=session,
-    )
+    def _flush(self) -> None:
+        """Let what was erased be in no file of the store."""
+        self._purge()
+        self._store.forget()

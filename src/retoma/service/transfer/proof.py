@@ -11,11 +11,12 @@ import msgspec
 from blake3 import blake3
 from msgspec import UNSET
 
-from retoma.errors import Invalid
+from retoma.errors import Integrity, Invalid
 from retoma.model.chain import digest, follows, genesis
 from retoma.model.codec import decode, encode
-from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, Event
+from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, RESET, Event
 from retoma.model.flow import version_of
+from retoma.model.ids import session_id
 from retoma.model.session import NewSession, checked
 from retoma.model.transfer import (
     EndRecord,
@@ -27,6 +28,8 @@ from retoma.model.transfer import (
     VisitsRecord,
     encoded,
 )
+from retoma.service.check.journal import UNREADABLE
+from retoma.service.check.ledger import Ledger
 from retoma.service.transfer.source import Placed, damaged
 
 Aside: TypeAlias = StateRecord | VisitsRecord | FlowRecord
@@ -35,10 +38,15 @@ MOST_FLOW_BYTES = 64 << 20
 
 
 class Proof:
-    """The records of one session so far. Each is given once, in order; what is wrong raises Integrity with its line."""
+    """The records of one session so far. Each is given once, in order; what is wrong raises Integrity with its line.
 
-    def __init__(self, session: SessionRecord, line: int) -> None:
+    `ledger` is what its events say; `behind`: they begin after events that are known elsewhere.
+    """
+
+    def __init__(self, session: SessionRecord, line: int, *, behind: bool = False) -> None:
         self.session = session
+        self.ledger = Ledger(cut=session.base.seq > 0)
+        self._behind = behind
         self.seq = session.base.seq
         self.hash = bytes.fromhex(session.base.hash)
         self.files: dict[str, bytes] = {}
@@ -88,6 +96,9 @@ class Proof:
         event = _event(record, line)
         if not follows(event, self.hash):
             raise damaged(line, f"event {event.seq:,} is not linked to the one before it.", seq=event.seq)
+        if event.type != RESET and 0 < self.seq == self.session.base.seq and not self._behind:
+            raise damaged(line, "the journal begins in the middle of an epoch.", seq=event.seq)
+        self._fold(event, line)
         self.seq, self.hash = event.seq, event.hash
         self._belongs |= event.type == FORKED and event.value().get("uid") == self.session.uid
         if event.erased and self.session.redacted is not UNSET:
@@ -95,6 +106,16 @@ class Proof:
         if event.type == MESSAGE and event.seq >= self._first_of_epoch:
             self._messages += 1
         return event
+
+    def _fold(self, event: Event, line: int) -> None:
+        try:
+            self.ledger.take(event)
+        except Integrity as error:
+            raise damaged(line, error.message, seq=event.seq) from error
+        except UNREADABLE as error:
+            raise damaged(
+                line, f"event {event.seq:,} says what no {event.type} says.", seq=event.seq
+            ) from error
 
     def aside(self, record: Aside, line: int) -> None:
         """Take a record of state, history or flow."""
@@ -140,7 +161,7 @@ class Proof:
 
 
 def plausible(session: SessionRecord, line: int) -> None:
-    """Raise Invalid or Integrity for what no session could have, so that nothing else meets it later."""
+    """Raise Integrity for what no session could have, so that nothing else meets it later."""
     contexts = tuple((context.kind, context.ref) for context in session.contexts)
     new = NewSession(
         title=session.title,
@@ -153,7 +174,12 @@ def plausible(session: SessionRecord, line: int) -> None:
         contexts=contexts,
         template="" if session.template is UNSET else session.template,
     )
-    if checked(new) != new:
+    try:
+        session_id(session.id)
+        kept = checked(new)
+    except Invalid as error:
+        raise damaged(line, f"no session has this: {error.message}") from error
+    if kept != new:
         raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")
 
 

@@ -94,12 +94,16 @@ class PostgresStore:
         self.write(lambda tx: None)
         return missing
 
-    def forget(self) -> None:
+    def forget(self, *, wait: bool = True) -> None:
         """Do nothing: no reader finds the rows any more; their bytes, in pages and log, are the server's to reuse."""
 
     @property
     def upgraded(self) -> Upgraded | None:
         return self._schema.upgraded
+
+    @property
+    def unforgotten(self) -> bool:
+        return False
 
     def facts(self) -> Facts:
         return self._again(self._facts)

@@ -53,3 +53,11 @@ SELECT 1 FROM flow_version WHERE tenant = ? AND hash = ?
 -- A version that no session ran goes.
 DELETE FROM flow_version WHERE tenant = ?1 AND hash = ?2
 AND NOT EXISTS (SELECT 1 FROM flow_use WHERE tenant = ?1 AND hash = ?2)
+
+-- name: mark_erasing
+-- What was erased may still be in the file's free space, or in its log. The next writer sees to it.
+INSERT INTO due (tenant, name, at, key) VALUES (0, 'erasing', 0, 0) ON CONFLICT DO NOTHING
+
+-- name: unmark_erasing
+-- It is not.
+DELETE FROM due WHERE tenant = 0 AND name = 'erasing'

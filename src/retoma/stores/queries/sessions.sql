@@ -79,6 +79,10 @@ SELECT name_salt FROM store
 -- How far the store's commits have come.
 SELECT id, counter, rolling FROM store
 
+-- name: commits_and_erasing
+-- The same, and whether something that was erased may still be in the files.
+SELECT id, counter, rolling, EXISTS (SELECT 1 FROM due WHERE tenant = 0 AND name = 'erasing') FROM store
+
 -- name: count_commit
 -- One commit more, after the one that was known.
 UPDATE store SET counter = ?, rolling = ? WHERE counter = ? AND rolling = ? AND id = ?
