@@ -47,7 +47,7 @@ class Planted:
         self._grams: dict[bytes, str] = {}
         self._made = seed % 1_000 * 1_000
 
-    def _opened(self) -> Door:
+    def _opened(self) -> Opened:
         store = SqliteStore(self.file, now=self.clock, random=self.clock.bytes, sweep=swept)
         who, sources = Principal(LOCAL_TENANT, "ana"), Sources(self.clock, self.clock.bytes)
         return Opened(store, who, sources=sources, retention=Retention(completed_after_ms=30 * DAY))

@@ -34,9 +34,7 @@ class ForkSession(Job[Forked], frozen=True, kw_only=True):
     new: str | None = None
     at: int | None = None
     verb: ClassVar[str] = "fork"
-
-    def request(self) -> object:
-        return [self.session, self.new, self.at]
+    hashed: ClassVar[tuple[str, ...]] = ("session", "new", "at")
 
     def work(self, opened: Opened, call: Call) -> Forked:
         from retoma.runtime.branch import fork
@@ -54,9 +52,6 @@ class UndoSession(Job[Undone], frozen=True, kw_only=True):
 
     session: str
     verb: ClassVar[str] = "undo"
-
-    def request(self) -> object:
-        return self.session
 
     def work(self, opened: Opened, call: Call) -> Undone:
         from retoma.runtime.branch import undo

@@ -72,15 +72,20 @@ class Read(Command[R], frozen=True, kw_only=True):
 
 
 class _Writing(Command[R], frozen=True, kw_only=True):
-    """What writes: an idempotency key is compared with `verb` and `request()`, as stores in use have hashed them."""
+    """What writes: an idempotency key is compared with `verb` and `request()`, as stores in use have hashed them.
+
+    `hashed` names the fields of the request.
+    """
 
     verb: ClassVar[str]
+    hashed: ClassVar[tuple[str, ...]] = ("session",)
     tidies: ClassVar[bool] = False
     """Whether it leaves something to be removed, which is done at once."""
 
     def request(self) -> object:
         """Return what is asked, as JSON has it."""
-        raise NotImplementedError
+        values = [getattr(self, name) for name in self.hashed]
+        return values if len(values) > 1 else values[0]
 
     def call(self, opened: Opened, key: str | None, token: FencingToken | None) -> Call:
         """Return who calls, and under which operation: the caller's key, or one of its own."""

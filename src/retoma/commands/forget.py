@@ -70,9 +70,6 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
     dry_run: bool = False
     verb: ClassVar[str] = "redact"
 
-    def request(self) -> object:
-        return self.session
-
     def work(self, opened: Opened, call: Call) -> Redaction:
         from retoma.model.redaction import pattern
         from retoma.runtime.forget import redact

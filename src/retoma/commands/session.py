@@ -105,8 +105,7 @@ class GetOrCreateSession(Write[Whole], frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check(self.new)
 
-    def request(self) -> object:
-        return self.new
+    hashed: ClassVar[tuple[str, ...]] = ("new",)
 
     def write(self, tx: Transaction, call: Call) -> Whole:
         return opening.get_or_create(tx, call.who, self.new, operation=call.operation, limits=call.limits)
@@ -117,9 +116,6 @@ class ResumeSession(Write[Whole], frozen=True, kw_only=True):
 
     session: str
     verb: ClassVar[str] = "resume"
-
-    def request(self) -> object:
-        return self.session
 
     def write(self, tx: Transaction, call: Call) -> Whole:
         return opening.take_up(tx, call.who, self.session, operation=call.operation)
@@ -145,9 +141,7 @@ class ChangeStatus(Write[Changed], frozen=True, kw_only=True):
     reason: str = ""
     expect: int | None = None
     verb: ClassVar[str] = "change"
-
-    def request(self) -> object:
-        return [self.session, self.to, self.reason]
+    hashed: ClassVar[tuple[str, ...]] = ("session", "to", "reason")
 
     def write(self, tx: Transaction, call: Call) -> Changed:
         old, new = sessions.change(
@@ -192,8 +186,7 @@ class UpdateSession(Write[Whole], frozen=True, kw_only=True):
         check(self)
         check(self.changes)
 
-    def request(self) -> object:
-        return [self.session, self.changes]
+    hashed: ClassVar[tuple[str, ...]] = ("session", "changes")
 
     def write(self, tx: Transaction, call: Call) -> Whole:
         return profiles.update(tx, call.who, self.session, self.changes, operation=call.operation)
@@ -206,9 +199,7 @@ class RenameSession(Write[Whole], frozen=True, kw_only=True):
     new: str
     verb: ClassVar[str] = "set_id"
     over: ClassVar[bool] = True
-
-    def request(self) -> object:
-        return [self.session, self.new]
+    hashed: ClassVar[tuple[str, ...]] = ("session", "new")
 
     def write(self, tx: Transaction, call: Call) -> Whole:
         made = profiles.rename(tx, call.who, self.session, self.new, operation=call.operation)
@@ -221,9 +212,7 @@ class AddNote(Write[tuple[int, Whole]], frozen=True, kw_only=True):
     session: str
     text: str
     verb: ClassVar[str] = "note"
-
-    def request(self) -> object:
-        return [self.session, self.text]
+    hashed: ClassVar[tuple[str, ...]] = ("session", "text")
 
     def write(self, tx: Transaction, call: Call) -> tuple[int, Whole]:
         seq = profiles.note(tx, call.who, self.session, self.text, operation=call.operation)
@@ -247,9 +236,6 @@ class TrashSession(Write[Whole], frozen=True, kw_only=True):
     over: ClassVar[bool] = True
     tidies: ClassVar[bool] = True
 
-    def request(self) -> object:
-        return self.session
-
     def write(self, tx: Transaction, call: Call) -> Whole:
         profiles.trash(tx, call.who, self.session, operation=call.operation)
         return sessions.show(tx, call.who, self.session)
@@ -260,9 +246,6 @@ class RestoreSession(Write[Whole], frozen=True, kw_only=True):
 
     session: str
     verb: ClassVar[str] = "restore"
-
-    def request(self) -> object:
-        return self.session
 
     def write(self, tx: Transaction, call: Call) -> Whole:
         profiles.restore(tx, call.who, self.session, operation=call.operation)
