@@ -51,7 +51,7 @@ class Fake:
     def check(self, call):
         return
 
-    def run(self, flow, call, args, session):
+    def run(self, flow, call, args, session, mask):
         self.calls.append((call.name, args, call.key))
         self.between()
         answer = self.answers.pop(0)

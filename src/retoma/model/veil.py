@@ -107,8 +107,13 @@ class Veil:
         return self.value(value) != value
 
     def _secret(self, name: str) -> bool:
-        plain = _plain(name)
-        return plain in self._keys or plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDS)
+        return _plain(name) in self._keys or names_secret(name)
+
+
+def names_secret(name: str) -> bool:
+    """Return whether what stands under this name is a secret: a password, a token, a key."""
+    plain = _plain(name)
+    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDS)
 
 
 def _plain(name: str) -> str:
