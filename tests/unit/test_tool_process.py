@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from retoma.model.call import Call, Came
-from retoma.model.mask import Mask
 from retoma.model.codec import decode
+from retoma.model.mask import Mask
 from retoma.runtime import tool
 from retoma.runtime.tool import MAX_OUTPUT_BYTES, Program, read_output, run
 from retoma.runtime.toolbox import Toolbox, backoff_s, listed_in
