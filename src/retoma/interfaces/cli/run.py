@@ -86,7 +86,7 @@ def run(
         locale=ctx.environment.lang,
         tools=Given(file=tools, allow_inline=allow_inline, environment=ctx.environment.for_tools),
     )
-    screen: Screen = JsonScreen()
+    screen: Screen = JsonScreen(ctx.out)
     if not ctx.out.json:
         say = Words(ctx.environment.lang)
         screen = TextScreen(ctx.out, say, headless=headless, plain=plain or headless)
