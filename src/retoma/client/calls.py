@@ -371,7 +371,9 @@ class Calls(Upkeep):
         if not isinstance(file, Path):
             given = Given("standard input", file, self._sources.now())
             return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
-        with file.open("rb") as stream:
+        from retoma.config.opened import open_file
+
+        with open_file(file) as stream:
             given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
             return bring(self._store, self._who, given, source=source, name=name, limits=self._limits)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from retoma.config.opened import open_file
 from retoma.errors import Invalid, NotFound
 from retoma.flows import Flow, Tool
 from retoma.flows import tools as lists
@@ -120,7 +121,8 @@ class Toolbox:
 def listed_in(file: Path) -> dict[str, Tool]:
     """Return the tools that `file` lists. Raises NotFound, and Invalid naming all that is wrong with it."""
     try:
-        data = file.read_bytes()
+        with open_file(file) as opened_file:
+            data = opened_file.read()
     except (OSError, ValueError) as error:
         raise NotFound(
             f"The tools' file {str(file)!r} cannot be read.", code="no_tools", hint="Give --tools a file."
