@@ -438,7 +438,7 @@ class TestDirectory:
             (above / f"flow-{number:02}" / ("start.md" if number else "flow-00.yaml")).write_text("x")
         (above / "notes").mkdir()
         with pytest.raises(
-            Invalid, match="There is no entry node in .* below it: flow-00, flow-01, .*, …"
+            Invalid, match=r"There is no entry node in .* below it: flow-00, flow-01, .*, …"
         ) as raised:
             load(above)
         assert "notes" not in raised.value.message
