@@ -374,12 +374,13 @@ class Calls(Upkeep):
         What is whole in another tool's file is kept, and the rest told in `notices`; each session has its own outcome.
         Raises OSError when it cannot be read, Integrity when nothing of it is whole, Invalid, and as `import_` does.
         """
+        from retoma.config.opened import open_file
         from retoma.service.transfer.bringing import bring
         from retoma.service.transfer.given import Given
 
         with ExitStack() as opened:
             if isinstance(file, Path):
-                stream = opened.enter_context(file.open("rb"))
+                stream = opened.enter_context(open_file(file))
                 given = Given(str(file), stream, file.stat().st_mtime_ns // 1_000_000, file)
             else:
                 given = Given("standard input", file, self._sources.now())

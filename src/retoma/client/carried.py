@@ -51,7 +51,9 @@ class Carrying(Face):
         def work() -> Imported:
             if not isinstance(file, (str, Path)):
                 return self._door.calls.import_(file, name=name, erase_too=erase_too)
-            with Path(file).open("rb") as opened:
+            from retoma.config.opened import open_file
+
+            with open_file(Path(file)) as opened:
                 return self._door.calls.import_(opened, name=name, erase_too=erase_too)
 
         return Work(self._door, work)

@@ -145,8 +145,8 @@ class Living(Handle):
 
         `pattern` is a regular expression, held against each value by itself, in every epoch, in the state and in what
         is said of the session. Events keep their place, and the journal still verifies. What goes is returned as
-        `events` (seqs), `keys` of the state and `fields`; with `dry_run` it stays. Raises Invalid, Busy while the
-        session is driven, Refused in the trash, NotFound.
+        `events` (seqs), `keys` of the state and `fields`; with `dry_run` it stays. Raises Invalid, also for a
+        pattern that takes too long, Busy while the session is driven, Refused in the trash, NotFound.
 
         >>> session.append("user", "My card is 4111 1111 1111 1111.")
         2
@@ -155,7 +155,7 @@ class Living(Handle):
         >>> session.messages()
         []
         """
-        from retoma.model.redaction import pattern as wanted
+        from retoma.model.pattern import Pattern
         from retoma.service.erasing import Selection
 
         if (pattern is None) == (first is None):
@@ -164,7 +164,7 @@ class Living(Handle):
             )
         until = first if last is None and pattern is None else last
         selection = Selection(
-            first=first or 1, last=until, wanted=wanted(pattern) if pattern is not None else None
+            first=first or 1, last=until, wanted=Pattern(pattern) if pattern is not None else None
         )
         calls = self._door.calls
         return self._then_seen(lambda: calls.redact(self.id, selection, key=key, dry_run=dry_run))

@@ -87,11 +87,13 @@ def _files(flow: Path, scripts: tuple[Path, ...]) -> list[Path]:
 def _one(directory: Path, flow: Flow, file: Path) -> tuple[Path, str, Difference | None]:
     from retoma.client import client_at
     from retoma.config import StorePlace
+    from retoma.config.opened import open_file
     from retoma.flows import script as scripts
     from retoma.runtime.rehearsal import Difference, rehearse
 
     try:
-        script, problems = scripts.read(str(file), file.read_bytes())
+        with open_file(file) as opened:
+            script, problems = scripts.read(str(file), opened.read())
     except OSError as error:
         return file, "", Difference(what=f"It cannot be read: {error.strerror}.")
     if problems:

@@ -150,7 +150,7 @@ def redact(
     ctx: Invocation, *, id: str, stretch: str | None, pattern: str | None, yes: bool, dry_run: bool
 ) -> int:
     """Take content out for good, by the whole id of its session: events keep their place and their digest."""
-    from retoma.model.redaction import pattern as wanted
+    from retoma.model.pattern import Pattern
     from retoma.service.erasing import Selection
 
     if (stretch is None) == (pattern is None):
@@ -160,7 +160,7 @@ def redact(
             hint="`retoma session log ID` shows the numbers.",
         )
     first, last = _stretch(stretch) if stretch else (1, None)
-    selection = Selection(first=first, last=last, wanted=wanted(pattern) if pattern else None)
+    selection = Selection(first=first, last=last, wanted=Pattern(pattern) if pattern else None)
     _refuse_part(ctx, id)
     ctx.client.show(id)
     if pattern and not (yes or dry_run):
