@@ -10,7 +10,7 @@ from blake3 import blake3
 
 from retoma.errors import Integrity, Unavailable
 
-FORMAT = 6
+FORMAT = 7
 """The number of the newest migration; a store of a higher one is of a newer Retoma."""
 
 

@@ -1,0 +1,2 @@
+-- Rows that earlier versions wrote wrongly. What only the journal says is repaired in Python, with this step and in its
+-- transaction: service/check/branches.py.
