@@ -98,6 +98,7 @@ _OF_SESSION = {
     "notes": "notes",
     "lease": "lease",
     "erasing": "whole_erasing",
+    "aside": "quarantine_of",
 }
 _COUNTS = {
     "sessions": "whole_shelves",

@@ -30,6 +30,17 @@ def engine_check(run: Run) -> list[str]:
         found += [str(said).replace("\n", "; ") for (said,) in rows if said != "ok"]
     except UnicodeDecodeError:
         found.append("what SQLite says of it cannot be read")
+    # What is compared with one another is of one moment: writers beside it create sessions and upgrade the store.
+    run("BEGIN")
+    try:
+        return found + _disagreements(run)
+    finally:
+        run("ROLLBACK")
+
+
+def _disagreements(run: Run) -> list[str]:
+    """Return what the store's own facts say of one another that cannot be."""
+    found: list[str] = []
     if _schema(run) != _expected():
         found.append("its tables are not those of its format")
     (version,), (applied,) = run("PRAGMA user_version")[0], run("SELECT max(version) FROM migration")[0]

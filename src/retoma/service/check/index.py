@@ -15,7 +15,7 @@ from retoma.model.tokens import VERSION
 from retoma.service.check.journal import UNREADABLE
 from retoma.service.said import Said, heading, said_in, terms_of
 from retoma.stores.api import Store, Transaction
-from retoma.stores.api_search import LIVE, SHELVES, Doc, Indexed, Part
+from retoma.stores.api_search import LIVE, SHELVES, Doc, Indexed, Part, Standing
 
 __all__ = ["REBUILD", "Index"]
 
@@ -69,15 +69,14 @@ class Index:
 
     def _part(self, tenant: TenantKey, part: Part) -> str:
         """Return what is wrong with a part. One that was changed meanwhile is looked at again."""
-        said = ""
         for _ in range(_AGAIN):
-            before = self._read(lambda tx: tx.search.standing(tenant))
-            said = self._sums(tenant, part)
-            if not said or before == self._read(lambda tx: tx.search.standing(tenant)):
-                break
-            if part not in self._read(lambda tx: tx.search.parts(tenant)):
+            before = self._read(lambda tx: _standing(tx, tenant, part))
+            if before is None or not (said := self._sums(tenant, part)):
                 return ""
-        return said
+            # Pages and documents are read at many moments: the sums are compared when the index was the same at all.
+            if before == self._read(lambda tx: _standing(tx, tenant, part)):
+                return said
+        return ""
 
     def _sums(self, tenant: TenantKey, part: Part) -> str:
         kept, after = 0, b""
@@ -115,6 +114,11 @@ def _differs(one: Indexed) -> str:
     if one.docs != one.wanted:
         return f"of {name} it has {one.docs:,} events, and should have {one.wanted:,}"
     return ""
+
+
+def _standing(tx: Transaction, tenant: TenantKey, part: Part) -> Standing | None:
+    """Return how far the index has come; None when the part is no more what it was: merged, or to be cleaned."""
+    return tx.search.standing(tenant) if part in tx.search.parts(tenant) else None
 
 
 def _next(tx: Transaction, tenant: TenantKey, least: int) -> Part | None:

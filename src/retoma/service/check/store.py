@@ -20,6 +20,7 @@ from retoma.service.check.report import INDEX, Damage, Report
 from retoma.service.check.rows import Row, differences
 from retoma.stores.api import Store, Transaction
 from retoma.stores.api_facts import Witnessed
+from retoma.stores.auditing import Stray
 from retoma.stores.pack import unpack
 
 PAGE: Final = 1_000
@@ -59,7 +60,6 @@ class _Check:
         self._progress = progress
         self._report = Report(sample=sample, damage=[], quarantined=[])
         self._moments = Moments()
-        self._aside: set[int] = set()
         self._total = 0
 
     def run(self) -> Report:
@@ -98,14 +98,12 @@ class _Check:
             if found[-1].key <= after:
                 return
             self._report.quarantined.extend(found)
-            self._aside.update(one.key for one in found)
             after = found[-1].key
 
     def _strays(self) -> None:
-        for what, key in self._read(lambda tx: tx.audit.strays(limit=1_000)) or ():
-            if key not in self._aside:
-                detail = f"There is a {what} of session number {key}, which is not there."
-                self._report.add(Damage(what="stray", detail=detail, key=key))
+        for what, key in self._read(_strays) or ():
+            detail = f"There is a {what} of session number {key}, which is not there."
+            self._report.add(Damage(what="stray", detail=detail, key=key))
 
     def _versions(self) -> None:
         after = (0, b"")
@@ -275,6 +273,11 @@ class _Session:
         if journal.legible and row["shelf"] != _INCOMING:
             for said in differences(tx, self._key, row, journal.ledger):
                 self.wrong(None, said)
+
+
+def _strays(tx: Transaction) -> list[Stray]:
+    """Return the stray rows that nobody put aside, in the same moment."""
+    return [one for one in tx.audit.strays(limit=1_000) if not tx.audit.rows("aside", SessionKey(one.key))]
 
 
 def _is_version(version: bytes, codec: str, files: bytes) -> bool:

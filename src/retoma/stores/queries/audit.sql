@@ -93,6 +93,10 @@ SELECT tenant, hash, name, codec, files FROM flow_version WHERE (tenant, hash) >
 -- Sessions that were put aside, from one on.
 SELECT session, id, at, why FROM quarantine WHERE session > ? ORDER BY session LIMIT ?
 
+-- name: quarantine_of
+-- Under which name a session was put aside.
+SELECT id FROM quarantine WHERE session = ?
+
 -- name: add_quarantine
 -- A session is put aside.
 INSERT INTO quarantine (session, id, at, why) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
