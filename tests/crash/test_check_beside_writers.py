@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
 from tests.crash.trials import SEED, quick_directory, record, trials
 
 from retoma.client import Calls, client_at

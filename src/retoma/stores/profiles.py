@@ -57,6 +57,7 @@ class SqlProfiles:
         self._names.drop(tenant, head.id)
         if self._names.give(tenant, session, head.key):
             self._run(STATEMENTS["mark_epoch_reused"], (head.key, head.epoch))
+            self._run(STATEMENTS["copy_facts"], (head.key,))
         self._run(STATEMENTS["put_id"], (session, head.key))
         self._run(STATEMENTS["rename_in_log"], (session, self._names.digest(session), head.key))
 

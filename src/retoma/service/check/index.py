@@ -12,10 +12,10 @@ from typing import Final, TypeVar
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.postings import fingerprint, of_doc
 from retoma.model.tokens import VERSION
-from retoma.service.check.journal import UNREADABLE
 from retoma.service.said import Said, heading, said_in, terms_of
 from retoma.stores.api import Store, Transaction
 from retoma.stores.api_search import LIVE, SHELVES, Doc, Indexed, Part, Standing
+from retoma.stores.legible import UNREADABLE
 
 __all__ = ["REBUILD", "Index"]
 
