@@ -137,7 +137,7 @@ def seen(file: Path, known: Sequence[str] = KNOWN) -> dict[str, object]:
         for tag in ("new ß", "tag 0", "tag 1", "x", "y"):
             put(f"tag {tag}", lambda t=tag: listed(client, Listing(tags=(t,))))
         put("context", lambda: listed(client, Listing(contexts=(("task", "7"),))))
-        for name in sorted({*names, *known}):
+        for name in sorted({*names, *known}, key=str):
             put(f"show {name}", lambda n=name: client.show(n))
             put(f"position {name}", lambda n=name: client.position(n))
             put(f"notes {name}", lambda n=name: client.notes(n))

@@ -117,7 +117,7 @@ _OF_SESSION = {
     "epochs": "epoch_rows",
     "notes": "notes",
     "lease": "lease",
-    "erasing": "erasing_of",
+    "erasing": "whole_erasing",
     "copy": "second_copy",
     "aside": "quarantine_of",
 }

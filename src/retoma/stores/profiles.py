@@ -52,6 +52,7 @@ class SqlProfiles:
 
     def shelve(self, key: SessionKey, shelf: int) -> None:
         self._run(STATEMENTS["put_shelf"], (shelf, self._now() if shelf == TRASHED else None, key))
+        self._run(STATEMENTS["copy_facts"], (key,))
 
     def rename(self, tenant: TenantKey, head: Head, session: SessionId) -> None:
         self._names.drop(tenant, head.id)

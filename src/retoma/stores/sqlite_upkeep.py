@@ -46,6 +46,9 @@ def _disagreements(run: Run) -> list[str]:
     (version,), (applied,) = run("PRAGMA user_version")[0], run("SELECT max(version) FROM migration")[0]
     if version != applied:
         found.append(f"it says that it is of format {version}, and steps up to {applied} were applied")
+    steps = [(step.version, step.name, step.checksum) for step in migrate.migrations("sqlite")]
+    if run("SELECT version, name, checksum FROM migration ORDER BY version") != steps:
+        found.append("the steps of its format are not those that made it")
     ((given,),) = run("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'")
     ((highest,),) = run("SELECT coalesce(max(pk), 0) FROM session")
     if highest > given:

@@ -28,37 +28,25 @@ COMPARED: Final[dict[str, str]] = {
     "erasing": "tenant session last_seq",
     "quarantine": "session id",
     "segment": "session first_seq last_seq source",
+    "search_index": "tokens next_doc next_part",
     "search_session": "session indexed_seq",
     "search_doc": "tenant doc k at",
-    "search_part": "tenant number first_doc docs",
+    "search_part": "tenant number first_doc docs state",
     "search_page": "tenant part first data",
     "store_log": "pk tenant at actor deed why count session id digest mark",
-    "second_copy": "session created_at expires_at parent fork_of fork_seq flow_path has_files epoch uid reused made_under",
+    "second_copy": "session shelf created_at expires_at parent fork_of fork_seq flow_path has_files "
+    "epoch uid reused made_under",
 }
 """What is compared with a journal, with another row that must agree with it, or with a hash over it."""
 
 UNTOLD: Final = frozenset(
-    f"session.{name}"
-    for name in [
-        "title",
-        "agent",
-        "model",
-        "thinking",
-        "channel",
-        "reason",
-        "pinned",
-        "template",
-        "tokens_in",
-        "tokens_out",
-        "tokens_cached",
-    ]
-) | {
-    "session_about.description",
-    "session_about.metadata",
-    "session_about.*",
-    "session_tag.tag",
-    "session_tag.*",
-}
+    {
+        "session.title", "session.agent", "session.model", "session.thinking", "session.channel", "session.reason",
+        "session.pinned", "session.template", "session.tokens_in", "session.tokens_out", "session.tokens_cached",
+        "session_about.description", "session_about.metadata", "session_about.*", "session_tag.tag", "session_tag.*",
+        "session_context.kind", "session_context.ref", "session_context.*",
+    }
+)  # fmt: skip
 """Columns that events set, and that nothing else says once those are erased or cut off."""
 
 _LEASE: Final = "no journal has it; it has a second copy in an index, which SQLite's own check compares"
@@ -69,15 +57,15 @@ _OWN: Final = "the index's own standing: what it says wrong is indexed again"
 
 UNSEEN: Final[dict[str, str]] = {
     "lease.session": _LEASE, "lease.token": _LEASE, "lease.holder": _LEASE, "lease.acquired_at": _LEASE,
-    "lease.expires_at": _LEASE, "session.fence": _LEASE,
+    "lease.expires_at": _LEASE, "lease.*": _LEASE, "name_used.*": _NAMES, "session.fence": _LEASE,
     "name_used.tenant": _NAMES, "name_used.digest": _NAMES, "store.name_salt": _NAMES,
     "store.counter": _WITNESS, "store.rolling": _WITNESS, "store.id": _WITNESS,
     "store.created_at": _UNREAD, "migration.applied_at": _UNREAD, "tenant.name": _UNREAD, "blob.place": _UNREAD,
     "flow_version.name": _UNREAD, "flow_version.at": _UNREAD, "quarantine.at": _UNREAD, "quarantine.why": _UNREAD,
-    "snapshot.session": _UNREAD, "snapshot.seq": _UNREAD, "snapshot.state": "a hash is in it; a damaged one is not used",
+    "snapshot.session": _UNREAD, "snapshot.seq": _UNREAD, "snapshot.state": "a hash is in it",
     "due.tenant": _UNREAD, "due.name": _UNREAD, "due.at": _UNREAD, "due.key": _UNREAD,
-    "search_index.tenant": _OWN, "search_index.tokens": _OWN, "search_index.turn": _OWN, "search_index.next_doc": _OWN,
-    "search_index.next_part": _OWN, "search_index.listed_to": _OWN, "search_index.looked_to": _OWN,
-    "search_due.tenant": _OWN, "search_due.session": _OWN, "search_part.state": _OWN, "search_part.reached": _OWN,
+    "search_index.tenant": _OWN, "search_index.turn": _OWN, "search_index.listed_to": _OWN,
+    "search_index.looked_to": _OWN,
+    "search_due.tenant": _OWN, "search_due.session": _OWN, "search_part.reached": _OWN,
 }  # fmt: skip
 """Columns that are not compared, each with the reason."""

@@ -14,7 +14,7 @@ from retoma.model.postings import fingerprint, of_doc
 from retoma.model.tokens import VERSION
 from retoma.service.said import Said, heading, said_in, terms_of
 from retoma.stores.api import Store, Transaction
-from retoma.stores.api_search import LIVE, SHELVES, Doc, Indexed, Part, Standing
+from retoma.stores.api_search import GOING, LIVE, MAKING, SHELVES, Doc, Indexed, Part, Standing
 from retoma.stores.legible import UNREADABLE
 
 __all__ = ["REBUILD", "Index"]
@@ -60,6 +60,8 @@ class Index:
 
     def _parts(self) -> Iterator[str]:
         for tenant in self._read(lambda tx: tx.search.indexes()):
+            if said := self._read(lambda tx, of=tenant: _misplaced(tx, of)):
+                yield said
             least = 0
             while part := self._read(lambda tx, of=tenant, least=least: _next(tx, of, least)):
                 if said := self._part(tenant, part):
@@ -114,6 +116,25 @@ def _differs(one: Indexed) -> str:
     if one.docs != one.wanted:
         return f"of {name} it has {one.docs:,} events, and should have {one.wanted:,}"
     return ""
+
+
+def _misplaced(tx: Transaction, tenant: TenantKey) -> str:
+    """Return what is wrong with which parts there are: each document is in one that is searched."""
+    standing, parts = tx.search.standing(tenant), tx.search.parts(tenant)
+    if standing is None or any(type(number) is not int for number in standing):
+        return "how far it has come cannot be read"
+    if standing.tokens != VERSION:
+        return ""  # it is being built anew
+    if any(part.state not in (LIVE, MAKING, GOING) for part in parts):
+        return "a part of it is in no state that there is"
+    after = 0
+    for part in [*(part for part in parts if part.state == LIVE), Part(0, standing.next_doc, 0)]:
+        if part.first_doc < after or tx.search.docs_between(tenant, after, part.first_doc, limit=1):
+            return "it has documents that are in no part, or in two"
+        after = part.end
+    return (
+        "" if all(part.number < standing.next_part for part in parts) else "a part of it has a number to come"
+    )
 
 
 def _standing(tx: Transaction, tenant: TenantKey, part: Part) -> Standing | None:

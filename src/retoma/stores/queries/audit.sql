@@ -19,10 +19,10 @@ SELECT {audit_columns} FROM session WHERE pk = ?
 
 -- name: second_copy
 -- The second copy of what no event repeats.
-SELECT created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused, made_under
+SELECT shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused, made_under
 FROM second_copy WHERE session = ?
 
--- name: erasing_of
+-- name: whole_erasing
 -- What is still to be deleted of a journal, and of whose.
 SELECT tenant, last_seq FROM erasing WHERE session = ?
 

@@ -6,6 +6,7 @@
 -- that made the session, or set it aside.
 CREATE TABLE second_copy (
   session    BIGINT PRIMARY KEY,
+  shelf      BIGINT  NOT NULL,
   created_at BIGINT  NOT NULL,
   expires_at BIGINT,
   parent     BIGINT,
@@ -18,8 +19,8 @@ CREATE TABLE second_copy (
   reused     BIGINT,
   made_under BYTEA
 );
-INSERT INTO second_copy (session, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused)
-SELECT s.pk, s.created_at, s.expires_at, s.parent, s.fork_of, s.fork_seq, s.flow_path,
+INSERT INTO second_copy (session, shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused)
+SELECT s.pk, s.shelf, s.created_at, s.expires_at, s.parent, s.fork_of, s.fork_seq, s.flow_path,
   (SELECT count(*) FROM flow_version v WHERE v.tenant = s.tenant AND v.hash = s.flow_version), e.epoch, e.uid, e.reused
 FROM session s LEFT JOIN epoch e ON e.session = s.pk AND e.epoch = (SELECT min(x.epoch) FROM epoch x WHERE x.session = s.pk)
 WHERE s.shelf < 3;
