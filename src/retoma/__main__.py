@@ -70,7 +70,7 @@ def _reported(error: BaseException) -> int:
         if read_environment().debug:
             import traceback
 
-            sys.stderr.write("".join(traceback.format_exception(error)))
+            sys.stderr.write(clean("".join(traceback.format_exception(error))))
         after_echo = "\n" if isinstance(error, KeyboardInterrupt) and sys.stderr.isatty() else ""
         sys.stderr.write(after_echo + clean(sentence(error)) + "\n")
     except BrokenPipeError:

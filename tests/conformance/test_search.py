@@ -15,8 +15,8 @@ from tests.calls import Calls
 from retoma.errors import Invalid, NotFound, Refused
 from retoma.model.changes import Changes
 from retoma.model.ids import TenantKey
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import pattern
 from retoma.model.session import ARCHIVED, NewSession
 from retoma.model.times import DAY, HOUR
 from retoma.service import merging
@@ -219,7 +219,7 @@ def test_what_is_gone_is_never_found(client: Calls) -> None:
 
     def go() -> None:
         client.redact("redacted", Selection(first=1, last=3))
-        client.redact("matched", Selection(wanted=pattern("word")))
+        client.redact("matched", Selection(wanted=Pattern("word")))
         client.reset("reset", erase=True)
         client.trash("trashed")
         client.delete("deleted")
@@ -533,7 +533,7 @@ def do(client: Calls, act: str, session: str, text: str) -> None:
         case "title":
             client.update(session, Changes(title=text))
         case "redact":
-            client.redact(session, Selection(wanted=pattern("alpha")))
+            client.redact(session, Selection(wanted=Pattern("alpha")))
         case "delete":
             client.delete(session)
         case "trash":

@@ -10,8 +10,8 @@ from tests.calls import Calls
 from tests.conformance.test_search import DEEDS, both, client, clock, do, found, held, index, say
 
 from retoma.model.changes import Changes
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT
-from retoma.model.redaction import pattern
 from retoma.model.session import ARCHIVED
 from retoma.model.tokens import VERSION
 from retoma.service.erasing import Selection
@@ -129,7 +129,7 @@ def test_what_is_redacted_in_one_branch_leaves_the_index_of_all(client: Calls, o
     client.fork("one", "two")
     say(client, "two", "a secret of two")
     index(client)
-    client.redact(of, Selection(wanted=pattern("secret")))
+    client.redact(of, Selection(wanted=Pattern("secret")))
     assert held(client, "secret") == 0
     assert both(client, "secret") == []
     whole(client)
@@ -146,7 +146,7 @@ def test_a_step_that_read_what_is_erased_of_a_deleted_session_writes_nothing(
 
     def meanwhile(use_case: Callable[..., object]) -> object:
         monkeypatch.undo()
-        client.redact("two", Selection(wanted=pattern("secret")))
+        client.redact("two", Selection(wanted=Pattern("secret")))
         return write(use_case)
 
     monkeypatch.setattr(client._store, "write", meanwhile)

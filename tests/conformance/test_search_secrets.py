@@ -13,8 +13,8 @@ from tests.calls import Calls
 from tests.conformance.test_search import clock, found, index, say
 
 from retoma.model.changes import Changes
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import pattern
 from retoma.model.session import NewSession
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
@@ -27,7 +27,7 @@ __all__ = ["clock"]
 SECRET = "planted-7f3a9c"
 TERM = b"7f3a9c"
 """What the index keeps of it."""
-WANTED = Selection(wanted=pattern("planted-[0-9a-f]+"))
+WANTED = Selection(wanted=Pattern("planted-[0-9a-f]+"))
 Tables = Callable[[], set[str]]
 
 
@@ -98,7 +98,7 @@ def _reset_all(client: Calls) -> None:
     for name in ("s", "fork", "of-fork"):
         client.update(name, Changes(title="", description=""))
         client.redact(
-            name, Selection(wanted=pattern(f"^{SECRET}$|^T {SECRET}$"))
+            name, Selection(wanted=Pattern(f"^{SECRET}$|^T {SECRET}$"))
         )  # what the profile's events say
         client.reset(name, erase=True)
 

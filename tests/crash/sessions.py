@@ -16,7 +16,7 @@ from retoma.model.changes import Changes
 from retoma.model.codec import Json, encode
 from retoma.model.event import INLINE_BYTES, new_event
 from retoma.model.ids import Operation, SessionId
-from retoma.model.redaction import pattern
+from retoma.model.pattern import Pattern
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.runtime.rehearsal import Mocks
@@ -164,7 +164,7 @@ class Maker:
                 client.trash(name)
                 client.restore(name)
             case _:
-                client.redact(name, Selection(wanted=pattern("long|Ana")))
+                client.redact(name, Selection(wanted=Pattern("long|Ana")))
 
     def _flow(self, name: SessionId) -> None:
         session = self._client.get(name)

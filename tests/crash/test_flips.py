@@ -6,7 +6,7 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
 
 FLIPS = 10_000
+KNOWN = ("keyed", *(f"s{n}" for n in range(40)))
 HANGS_S = 60
 """A check that lasts longer goes round in a damaged tree: the alarm ends the run."""
 
@@ -111,26 +112,32 @@ def checked(file: Path) -> str:
         return "whole" if check(client._store, random=os.urandom).whole else "damaged"
 
 
-def seen(file: Path) -> dict[str, object]:
-    """Return whatever a caller can read in the store."""
+def seen(file: Path, known: Sequence[str] = KNOWN) -> dict[str, object]:
+    """Return whatever a caller can read in the store, of listed sessions and of `known` ones."""
     found: dict[str, object] = {}
 
     def put(name: str, read: Callable[[], object]) -> None:
         try:
             found[name] = read()
-        except (RetomaError, ValueError) as error:
+        except RetomaError as error:
             found[name] = repr(error)
+        except Exception as error:
+            found[name] = f"raw {error!r}"
 
     with client_at(file) as client:
         names: list[str] = []
         for shelf in range(3):
             for sort in ("updated", "created", "id"):
                 put(f"list {shelf} {sort}", lambda s=shelf, o=sort: listed(client, Listing(shelf=s, sort=o)))
-            names += [one.id for one in client.list([Listing(shelf=shelf)], limit=1_000).items]
-        for tag in client._store.read(lambda tx: tx.sessions.tags(client._who.tenant, "", limit=100)):
+            with contextlib.suppress(RetomaError):
+                names += [one.id for one in client.list([Listing(shelf=shelf)], limit=1_000).items]
+        put(
+            "tags", lambda: client._store.read(lambda tx: tx.sessions.tags(client._who.tenant, "", limit=100))
+        )
+        for tag in ("new ß", "tag 0", "tag 1", "x", "y"):
             put(f"tag {tag}", lambda t=tag: listed(client, Listing(tags=(t,))))
         put("context", lambda: listed(client, Listing(contexts=(("task", "7"),))))
-        for name in sorted({*names, *(f"s{n}" for n in range(40)), "keyed"}):
+        for name in sorted({*names, *known}, key=str):
             put(f"show {name}", lambda n=name: client.show(n))
             put(f"position {name}", lambda n=name: client.position(n))
             put(f"notes {name}", lambda n=name: client.notes(n))

@@ -18,7 +18,7 @@ from tests.unit.branching import client, say, talk, texts, whole
 
 from retoma.errors import Integrity, RetomaError
 from retoma.model.event import FORKED
-from retoma.model.redaction import pattern
+from retoma.model.pattern import Pattern
 from retoma.service.check import moments
 from retoma.service.erasing import Selection
 from retoma.stores.api import Listing
@@ -219,7 +219,7 @@ class Lives:
             "flow": lambda: self.maker._flow(name),
             "delete": lambda: client.delete(name, with_forks=chance.random() < 0.1),
             "redact": lambda: self.maker._erase(name),
-            "pattern": lambda: client.redact(name, Selection(wanted=pattern("long|Ana|ma"))),
+            "pattern": lambda: client.redact(name, Selection(wanted=Pattern("long|Ana|ma"))),
             "erase": lambda: client.reset(name, erase=True),
             "reset": lambda: client.reset(name),
             "rename": lambda: client.set_id(name, f"r{self.number}"),

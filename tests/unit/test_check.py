@@ -26,6 +26,7 @@ from retoma.service.found import Asked
 from retoma.service.indexing import step
 from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
+from retoma.stores.sqlite_upkeep import engine_check
 
 TOUR = Path(__file__).parents[2] / "examples/tour"
 
@@ -244,6 +245,19 @@ ALONE: list[tuple[str, str]] = [
     (f"UPDATE event SET k = 99 << 32 WHERE k = ({TALK} << 32) + 5", "a journal of session number 99"),
     (f"UPDATE event SET k = 2147483647 << 32 WHERE k = ({TALK} << 32) + 5", "a journal of session number 2147483647"),
     ("UPDATE sqlite_sequence SET seq = 1", "the number of the next session"),
+    ("UPDATE session SET parent = 2 WHERE id = 'talk'", "its parent is not that of its second copy"),
+    ("UPDATE session SET expires_at = 1 WHERE id = 'talk'", "its time of expiry"),
+    ("UPDATE session SET trashed_at = 1 WHERE id = 'talk'", "it is not in the trash"),
+    ("UPDATE session SET shelf = 4 WHERE id = 'talk'", "it is hidden as if it were being deleted"),
+    ("UPDATE session SET shelf = 5 WHERE id = 'talk'", "it is in quarantine by one of its rows"),
+    ("UPDATE session SET shelf = 9 WHERE id = 'talk'", "it is put away where no session is"),
+    ("UPDATE session SET shelf = 1 WHERE id = 'cut'", "its place among those that are shown"),
+    ("UPDATE epoch SET uid = x'00' WHERE epoch = 1", "its first epoch is not that of its second copy"),
+    ("UPDATE epoch SET reused = 1 WHERE epoch = 1", "its first epoch is not that of its second copy"),
+    ("DELETE FROM flow_version", "the files of the flow's version that it runs are missing"),
+    ("UPDATE flow_version SET tenant = 2", "the files of the flow's version that it runs are missing"),
+    ("DELETE FROM flow_use", "is not listed as its own"),
+    ("UPDATE migration SET checksum = x'00' WHERE version = 3", "the steps of its format"),
     ("PRAGMA user_version = 2", "it says that it is of format 2"),
     ("CREATE TABLE another (x)", "its tables are not those of its format"),
 ]  # fmt: skip
@@ -251,6 +265,23 @@ ALONE: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("statement", "said"), ALONE)
 def test_one_thing_that_was_changed_is_found(file: Path, statement: str, said: str) -> None:
+    change(file, statement)
+    assert any(said in detail for detail in found(file)), found(file)
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE segment SET last_seq = last_seq - 1", "what it shares is not what it was forked from"),
+        ("UPDATE segment SET first_seq = 2", "do not follow one another"),
+        ("UPDATE session SET fork_of = 3 WHERE id = 'branch'", "it was forked from"),
+    ],
+)
+def test_one_thing_that_was_changed_of_a_fork_is_found(file: Path, statement: str, said: str) -> None:
+    with client_at(file) as client:
+        client.fork("talk", "branch")
+        client.fork("branch", "deeper")
+    assert found(file) == []
     change(file, statement)
     assert any(said in detail for detail in found(file)), found(file)
 
@@ -267,7 +298,7 @@ def test_a_lease_that_was_never_given_out_is_found(file: Path) -> None:
 def test_a_value_that_only_a_row_has_is_found_when_its_second_copy_differs(file: Path) -> None:
     data = file.read_bytes()
     place = str(TOUR).encode()
-    assert data.count(place) == 2
+    assert data.count(place) == 3
     at = data.index(place)
     file.write_bytes(data[:at] + b"x" + data[at + 1 :])
     assert any("missing from index session_copy" in detail for detail in found(file))
@@ -407,6 +438,20 @@ def test_a_session_that_is_written_to_meanwhile_is_whole(file: Path) -> None:
             lambda: other.delete("flow"),
         ]
         assert client.check(progress=lambda done, total: writes and writes.pop()()).whole
+
+
+def test_what_is_compared_of_the_file_is_of_one_moment(file: Path) -> None:
+    with client_at(file) as client, client_at(file) as other:
+        reader = client._store._open_reader()
+
+        def run(statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+            rows = reader.run(statement, values)
+            if "sqlite_sequence" in statement:
+                other.create(NewSession())
+            return rows
+
+        assert engine_check(run) == []
+        reader.close()
 
 
 def test_a_number_that_became_nothing_ends_no_check(file: Path) -> None:

@@ -13,8 +13,9 @@ from retoma.model.chain import digest, genesis, link
 from retoma.model.changes import Changes
 from retoma.model.event import ERASED, INLINE_BYTES, RESET
 from retoma.model.fold import fold
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import REDACTED, pattern
+from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import erasing
@@ -100,9 +101,9 @@ def test_redacting_a_pattern_leaves_it_in_no_file(reopened, files, make_flow):
         client.append("s", "user", "kept")
         before = client.get("s").seq
         assert files() != []
-        seen = client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+")), dry_run=True)
+        seen = client.redact("s", Selection(wanted=Pattern("planted-[0-9a-f]+")), dry_run=True)
         assert client.get("s").seq == before
-        taken = client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+")))
+        taken = client.redact("s", Selection(wanted=Pattern("planted-[0-9a-f]+")))
         assert (taken.events, taken.keys) == (seen.events, seen.keys)
         assert taken.keys == ("word",)
         assert files() == []
@@ -116,7 +117,7 @@ def test_redacting_a_pattern_leaves_it_in_no_file(reopened, files, make_flow):
         assert last.type == ERASED
         assert last.value()["events"] == list(taken.events)
         whole(client, "s")
-        assert client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+"))).events == ()
+        assert client.redact("s", Selection(wanted=Pattern("planted-[0-9a-f]+"))).events == ()
         with client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
             assert drive.shown[0].content == f"You said {REDACTED}."
 
@@ -126,7 +127,7 @@ def test_a_name_that_an_earlier_redaction_wrote_down_is_redacted_too(reopened, f
         given = {SECRET: 1, "other": 2}
         client.drive(Request(directory=make_flow(**FLOW), session="s", context=given)).close()
         assert client.redact("s", Selection(first=2, last=2)).keys == ("other", SECRET)
-        assert client.redact("s", Selection(wanted=pattern(SECRET))).keys == ("other", SECRET)
+        assert client.redact("s", Selection(wanted=Pattern(SECRET))).keys == ("other", SECRET)
         assert files() == []
         snapshot, folded = client.position("s"), fold(client.events("s"))
         assert folded.state == dict(snapshot.position.context) == {"other": REDACTED}
@@ -152,7 +153,7 @@ def test_a_long_journal_is_redacted_in_stretches(reopened):
         client.create(NewSession(id="s"))
         for n in range(erasing.CHUNK + 20):
             client.append("s", "user", SECRET if n % 100 == 0 else f"message {n}")
-        taken = client.redact("s", Selection(wanted=pattern(SECRET)))
+        taken = client.redact("s", Selection(wanted=Pattern(SECRET)))
         assert len(taken.events) == 6
         whole(client, "s")
 
@@ -230,7 +231,7 @@ def test_a_driven_session_is_not_redacted_and_a_reset_takes_it_from_its_driver(c
 @pytest.mark.parametrize("text", ["(", "x*", "", "a|"])
 def test_a_pattern_that_is_none_or_finds_everything_is_refused(text):
     with pytest.raises(Invalid):
-        pattern(text)
+        Pattern(text)
 
 
 def test_a_redacted_journal_folds_to_the_rows_of_its_state(reopened, make_flow):
@@ -238,7 +239,7 @@ def test_a_redacted_journal_folds_to_the_rows_of_its_state(reopened, make_flow):
         with client.drive(Request(directory=make_flow(**FLOW), session="s")) as drive:
             drive.send("word")
             drive.send(SECRET)
-        client.redact("s", Selection(wanted=pattern(SECRET)))
+        client.redact("s", Selection(wanted=Pattern(SECRET)))
         snapshot, folded = client.position("s"), fold(client.events("s"))
         assert folded.partial
         assert (folded.state, folded.ans) == (dict(snapshot.position.context), snapshot.position.ans)
@@ -248,7 +249,7 @@ def test_a_short_pattern_is_not_found_in_hashes(reopened, make_flow):
     with reopened() as client:
         client.drive(Request(directory=make_flow(**FLOW), session="s")).close()
         client.reset("s")
-        assert client.redact("s", Selection(wanted=pattern("^[0-9a-f]{32,}$"))).events == ()
+        assert client.redact("s", Selection(wanted=Pattern("^[0-9a-f]{32,}$"))).events == ()
 
 
 def test_a_holder_that_was_killed_stands_in_nobodys_way(client, make_flow, monkeypatch):
@@ -281,9 +282,9 @@ def words(client: Calls) -> None:
 
 
 FORGET: dict[str, Callable[[Calls], object]] = {
-    "redact a pattern": lambda client: client.redact("s", Selection(wanted=pattern("planted-[0-9a-f]+"))),
+    "redact a pattern": lambda client: client.redact("s", Selection(wanted=Pattern("planted-[0-9a-f]+"))),
     "reset --erase": lambda client: (
-        client.redact("s", Selection(wanted=pattern("^T ")), dry_run=False),
+        client.redact("s", Selection(wanted=Pattern("^T ")), dry_run=False),
         client.update(
             "s", Changes(title="", description="", agent="", forget=("k", SECRET), untag=(SECRET,))
         ),
@@ -331,7 +332,7 @@ def test_nor_when_it_is_forgotten_while_the_index_is_merged(reopened, files, mon
             client.append("s", "user", f"{SECRET} {n}" if n % 5 == 0 else f"number {n}")
         for _ in range(steps):
             step(client._store, client._who, everything=True)
-        client.redact("s", Selection(wanted=pattern(SECRET)))
+        client.redact("s", Selection(wanted=Pattern(SECRET)))
         assert files() == []
         index(client)
         assert files() == []

@@ -64,7 +64,7 @@ class Tools:
         if not self.answers:
             raise NotFound("No answer is left.")
 
-    def run(self, flow, call, args, session):
+    def run(self, flow, call, args, session, mask):
         answer = self.answers.pop(0) if self.answers else "kill"
         if answer == "kill":
             raise Unavailable("Killed.")

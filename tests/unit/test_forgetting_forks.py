@@ -14,8 +14,9 @@ from retoma.errors import Busy, Conflict
 from retoma.model.changes import Changes
 from retoma.model.event import ERASED, INLINE_BYTES, TOOL_CALL
 from retoma.model.lease import Holder
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import REDACTED, pattern
+from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases, past, sessions
@@ -28,7 +29,7 @@ from retoma.wiring import Sources
 __all__ = ["client"]
 
 SECRET = "planted-7f3a9c"
-WANTED = Selection(wanted=pattern("planted-[0-9a-f]+"))
+WANTED = Selection(wanted=Pattern("planted-[0-9a-f]+"))
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_what_a_branch_keeps_under_a_forgotten_key_is_its_own(client, make_flow)
         drive.send("same")
         client.fork("one", "two", at=client.get("one").seq)
         drive.send("same")
-    client.redact("two", Selection(wanted=pattern("word")))
+    client.redact("two", Selection(wanted=Pattern("word")))
     assert client.position("two").position.context == {}
     assert client.position("one").position.context == {"word": "same"}
     whole(client)
@@ -258,7 +259,7 @@ def test_what_an_erased_event_named_is_said_again(client, make_flow):
     first = next(event.seq for event in client.events("one") if event.type == "flow.input")
     client.redact("one", Selection(first=first, last=first))
     client.fork("one", "two")
-    client.redact("one", Selection(wanted=pattern("word")))
+    client.redact("one", Selection(wanted=Pattern("word")))
     whole(client)
 
 

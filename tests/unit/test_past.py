@@ -13,8 +13,9 @@ from tests.unit.branching import FLOW, client, say, talk, whole
 from retoma.errors import Invalid
 from retoma.model.branch import Line, Segment, shared
 from retoma.model.changes import Changes
+from retoma.model.pattern import Pattern
 from retoma.model.principal import Principal
-from retoma.model.redaction import REDACTED, pattern
+from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import past, snapshots
@@ -129,7 +130,7 @@ def test_a_large_state_does_not_make_a_large_journal(client, monkeypatch):
 
 def test_a_snapshot_holds_all_that_a_ledger_knows(client, make_flow):
     lived_in = list(lived(client, make_flow))
-    client.redact("one", Selection(wanted=pattern("left")))
+    client.redact("one", Selection(wanted=Pattern("left")))
     client.note("one", "noted")
     client.fork("one", "two")
     ledger = Ledger(cut=False)
@@ -205,7 +206,7 @@ def test_snapshots_go_with_what_they_hold(client, monkeypatch):
     client.position("two", at=client.get("two").seq)
     client.position("one", at=4)
     assert kept(client) == [4, 6, 8]
-    client.redact("one", Selection(wanted=pattern("b")))
+    client.redact("one", Selection(wanted=Pattern("b")))
     assert kept(client) == []
     client.position("two", at=9)
     client.reset("two", erase=True)

@@ -11,8 +11,8 @@ from tests.unit.test_damaged_imports import empty
 from retoma import Client
 from retoma.commands.opened import Opened
 from retoma.model.fold import fold
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import pattern
 from retoma.model.session import NewSession
 from retoma.model.veil import Veil
 from retoma.service.erasing import Selection
@@ -43,7 +43,7 @@ def state_of(calls: Calls, name: str = "s") -> dict:
 
 
 @pytest.mark.parametrize(
-    "selection", [Selection(first=3, last=3), Selection(wanted=pattern("planted"))], ids=["seq", "pattern"]
+    "selection", [Selection(first=3, last=3), Selection(wanted=Pattern("planted"))], ids=["seq", "pattern"]
 )
 def test_it_does_not_come_back_when_its_deletion_is_redacted(calls, selection):
     assert calls.redact("s", selection).events == (3,)
@@ -54,7 +54,7 @@ def test_it_does_not_come_back_when_its_deletion_is_redacted(calls, selection):
 
 def test_it_does_not_come_back_when_the_redaction_is_redacted_too(calls):
     calls.redact("s", Selection(first=3, last=3))
-    assert len(calls.redact("s", Selection(wanted=pattern("kept"))).events) == 1
+    assert len(calls.redact("s", Selection(wanted=Pattern("kept"))).events) == 1
     assert state_of(calls) == {}
 
 

@@ -14,7 +14,8 @@ from tests.unit.test_damaged_imports import empty
 
 from retoma.errors import Conflict, Invalid
 from retoma.model.changes import Changes
-from retoma.model.redaction import REDACTED, pattern
+from retoma.model.pattern import Pattern
+from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.model.veil import Veil
 from retoma.runtime.drive import Request
@@ -193,7 +194,7 @@ def test_a_redacted_copy_does_not_go_on_with_a_whole_session(client: Calls) -> N
 
 def test_what_was_erased_before_stays_explained(client: Calls) -> None:
     planted(client)
-    client.redact("s", Selection(wanted=pattern("battery")))
+    client.redact("s", Selection(wanted=Pattern("battery")))
     client.update("s", Changes(title="Other"))
     with empty() as other:
         other.import_(io.BytesIO(out(client).encode()))

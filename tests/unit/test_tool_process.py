@@ -13,6 +13,7 @@ import pytest
 
 from retoma.model.call import Call, Came
 from retoma.model.codec import decode
+from retoma.model.mask import Mask
 from retoma.runtime import tool
 from retoma.runtime.tool import MAX_OUTPUT_BYTES, Program, read_output, run
 from retoma.runtime.toolbox import Toolbox, backoff_s, listed_in
@@ -61,7 +62,7 @@ def test_the_toolbox_adds_the_key_the_session_and_the_tools_own(tmp_path):
         listed_in(tmp_path / "tools.yaml"), tmp_path, environment={"PATH": "/bin", "HOME": "/home/ana"}
     )
     call = Call(node="start", name="show", key="k1")
-    came = box.run(None, call, {"; rm -rf /": "--help"}, "s-1")
+    came = box.run(None, call, {"; rm -rf /": "--help"}, "s-1", Mask())
     seen = came.result["env"]
     seen.pop("LC_CTYPE", None)
     args = '{"; rm -rf /":"--help"}'

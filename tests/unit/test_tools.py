@@ -16,8 +16,8 @@ from retoma.model.call import Came
 from retoma.model.event import MAX_DATA_BYTES
 from retoma.model.fold import fold
 from retoma.model.lease import Holder
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import pattern
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.toolbox import Given
@@ -51,7 +51,7 @@ class Fake:
     def check(self, call):
         return
 
-    def run(self, flow, call, args, session):
+    def run(self, flow, call, args, session, mask):
         self.calls.append((call.name, args, call.key))
         self.between()
         answer = self.answers.pop(0)
@@ -471,7 +471,7 @@ def test_a_call_is_no_message(client, flow):
 def test_a_redaction_takes_arguments_and_results(client, flow, taken):
     with pytest.raises(KeyboardInterrupt):
         through(client, flow, Fake(KeyboardInterrupt()), context={"who": "Eva", "n": 1})
-    selection = Selection(wanted=pattern("Eva")) if taken == "pattern" else Selection(first=2)
+    selection = Selection(wanted=Pattern("Eva")) if taken == "pattern" else Selection(first=2)
     client.redact("s", selection)
     assert b"Eva" not in b"".join(client.export("s", "jsonl"))
     assert client.check().damage == []
@@ -485,7 +485,7 @@ def test_a_redaction_takes_arguments_and_results(client, flow, taken):
 
 def test_a_result_is_redacted_where_it_went(client, flow):
     through(client, flow, Fake(done("a secret tone")))
-    client.redact("s", Selection(wanted=pattern("tone")))
+    client.redact("s", Selection(wanted=Pattern("tone")))
     exported = b"".join(client.export("s", "jsonl"))
     assert b"tone" not in exported
     assert client.position("s").position.ans == "[redacted]"
@@ -504,7 +504,7 @@ def test_a_rollback_is_redacted_and_goes_on(client, walls):
     )
     with pytest.raises(KeyboardInterrupt):
         through(client, walls, fake)
-    client.redact("s", Selection(wanted=pattern("dust")))
+    client.redact("s", Selection(wanted=Pattern("dust")))
     assert b"dust" not in b"".join(client.export("s", "jsonl"))
     assert client.check().damage == []
     through(client, walls, fake)

@@ -135,8 +135,8 @@ class Living(Handle, Blocking):
 
         `pattern` is a regular expression, held against each value by itself, in every epoch, in the state and in what
         is said of the session. Events keep their place, and the journal still verifies. What goes is returned as
-        `events` (seqs), `keys` of the state and `fields`; with `dry_run` it stays. Raises Invalid, Busy while the
-        session is driven, Refused in the trash, NotFound.
+        `events` (seqs), `keys` of the state and `fields`; with `dry_run` it stays. Raises Invalid, also for a
+        pattern that takes too long, Busy while the session is driven, Refused in the trash, NotFound.
 
         >>> session.append("user", "My card is 4111 1111 1111 1111.")
         2

@@ -60,7 +60,8 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
     """Take content out for good: the events from `first` to `last`, or whatever the regular expression `pattern` finds.
 
     Sessions that share the events forget them, too, and a pattern is looked for in what forks wrote themselves. With
-    `dry_run` nothing is changed, and what would go is returned. Raises Invalid, NotFound, Busy, Refused in the trash.
+    `dry_run` nothing is changed, and what would go is returned. Raises Invalid, also for a pattern that takes too long,
+    NotFound, Busy, Refused in the trash.
     """
 
     session: str
@@ -71,7 +72,7 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
     verb: ClassVar[str] = "redact"
 
     def work(self, opened: Opened, call: Call) -> Redaction:
-        from retoma.model.redaction import pattern
+        from retoma.model.pattern import Pattern
         from retoma.runtime.forget import redact
         from retoma.service.erasing import Selection
 
@@ -82,7 +83,7 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
         selection = Selection(
             first=self.first or 1,
             last=self.first if self.last is None and self.pattern is None else self.last,
-            wanted=pattern(self.pattern) if self.pattern is not None else None,
+            wanted=Pattern(self.pattern) if self.pattern is not None else None,
         )
         operation = None if self.dry_run else call.operation
         return redact(opened.store, call.who, self.session, selection, operation)

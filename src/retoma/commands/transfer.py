@@ -91,4 +91,6 @@ class ImportFrom(Job["Arrived"], frozen=True, kw_only=True):
 
 def _read(file: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
     """Open a file; a stream stays open, it is its caller's."""
-    return file.open("rb") if isinstance(file, Path) else nullcontext(file)
+    from retoma.config.opened import open_file
+
+    return open_file(file) if isinstance(file, Path) else nullcontext(file)

@@ -10,6 +10,7 @@ import msgspec
 
 from retoma.config.found import GUIDE_FILE
 from retoma.config.keys import GUIDE, KNOWN, MEANT, NAME, Key, Table
+from retoma.config.opened import open_file
 from retoma.config.trust import check_trust
 from retoma.config.value import WANTED, Value, commands_in, parsed
 from retoma.errors import Invalid, Unavailable
@@ -83,7 +84,8 @@ def _meant(values: Mapping[str, Value]) -> dict[str, Value]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        with open_file(path) as file:
+            return file.read()
     except OSError as error:
         raise Unavailable(
             f"{path} cannot be read: {error.strerror}.",

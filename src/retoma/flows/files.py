@@ -19,6 +19,7 @@ MAX_FILE = 1 << 20
 MAX_FILES = 10_000
 MAX_SIZE = 64 << 20
 MAX_DEPTH = 50
+MAX_ENTRIES = 50_000
 _TOOLS = tools.FILES
 
 Stamp: TypeAlias = tuple[int, int, int, int]
@@ -189,7 +190,7 @@ class _Walk:
         self.problems: list[Problem] = []
         self.size = 0
         self.links = False
-        self._full = False
+        self._entries_seen = 0
 
     def directory(self, path: str, below: str, depth: int) -> None:
         try:
@@ -211,6 +212,9 @@ class _Walk:
             self._unreadable(below, error)
             return
         under = f"{below}/" if below else ""
+        self._entries_seen += len(entries)
+        if self._entries_seen > MAX_ENTRIES:
+            raise self._too_much(below or ".", f"{MAX_ENTRIES:,} files and directories around it")
         for entry in entries:
             name = entry.name
             if name.startswith("."):
@@ -267,12 +271,19 @@ class _Walk:
         if len(self.files) < MAX_FILES and self.size < MAX_SIZE:
             self.size += _counted(status.st_size)
             self.files[below] = _stamp(status)
-        elif not self._full:
-            self._full = True
-            limits = f"{MAX_FILES:,} files and {MAX_SIZE >> 20} MiB"
-            self._wrong(
-                below, f"A flow has at most {limits}, and this file is past that.", "Is this the directory?"
-            )
+        else:
+            raise self._too_much(below, f"{MAX_FILES:,} files and {MAX_SIZE >> 20} MiB")
+
+    def _too_much(self, below: str, limits: str) -> Invalid:
+        """Return why the walk ends here: what is walked through is a whole disk rather than a flow."""
+        said = f"A flow has at most {limits}, and this is past that."
+        problem = _problem(below, said, "Is this the directory?")
+        return Invalid(
+            f"{str(self._real)!r} is too large to be a flow. {said}",
+            code="flow_invalid",
+            hint="Name the directory that holds its entry node.",
+            problems=[problem],
+        )
 
     def _misnamed(self, below: str) -> bool:
         if any(letter < " " for letter in below):

@@ -15,6 +15,7 @@ from retoma.flows.fields import Fields
 from retoma.flows.files import MAX_FILE, Look
 from retoma.flows.garbage import uncollected
 from retoma.flows.model import ENTRY_NAMES, Flow, Node, Problem, without_extension
+from retoma.flows.parent import refuse_parent
 from retoma.flows.tree import TreeError
 from retoma.flows.validate import Examined, check, examine, refusal
 from retoma.flows.written import trimmed
@@ -48,6 +49,7 @@ def load(path: str | os.PathLike[str]) -> Flow:
     Raises NotFound when there is no such directory, and Invalid (`flow_invalid`, with `problems`) naming
     everything that is wrong in any of its files. What reads well may still not run: see `check`.
     """
+    refuse_parent(path)
     found, problems = files.read(path, files.look(path))
     return _build(_name(path), found, problems, Parsed(), Examined())
 

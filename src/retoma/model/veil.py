@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from retoma.model.codec import Json
-from retoma.model.redaction import REDACTED, compiled
+from retoma.model.pattern import Pattern
+from retoma.model.redaction import REDACTED
 
 _NOT_IN_NAMES = re.compile(r"[\W_]+")
 _SECRET_ENDS: Final = (
@@ -47,7 +48,7 @@ class Veil:
 
     `keys` are names whose values are hidden, too, and `patterns` what is hidden wherever it is found. What `learn` is
     given first teaches the secrets that stand under a name, so that they are hidden everywhere else as well. Raises
-    Invalid for a pattern that is none.
+    Invalid for a pattern that is none; what looks for one raises it when that takes too long.
     """
 
     def __init__(self, keys: Sequence[str] = (), patterns: Sequence[str] = ()) -> None:
@@ -55,7 +56,7 @@ class Veil:
         names = "|".join([_WORDS, *(re.escape(key) for key in keys)])
         self._assigned = re.compile(_ASSIGNED.format(name=names))
         self._needles = (*_WORD_NEEDLES, *(key.casefold() for key in keys))
-        self._patterns = tuple(map(compiled, patterns))
+        self._patterns = tuple(map(Pattern, patterns))
         self._learnt: dict[str, None] = {}
 
     def learn(self, value: Json) -> None:
@@ -107,8 +108,13 @@ class Veil:
         return self.value(value) != value
 
     def _secret(self, name: str) -> bool:
-        plain = _plain(name)
-        return plain in self._keys or plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDS)
+        return _plain(name) in self._keys or names_secret(name)
+
+
+def names_secret(name: str) -> bool:
+    """Return whether what stands under this name is a secret: a password, a token, a key."""
+    plain = _plain(name)
+    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDS)
 
 
 def _plain(name: str) -> str:

@@ -89,11 +89,11 @@ class Calling(Course):
         self.shown = ()
         self.tools.check(call)
         args = arguments.filled(call, self._secrets)
-        error = ""
+        error, mask = "", self._mask
         while True:
             self._begin_call(call.attempt + 1, "" if call.approved else approved, error)
             call = self._pending()
-            came = self.tools.run(self.flow, call, args, self.session)
+            came = self.tools.run(self.flow, call, args, self.session, mask)
             retries = self.tools.retries(call)
             if came.outcome != "failed" or call.failures >= retries:
                 return self._settle(came)

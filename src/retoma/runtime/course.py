@@ -12,6 +12,7 @@ from retoma.model.call import Call, Outcome
 from retoma.model.flow import Position, Prompt, Step, Visit
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.limits import Limits
+from retoma.model.mask import Mask
 from retoma.model.principal import Principal
 from retoma.runtime.lease import Held
 from retoma.service import calls
@@ -31,7 +32,8 @@ class Course:
     """Where a flow stands in a session that this process holds, and its steps from there.
 
     `shown` is what the last step puts before the person: nodes and their content. `prompt` is there while the flow
-    waits, or a secret is asked for again. Values of secrets are here and nowhere else.
+    waits, or a secret is asked for again. Values of secrets are here and nowhere else: those that conditions and
+    arguments use by their keys, and all that were ever typed, which tools may repeat.
     """
 
     flow: Flow
@@ -55,6 +57,7 @@ class Course:
         self._held: Held | None = None
         self._seq = 0
         self._secrets: dict[str, str] = {}
+        self._typed: set[str] = set()
         self._wanted: Wanted | None = None
         self.session = SessionId("")
         self.over = False
@@ -79,7 +82,8 @@ class Course:
         prompt = self.prompt
         if self._wanted is None:
             return self._attempt(lambda: self._send(text, prompt))
-        self._secrets[self._wanted.key] = text or (prompt.default if prompt else None) or ""
+        self._secrets[self._wanted.key] = secret = text or (prompt.default if prompt else None) or ""
+        self._typed.add(secret)
         self.shown = ()
         return self._attempt(self._wanted.then)
 
@@ -96,6 +100,8 @@ class Course:
 
     def _send(self, text: str, prompt: Prompt | None) -> Step:
         self.shown = ()
+        if prompt is not None and prompt.input_type == "secret":
+            self._typed.add(text or prompt.default or "")
         step = flows.step(self.flow, self.position, text, locale=self._locale, secrets=self._secrets)
         if prompt is not None and prompt.input_type == "secret":
             self._secrets |= dict.fromkeys(step.sets, text or prompt.default or "")
@@ -209,6 +215,11 @@ class Course:
 
     def _operation(self) -> Operation:
         return Operation(new_operation(self._now(), self._random))
+
+    @property
+    def _mask(self) -> Mask:
+        """What takes the secrets that were typed out of what a tool says."""
+        return Mask(self._typed)
 
     def _require_held(self) -> Held:
         assert self._held is not None, "a drive is used after it was closed"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import msgspec
 
 from retoma.errors import Conflict
 from retoma.model.ids import Operation
+from retoma.model.pattern import Pattern, Unjudged
 from retoma.model.principal import Principal
 from retoma.runtime.lease import unless_driven
 from retoma.service import erasing, sessions
 from retoma.service.access import head_of
 from retoma.service.erasing import Redaction, Selection
-from retoma.stores.api import Store
+from retoma.stores.api import Store, Transaction
 
 
 def redact(
@@ -22,8 +24,10 @@ def redact(
     """Forget what `selection` takes, in no file of the store any more; without an operation only say what it is.
 
     Sessions that share the events forget them, too, and a pattern is looked for in what forks wrote themselves.
-    Raises NotFound, Busy.
+    Raises NotFound, Busy, and Invalid for a pattern that takes too long, before anything is changed.
     """
+    if operation is not None and selection.wanted is not None:
+        redact(store, who, session, selection, None)
     found = _redact(store, who, session, selection, operation)
     if selection.wanted is not None:
         for fork, first in store.read(partial(erasing.forks_of, who=who, session=session)):
@@ -69,15 +73,35 @@ def _redact(
     end = store.read(partial(head_of, who=who, session=session)).seq
     selection = msgspec.structs.replace(selection, last=min(selection.last or end, end))
     while found.after is not None:
-        stretch = partial(
-            erasing.redact,
-            who=who,
-            session=session,
-            selection=selection,
-            after=found.after,
-            operation=operation,
-            fenced=fenced,
-        )
-        taken = store.read(stretch) if operation is None else unless_driven(store, who, session, stretch)
+        stretch = partial(erasing.redact, who=who, session=session, selection=selection, after=found.after)
+        if operation is None:
+            taken = store.read(partial(stretch, operation=None))
+        else:
+            act = partial(stretch, operation=operation, fenced=fenced)
+            taken = _judged_before(store, who, session, act, selection.wanted)
         found = erasing.joined(found, taken)
     return found
+
+
+def _judged_before(
+    store: Store,
+    who: Principal,
+    session: str,
+    act: Callable[..., Redaction],
+    wanted: Pattern | None,
+) -> Redaction:
+    """Write one stretch. What is wanted is looked for before, while others write; then only in what came since."""
+    if wanted is None:
+        return unless_driven(store, who, session, act)
+
+    def hurried(tx: Transaction) -> Redaction:
+        with wanted.hurried():
+            return act(tx)
+
+    with wanted.remembering():
+        while True:
+            store.read(partial(act, operation=None))
+            try:
+                return unless_driven(store, who, session, hurried)
+            except Unjudged as unjudged:
+                wanted(unjudged.text)

@@ -12,6 +12,7 @@ from retoma.flows import Flow, Tool
 from retoma.flows.script import Answers, Input, Script
 from retoma.model.call import Call, Came
 from retoma.model.codec import Json, JsonMap, encode
+from retoma.model.mask import Mask
 from retoma.model.nearest import did_you_mean
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.toolbox import Given
@@ -85,8 +86,8 @@ class Mocks:
     def check(self, call: Call) -> None:
         return
 
-    def run(self, flow: Flow, call: Call, args: Json, session: str) -> Came:
-        return self.take(call)
+    def run(self, flow: Flow, call: Call, args: Json, session: str, mask: Mask) -> Came:
+        return mask.came(self.take(call))
 
     def wait(self, seconds: float) -> None:
         return

@@ -18,6 +18,7 @@ import msgspec
 from retoma.errors import Invalid
 from retoma.model.call import Came
 from retoma.model.codec import Json, decode, encode
+from retoma.model.mask import Mask
 
 MAX_OUTPUT_BYTES: Final = 1 << 20
 END_OF_ERRORS_BYTES: Final = 2_000
@@ -32,7 +33,8 @@ _PIPES_AFTER_EXIT_S: Final = 1.0
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """What is run: the command with its arguments as they are, where, and with which environment, whole.
 
-    `args` is the JSON that the tool is given. `timeout_s` is None when it may take as long as it likes.
+    `args` is the JSON that the tool is given. `timeout_s` is None when it may take as long as it likes. `mask` has the
+    secrets that it may know: what it says comes without them.
     """
 
     command: str
@@ -41,6 +43,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str]
     args: bytes = b"{}"
     timeout_s: float | None = None
+    mask: Mask = Mask()
 
 
 def run(program: Program) -> Came:
@@ -70,16 +73,18 @@ def run(program: Program) -> Came:
             )  # fmt: skip
         except (OSError, ValueError) as error:
             return Came(outcome="failed", text=_not_started(program.command, error))
-        return _Running(process, stack).came(program.timeout_s)
+        return _Running(process, stack, program.mask).came(program.timeout_s)
 
 
 class _Running:
     """A process under way. What it writes is read as it comes, and no more of it kept than is wanted."""
 
-    def __init__(self, process: subprocess.Popen[bytes], stack: contextlib.ExitStack) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], stack: contextlib.ExitStack, mask: Mask) -> None:
         self._process = process
+        self._mask = mask
         self._out = bytearray()
         self._err = bytearray()
+        self._cut = False
         self._too_much = False
         self._selector = stack.enter_context(selectors.DefaultSelector())
         for pipe, kept in ((process.stdout, self._out), (process.stderr, self._err)):
@@ -96,13 +101,13 @@ class _Running:
             self._end()
             raise
         if self._too_much:
-            return self._failed(f"it wrote more than {MAX_OUTPUT_BYTES >> 20} MiB")
+            return self._failed(f"it wrote more than {MAX_OUTPUT_BYTES >> 20} MiB", ended=True)
         if not in_time:
-            return self._failed(f"it took longer than {timeout_s:g} s and was ended")
+            return self._failed(f"it took longer than {timeout_s:g} s and was ended", ended=True)
         status = self._process.returncode
         if status:
-            return self._failed(_ended(status))
-        return Came(outcome="done", result=read_output(bytes(self._out)))
+            return self._failed(_ended(status), ended=status < 0)
+        return Came(outcome="done", result=self._mask.value(read_output(bytes(self._out))))
 
     def _wait(self, timeout_s: float | None) -> bool:
         """Read until the process is gone; False when the time is over first."""
@@ -134,6 +139,7 @@ class _Running:
                 self._selector.unregister(key.fileobj)
             elif kept is self._err:
                 kept += chunk
+                self._cut |= len(kept) > END_OF_ERRORS_BYTES
                 del kept[:-END_OF_ERRORS_BYTES]
             elif len(kept) + len(chunk) > MAX_OUTPUT_BYTES:
                 self._too_much = True
@@ -164,8 +170,10 @@ class _Running:
         with contextlib.suppress(OSError):
             os.killpg(self._process.pid, number)
 
-    def _failed(self, why: str) -> Came:
+    def _failed(self, why: str, *, ended: bool) -> Came:
+        """Return why it failed, with the end of its errors; a tool that was `ended` may have been amid a word."""
         said = bytes(self._err).decode(errors="replace").strip()
+        said = self._mask.piece(said, head=self._cut, tail=ended)
         return Came(outcome="failed", text=f"{why}: {said}" if said else f"{why}.")
 
 

@@ -9,12 +9,14 @@ from typing import Protocol
 
 import msgspec
 
+from retoma.config.opened import open_file
 from retoma.errors import Invalid, NotFound
 from retoma.flows import Flow, Tool
 from retoma.flows import tools as lists
 from retoma.flows.validate import refusal
 from retoma.model.call import Call, Came
 from retoma.model.codec import Json, encode
+from retoma.model.mask import Mask
 from retoma.model.nearest import did_you_mean
 
 
@@ -33,8 +35,8 @@ class Tools(Protocol):
         """Raise NotFound when no call can be made now."""
         ...
 
-    def run(self, flow: Flow, call: Call, args: Json, session: str) -> Came:
-        """Make the call and return what came of it."""
+    def run(self, flow: Flow, call: Call, args: Json, session: str, mask: Mask) -> Came:
+        """Make the call and return what came of it, without the secrets of `mask` and those of the tool's own."""
         ...
 
     def wait(self, seconds: float) -> None:
@@ -87,23 +89,25 @@ class Toolbox:
                 hint="Put it back and run again: the call waits.",
             )
 
-    def run(self, flow: Flow, call: Call, args: Json, session: str) -> Came:
+    def run(self, flow: Flow, call: Call, args: Json, session: str, mask: Mask) -> Came:
+        from retoma.model.veil import names_secret
         from retoma.runtime.tool import Program, run
 
         tool = self._listed.get(call.name) or _inline(flow, call)
         assert tool is not None, "a call that is refused is not made"
+        environment = {**self._environment, **tool.env}
         program = Program(
             command=tool.command,
             arguments=tool.args,
             directory=self._directory,
             environment={
-                **self._environment,
-                **tool.env,
+                **environment,
                 "RETOMA_IDEMPOTENCY_KEY": call.key,
                 "RETOMA_SESSION": session,
             },
             args=encode(args),
             timeout_s=tool.timeout_s,
+            mask=mask.also(value for name, value in environment.items() if names_secret(name)),
         )
         return run(program)
 
@@ -114,7 +118,8 @@ class Toolbox:
 def listed_in(file: Path) -> dict[str, Tool]:
     """Return the tools that `file` lists. Raises NotFound, and Invalid naming all that is wrong with it."""
     try:
-        data = file.read_bytes()
+        with open_file(file) as opened_file:
+            data = opened_file.read()
     except (OSError, ValueError) as error:
         raise NotFound(
             f"The tools' file {str(file)!r} cannot be read.", code="no_tools", hint="Give --tools a file."

@@ -13,8 +13,9 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
 from retoma.model.fold import deleted_by, nodes_of
 from retoma.model.ids import Operation, SessionId, new_operation
+from retoma.model.pattern import Pattern
 from retoma.model.principal import Principal
-from retoma.model.redaction import REDACTED, Wanted, holds
+from retoma.model.redaction import REDACTED, holds
 from retoma.model.session import in_trash
 from retoma.model.state import SYS
 from retoma.model.times import DAY
@@ -43,7 +44,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     first: int = 1
     last: int | None = None
-    wanted: Wanted | None = None
+    wanted: Pattern | None = None
 
 
 class Redaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,13 +96,15 @@ def redact(
         branches=tuple(one.head.id for one in others),
         after=page[-1].seq if more else None,
     )
+    losses = [
+        loss,
+        *(look_beside(tx, who, one.head, one.events, selection.wanted, one.shared) for one in others),
+    ]
     if operation is None or loss.nothing:
         return taken
     tx.erasing.begin()
-    losses = [loss]
     for one in others:
         fence(tx, one.head, None)
-        losses.append(look_beside(tx, who, one.head, one.events, selection.wanted, one.shared))
     erase(tx, head, found, everywhere=selection.wanted is not None)
     for each in losses:
         forget(tx, who, each, operation)

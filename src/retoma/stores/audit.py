@@ -61,6 +61,26 @@ class SqlAudit:
     def flow_versions(self, *, after: tuple[int, bytes], limit: int) -> list[Row]:
         return self._run(STATEMENTS["flow_versions"], (*after, limit))
 
+    def log(self, *, after: int, limit: int) -> list[Row]:
+        return self._run(STATEMENTS["audit_log"], (after, limit))
+
+    def operations(self, *, after: tuple[int, bytes], limit: int) -> list[Row]:
+        return self._run(STATEMENTS["audit_operations"], (*after, limit))
+
+    def request(self, operation: bytes) -> bytes | None:
+        rows = self._run(STATEMENTS["request_of"], (operation,))
+        return rows[0][0] if rows else None
+
+    def runs(self, tenant: TenantKey, key: SessionKey, version: bytes) -> tuple[bool, bool]:
+        ((used, stored),) = self._run(STATEMENTS["runs_version"], (tenant, version, key))
+        return bool(used), bool(stored)
+
+    def let_go(self, tenant: TenantKey, digest: bytes) -> bool:
+        return bool(self._run(STATEMENTS["name_used"], (tenant, digest)))
+
+    def digest(self, name: str) -> bytes:
+        return self._names.digest(name)
+
     def due(self, *, trashed_before: int, imports_before: int) -> tuple[int, ...]:
         rows = self._run(STATEMENTS["whole_due"], {"trashed": trashed_before, "imports": imports_before})
         return rows[0]
@@ -101,8 +121,11 @@ _OF_SESSION = {
     "notes": "notes",
     "lease": "lease",
     "erasing": "whole_erasing",
+    "copy": "second_copy",
+    "aside": "quarantine_of",
 }
 _COUNTS = {
+    "log": "whole_log_counts",
     "sessions": "whole_shelves",
     "kinds": "whole_kinds",
     "contents": "whole_contents",

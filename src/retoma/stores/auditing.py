@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from retoma.model.ids import SessionKey
+from retoma.model.ids import SessionKey, TenantKey
 
 
 class Stray(NamedTuple):
@@ -48,13 +48,41 @@ class Audit(Protocol):
         ...
 
     def rows(self, what: str, key: SessionKey) -> Sequence[tuple[Any, ...]]:
-        """Return a session's names, about, tags, contexts, epochs, notes, lease or erasing, as they are kept."""
+        """Return a session's names, about, tags, contexts, epochs, notes or lease, as they are kept.
+
+        Or erasing: of which tenant, and up to where; copy: the second one of what no event repeats; aside: its name
+        in quarantine.
+        """
         ...
 
     def visits(self, key: SessionKey, *, after: int, limit: int) -> Sequence[tuple[Any, ...]]: ...
     def strays(self, *, limit: int) -> list[Stray]: ...
     def unreferenced(self, *, after: bytes, limit: int) -> list[tuple[bytes, int]]: ...
     def flow_versions(self, *, after: tuple[int, bytes], limit: int) -> Sequence[tuple[Any, ...]]: ...
+    def log(self, *, after: int, limit: int) -> Sequence[tuple[Any, ...]]:
+        """Return entries of the store's log behind the number `after`, with their marks."""
+        ...
+
+    def operations(self, *, after: tuple[int, bytes], limit: int) -> Sequence[tuple[Any, ...]]:
+        """Return (tenant, id, request, result, at) of operations that made sessions."""
+        ...
+
+    def request(self, operation: bytes) -> bytes | None:
+        """Return the hash of what was asked by an operation, as its events have it."""
+        ...
+
+    def runs(self, tenant: TenantKey, key: SessionKey, version: bytes) -> tuple[bool, bool]:
+        """Return whether a session is listed with a version of a flow, and whether the version's files are there."""
+        ...
+
+    def let_go(self, tenant: TenantKey, digest: bytes) -> bool:
+        """Return whether a name of that digest was let go."""
+        ...
+
+    def digest(self, name: str) -> bytes:
+        """Return what stands for a name that was let go."""
+        ...
+
     def due(self, *, trashed_before: int, imports_before: int) -> tuple[int, ...]:
         """Count sessions in the trash and being deleted, imports, cut journals, and content with its bytes."""
         ...

@@ -78,6 +78,7 @@ class SqlBranches:
         run(STATEMENTS["renew_epoch"], (epoch_uid, key, like.epoch))
         run(STATEMENTS["fork_notes"], (key, of.key, at))
         run(STATEMENTS["fork_flow_uses"], (key, of.key))
+        run(STATEMENTS["copy_facts"], (key,))
         return Head(
             key,
             name,
@@ -107,6 +108,9 @@ class SqlBranches:
         run(STATEMENTS["take_place"], (new, old.key))
         run(STATEMENTS["leave_parent"], (old.key,))
         run(STATEMENTS["move_children"], (new, old.key))
+        for line in (old.key, new):
+            run(STATEMENTS["copy_facts"], (line,))
+        run(STATEMENTS["move_key"], (new, old.key))
         run(STATEMENTS["move_lease"], (new, old.key))
         run(STATEMENTS["move_log"], (new, old.id, self._names.digest(old.id), old.key))
         run(STATEMENTS["move_operation"], (new.to_bytes(8), tenant, old.key.to_bytes(8)))

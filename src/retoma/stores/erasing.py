@@ -38,6 +38,7 @@ class SqlErasing:
         run(STATEMENTS["cut_journal"], (head.seq, head.hash, key))
         run(STATEMENTS["drop_notes_until"], (key, head.seq))
         run(STATEMENTS["drop_epochs_until"], (key, head.epoch))
+        run(STATEMENTS["copy_facts"], (key,))
         run(STATEMENTS["free_sources"], (key,))
         run(STATEMENTS["drop_segments"], (key,))
         run(STATEMENTS["drop_snapshots"], (key,))

@@ -58,6 +58,7 @@ class SqlFlows:
     def begin(self, tenant: TenantKey, key: SessionKey, *, flow: str, path: str, version: bytes) -> None:
         self._run(STATEMENTS["begin_flow"], (flow, path, version, key))
         self._run(STATEMENTS["add_flow_use"], (tenant, version, key))
+        self._run(STATEMENTS["copy_facts"], (key,))
 
     def visit(
         self, key: SessionKey, nodes: Sequence[str], *, visits: int, node: str | None, status: str
@@ -73,6 +74,7 @@ class SqlFlows:
     def set_version(self, tenant: TenantKey, key: SessionKey, *, version: bytes, path: str) -> None:
         self._run(STATEMENTS["set_flow_version"], (version, path, key))
         self._run(STATEMENTS["add_flow_use"], (tenant, version, key))
+        self._run(STATEMENTS["copy_facts"], (key,))
 
     def rename(self, key: SessionKey, node: str, *, visits: int) -> None:
         self._run(STATEMENTS["rename_visit"], (node, key, visits))

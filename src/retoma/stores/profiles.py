@@ -52,11 +52,13 @@ class SqlProfiles:
 
     def shelve(self, key: SessionKey, shelf: int) -> None:
         self._run(STATEMENTS["put_shelf"], (shelf, self._now() if shelf == TRASHED else None, key))
+        self._run(STATEMENTS["copy_facts"], (key,))
 
     def rename(self, tenant: TenantKey, head: Head, session: SessionId) -> None:
         self._names.drop(tenant, head.id)
         if self._names.give(tenant, session, head.key):
             self._run(STATEMENTS["mark_epoch_reused"], (head.key, head.epoch))
+            self._run(STATEMENTS["copy_facts"], (head.key,))
         self._run(STATEMENTS["put_id"], (session, head.key))
         self._run(STATEMENTS["rename_in_log"], (session, self._names.digest(session), head.key))
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from blake3 import blake3
+
+from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.retention import Deed, Entry
 from retoma.model.session import Status
@@ -71,7 +74,10 @@ class SqlLog:
         named: tuple[Value, ...] = (None, "", None)
         if session is not None:
             named = (*session, self._names.digest(session[1]))
-        self._run(STATEMENTS["add_log"], (tenant, self._now(), actor, deed, why, count, *named))
+        said = (tenant, self._now(), actor, deed, why, count)
+        ((number,),) = self._run(STATEMENTS["add_log"], (*said, *named))
+        self._run(STATEMENTS["mark_log"], (marked(number, *said), number))
+        self._run(STATEMENTS["count_log"], (tenant,))
 
     def page(
         self, tenant: TenantKey, *, since: int = 0, before: tuple[int, int] = END, limit: int
@@ -94,6 +100,11 @@ class SqlLog:
             digest = self._names.digest(name)
             rows = self._run(STATEMENTS["log_of_digest"], (tenant, digest, since, *before, limit))
         return _entries(rows)
+
+
+def marked(number: int, tenant: int, at: int, actor: str, deed: str, why: str, count: int) -> bytes:
+    """Return what stands for an entry, so that a change of it shows: the names in it change, and are not in it."""
+    return blake3(encode([number, tenant, at, actor, deed, why, count])).digest(16)
 
 
 def _entries(rows: list[Row]) -> list[Entry]:

@@ -96,6 +96,7 @@ class SqlSessions:
         for kind, ref in new.contexts:
             run(STATEMENTS["add_context"], (tenant, kind, ref, 0, now, key))
         run(STATEMENTS["add_epoch"], (key, 1, self._random(16), 1, now, int(reused)))
+        run(STATEMENTS["copy_facts"], (key,))
         return Head(key, session, "active", 1, 0, 0, first, 0, now, 0, labels)
 
     def set_status(self, key: SessionKey, status: Status, reason: str) -> None:
@@ -107,6 +108,7 @@ class SqlSessions:
         self._run(STATEMENTS["set_epoch"], (epoch, head.seq + 1, head.key))
         self._run(STATEMENTS["drop_state"], (head.key,))
         self._run(STATEMENTS["drop_visits"], (head.key,))
+        self._run(STATEMENTS["copy_facts"], (head.key,))
         return uid
 
     def epochs(self, key: SessionKey) -> list[tuple[int, int]]:
@@ -132,7 +134,7 @@ class SqlSessions:
         forget_session(self._run, key)
         for statement in (
             "free_sources", "drop_segments", "drop_state", "drop_visits", "drop_notes", "drop_epochs", "drop_snapshots",
-            "drop_session",
+            "drop_copy", "drop_session",
         ):  # fmt: skip
             self._run(STATEMENTS[statement], (key,))
 
@@ -162,6 +164,7 @@ class SqlSessions:
 
     def add_operation(self, tenant: TenantKey, operation: bytes, request: bytes, result: bytes) -> None:
         self._run(STATEMENTS["add_operation"], (tenant, operation, request, result, self._now()))
+        self._run(STATEMENTS["copy_key"], (operation, int.from_bytes(result)))
 
 
 def _about(

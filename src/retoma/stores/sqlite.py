@@ -14,6 +14,7 @@ from retoma.errors import Unavailable
 from retoma.stores import migrate, sqlite_upkeep
 from retoma.stores.api import Transaction
 from retoma.stores.api_facts import Facts, Witnessed
+from retoma.stores.legible import legible
 from retoma.stores.migrate import Upgraded, Upgrades
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
@@ -173,7 +174,8 @@ class SqliteStore:
         connection.run("BEGIN")
         try:
             connection.transaction.now = self._now()
-            return use_case(connection.transaction)
+            with legible():
+                return use_case(connection.transaction)
         finally:
             connection.roll_back()
 

@@ -32,11 +32,25 @@ def engine_check(run: Run) -> list[str]:
         found += [str(said).replace("\n", "; ") for (said,) in rows if said != "ok"]
     except UnicodeDecodeError:
         found.append("what SQLite says of it cannot be read")
+    # What is compared with one another is of one moment: writers beside it create sessions and upgrade the store.
+    run("BEGIN")
+    try:
+        return found + _disagreements(run)
+    finally:
+        run("ROLLBACK")
+
+
+def _disagreements(run: Run) -> list[str]:
+    """Return what the store's own facts say of one another that cannot be."""
+    found: list[str] = []
     if _schema(run) != _expected():
         found.append("its tables are not those of its format")
     (version,), (applied,) = run("PRAGMA user_version")[0], run("SELECT max(version) FROM migration")[0]
     if version != applied:
         found.append(f"it says that it is of format {version}, and steps up to {applied} were applied")
+    steps = [(step.version, step.name, step.checksum) for step in migrate.migrations("sqlite")]
+    if run("SELECT version, name, checksum FROM migration ORDER BY version") != steps:
+        found.append("the steps of its format are not those that made it")
     ((given,),) = run("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'")
     ((highest,),) = run("SELECT coalesce(max(pk), 0) FROM session")
     if highest > given:

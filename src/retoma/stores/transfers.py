@@ -112,6 +112,7 @@ class SqlTransfers:
         used = self._names.give(tenant, SessionId(name), key)
         self._become(tenant, key, name, record, used=used)
         self._run(STATEMENTS["set_parent"], (parent, key, tenant))
+        self._run(STATEMENTS["copy_facts"], (key,))
 
     def extend(
         self, tenant: TenantKey, into: SessionKey, name: str, key: SessionKey, record: SessionRecord
@@ -124,10 +125,12 @@ class SqlTransfers:
         self._run(STATEMENTS["hand_over_notes"], (into, key))
         self._run(STATEMENTS["drop_session"], (key,))
         self._become(tenant, into, name, record, used=False)
+        self._run(STATEMENTS["copy_facts"], (into,))
 
     def retell(self, tenant: TenantKey, key: SessionKey, name: str, record: SessionRecord) -> None:
         self._clear(key)
         self._become(tenant, key, name, record, used=False)
+        self._run(STATEMENTS["copy_facts"], (key,))
 
     def _clear(self, key: SessionKey) -> None:
         for statement in (

@@ -421,3 +421,28 @@ class TestDirectory:
         (root / "gone.md").symlink_to(root / "nothing.md")
         os.mkfifo(root / "pipe.md")
         assert sorted(load(root).nodes) == ["start", "sub/end"]
+
+    def test_a_walk_through_a_whole_disk_ends_soon(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (root / "sub" / "more").mkdir()
+        for number in range(5):
+            (root / "sub" / "more" / f"{number}.bin").write_text("x")
+        monkeypatch.setattr(import_module("retoma.flows.files"), "MAX_ENTRIES", 6)
+        with pytest.raises(Invalid, match="too large to be a flow") as raised:
+            load(root)
+        assert len(raised.value.problems) == 1
+
+    def test_a_directory_of_flows_names_them(self, root: Path) -> None:
+        above = root.parent / "flows"
+        for number in range(12):
+            (above / f"flow-{number:02}").mkdir(parents=True)
+            (above / f"flow-{number:02}" / ("start.md" if number else "flow-00.yaml")).write_text("x")
+        (above / "notes").mkdir()
+        with pytest.raises(
+            Invalid, match=r"There is no entry node in .* below it: flow-00, flow-01, .*, …"
+        ) as raised:
+            load(above)
+        assert "notes" not in raised.value.message
+        (above / "start.md").write_text("Hi.\n")
+        with pytest.raises(Invalid) as raised:
+            load(above)  # it is a flow, whatever else is wrong with it
+        assert "Flows below it" not in raised.value.message

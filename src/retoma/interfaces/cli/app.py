@@ -10,6 +10,7 @@ import click
 
 from retoma.errors import Invalid
 from retoma.interfaces.cli import table
+from retoma.interfaces.cli.text import clean
 from retoma.interfaces.cli.verb import EVERYWHERE, global_options
 from retoma.interfaces.problems import DONE, INTERRUPTED, USAGE
 from retoma.model.nearest import nearest, nearest_sentence
@@ -150,5 +151,5 @@ def _misused(error: click.ClickException) -> int:
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context is not None else "retoma"
     stop = "" if said.endswith((".", "?", "!", "?)")) else "."
-    sys.stderr.write(f"{said}{stop}\n`{where} --help` shows how it is used.\n")
+    sys.stderr.write(clean(f"{said}{stop}\n`{where} --help` shows how it is used.\n"))
     return USAGE

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from retoma.config.opened import is_open_already
 from retoma.errors import Conflict, Unavailable
 
 __all__ = ["write_file"]
@@ -16,14 +17,17 @@ __all__ = ["write_file"]
 def write_file(path: Path, pieces: Iterator[bytes], *, force: bool) -> int:
     """Write the pieces to `path` and return how many bytes they had. Durable when it returns.
 
-    Raises Conflict when there is such a file and `force` is not given, Unavailable when it cannot be written. A file
-    that is replaced is there, old or new, at every moment; what is no regular file (a pipe, /dev/null) is written into.
+    Raises Conflict when there is such a file or link and `force` is not given, Unavailable when it cannot be written,
+    for a pipe or a device, too. A file that is replaced is there, old or new, at every moment. Of a link the link is
+    replaced, not what it leads to. What the caller has opened already (/dev/stdout, /dev/null) is written into.
     """
-    named, path = path, path.resolve()
-    if path.exists() and not path.is_file() and not path.is_dir():
-        with path.open("wb") as special:
-            return _write(special.fileno(), pieces)
-    if path.exists() and not force:
+    named, path = path, path.parent.resolve() / path.name
+    if is_open_already(named):
+        return _into(named, pieces)
+    there = path.exists() or path.is_symlink()
+    if there and not (path.is_symlink() or path.is_file() or path.is_dir()):
+        raise _special(named)
+    if there and not force:
         raise _taken(named)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
@@ -42,6 +46,14 @@ def write_file(path: Path, pieces: Iterator[bytes], *, force: bool) -> int:
         beside.unlink(missing_ok=True)
     _sync(path.parent)
     return written
+
+
+def _into(path: Path, pieces: Iterator[bytes]) -> int:
+    try:
+        with path.open("wb") as opened:
+            return _write(opened.fileno(), pieces)
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _write(handle: int, pieces: Iterator[bytes]) -> int:
@@ -82,6 +94,14 @@ def _sync(directory: Path) -> None:
 
 def _taken(path: Path) -> Conflict:
     return Conflict(f"There is a file {path} already.", code="file_exists", hint="Replace it with --force.")
+
+
+def _special(path: Path) -> Unavailable:
+    return Unavailable(
+        f"{path} is a pipe or a device, not a file.",
+        code="unwritable_file",
+        hint="Nothing was written. Leave out -o to print it, and lead the output there.",
+    )
 
 
 def _unwritable(path: Path, error: OSError) -> Unavailable:

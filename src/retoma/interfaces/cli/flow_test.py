@@ -89,11 +89,13 @@ def _one(directory: Path, flow: Flow, file: Path) -> tuple[Path, str, Difference
     from retoma.commands.flow import RunFlow
     from retoma.commands.opened import opened_at
     from retoma.config import StorePlace
+    from retoma.config.opened import open_file
     from retoma.flows import script as scripts
     from retoma.runtime.rehearsal import Difference, rehearse
 
     try:
-        script, problems = scripts.read(str(file), file.read_bytes())
+        with open_file(file) as opened:
+            script, problems = scripts.read(str(file), opened.read())
     except OSError as error:
         return file, "", Difference(what=f"It cannot be read: {error.strerror}.")
     if problems:
@@ -101,10 +103,10 @@ def _one(directory: Path, flow: Flow, file: Path) -> tuple[Path, str, Difference
         return file, script.name, Difference(what=f"{first.message} {first.hint}".rstrip(), line=first.line)
     memory = StorePlace(kind="memory", url=":memory:", given=False, source="none")
     try:
-        with opened_at(memory) as opened:
+        with opened_at(memory) as store:
 
             def drive(request: Request) -> Drive:
-                return RunFlow(request=request).run(opened)
+                return RunFlow(request=request).run(store)
 
             return file, script.name, rehearse(drive, directory, flow, script)
     except RetomaError as error:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from retoma.interfaces.cli.text import clean
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -72,7 +74,8 @@ def _found(
             return []
         store = open_store(place, upgrades=False)
         try:
-            return [CompletionItem(lead + word) for word in store.read(ask)]
+            # A shell prints words as they are: what a terminal would obey is not offered.
+            return [CompletionItem(lead + word) for word in store.read(ask) if clean(word) == word]
         finally:
             store.close()
     except RetomaError:

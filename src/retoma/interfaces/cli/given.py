@@ -49,13 +49,15 @@ def context_of(text: str | None) -> JsonMap:
     """Return what a flow knows from the start: a JSON object, or `@` and the file that holds one."""
     from pathlib import Path
 
+    from retoma.config.opened import open_file
     from retoma.model.codec import decode
 
     if text is None:
         return {}
     if text.startswith("@"):
         try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
+            with open_file(Path(text[1:])) as file:
+                text = file.read().decode()
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise Invalid(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from retoma.interfaces.cli.text import Cell, Styled, clean, columns, painted
+from retoma.interfaces.cli.text import Cell, Styled, clean, columns, escaped, painted
 
 __all__ = ["Output", "Styled"]
 
@@ -63,12 +63,29 @@ class Output:
             import msgspec
 
             data = msgspec.json.format(data, indent=2)
-        # JSON escapes C0 itself; the rest a terminal must not obey, a program must get.
-        if self.terminal:
-            sys.stdout.write(clean(data.decode()) + "\n")
-            return
+        self.document([data, b"\n"], json=True)
+
+    def json_line(self, value: object) -> None:
+        """Print `value` as one line of JSON, at once."""
+        from retoma.model.codec import encode
+
+        self.document([encode(value), b"\n"], json=True)
         sys.stdout.flush()
-        sys.stdout.buffer.write(data + b"\n")
+
+    def document(self, pieces: Iterable[bytes], *, json: bool) -> None:
+        """Print a document in UTF-8: byte by byte in a file or a pipe, and safe on a terminal, with `json` as JSON."""
+        sys.stdout.flush()
+        if not self.terminal:
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+            return
+        from codecs import getincrementaldecoder
+
+        decoder = getincrementaldecoder("utf-8")("replace")  # a piece may end amid a character
+        for piece in pieces:
+            text = decoder.decode(piece)
+            sys.stdout.write(escaped(text) if json else clean(text))
 
     def page(
         self, items: Sequence[object], *, next_cursor: str | None, more: bool, total: int | None = None

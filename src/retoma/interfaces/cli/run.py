@@ -87,7 +87,7 @@ def run(
         locale=ctx.environment.lang,
         tools=Given(file=tools, allow_inline=allow_inline, environment=ctx.environment.for_tools),
     )
-    screen: Screen = JsonScreen()
+    screen: Screen = JsonScreen(ctx.out)
     if not ctx.out.json:
         say = Words(ctx.environment.lang)
         screen = TextScreen(ctx.out, say, headless=headless, plain=plain or headless)
@@ -279,13 +279,13 @@ class _Run:
         return step is not None
 
     def _send(self, text: str) -> bool:
+        prompt = self._drive.prompt  # the one that was answered: afterwards it may be the next one
         try:
             step = self._drive.send(text)
         except Invalid:
             raise
         except RetomaError:
-            hidden = self._drive.prompt is not None and self._drive.prompt.input_type == "secret"
-            if not hidden:
+            if prompt is None or prompt.input_type != "secret":
                 self._ctx.out.problem(f"What was typed was not kept: {text[:500]}")
             raise
         if step.notice:

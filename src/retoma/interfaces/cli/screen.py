@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from retoma.errors import RetomaError
 from retoma.interfaces.cli.output import Output
@@ -15,6 +15,9 @@ from retoma.model.codec import decode, encode
 from retoma.model.flow import Prompt, Visit
 from retoma.runtime.drive import Drive
 from retoma.runtime.reload import Reload
+
+if TYPE_CHECKING:
+    from rich.markdown import Markdown
 
 __all__ = ["JsonScreen", "Screen", "TextScreen"]
 
@@ -155,13 +158,30 @@ class TextScreen:
 
         console = Console(no_color=not self._out.color, highlight=False)
         with console.capture() as rendered:
-            console.print(Markdown(clean(content), hyperlinks=False))
+            console.print(_safe(Markdown(content, hyperlinks=False)))
         lines = rendered.get().rstrip("\n").split("\n")
         sys.stdout.write("\n" + "".join(line.rstrip(" ") + "\n" for line in lines))
 
 
+def _safe(markdown: Markdown) -> Markdown:
+    """Return it with texts that a terminal does not obey. They are made safe once parsed: `&#27;` is one character."""
+    tokens = [*markdown.parsed]
+    for token in tokens:
+        token.content = clean(token.content)
+        token.info = clean(token.info, lines=False)
+        token.attrs = {
+            name: clean(value, lines=False) if isinstance(value, str) else value
+            for name, value in token.attrs.items()
+        }
+        tokens += token.children or ()
+    return markdown
+
+
 class JsonScreen:
     """One JSON object a line; `end` is the last, whatever stops the run."""
+
+    def __init__(self, out: Output) -> None:
+        self._out = out
 
     def show(self, visits: Sequence[Visit]) -> None:
         from retoma.model.views import render_view
@@ -243,5 +263,4 @@ class JsonScreen:
         self._line(end_view(shown, drive.position, drive.history, drive.session, cause))
 
     def _line(self, value: object) -> None:
-        sys.stdout.write(encode(value).decode() + "\n")
-        sys.stdout.flush()
+        self._out.json_line(value)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -67,10 +67,7 @@ def diff(ctx: Invocation, *, a: str, b: str, at: int | None) -> None:
 
         ctx.out.print_json(decode(b"".join(_document(found))))
     else:
-        sys.stdout.flush()
-        for piece in _document(found):
-            sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.write(b"\n")
+        ctx.out.document(chain(_document(found), [b"\n"]), json=True)
 
 
 def _print(ctx: Invocation, found: Diff) -> None:

@@ -32,7 +32,6 @@ def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
     import msgspec
 
     from retoma.commands.flow import LookAtSession
-    from retoma.interfaces.cli.text import clean
     from retoma.model.codec import encode
     from retoma.model.views import state_view, trellis_view
 
@@ -42,8 +41,7 @@ def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
     if ctx.out.json:
         ctx.out.print_json(value)
     else:
-        text = msgspec.json.format(encode(value), indent=2).decode()
-        sys.stdout.write((clean(text) if ctx.out.terminal else text) + "\n")
+        ctx.out.document([msgspec.json.format(encode(value), indent=2), b"\n"], json=True)
 
 
 @verb("session append", example='retoma session append my-experiment user "And then?"')
@@ -215,7 +213,7 @@ def _log_line(ctx: Invocation, event: Event) -> None:
     from retoma.model.views import event_view
 
     if ctx.out.json:
-        sys.stdout.write(encode(event_view(event)).decode() + "\n")
+        ctx.out.json_line(event_view(event))
         return
     data = "(erased)" if event.erased else encode(event.value()).decode()
     ctx.out.line(f"{event.seq:>6}  {rfc3339(event.at)}  {event.type:<15} {event.actor}  {data}")

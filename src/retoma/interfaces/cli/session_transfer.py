@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -69,7 +67,7 @@ def export(
     asked = ExportSession(session=session, format=chosen, veil=veil)
     with closing(asked.run(ctx.reader)) as pieces:
         if not to_file:
-            _print(pieces)
+            ctx.out.document(pieces, json=chosen in {"json", "jsonl"})
             return
         from retoma.interfaces.cli.file import write_file
         from retoma.interfaces.cli.text import size
@@ -232,10 +230,3 @@ def _say(ctx: Invocation, done: Imported) -> None:
         )
     if done.without_parent:
         ctx.out.note(f"{done.id}: its parent '{done.without_parent}' is not here, so it has none now.")
-
-
-def _print(pieces: Iterator[bytes]) -> None:
-    sys.stdout.flush()
-    for piece in pieces:
-        sys.stdout.buffer.write(piece)
-    sys.stdout.buffer.flush()

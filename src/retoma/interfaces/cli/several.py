@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from retoma.errors import NotFound, RetomaError
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.text import clean
 from retoma.interfaces.problems import exit_status, sentence
 
 __all__ = ["agreed", "each"]
@@ -58,6 +59,6 @@ def agreed(ctx: Invocation, question: str, *, unasked: bool) -> bool:
     """Ask on a terminal; elsewhere the answer is `unasked`."""
     if not sys.stdin.isatty() or ctx.out.json:
         return unasked
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(clean(f"{question} [y/N] "))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes", "s", "sim"}

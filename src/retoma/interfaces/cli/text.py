@@ -11,6 +11,7 @@ __all__ = [
     "clean",
     "columns",
     "counted",
+    "escaped",
     "fit",
     "listed",
     "number",
@@ -26,9 +27,14 @@ _NARROWEST = 6
 # Escape sequences could repaint the screen or type for the reader, and what turns the writing's direction could show
 # another text than is there. C0 is shown by its picture.
 _UNSAFE = {code: chr(0x2400 + code) for code in range(32)} | dict.fromkeys(
-    (*range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029), "�"
-)
+    (
+        *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x2070),
+        *range(0xFFF9, 0xFFFC),
+    ),
+    "�",
+)  # fmt: skip
 _UNSAFE_IN_LINES = {code: shown for code, shown in _UNSAFE.items() if code not in (9, 10)}
+_UNSAFE_IN_JSON = {code: f"\\u{code:04x}" for code in _UNSAFE_IN_LINES}
 _UNSAFE_IN_CELLS = _UNSAFE | {9: " ", 10: " ", 13: " "}
 
 
@@ -47,6 +53,11 @@ def clean(text: str, *, lines: bool = True) -> str:
     if text.isprintable() and text.isascii():
         return text
     return text.replace("\r\n", "\n").translate(_UNSAFE_IN_LINES if lines else _UNSAFE_IN_CELLS)
+
+
+def escaped(json: str) -> str:
+    """Return JSON without what a terminal would obey: in its strings it is escaped, so it means the same."""
+    return json.translate(_UNSAFE_IN_JSON)
 
 
 def painted(part: Cell, *, colour: bool, lines: bool = True) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from retoma.config.opened import open_file
 from retoma.config.trusted import Trusted, distrust, list_trusted
 from retoma.config.trusted import trust as remember
 from retoma.errors import Invalid, NotFound
@@ -102,7 +103,8 @@ def _still(ctx: Invocation, record: Trusted) -> bool:
     from blake3 import blake3
 
     try:
-        return blake3(Path(record.path).read_bytes()).hexdigest() == record.blake3
+        with open_file(Path(record.path)) as file:
+            return blake3(file.read()).hexdigest() == record.blake3
     except OSError:
         return False
 

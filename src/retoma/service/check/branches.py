@@ -8,10 +8,11 @@ from typing import Final
 from retoma.model.codec import Json, encode
 from retoma.model.ids import SessionKey
 from retoma.model.state import SYS
-from retoma.service.check.journal import UNREADABLE, begun
+from retoma.service.check.journal import begun
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moments
 from retoma.stores.api import Transaction
+from retoma.stores.legible import UNREADABLE
 
 PAGE: Final = 1_000
 

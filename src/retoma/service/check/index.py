@@ -12,10 +12,10 @@ from typing import Final, TypeVar
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.postings import fingerprint, of_doc
 from retoma.model.tokens import VERSION
-from retoma.service.check.journal import UNREADABLE
 from retoma.service.said import Said, heading, said_in, terms_of
 from retoma.stores.api import Store, Transaction
-from retoma.stores.api_search import LIVE, SHELVES, Doc, Indexed, Part
+from retoma.stores.api_search import GOING, LIVE, MAKING, SHELVES, Doc, Indexed, Part, Standing
+from retoma.stores.legible import UNREADABLE
 
 __all__ = ["REBUILD", "Index"]
 
@@ -60,6 +60,8 @@ class Index:
 
     def _parts(self) -> Iterator[str]:
         for tenant in self._read(lambda tx: tx.search.indexes()):
+            if said := self._read(lambda tx, of=tenant: _misplaced(tx, of)):
+                yield said
             least = 0
             while part := self._read(lambda tx, of=tenant, least=least: _next(tx, of, least)):
                 if said := self._part(tenant, part):
@@ -69,15 +71,14 @@ class Index:
 
     def _part(self, tenant: TenantKey, part: Part) -> str:
         """Return what is wrong with a part. One that was changed meanwhile is looked at again."""
-        said = ""
         for _ in range(_AGAIN):
-            before = self._read(lambda tx: tx.search.standing(tenant))
-            said = self._sums(tenant, part)
-            if not said or before == self._read(lambda tx: tx.search.standing(tenant)):
-                break
-            if part not in self._read(lambda tx: tx.search.parts(tenant)):
+            before = self._read(lambda tx: _standing(tx, tenant, part))
+            if before is None or not (said := self._sums(tenant, part)):
                 return ""
-        return said
+            # Pages and documents are read at many moments: the sums are compared when the index was the same at all.
+            if before == self._read(lambda tx: _standing(tx, tenant, part)):
+                return said
+        return ""
 
     def _sums(self, tenant: TenantKey, part: Part) -> str:
         kept, after = 0, b""
@@ -115,6 +116,30 @@ def _differs(one: Indexed) -> str:
     if one.docs != one.wanted:
         return f"of {name} it has {one.docs:,} events, and should have {one.wanted:,}"
     return ""
+
+
+def _misplaced(tx: Transaction, tenant: TenantKey) -> str:
+    """Return what is wrong with which parts there are: each document is in one that is searched."""
+    standing, parts = tx.search.standing(tenant), tx.search.parts(tenant)
+    if standing is None or any(type(number) is not int for number in standing):
+        return "how far it has come cannot be read"
+    if standing.tokens != VERSION:
+        return ""  # it is being built anew
+    if any(part.state not in (LIVE, MAKING, GOING) for part in parts):
+        return "a part of it is in no state that there is"
+    after = 0
+    for part in [*(part for part in parts if part.state == LIVE), Part(0, standing.next_doc, 0)]:
+        if part.first_doc < after or tx.search.docs_between(tenant, after, part.first_doc, limit=1):
+            return "it has documents that are in no part, or in two"
+        after = part.end
+    return (
+        "" if all(part.number < standing.next_part for part in parts) else "a part of it has a number to come"
+    )
+
+
+def _standing(tx: Transaction, tenant: TenantKey, part: Part) -> Standing | None:
+    """Return how far the index has come; None when the part is no more what it was: merged, or to be cleaned."""
+    return tx.search.standing(tenant) if part in tx.search.parts(tenant) else None
 
 
 def _next(tx: Transaction, tenant: TenantKey, least: int) -> Part | None:

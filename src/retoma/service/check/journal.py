@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from blake3 import blake3
 
-from retoma.errors import Integrity, Invalid
 from retoma.model.branch import END, Line
 from retoma.model.chain import as_written, follows, genesis
 from retoma.model.event import Event
@@ -16,12 +15,8 @@ from retoma.model.ids import SessionKey
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moment, Moments, thinned
 from retoma.stores.api import Transaction
+from retoma.stores.legible import UNREADABLE
 from retoma.stores.pack import unpack
-
-UNREADABLE: Final = (
-    ValueError, TypeError, AttributeError, LookupError, OverflowError, msgspec.MsgspecError, Integrity, Invalid,
-)  # fmt: skip
-"""What reading damaged bytes raises, whatever they were meant to be."""
 
 
 class Journal:
@@ -68,13 +63,16 @@ class Journal:
             # In a past that is damaged each fork looks for itself.
             self._sound &= not found
             if self._sound and self.seq in self._points:
-                self._moments.keep(source, Moment(self._base, self.seq, self.hash, self.ledger.copy()))
+                self._moments.keep(source, self._moment())
         # A damaged tree can lead back, and would be read for ever.
         ended |= self.seq <= after
         if ended and not own:
             self._at, self._points = self._at + 1, None
             return wrong, False
         return wrong, ended
+
+    def _moment(self) -> Moment:
+        return Moment(self._base, self.seq, self.hash, self.ledger.copy(), self._line.segments[: self._at])
 
     def _take(self, tx: Transaction, row: Sequence[Any]) -> Iterator[tuple[int, str]]:
         *fields, content = row

@@ -17,6 +17,7 @@ from retoma.model.ids import SessionId, SessionKey
 from retoma.model.payload import KNOWN, prove
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
+from retoma.stores.journal import LISTED_EVERY_MS
 
 TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
 PROFILE: Final = frozenset(
@@ -67,6 +68,7 @@ class Ledger:
         self.made_at: int | None = None
         self.fork: tuple[int, str] | None = None
         self.last_at = 0
+        self.lately: set[int] = set()
         self.erased = 0
         self.foreign = False
         self.write: tuple[bytes | None, bytes | None] = None, None
@@ -88,6 +90,7 @@ class Ledger:
         self.first_at = event.at if self.first_at is None else self.first_at
         self.made_at = event.at if self.made_at is None or event.type == kinds.FORKED else self.made_at
         self.last_at = event.at
+        self.lately = {at for at in self.lately if 0 <= event.at - at < LISTED_EVERY_MS} | {event.at}
         self.foreign |= event.type not in KNOWN
         before = _under_way(self.folded)
         self.folded = fold((event,), self.folded)

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from retoma.model.branch import Line
+from retoma.model.branch import Line, Segment
 from retoma.model.ids import SessionKey
 from retoma.service.check.ledger import Ledger
 
@@ -18,12 +18,16 @@ MOST: Final = 256
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """A line from its `base` (seq and hash) to event `seq`, in which nothing is wrong: its hash, what it says."""
+    """A line from its `base` (seq and hash) to event `seq`, in which nothing is wrong: its hash, what it says.
+
+    `past` has the stretches before the one that has the event: another line shares the moment when it shares them.
+    """
 
     base: tuple[int, bytes]
     seq: int
     hash: bytes
     ledger: Ledger
+    past: tuple[Segment, ...] = ()
 
 
 class Moments:
@@ -46,14 +50,14 @@ class Moments:
 
     def nearest(self, line: Line, base: tuple[int, bytes]) -> Moment | None:
         """Return the last moment of the past that a fork shares; None when there is none with that base."""
-        for piece in reversed(line.segments[:-1]):
+        for before, piece in reversed([*enumerate(line.segments[:-1])]):
             seqs = self._seqs.get(piece.source, ())
             at = bisect_right(seqs, piece.last)
             if at and seqs[at - 1] >= piece.first:
                 place = piece.source, seqs[at - 1]
                 self._kept.move_to_end(place)
                 moment = self._kept[place]
-                return moment if moment.base == base else None
+                return moment if (moment.base, moment.past) == (base, line.segments[:before]) else None
         return None
 
 

@@ -12,11 +12,12 @@ from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.redaction import REDACTED
 from retoma.model.session import SHOWN, TRASHED, Status
 from retoma.model.state import SYS
+from retoma.service.check.copies import copied, same
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.api import Transaction
+from retoma.stores.journal import LISTED_EVERY_MS
 
 PAGE: Final = 1_000
-LISTED_WITHIN_MS: Final = 1_000
 
 Row = Mapping[str, Any]
 
@@ -35,6 +36,7 @@ class Unlike(NamedTuple):
 def differences(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     """Yield what of the session's rows is not what its journal says, each as the end of a sentence."""
     yield from contradictions(tx, key, row, ledger)
+    yield from copied(tx, key, row, ledger)
     yield from _of_fork(tx, key, row, ledger)
     yield from _of_name(tx, key, row)
     yield from _of_notes(tx, key, ledger)
@@ -76,18 +78,32 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     if ledger.history and stands is None:
         unknown.add("flow_node")
     for name, value in wanted.items():
-        if name not in unknown and not _same(row[name], value):
+        if name not in unknown and not same(row[name], value):
             yield Unlike(f"its {_SAID.get(name, name)} is not what its journal says", row[name], value)
     for name in unknown & _WORDS.keys():
         # Its event is erased. But a bit that flips makes no other of these words of one.
         if row[name] not in _WORDS[name]:
             yield f"its {_SAID.get(name, name)} is none that there is"
-    if not 0 <= row["updated_at"] - row["listed_at"] < LISTED_WITHIN_MS:
+    if (
+        row["listed_at"] not in ledger.lately
+        or not 0 <= row["updated_at"] - row["listed_at"] < LISTED_EVERY_MS
+    ):
         yield "the time that lists go by is not that of its last events"
+    for name, kind in _KINDS.items():
+        if type(row[name]) is not kind and row[name] is not None:
+            yield f"its {_SAID.get(name, name)} is none that there is"
+    if type(row["pinned"]) is not int or row["pinned"] not in (0, 1):
+        yield "its pin is none that there is"
     if row["shelf"] == TRASHED and "trashed" not in unknown and row["trashed_at"] != ledger.trashed_at:
         yield "the time when it was put in the trash is not what its journal says"
 
 
+_KINDS: Final[dict[str, type]] = (
+    dict.fromkeys((*TEXTS, "reason", "template", "flow", "flow_path", "flow_node", "id"), str)
+    | dict.fromkeys((*TOKENS, "created_at", "trashed_at", "fence", "epoch", "flow_visits"), int)
+    | dict.fromkeys(("flow_version",), bytes)
+)
+"""What an event that is erased cannot say is of its type at least."""
 _WORDS: Final[dict[str, tuple[object, ...]]] = {
     "status": get_args(Status),
     "flow_status": (*get_args(FlowStatus), None),
@@ -112,6 +128,11 @@ def _of_fork(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iter
     if ledger.fork is not None and ledger.fork[1] != row["uid"].hex():
         yield "it is not the fork that its journal says"
     at, inherited = row["fork_seq"], tx.branches.inherited(key)
+    begins = [row["base_seq"] + 1, *(piece.last + 1 for piece in inherited)]
+    if any(
+        piece.first != first or piece.last < first for piece, first in zip(inherited, begins, strict=False)
+    ):
+        yield "the stretches that it shares do not follow one another"
     if at is None or row["base_seq"] > at:
         if inherited:
             yield "it reads another session's events, and is no fork"
@@ -130,7 +151,7 @@ def _of_name(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:
 def _of_profile(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     rows = tx.audit.rows("about", key)
     description, metadata = rows[0] if rows else ("", b"{}")
-    if "description" not in ledger.unknown and not _same(description, ledger.about.description):
+    if "description" not in ledger.unknown and not same(description, ledger.about.description):
         yield Unlike("its description is not what its journal says", description, ledger.about.description)
     if not isinstance(metadata, bytes) or not isinstance(known := decode(metadata), dict):
         yield "its metadata cannot be read"
@@ -237,10 +258,6 @@ def _of_lease(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:
     lease = tx.leases.get(key)
     if lease is not None and lease.token > row["fence"]:
         yield "its lease has a fencing token that was never given out"
-
-
-def _same(kept: object, wanted: object) -> bool:
-    return type(kept) is type(wanted) and kept == wanted
 
 
 def _same_json(kept: object, wanted: Mapping[str, Any]) -> bool:

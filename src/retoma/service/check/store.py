@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -10,13 +10,17 @@ import msgspec
 from retoma.errors import Integrity
 from retoma.model.flow import version_of
 from retoma.model.ids import SessionKey
+from retoma.service.check.copies import DELETING, INCOMING, QUARANTINED, shelved
 from retoma.service.check.index import REBUILD, Index
-from retoma.service.check.journal import UNREADABLE, Journal, begun
+from retoma.service.check.journal import Journal, begun
 from retoma.service.check.moments import Moments
 from retoma.service.check.report import INDEX, Damage, Report
 from retoma.service.check.rows import Row, differences
+from retoma.service.check.tables import entry, operation
 from retoma.stores.api import Store, Transaction
 from retoma.stores.api_facts import Witnessed
+from retoma.stores.auditing import Stray
+from retoma.stores.legible import UNREADABLE
 from retoma.stores.pack import unpack
 
 PAGE: Final = 1_000
@@ -24,7 +28,9 @@ SESSIONS: Final = 500
 MOST_OF_ONE: Final = 20
 """How many damages of one session are listed."""
 
-_DELETING, _QUARANTINED, _INCOMING = 4, 5, 3
+BACKUP: Final = "Restore a backup."
+_FIRST: Final = -(1 << 63)
+"""Before every number that a damaged row may have."""
 _AGAIN: Final = 5
 
 T = TypeVar("T")
@@ -56,7 +62,6 @@ class _Check:
         self._progress = progress
         self._report = Report(sample=sample, damage=[], quarantined=[])
         self._moments = Moments()
-        self._aside: set[int] = set()
         self._total = 0
 
     def run(self) -> Report:
@@ -64,7 +69,7 @@ class _Check:
         report.witness = self._tried(self._store.witness)
         if report.witness is not None:
             self._witnessed(report.witness)
-        parts = [self._quarantine, self._sessions, self._strays, self._versions]
+        parts = [self._quarantine, self._sessions, self._strays, self._versions, self._log, self._operations]
         if report.sample is None:
             parts = [self._engine, *parts, self._unreferenced, self._index]
         for part in parts:
@@ -90,22 +95,20 @@ class _Check:
             self._report.add(Damage(what="file", detail=f"The store's file is damaged: {said}.", hint=hint))
 
     def _quarantine(self) -> None:
-        after, page = -(1 << 62), SESSIONS
+        after, page = _FIRST, SESSIONS
         while found := self._read(lambda tx, after=after: tx.audit.quarantined(after=after, limit=page)):
             if found[-1].key <= after:
                 return
             self._report.quarantined.extend(found)
-            self._aside.update(one.key for one in found)
             after = found[-1].key
 
     def _strays(self) -> None:
-        for what, key in self._read(lambda tx: tx.audit.strays(limit=1_000)) or ():
-            if key not in self._aside:
-                detail = f"There is a {what} of session number {key}, which is not there."
-                self._report.add(Damage(what="stray", detail=detail, key=key))
+        for what, key in self._read(_strays) or ():
+            detail = f"There is a {what} of session number {key}, which is not there."
+            self._report.add(Damage(what="stray", detail=detail, key=key))
 
     def _versions(self) -> None:
-        after = (0, b"")
+        after = (_FIRST, b"")
         while True:
             found = self._read(lambda tx, after=after: tx.audit.flow_versions(after=after, limit=20))
             if not found or (found[-1][0], found[-1][1]) <= after:
@@ -116,6 +119,37 @@ class _Check:
                     detail = f"The stored version {version.hex()[:12]} of flow '{name}' is damaged."
                     hint = "Sessions that run it go on with the flow's directory, if that is there."
                     self._report.add(Damage(what="flow", detail=detail, hint=hint))
+
+    def _log(self) -> None:
+        for _, said, there in self._read(lambda tx: tx.audit.count("log")) or ():
+            detail = f"The store's log has {there:,} entries, and {said:,} were made."
+            self._report.add(Damage(what="log", detail=detail, hint=BACKUP))
+        after = _FIRST
+        while found := self._read(
+            lambda tx, after=after: _page(tx, tx.audit.log(after=after, limit=SESSIONS), entry)
+        ):
+            rows, wrong = found
+            for detail in wrong:
+                self._report.add(
+                    Damage(what="log", detail=f"The store's log is damaged: {detail}.", hint=BACKUP)
+                )
+            if not rows or rows[-1][0] <= after:
+                return
+            after = rows[-1][0]
+
+    def _operations(self) -> None:
+        after = (_FIRST, b"")
+        while found := self._read(
+            lambda tx, after=after: _page(tx, tx.audit.operations(after=after, limit=SESSIONS), operation)
+        ):
+            rows, wrong = found
+            for detail in wrong:
+                self._report.add(
+                    Damage(what="key", detail=f"The store's keys are damaged: {detail}.", hint=BACKUP)
+                )
+            if not rows or (rows[-1][0], rows[-1][1]) <= after:
+                return
+            after = (rows[-1][0], rows[-1][1])
 
     def _unreferenced(self) -> None:
         after = b""
@@ -150,11 +184,11 @@ class _Check:
         after = 0
         shelves = self._read(lambda tx: tx.audit.count("sessions")) or ()
         # A damaged row may have anything in the place of a number; this one only says how far the bar is.
-        counts = [row[-2] for row in shelves if row[0] not in (_DELETING, _QUARANTINED)]
+        counts = [row[-2] for row in shelves if row[0] not in (DELETING, QUARANTINED)]
         self._total = sum(count for count in counts if isinstance(count, int))
         while found := self._read(lambda tx, after=after: tx.audit.sessions(after=after, limit=SESSIONS)):
-            for key, name, shelf, _ in found:
-                if shelf not in (_DELETING, _QUARANTINED) and self._chosen():
+            for key, name, *_ in found:
+                if self._chosen():
                     self._session(key, name)
                 self._tell(0)
             if found[-1][0] <= after:
@@ -170,7 +204,6 @@ class _Check:
 
     def _session(self, key: SessionKey, name: str) -> None:
         """Check one session; one that is cut or deleted meanwhile is looked at again."""
-        self._report.sessions += 1
         for _ in range(_AGAIN):
             one = _Session(self._store, key, name, self._moments, self._tell)
             try:
@@ -183,6 +216,7 @@ class _Check:
         for damage in one.damage:
             self._report.add(damage)
         if one.journal is not None:
+            self._report.sessions += 1
             self._report.events += one.read
             self._report.contents += one.journal.contents
             self._report.erased += one.journal.erased
@@ -229,8 +263,10 @@ class _Session:
 
     def _step(self, tx: Transaction) -> bool | None:
         row = tx.audit.session(self._key)
-        if row is None or row["shelf"] in (_DELETING, _QUARANTINED):
+        if row is None or row["shelf"] in (DELETING, QUARANTINED):
             self.damage = []
+            for said in shelved(tx, self._key, row) if row is not None else ():
+                self.wrong(None, said)
             return True
         if self.journal is None:
             self.journal = self._begin(tx, row)
@@ -264,10 +300,25 @@ class _Session:
                 self.wrong(early[0], "it lies before the beginning of the journal, which was cut off")
         for seq in sorted(journal.ledger.unexplained)[:MOST_OF_ONE]:
             self.wrong(seq, "it is empty, and nothing says that it was erased")
+        for said in shelved(tx, self._key, row):
+            self.wrong(None, said)
         # Rows that come in are held against nothing: the session is shown when it is proved.
-        if journal.legible and row["shelf"] != _INCOMING:
-            for said in differences(tx, self._key, row, journal.ledger):
-                self.wrong(None, str(said))
+        if journal.legible and row["shelf"] != INCOMING:
+            for unlike in differences(tx, self._key, row, journal.ledger):
+                self.wrong(None, str(unlike))
+
+
+def _page(
+    tx: Transaction,
+    rows: Sequence[tuple[Any, ...]],
+    compared: Callable[[Transaction, Sequence[Any]], Iterator[str]],
+) -> tuple[Sequence[tuple[Any, ...]], list[str]]:
+    return rows, [said for row in rows for said in compared(tx, row)]
+
+
+def _strays(tx: Transaction) -> list[Stray]:
+    """Return the stray rows that nobody put aside, in the same moment."""
+    return [one for one in tx.audit.strays(limit=1_000) if not tx.audit.rows("aside", SessionKey(one.key))]
 
 
 def _is_version(version: bytes, codec: str, files: bytes) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from retoma.config.opened import open_file
 from retoma.errors import Integrity, Invalid
 from retoma.model.codec import Json, decode
 from retoma.service.transfer.claude_entry import BLOCKS, answers, calls, drafts_of, is_typed
@@ -59,7 +60,7 @@ def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
     with Records() as records:
         yield from _Read(given, records, notices).sessions()
     for path in beside(given):
-        with path.open("rb") as stream, Records() as records:
+        with open_file(path) as stream, Records() as records:
             agent = given._replace(path=path, stream=stream, shown=str(path))
             within = notices.within(f"{path.parent.name}/{path.name}")
             try:
@@ -289,6 +290,7 @@ def _launched(given: Given) -> dict[str, Json]:
     if given.path is None:
         return {}
     try:
-        return mapping(decode(given.path.with_suffix(".meta.json").read_bytes()[: 1 << 20]))
+        with open_file(given.path.with_suffix(".meta.json")) as file:
+            return mapping(decode(file.read(1 << 20)))
     except (OSError, Invalid):
         return {}

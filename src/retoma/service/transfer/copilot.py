@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
+from retoma.config.opened import open_file
 from retoma.model.codec import Json
 from retoma.service.transfer.copilot_event import said_of
 from retoma.service.transfer.foreign import (
@@ -206,7 +207,8 @@ def _workspace(given: Given, notices: Notices) -> dict[str, str]:
     import yaml
 
     try:
-        found = yaml.load((given.folder / "workspace.yaml").read_bytes()[: 256 << 10], Loader=yaml.BaseLoader)  # noqa: S506
+        with open_file(given.folder / "workspace.yaml") as file:
+            found = yaml.load(file.read(256 << 10), Loader=yaml.BaseLoader)  # noqa: S506
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError, yaml.YAMLError):

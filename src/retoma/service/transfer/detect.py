@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, get_args
 
+from retoma.config.opened import open_file
 from retoma.errors import NotFound
 from retoma.service.transfer.foreign import Tool
 from retoma.stores.other_sqlite import MAGIC
@@ -82,7 +83,7 @@ def sessions_in(directory: Path, source: Source = "auto") -> list[tuple[Path, Fo
 
 def _wanted(path: Path, source: Source) -> Format | None:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(HEAD_BYTES)
     except OSError:
         return None

@@ -11,6 +11,7 @@ from retoma.model.transfer import Format
 from retoma.model.veil import Veil
 from retoma.service.transfer.outgoing import Outgoing
 from retoma.stores.api import Store
+from retoma.stores.legible import legible
 
 FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "md", "html")
 _WHOLE = ("json", "jsonl")
@@ -30,6 +31,13 @@ def export(
             code="bad_format",
             hint=f"Formats: {', '.join(FORMATS)}.",
         )
+    with legible():
+        return _begun(store, who, session, format, veil)
+
+
+def _begun(
+    store: Store, who: Principal, session: str, format: Format, veil: Veil | None
+) -> Generator[bytes, None, None]:
     outgoing = Outgoing(store, who, session, whole=format in _WHOLE, veil=veil)
     writer: Callable[[Outgoing], Iterator[bytes]] = import_module(f"retoma.service.transfer.{format}").write
     pieces = _closing(outgoing, writer(outgoing))
@@ -40,6 +48,7 @@ def export(
 def _closing(outgoing: Outgoing, pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
     try:
         yield b""
-        yield from pieces
+        with legible():
+            yield from pieces
     finally:
         outgoing.close()

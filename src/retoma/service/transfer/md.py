@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 from msgspec import UNSET
 
@@ -15,6 +16,11 @@ from retoma.service.transfer.outgoing import Outgoing
 _LINES = re.compile(r"\r\n|\n|\r")
 # A `\` that stands before it alone escapes it already; one more would set it free.
 _TAG = re.compile(r"(?<!\\)((?:\\\\)*)<(?=[A-Za-z/!?])")
+_PICTURE = re.compile(r"(?<!\\)((?:\\\\)*)!(?=\[)")
+# Where a link leads: behind `](` in the text, and behind `]:` at its definition.
+_LINK = re.compile(r"\]([(:])(?=[\s>]*(?:<(?P<within>[^>\n]*)|(?P<bare>[^\s)]*)))")
+_NO_LINK = re.compile(r"[\s\\\x00-\x20]+")
+_HARMLESS = re.compile(r"(?:https?|mailto):|[^:]*(?:[/?#]|$)", re.IGNORECASE)
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
 
 
@@ -69,9 +75,16 @@ def _message(message: Message) -> str:
 def _quoted(text: str) -> str:
     """Return `text` as a quotation: whatever it begins, a heading, a fence or a list, ends with it.
 
-    HTML could reach beyond: the `<` of what looks like a tag is escaped.
+    HTML could reach beyond: the `<` of what looks like a tag is escaped. A picture would be fetched when the text is
+    shown: it becomes a link. A link that leads neither to the web nor to an address becomes text.
     """
-    return "\n".join(f"> {line}".rstrip() for line in _LINES.split(_TAG.sub(r"\1\\<", text)))
+    safe = _LINK.sub(_link, _PICTURE.sub(r"\1\\!", _TAG.sub(r"\1\\<", text)))
+    return "\n".join(f"> {line}".rstrip() for line in _LINES.split(safe))
+
+
+def _link(found: re.Match[str]) -> str:
+    leads = unescape(found["within"] if found["within"] is not None else found["bare"])
+    return found[0] if _HARMLESS.match(_NO_LINK.sub("", leads)) else rf"]\{found[1]}"
 
 
 def _inline(text: str) -> str:

@@ -185,6 +185,7 @@ def _flow(tx: Transaction, who: Principal, session: Session) -> Iterator[FlowRec
     stored = tx.flows.version(who.tenant, version) if version else None
     if version is None or stored is None:
         return
-    name, files = stored
+    # The name is the session's: of a version that several sessions run, the row has that of the first one.
+    name, files = session.flow or stored[0], stored[1]
     for path in sorted(files):
         yield FlowRecord(version=version.hex(), name=name, path=path, content=files[path])

@@ -28,9 +28,9 @@ from retoma.model.transfer import (
     VisitsRecord,
     encoded,
 )
-from retoma.service.check.journal import UNREADABLE
 from retoma.service.check.ledger import Ledger
 from retoma.service.transfer.source import Placed, damaged
+from retoma.stores.legible import UNREADABLE
 
 Aside: TypeAlias = StateRecord | VisitsRecord | FlowRecord
 

@@ -16,6 +16,7 @@ import psycopg
 from retoma.errors import RetomaError, Unavailable
 from retoma.stores.api import Transaction
 from retoma.stores.api_facts import Facts, Witnessed
+from retoma.stores.legible import legible
 from retoma.stores.migrate import Migration, Upgraded, Upgrades
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.connection import Wire
@@ -196,7 +197,8 @@ class PostgresStore:
                     return self._read_nothing(wire, pending, use_case)
             wire.begin(_READ)
             wire.transaction.now = self._now()
-            result = use_case(wire.transaction)
+            with legible():
+                result = use_case(wire.transaction)
             wire.commit()
             return result
 

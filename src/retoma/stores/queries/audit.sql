@@ -11,7 +11,7 @@ SELECT pk, id, shelf, {own_events} FROM session WHERE pk > ? ORDER BY pk LIMIT ?
 pk, tenant, id, uid, status, shelf, pinned, epoch, epoch_seq, head_seq, head_hash, base_seq, base_hash, fence, messages,
 labels, created_at, updated_at, listed_at, trashed_at, title, agent, model, thinking, channel, reason, tokens_in,
 tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status, flow_visits, template,
-fork_of, fork_seq
+fork_of, fork_seq, parent, expires_at, warned_for
 
 -- name: session_row
 -- All of a session's row that the journal can be held against.
@@ -23,6 +23,32 @@ SELECT pk FROM session s WHERE pk > ?1 AND shelf < 3 AND EXISTS (SELECT 1 FROM s
   EXISTS (SELECT 1 FROM segment WHERE session = s.pk) OR EXISTS (SELECT 1 FROM segment WHERE source = s.pk)
   OR EXISTS (SELECT 1 FROM event WHERE k > s.pk << 32 AND k < (s.pk + 1) << 32 AND type = 'session.forked')
 ) ORDER BY pk LIMIT ?2
+
+-- name: second_copy
+-- The second copy of what no event repeats.
+SELECT shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused, made_under
+FROM second_copy WHERE session = ?
+
+-- name: whole_erasing
+-- What is still to be deleted of a journal, and of whose.
+SELECT tenant, last_seq FROM erasing WHERE session = ?
+
+-- name: runs_version
+-- Whether a session is known to run a version of a flow, and whether the version is there.
+SELECT (SELECT count(*) FROM flow_use u WHERE u.tenant = ?1 AND u.hash = ?2 AND u.session = ?3),
+  (SELECT count(*) FROM flow_version v WHERE v.tenant = ?1 AND v.hash = ?2)
+
+-- name: audit_log
+-- The log's entries, from one on.
+SELECT pk, tenant, at, actor, deed, why, count, session, id, digest, mark FROM store_log WHERE pk > ? ORDER BY pk LIMIT ?
+
+-- name: audit_operations
+-- What operations of tenants did, from one on.
+SELECT tenant, id, request, result, at FROM operation WHERE (tenant, id) > (?, ?) ORDER BY tenant, id LIMIT ?
+
+-- name: request_of
+-- What was asked by an operation that events have.
+SELECT request FROM event WHERE operation = ? AND request IS NOT NULL LIMIT 1
 
 -- name: names_of
 -- The names that lead to a session.
@@ -52,10 +78,6 @@ SELECT kind, ref, tenant, pinned, listed_at FROM session_context WHERE session =
 -- The nodes that a flow entered with their places, from one place on.
 SELECT position, node FROM visit WHERE session = ? AND position > ? ORDER BY position LIMIT ?
 
--- name: whole_erasing
--- Up to where a journal is still to be deleted.
-SELECT last_seq FROM erasing WHERE session = ?
-
 -- name: whole_strays
 -- Rows whose session is not there, by table.
 SELECT 'tags' AS what, session FROM session_tag x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
@@ -71,6 +93,7 @@ UNION SELECT 'shared past', session FROM segment x WHERE NOT EXISTS (SELECT 1 FR
 UNION SELECT 'snapshots', session FROM snapshot x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
   AND NOT EXISTS (SELECT 1 FROM segment WHERE source = x.session)
   AND NOT EXISTS (SELECT 1 FROM erasing WHERE session = x.session)
+UNION SELECT 'second copy', session FROM second_copy x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'flow versions', session FROM flow_use x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 ORDER BY 2, 1 LIMIT ?
 
@@ -99,6 +122,10 @@ SELECT tenant, hash, name, codec, files FROM flow_version WHERE (tenant, hash) >
 -- name: quarantined
 -- Sessions that were put aside, from one on.
 SELECT session, id, at, why FROM quarantine WHERE session > ? ORDER BY session LIMIT ?
+
+-- name: quarantine_of
+-- Under which name a session was put aside.
+SELECT id FROM quarantine WHERE session = ?
 
 -- name: add_quarantine
 -- A session is put aside.

@@ -43,6 +43,21 @@ ON CONFLICT (tenant, name) DO UPDATE SET at = excluded.at, key = excluded.key
 -- name: add_log
 -- Something was done that nobody did by hand.
 INSERT INTO store_log (tenant, at, actor, deed, why, count, session, id, digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+RETURNING pk
+
+-- name: mark_log
+-- What stands for an entry.
+UPDATE store_log SET mark = ? WHERE pk = ?
+
+-- name: count_log
+-- There is an entry with a mark more.
+INSERT INTO due (tenant, name, at, key) VALUES (?, 'log', 0, 1) ON CONFLICT (tenant, name) DO UPDATE SET key = due.key + 1
+
+-- name: whole_log_counts
+-- Tenants whose entries are not as many as were made.
+SELECT t.pk, coalesce(d.key, 0), (SELECT count(*) FROM store_log l WHERE l.tenant = t.pk AND l.mark IS NOT NULL)
+FROM tenant t LEFT JOIN due d ON d.tenant = t.pk AND d.name = 'log'
+WHERE coalesce(d.key, 0) <> (SELECT count(*) FROM store_log l WHERE l.tenant = t.pk AND l.mark IS NOT NULL)
 
 -- name: log_page
 -- The newest entries of an interval, before a place.

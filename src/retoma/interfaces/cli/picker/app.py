@@ -17,6 +17,7 @@ from retoma.errors import RetomaError
 from retoma.interfaces.cli.picker.dialogs import Ask, Confirm
 from retoma.interfaces.cli.picker.found import Finder
 from retoma.interfaces.cli.picker.shown import COLUMNS, preview, row
+from retoma.interfaces.cli.text import clean
 from retoma.model.changes import Changes
 from retoma.model.session import TITLE_LENGTH
 
@@ -137,11 +138,13 @@ class Picker(App[str]):
         if session is None:
             return
 
+        before = clean(session.title, lines=False)
+
         def renamed(title: str | None) -> None:
-            if title is not None and title != session.title:
+            if title is not None and title != before:
                 self._do(lambda: self._change(session.id, Changes(title=title)))
 
-        self.push_screen(Ask(f"The title of '{session.id}'", session.title, longest=TITLE_LENGTH), renamed)
+        self.push_screen(Ask(f"The title of '{session.id}'", before, longest=TITLE_LENGTH), renamed)
 
     def action_trash(self) -> None:
         session = self._current
@@ -178,7 +181,7 @@ class Picker(App[str]):
         try:
             change()
         except RetomaError as error:
-            self.notify(f"{error} {error.hint}".strip(), severity="error", markup=False)
+            self.notify(clean(f"{error} {error.hint}".strip()), severity="error", markup=False)
         at = self._table.cursor_row
         self._find(self._search.value)
         self._table.move_cursor(row=min(at, max(len(self._shown) - 1, 0)))

@@ -1,0 +1,62 @@
+"""Rows that belong to the store and to no session's journal: its log, the keys that made sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, get_args
+
+from retoma.model.branch import END
+from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.retention import Deed
+from retoma.service.check.copies import DELETING, same
+from retoma.stores.api import Transaction
+from retoma.stores.retention import marked
+
+_INTEGERS: Final = (0, 1, 2, 6)
+
+
+def entry(tx: Transaction, row: Sequence[Any]) -> Iterator[str]:
+    """Yield what is wrong with an entry of the store's log."""
+    pk, tenant, at, actor, deed, why, count, session, name, digest, mark = row
+    if mark is not None and mark != marked(pk, tenant, at, actor, deed, why, count):
+        yield f"entry {pk} is not what was written"
+    elif deed not in get_args(Deed) or any(type(row[n]) is not int for n in _INTEGERS):
+        yield f"entry {pk} cannot be read"
+    of = tx.audit.session(SessionKey(session)) if type(session) is int else None
+    if session is not None and type(session) is not int:
+        yield f"entry {pk} is of no session that there can be"
+    elif of is None or of["shelf"] == DELETING:
+        # Its digest alone says which session it was: one of the names that were let go.
+        known = digest is None if session is None else tx.audit.let_go(TenantKey(tenant), digest)
+        if name != "" or not known:
+            yield f"entry {pk} names a session that is not there"
+    elif not same(name, of["id"]) or digest != tx.audit.digest(of["id"]):
+        yield f"entry {pk} calls session '{of['id']}' by another name"
+
+
+def operation(tx: Transaction, row: Sequence[Any]) -> Iterator[str]:
+    """Yield what is wrong with what a key made: the session has its events, unless these were cut off or deleted."""
+    tenant, operation_id, request, result, at = row
+    key = _session_of(tx, tenant, result)
+    of = tx.audit.session(key) if key is not None else None
+    if of is None or of["shelf"] > 2 or of["base_seq"] > 0:
+        if key is None:
+            yield "a key leads to no session that there can be"
+        return
+    found = tx.journal.operation(SessionKey(of["pk"]), operation_id)
+    if found is None or of["tenant"] != tenant:
+        yield f"a key leads to session '{of['id']}', whose journal does not have it"
+        return
+    events = tx.journal.read(SessionKey(of["pk"]), after=found[0][0] - 1, limit=1)
+    if tx.audit.request(operation_id) != request or [event.at for event in events] != [at]:
+        yield f"what made session '{of['id']}' under a key is not what its journal says"
+
+
+def _session_of(tx: Transaction, tenant: int, result: object) -> SessionKey | None:
+    """Return the number of the session that a result names. Format 1 kept the id, which has no NUL."""
+    if not isinstance(result, bytes) or not result:
+        return None
+    if result[:1] == b"\0":
+        number = int.from_bytes(result)
+        return SessionKey(number) if len(result) == 8 and number <= END else None
+    return tx.sessions.key(TenantKey(tenant), result.decode())
