@@ -11,7 +11,7 @@ from tests.crash.trials import client_at
 
 from retoma.errors import RetomaError
 from retoma.model.lease import Holder
-from retoma.model.redaction import pattern
+from retoma.model.pattern import Pattern
 from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
@@ -78,7 +78,7 @@ def _forgotten(client: Calls, clock: Clock) -> None:
     client.append("talk", "user", "a secret", key="said")
     client.append("talk", "user", "more")
     client.note("talk", "noted")
-    client.redact("talk", Selection(wanted=pattern("secret")))
+    client.redact("talk", Selection(wanted=Pattern("secret")))
     client.create(NewSession(id="cut", title="kept", ttl_ms=DAY))
     client.append("cut", "user", "gone")
     client.reset("cut", erase=True)

@@ -17,7 +17,7 @@ from tests.crash.trials import SEED, quick_directory, record, trials
 from retoma.config import StorePlace
 from retoma.errors import RetomaError
 from retoma.model.changes import Changes
-from retoma.model.redaction import pattern
+from retoma.model.pattern import Pattern
 from retoma.model.session import NewSession
 from retoma.service.check.store import check
 from retoma.service.erasing import Selection
@@ -53,7 +53,7 @@ def _one(client: Calls, chance: random.Random, made: list[str], who: str) -> Non
         case 2:
             client.reset(name, erase=chance.random() < 0.5)
         case 3:
-            client.redact(name, Selection(wanted=pattern("secret")))
+            client.redact(name, Selection(wanted=Pattern("secret")))
         case 4:
             client.trash(name)
             client.restore(name)

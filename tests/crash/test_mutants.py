@@ -17,7 +17,7 @@ from tests.crash.trials import SEED, client_at, record, trials
 from retoma.errors import RetomaError
 from retoma.interfaces.problems import exit_status
 from retoma.model.ids import SessionId
-from retoma.model.redaction import pattern
+from retoma.model.pattern import Pattern
 from retoma.model.veil import Veil
 from retoma.service import entries
 from retoma.service.erasing import Selection
@@ -60,7 +60,7 @@ class Made:
             case 2:
                 fork = client.fork(name, at=head).id
                 client.append(fork, "user", "in the fork")
-                client.redact(name, Selection(wanted=pattern("text|one")))
+                client.redact(name, Selection(wanted=Pattern("text|one")))
             case _:
                 client.note(name, "a note")
                 client.reset(name, erase=chance.random() < 0.5)
@@ -115,7 +115,7 @@ def read_all(client: Calls, name: SessionId) -> None:
         lambda: client.fork(name, at=session.seq),
         lambda: client.undo(name),
         lambda: client.append(name, "user", "more"),
-        lambda: client.redact(name, Selection(wanted=pattern("text|one"))),
+        lambda: client.redact(name, Selection(wanted=Pattern("text|one"))),
         lambda: client.reset(name, erase=True),
     ):
         with suppress(RetomaError):

@@ -14,7 +14,9 @@ from pathlib import Path
 from tests.calls import Calls
 
 from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.service.upgrade import upgrade
 from retoma.stores.conformance import Clock
+from retoma.stores.migrate import Upgrades
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 
@@ -58,7 +60,7 @@ def record(name: str, line: str, began: float) -> str:
 def client_at(path: Path | None, clock: Clock | None = None) -> Calls:
     """Open the store at `path`, or one in memory, in a time of the test's own."""
     clock = clock or Clock()
-    store = SqliteStore(path, now=clock, random=clock.bytes)
+    store = SqliteStore(path, now=clock, random=clock.bytes, upgrades=Upgrades(upgrade))
     return Calls(store, Principal(LOCAL_TENANT, "ana"), sources=Sources(clock, clock.bytes))
 
 

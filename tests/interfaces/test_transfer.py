@@ -41,9 +41,18 @@ def test_a_pipe_moves_a_session(retoma, other):
     retoma("session", "create", "a", "--title", "T")
     lines = retoma("session", "export", "a", "--format", "jsonl").stdout
     done = retoma("session", "import", "-", "--as", "b", "--json", input=lines, at=other)
-    item = {"file": "-", "format": "retoma", "id": "b", "events": 1, "added": 1, "outcome": "imported"}
+    item = {
+        "file": "-",
+        "format": "retoma",
+        "id": "b",
+        "events": 1,
+        "added": 1,
+        "kept": 0,
+        "erased": 0,
+        "outcome": "imported",
+    }
     assert json.loads(done.stdout) == {
-        "items": [{**item, "error": None, "warnings": []}],
+        "items": [{**item, "kept": 0, "erased": 0, "error": None, "warnings": []}],
         "next": None,
         "more": False,
         "total": None,

@@ -63,6 +63,8 @@ AS_FORMAT_6 = (
     "UPDATE state SET seq = 4 WHERE key = 'k'",
     "DELETE FROM store_log",
     "DELETE FROM migration WHERE version > 6",
+    "DROP TABLE second_copy",
+    "ALTER TABLE store_log DROP COLUMN mark",
 )
 """What makes a store as format 6 had it, of one that `branched` made."""
 

@@ -12,8 +12,8 @@ from tests.unit.branching import talk, texts, whole
 
 from retoma.errors import Conflict
 from retoma.model.changes import Changes
+from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.model.redaction import pattern
 from retoma.service import entries
 from retoma.service.erasing import Selection
 from retoma.service.transfer.imported import Imported
@@ -48,7 +48,7 @@ def state(client: Calls, name: str = "s") -> dict[str, object]:
 
 
 def wanted(text: str) -> Callable[[Calls], object]:
-    return lambda client: client.redact("s", Selection(wanted=pattern(text)))
+    return lambda client: client.redact("s", Selection(wanted=Pattern(text)))
 
 
 ERASURES: dict[str, Callable[[Calls], object]] = {

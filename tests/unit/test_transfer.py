@@ -10,6 +10,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
+from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.calls import Calls
@@ -31,7 +32,7 @@ from retoma.model.lease import Holder
 from retoma.model.limits import Limits
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
-from retoma.model.transfer import encoded
+from retoma.model.transfer import decoded, encoded
 from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.transfer import incoming
@@ -532,7 +533,7 @@ DAMAGE = {
     "a uid": (lambda data: edited(data, 1, patched(rb'"uid":"..', b'"uid":"00')), Integrity, "not belong"),
     "a head": (lambda data: edited(data, 1, patched(rb'"head":{"seq":4', b'"head":{"seq":3')), Integrity, "Line"),
     "two sessions": (lambda data: data + data, Integrity, "one"),
-    "an id": (lambda data: edited(data, 1, swapped((b'"id":"s"', b'"id":"../x"'))), Invalid, "session id"),
+    "an id": (lambda data: edited(data, 1, swapped((b'"id":"s"', b'"id":"../x"'))), Integrity, "session id"),
     "a date": (lambda data: edited(data, 1, patched(rb'"created_at":\d+', TOO_LATE)), Integrity, "Line 1"),
     "empty": (lambda data: b"", Invalid, "empty"),
     "blank": (lambda data: b"\n" + data, Invalid, "empty line"),
@@ -656,3 +657,60 @@ def test_without_its_directory_a_flow_goes_on_from_the_version_it_has(client, ot
     with other.drive(Request(directory=flow, session="s")) as drive:
         drive.send("Ana")
         assert drive.shown[-1].content == "Hello Ana."
+
+
+def resealed(data: bytes, change) -> bytes:
+    """Return an export in lines after `change`, with the checksum of what is in its records then."""
+    records = [json.loads(line) for line in data.splitlines()]
+    change(records)
+    whole = blake3()
+    for record in records:
+        if record["type"] not in ("event", "end"):
+            whole.update(encoded(decoded(json.dumps(record).encode())))
+    records[-1]["records"] = whole.hexdigest()
+    return b"\n".join(json.dumps(record).encode() for record in records)
+
+
+FORGED = {
+    "title": ("a title", "its title is not"),
+    "description": ("said", "its description is not"),
+    "status": ("suspended", "its status is not"),
+    "reason": ("because", "its reason is not"),
+    "pinned": (True, "its pin is not"),
+    "archived": (True, "where it is put away is not"),
+    "tags": (["x"], "its tags are not"),
+    "contexts": ([{"kind": "a", "ref": "b"}], "its contexts are not"),
+    "metadata": ({"a": 1}, "its metadata is not"),
+    "updated_at": (7, "its time of the last change is not"),
+    "created_at": (7, "its time of creation is not"),
+    "template": ("t", "its template is not"),
+    "usage": (
+        {"tokens_in": 1, "tokens_out": 0, "tokens_cached": 0, "cost_micros": 0},
+        "its number of tokens in is not",
+    ),
+    "flow": (
+        {"name": "f", "path": None, "version": None, "node": "n", "status": "active", "visits": 0},
+        "its flow is not",
+    ),
+}
+
+
+@pytest.mark.parametrize("field", FORGED)
+def test_a_value_that_is_not_what_the_journal_says(client, other, field):
+    make(client, "a")
+    value, said = FORGED[field]
+    data = resealed(out(client), lambda records: records[0].update({field: value}))
+    with pytest.raises(Integrity, match=said) as refused:
+        take(other, data)
+    assert refused.value.code == "damaged_export"
+    assert refused.value.differences
+    assert other.list([Listing()]).items == []
+    assert other._store._turn.connection().run("SELECT count(*) FROM session") == [(0,)]
+
+
+def test_a_state_that_is_not_what_the_journal_says(client, other):
+    make(client, "a")
+    row = {"type": "state", "key": "k", "seq": 1, "value": 100_000}
+    data = resealed(out(client), lambda records: records.insert(-1, row))
+    with pytest.raises(Integrity, match="the key 'k' of its state is not in its journal"):
+        take(other, data)

@@ -67,9 +67,8 @@ class SqlAudit:
     def operations(self, *, after: tuple[int, bytes], limit: int) -> list[Row]:
         return self._run(STATEMENTS["audit_operations"], (*after, limit))
 
-    def request(self, operation: bytes) -> bytes | None:
-        rows = self._run(STATEMENTS["request_of"], (operation,))
-        return rows[0][0] if rows else None
+    def wrote(self, operation: bytes, request: bytes, at: int) -> bool:
+        return bool(self._run(STATEMENTS["wrote"], (operation, request, at)))
 
     def runs(self, tenant: TenantKey, key: SessionKey, version: bytes) -> tuple[bool, bool]:
         ((used, stored),) = self._run(STATEMENTS["runs_version"], (tenant, version, key))

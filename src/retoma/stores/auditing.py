@@ -67,8 +67,8 @@ class Audit(Protocol):
         """Return (tenant, id, request, result, at) of operations that made sessions."""
         ...
 
-    def request(self, operation: bytes) -> bytes | None:
-        """Return the hash of what was asked by an operation, as its events have it."""
+    def wrote(self, operation: bytes, request: bytes, at: int) -> bool:
+        """Return whether there is an event of this operation and request at this instant (ms UTC)."""
         ...
 
     def runs(self, tenant: TenantKey, key: SessionKey, version: bytes) -> tuple[bool, bool]:

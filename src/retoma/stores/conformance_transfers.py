@@ -68,6 +68,17 @@ class TransferContract:
         store.write(lambda tx: tx.transfers.doom(THEIRS, key))
         assert store.read(lambda tx: tx.sessions.doomed(THEIRS)) is None
 
+    def test_a_session_is_told_again(self, store: Store) -> None:
+        store.write(lambda tx: append(tx, add(tx, tags=("t",)), "a"))
+        store.write(lambda tx: tx.state.put(_head(tx).key, {"k": 1}, seq=1))
+        store.write(lambda tx: tx.flows.visit(_head(tx).key, ["x"], visits=0, node="x", status="active"))
+        before = _whole(store, OURS)
+        record = msgspec.structs.replace(before.record, title="new", description="d", tags=("u",))
+        store.write(lambda tx: tx.transfers.retell(OURS, _head(tx).key, "one", record))
+        after = _whole(store, OURS)
+        assert (after.record, after.events) == (record, before.events)
+        assert after.rows == ([], []), "state and history are the caller's to write"
+
 
 class _Whole(msgspec.Struct, frozen=True):
     """A session as it is handed from one store to another."""

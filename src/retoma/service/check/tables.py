@@ -47,8 +47,7 @@ def operation(tx: Transaction, row: Sequence[Any]) -> Iterator[str]:
     if found is None or of["tenant"] != tenant:
         yield f"a key leads to session '{of['id']}', whose journal does not have it"
         return
-    events = tx.journal.read(SessionKey(of["pk"]), after=found[0][0] - 1, limit=1)
-    if tx.audit.request(operation_id) != request or [event.at for event in events] != [at]:
+    if not tx.audit.wrote(operation_id, request, at):
         yield f"what made session '{of['id']}' under a key is not what its journal says"
 
 

@@ -185,8 +185,16 @@ class Continued:
             self._erase_shared(tx, head, found, operation, after)
             last = page[-1].seq
         cut = msgspec.structs.replace(head, seq=base.seq, hash=bytes.fromhex(base.hash))
-        tx.erasing.cut(self._who.tenant, cut)
+        self._cut(tx, cut, after.flow.version if after.flow is not None else None)
         return True
+
+    def _cut(self, tx: Transaction, head: Head, running: str | None) -> None:
+        """Cut the journal off behind `head`. The version of the flow that is running stays in the store."""
+        tenant, version = self._who.tenant, bytes.fromhex(running or "")
+        stored = tx.flows.version(tenant, version) if version else None
+        tx.erasing.cut(tenant, head)
+        if stored is not None:
+            tx.flows.put_version(tenant, version, *stored)
 
     def _erase_shared(
         self, tx: Transaction, head: Head, found: list[Event], operation: Operation, after: SessionRecord

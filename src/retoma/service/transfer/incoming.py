@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 
 from msgspec import UNSET
 
-from retoma.errors import Busy, RetomaError, Unavailable
+from retoma.errors import Busy, Invalid, RetomaError, Unavailable
 from retoma.model.event import Event
 from retoma.model.ids import SessionId, SessionKey, session_id
 from retoma.model.limits import Limits
@@ -80,7 +80,7 @@ class _Import:
         if not isinstance(first, SessionRecord):
             raise damaged(line, "an export begins with its session.")
         plausible(first, line)
-        wanted = session_id(name if name is not None else first.id)
+        wanted = session_id(name) if name is not None else _id_of(first, line)
         proof = Proof(first, line, behind=self._behind)
         self._sweep()
         plan = self._store.write(lambda tx: self._places.begin(tx, first, wanted))
@@ -242,3 +242,10 @@ class _Import:
         """Let what was erased be in no file of the store."""
         self._purge()
         self._store.forget()
+
+
+def _id_of(session: SessionRecord, line: int) -> SessionId:
+    try:
+        return session_id(session.id)
+    except Invalid as error:
+        raise damaged(line, f"no session has this id: {error.message}") from error

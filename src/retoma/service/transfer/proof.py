@@ -16,7 +16,6 @@ from retoma.model.chain import digest, follows, genesis
 from retoma.model.codec import decode, encode
 from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, RESET, Event
 from retoma.model.flow import version_of
-from retoma.model.ids import session_id
 from retoma.model.session import NewSession, checked
 from retoma.model.transfer import (
     EndRecord,
@@ -175,7 +174,6 @@ def plausible(session: SessionRecord, line: int) -> None:
         template="" if session.template is UNSET else session.template,
     )
     try:
-        session_id(session.id)
         kept = checked(new)
     except Invalid as error:
         raise damaged(line, f"no session has this: {error.message}") from error

@@ -46,9 +46,9 @@ SELECT pk, tenant, at, actor, deed, why, count, session, id, digest, mark FROM s
 -- What operations of tenants did, from one on.
 SELECT tenant, id, request, result, at FROM operation WHERE (tenant, id) > (?, ?) ORDER BY tenant, id LIMIT ?
 
--- name: request_of
--- What was asked by an operation that events have.
-SELECT request FROM event WHERE operation = ? AND request IS NOT NULL LIMIT 1
+-- name: wrote
+-- An event of an operation. One key may be given to several verbs, so the request tells them apart.
+SELECT 1 FROM event WHERE operation = ? AND request = ? AND at = ? LIMIT 1
 
 -- name: names_of
 -- The names that lead to a session.
