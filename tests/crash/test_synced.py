@@ -8,10 +8,10 @@ import time
 from collections import Counter
 from contextlib import suppress
 
+from tests.calls import Calls
 from tests.crash.sessions import Maker
 from tests.crash.trials import SEED, client_at, record, trials
 
-from retoma.client import Calls
 from retoma.errors import Conflict, Refused, RetomaError
 from retoma.model.ids import SessionId
 from retoma.model.redaction import pattern
