@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from retoma.commands import branch, due, flow, forget, message, session, store, transfer
 from retoma.commands.opened import Opened, opened_at
+from retoma.errors import Invalid
 from retoma.model.ids import Operation, new_operation
 from retoma.runtime.forget import redact
-from retoma.service import sessions
+from retoma.service import sessions, timeline
 from retoma.service.search import search as found
 
 __all__ = ["Calls", "client_at"]
@@ -56,7 +58,15 @@ class Calls:
         return self._do(session.ResolveSession(text=name))
 
     def create(self, new, *, template=None, key=None):
-        return self._do(session.CreateSession(new=new, template=template), key).session.id
+        try:
+            asked = session.CreateSession(new=new, template=template)
+        except Invalid as error:
+            if error.code != "bad_text":
+                raise
+            # No face makes such a text any more; what an import brings can have it.
+            operation = self._operation(key, "create", new)
+            return self._store.write(lambda tx: sessions.create(tx, self._who, new, operation=operation))
+        return self._do(asked, key).session.id
 
     def get(self, name):
         whole = self._do(session.GetSession(session=name))
@@ -129,7 +139,16 @@ class Calls:
     # The conversation
 
     def append(self, name, role, content, *, sender="", key=None, expect=None):
-        said = message.AppendMessage(session=name, role=role, content=content, sender=sender, expect=expect)
+        try:
+            said = message.AppendMessage(
+                session=name, role=role, content=content, sender=sender, expect=expect
+            )
+        except Invalid as error:
+            if error.code != "bad_text":
+                raise
+            operation = self._operation(key, "append", None)
+            write = partial(timeline.append, who=self._who, session=name, role=role, said=content)
+            return self._store.write(partial(write, sender=sender, operation=operation)).seq
         return self._do(said, key).seq
 
     def messages(self, name, *, last=None, since=0, before=None, epochs=False):

@@ -28,7 +28,7 @@ def played(client: Calls, clock: Clock) -> Callable[..., str | None]:
         more: Callable[[Pilot[str]], Awaitable[None]] | None = None,
     ) -> str | None:
         async def go() -> str | None:
-            picker = Picker(client, clock)
+            picker = Picker(client._opened, clock)
             async with picker.run_test(size=size) as pilot:
                 await pilot.pause()
                 await pilot.press(*keys)
