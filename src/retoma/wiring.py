@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
+from retoma.model.lease import Ticking, no_ticks
+from retoma.runtime.process import ticks
 from retoma.stores.api import Store
 
 if TYPE_CHECKING:
@@ -19,11 +21,15 @@ if TYPE_CHECKING:
 
 
 class Sources(NamedTuple):
-    """Time and randomness, handed to whatever needs them. `elapsed` counts seconds, and only goes forward."""
+    """Time and randomness, handed to whatever needs them. `elapsed` counts seconds, and only goes forward.
+
+    `ticks` is a clock that all processes of the machine share, and that nobody sets.
+    """
 
     now: Callable[[], int]
     random: Callable[[int], bytes]
     elapsed: Callable[[], float] = time.monotonic
+    ticks: Ticking = no_ticks
 
 
 def now_ms() -> int:
@@ -49,7 +55,7 @@ def pooled(source: Callable[[int], bytes], size: int = 4096) -> Callable[[int], 
     return take
 
 
-SYSTEM = Sources(now_ms, os.urandom)
+SYSTEM = Sources(now_ms, os.urandom, ticks=ticks)
 
 
 def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
@@ -59,7 +65,7 @@ def open_store(place: StorePlace, sources: Sources = SYSTEM) -> Store:
     from retoma.stores.sqlite import SqliteStore
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
-    return SqliteStore(place.path, now=sources.now, random=pooled(sources.random))
+    return SqliteStore(place.path, now=sources.now, random=pooled(sources.random), ticks=sources.ticks)
 
 
 def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
@@ -71,7 +77,9 @@ def _open_postgres(place: StorePlace, sources: Sources) -> PostgresStore:
             code="no_postgresql",
             hint="Install it: pip install 'retoma[postgres]'",
         ) from error
-    return PostgresStore(place.url, shown=place.shown, now=sources.now, random=sources.random)
+    return PostgresStore(
+        place.url, shown=place.shown, now=sources.now, random=sources.random, ticks=sources.ticks
+    )
 
 
 def is_there(place: StorePlace) -> bool:

@@ -310,7 +310,7 @@ class Calls(Upkeep):
         from retoma.runtime.process import this_holder
 
         holder = this_holder(self._who.name)
-        now, random, _ = self._sources
+        now, random = self._sources.now, self._sources.random
         if request.tools.environment is None:
             tools = msgspec.structs.replace(request.tools, environment=read_environment().for_tools)
             request = msgspec.structs.replace(request, tools=tools)

@@ -70,7 +70,7 @@ def resolve(tx: Transaction, who: Principal, text: str) -> SessionId:
 def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:
     """Raise Busy when another driver holds the session.
 
-    A holder whose lease ran out may still write as long as nobody took it: tokens only grow, so its own is still there.
+    A holder whose lease lapsed may still write when nobody did since: the first who does ends it (see `append`).
     """
     # A session that never gave a token has no lease to ask for.
     lease = tx.leases.check(head.key) if head.fence else None
@@ -81,6 +81,13 @@ def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:
         raise held(tx, head, lost=True)
 
 
+def end_lapsed(tx: Transaction, head: Head) -> None:
+    """End the session's lease if it lapsed: another is about to write, and its holder must not go on as if nobody had."""
+    lease = tx.leases.check(head.key) if head.fence else None
+    if lease is not None and lease[1] <= tx.now:
+        tx.leases.drop(head.key)
+
+
 def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
     """Return the error that says who drives the session, and since when."""
     from retoma.model.times import relative
@@ -88,7 +95,7 @@ def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
     lease = tx.leases.get(head.key)
     if lease is None:
         return Busy(
-            f"'{head.id}' is no longer driven from here: it was released or reset meanwhile.",
+            f"'{head.id}' is no longer driven from here: its lease lapsed and somebody wrote, or it was released or reset.",
             code="fenced",
             hint="Nothing of this was written. Start again to take it up where it stands.",
             session=head.id,
@@ -163,9 +170,20 @@ def have_room(tx: Transaction, head: Head, count: int, limits: Limits) -> None:
 
 
 def append(
-    tx: Transaction, who: Principal, head: Head, events: Sequence[NewEvent], operation: Operation
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    events: Sequence[NewEvent],
+    operation: Operation,
+    *,
+    token: FencingToken | None = None,
 ) -> Head:
-    """Append `events` as `who`, under `operation`; return the new head."""
+    """Append `events` as `who`, under `operation`; return the new head.
+
+    `token` is that of the holder who writes. What anybody else writes ends a lease that lapsed.
+    """
+    if token is None:
+        end_lapsed(tx, head)
     return tx.journal.append(
         who.tenant, head, events, actor=who.name, operation=operation.id, request=operation.request
     )

@@ -151,7 +151,7 @@ def change(
     data: dict[str, Json] = {"from": head.status, "to": to}
     if reason:
         data["reason"] = reason
-    append(tx, who, head, [new_event(kinds.STATUS, encode(data))], operation)
+    append(tx, who, head, [new_event(kinds.STATUS, encode(data))], operation, token=token)
     tx.sessions.set_status(head.key, to, reason)
     return head.status, to
 
@@ -201,7 +201,7 @@ def reset(
         messages=0,
         base=head.seq if erase else head.base,
     )
-    return append(tx, who, begun, [new_event(kinds.RESET, encode(data))], operation)
+    return append(tx, who, begun, [new_event(kinds.RESET, encode(data))], operation, token=token)
 
 
 def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:

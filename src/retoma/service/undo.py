@@ -65,7 +65,7 @@ def undo(
     about = tx.sessions.about(head.key)
     if token is None:
         tx.leases.drop(head.key)  # of a holder whose time is over: it must not find itself in the new line
-    kept = _set_aside(tx, who, head, row, about, operation)
+    kept = _set_aside(tx, who, head, row, about, operation, token)
     said = _difference(row, about, then.session, then.about)
     now = {name: getattr(row, name) for name in (*_SAID, "expires_at")}
     then = msgspec.structs.replace(then, session=msgspec.structs.replace(then.session, **now), about=about)
@@ -113,12 +113,20 @@ def _before_it_took_over(tx: Transaction, row: Session, seq: int) -> int:
 
 
 def _set_aside(
-    tx: Transaction, who: Principal, head: Head, row: Session, about: About, operation: Operation
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    row: Session,
+    about: About,
+    operation: Operation,
+    token: FencingToken | None,
 ) -> SessionId:
     """Keep the line that was, archived and under another id; return that. Its own id is free then."""
     kept = _line_id(tx, who, head.id)
     data = {"set": {"id": kept, "pinned": False, "archived": True}}
-    after = append(tx, who, head, [new_event(kinds.UPDATED, encode(data))], Operation(operation.id))
+    after = append(
+        tx, who, head, [new_event(kinds.UPDATED, encode(data))], Operation(operation.id), token=token
+    )
     tx.profiles.put(
         who.tenant, after, msgspec.structs.replace(row, pinned=False, archived=True), about, about
     )

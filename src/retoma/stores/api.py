@@ -263,7 +263,11 @@ class Leases(Protocol):
     """Who drives a session."""
 
     def check(self, key: SessionKey) -> tuple[int, int] | None:
-        """Return (token, expires_at) of the lease, or None."""
+        """Return (token, expires_at) of the lease, or None.
+
+        A lease of this machine ends by the machine's monotonic clock where there is one: then `expires_at` is when that
+        is by this transaction's time, here and wherever a lease is returned.
+        """
         ...
 
     def get(self, key: SessionKey) -> Lease | None: ...
@@ -272,7 +276,10 @@ class Leases(Protocol):
         """Give the session to `holder` under the next fencing token, whoever had it."""
         ...
 
-    def renew(self, key: SessionKey, token: FencingToken, *, ttl_ms: int) -> bool: ...
+    def renew(self, key: SessionKey, token: FencingToken, *, ttl_ms: int | None = None) -> bool:
+        """Begin the term again, `ttl_ms` long, or as long as before; return False when another has the session."""
+        ...
+
     def release(self, key: SessionKey, token: FencingToken) -> None: ...
     def drop(self, key: SessionKey) -> None: ...
 

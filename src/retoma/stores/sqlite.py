@@ -10,6 +10,7 @@ from typing import TypeVar
 import apsw
 
 from retoma.errors import Unavailable
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores import migrate, sqlite_upkeep
 from retoma.stores.api import Transaction
 from retoma.stores.api_facts import Facts, Witnessed
@@ -25,13 +26,21 @@ T = TypeVar("T")
 class SqliteStore:
     """A store in one file, or in memory when `path` is None."""
 
-    def __init__(self, path: Path | None, *, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        now: Callable[[], int],
+        random: Callable[[int], bytes],
+        ticks: Ticking = no_ticks,
+    ) -> None:
         self._path = path
         self._now = now
         self._random = random
+        self._ticks = ticks
         self._shown = str(path) if path else ":memory:"
         self._translated = Translated(self._shown)
-        self._turn = SqliteTurn(path, now=now, random=random)
+        self._turn = SqliteTurn(path, now=now, random=random, ticks=ticks)
         self._queue = WriterQueue(self._turn)
         self._readers: list[Connection] = []
         self.write = self._queue.write
@@ -122,7 +131,7 @@ class SqliteStore:
     def _open_reader(self) -> Connection:
         if self._turn.closed:
             raise Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
-        reader = Connection(self._shown, apsw.SQLITE_OPEN_READWRITE, self._random)
+        reader = Connection(self._shown, apsw.SQLITE_OPEN_READWRITE, self._random, self._ticks)
         try:
             if format_of(reader, self._shown) < migrate.FORMAT:
                 self._alone(lambda writer: None)

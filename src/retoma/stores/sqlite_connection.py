@@ -9,6 +9,7 @@ from collections.abc import Callable
 import apsw
 
 from retoma.errors import Integrity, Unavailable
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores import migrate
 from retoma.stores.sql import Row, Values
 from retoma.stores.transaction import SqlTransaction
@@ -21,7 +22,9 @@ PAGE_BYTES = 2048
 class Connection:
     """A connection with its one cursor and its one transaction object."""
 
-    def __init__(self, place: str, flags: int, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, place: str, flags: int, random: Callable[[int], bytes], ticks: Ticking = no_ticks
+    ) -> None:
         self.handle = apsw.Connection(place, flags=flags)
         self.handle.set_busy_timeout(10_000)
         # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
@@ -34,7 +37,7 @@ class Connection:
             return execute(statement, values).fetchall()
 
         self.run = run
-        self.transaction = SqlTransaction(run, random)
+        self.transaction = SqlTransaction(run, random, ticks)
 
     def set(self, pragma: str, value: str, expected: object) -> None:
         """Set a pragma and read it back, since SQLite ignores what it cannot do."""

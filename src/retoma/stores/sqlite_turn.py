@@ -9,6 +9,7 @@ from time import monotonic
 import apsw
 
 from retoma.errors import Unavailable
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.commits import Commits
 from retoma.stores.sqlite_connection import Connection, bring_up_to_date, format_of
 from retoma.stores.sqlite_errors import translated
@@ -29,7 +30,14 @@ Where they are quick a short log is: a file that grows has more to sync than one
 class SqliteTurn:
     """A `writer.Turn`. What is public here is for whoever has the seat in the queue."""
 
-    def __init__(self, path: Path | None, *, now: Callable[[], int], random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        now: Callable[[], int],
+        random: Callable[[int], bytes],
+        ticks: Ticking = no_ticks,
+    ) -> None:
         self.commits = Commits(path)
         self.closed = False
         self.writes = 0
@@ -37,6 +45,7 @@ class SqliteTurn:
         self._shown = str(path) if path else ":memory:"
         self._now = now
         self._random = random
+        self._ticks = ticks
         self._lock: WriteLock | None = None
         self._writer: Connection | None = None
         # One that had an I/O error, open until the next one is: with the last connection goes what SQLite knows of the
@@ -153,7 +162,7 @@ class SqliteTurn:
         if self._path is not None and self._lock is None:
             self._lock = WriteLock(self._path.with_name("write.lock"), self._shown)
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        writer = Connection(self._shown, flags, self._random)
+        writer = Connection(self._shown, flags, self._random, self._ticks)
         if self._lock is not None:
             self._lock.acquire()
         try:

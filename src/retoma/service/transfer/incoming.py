@@ -17,7 +17,7 @@ from retoma.model.session import TRASHED, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
 from retoma.service import erasing, sessions
-from retoma.service.access import fence, head_of
+from retoma.service.access import end_lapsed, fence, head_of
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.proof import Aside, Proof, plausible
 from retoma.service.transfer.reading import records
@@ -240,7 +240,9 @@ class _Import:
             version = bytes.fromhex(session.flow.version)
             tx.flows.put_version(tenant, version, proof.flow_name, proof.files)
         if here is not None:
-            fence(tx, head_of(tx, self._who, here.id), None)
+            head = head_of(tx, self._who, here.id)
+            fence(tx, head, None)
+            end_lapsed(tx, head)
             tx.transfers.extend(tenant, here.key, here.id, plan.key, session)
             added = session.head.seq - here.seq
             return Imported(id=plan.name, events=session.head.seq, added=added, outcome="extended")
