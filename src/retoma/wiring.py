@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
 from retoma.model.lease import Ticking, no_ticks
+from retoma.model.times import FIRST, LAST
 from retoma.runtime.process import ticks
 from retoma.stores.api import Store
 
@@ -33,8 +34,13 @@ class Sources(NamedTuple):
 
 
 def now_ms() -> int:
-    """Return the time in milliseconds UTC."""
-    return time.time_ns() // 1_000_000
+    """Return the time in milliseconds UTC; of a clock outside the years 1 to 9999, the nearest that a date can say."""
+    try:
+        ms = time.time_ns() // 1_000_000
+    except OverflowError:
+        # Nanoseconds in 64 bits end in the year 2262.
+        ms = int(time.clock_gettime(time.CLOCK_REALTIME) * 1_000)
+    return min(max(ms, FIRST), LAST)
 
 
 def pooled(source: Callable[[int], bytes], size: int = 4096) -> Callable[[int], bytes]:

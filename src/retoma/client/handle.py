@@ -192,9 +192,9 @@ class Handle(Face):
         return Work(self._door, work)
 
     def _told(
-        self, use_case: Callable[[Transaction], R], *, over: bool = False, id: str | None = None
+        self, use_case: Callable[[Transaction], R], *, over: bool = False, id: Callable[[], str] | None = None
     ) -> Act[R]:
-        """Write, and read the session whole in the same transaction, under its new `id` if it gets one."""
+        """Write, and read the session whole in the same transaction, under its new `id` then if it gets one."""
 
         held = self._held
 
@@ -202,7 +202,7 @@ class Handle(Face):
             if held is not None:
                 leases.keep(tx, self._door.who, self.id, held.token)
             result = use_case(tx)
-            return result, sessions.show(tx, self._door.who, id or self.id)
+            return result, sessions.show(tx, self._door.who, id() if id is not None else self.id)
 
         def saw(found: tuple[R, sessions.Whole]) -> R:
             self._saw(found[1])

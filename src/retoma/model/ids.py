@@ -76,7 +76,11 @@ def new_operation(now_ms: int, random: Callable[[int], bytes]) -> bytes:
 
 
 class Operation(NamedTuple):
-    """The identity of a write. `request` is the hash of what was asked, kept when the caller chose the id."""
+    """The identity of a write. `request` is the hash of what was asked, kept when the caller chose the id.
+
+    `under` returns what `request` is when the session is asked for under another id: it may have had one then.
+    """
 
     id: bytes
     request: bytes | None = None
+    under: Callable[[str], bytes] | None = None

@@ -30,7 +30,7 @@ class Holder(msgspec.Struct, frozen=True):
 
 
 class Ticks(NamedTuple):
-    """What the machine's monotonic clock says: milliseconds since `boot`, the start of the machine that they count from.
+    """What the machine's monotonic clock says: milliseconds since `boot`, which names a start of the machine.
 
     Two readings can be compared when their `boot` is the same, whatever happened to the wall clock in between.
     """

@@ -13,7 +13,9 @@ from retoma.errors import Invalid
 __all__ = [
     "DAY",
     "DURATION",
+    "FIRST",
     "HOUR",
+    "LAST",
     "MINUTE",
     "SECOND",
     "WEEK",
@@ -45,7 +47,7 @@ _AGO = (
     (9 * WEEK, WEEK, "weeks"),
 )
 _LONGEST = 36_525 * DAY
-_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # 0001-01-01T00:00:00.000Z, 9999-12-31T23:59:59.999Z
+FIRST, LAST = -62_135_596_800_000, 253_402_300_799_999  # 0001-01-01T00:00:00.000Z, 9999-12-31T23:59:59.999Z
 
 
 def duration(text: str) -> int:
@@ -101,14 +103,14 @@ def instant(text: str, *, now_ms: int) -> int:
         ms = now_ms - duration(written)
     else:
         raise _not_an_instant(text)
-    if not _FIRST <= ms <= _LAST:
+    if not FIRST <= ms <= LAST:
         raise _not_an_instant(text)
     return ms
 
 
 def rfc3339(ms: int) -> str:
     """Return `2026-11-21T10:02:03.123Z`. Raises Invalid outside the years 1 to 9999."""
-    if not _FIRST <= ms <= _LAST:
+    if not FIRST <= ms <= LAST:
         raise Invalid(f"The instant {ms} is outside the years 1 to 9999.", code="bad_instant")
     days, rest = divmod(ms, DAY)
     hours, rest = divmod(rest, HOUR)

@@ -151,6 +151,17 @@ def joined(one: Redaction, other: Redaction) -> Redaction:
     )
 
 
+def said_by(event: Event) -> Redaction:
+    """Return what an event says that a redaction took."""
+    data = event.value()
+    seqs, keys, fields = (data.get(name) for name in ("events", "keys", "fields"))
+    return Redaction(
+        events=tuple(one for one in seqs if isinstance(one, int)) if isinstance(seqs, list) else (),
+        keys=tuple(map(str, keys)) if isinstance(keys, list) else (),
+        fields=tuple(map(str, fields)) if isinstance(fields, list) else (),
+    )
+
+
 def forks_of(tx: Transaction, who: Principal, session: str) -> list[tuple[SessionId, int]]:
     """Return the sessions that share what this one wrote itself, each with the first event that is not this one's."""
     key = head_of(tx, who, session).key

@@ -24,11 +24,15 @@ def update(tx: Transaction, who: Principal, session: str, changes: Changes, *, o
 
     Raises NotFound, Invalid, and Refused for a new agent, model, thinking or channel of a session that is final.
     """
-    head = _written(tx, who, session)
+    who.may_write()
+    head = head_of(tx, who, session)
+    if repeated(tx, head.key, operation) is not None:
+        return show(tx, who, head.id)
+    _refuse_trashed(head)
     changes = rules.checked(changes)
     whole = show(tx, who, head.id)
     data = rules.difference(whole.session, whole.about, changes)
-    if not data or repeated(tx, head.key, operation) is not None:
+    if not data:
         return whole
     _refuse_routing(head, data)
     after = append(tx, who, head, [new_event(kinds.UPDATED, encode(data))], operation)
@@ -43,7 +47,11 @@ def rename(tx: Transaction, who: Principal, session: str, new: str, *, operation
     taken = tx.sessions.key(who.tenant, wanted)
     if operation.request is not None and taken is not None and repeated(tx, taken, operation) is not None:
         return wanted
-    head = _written(tx, who, session)
+    who.may_write()
+    head = head_of(tx, who, session)
+    if repeated(tx, head.key, operation) is not None:
+        return head.id
+    _refuse_trashed(head)
     if wanted == head.id:
         return wanted
     if taken is not None:
@@ -57,10 +65,12 @@ def rename(tx: Transaction, who: Principal, session: str, new: str, *, operation
 
 def note(tx: Transaction, who: Principal, session: str, text: str, *, operation: Operation) -> int:
     """Add a note about the session and return its seq. Every state takes notes. Raises NotFound, Invalid."""
-    head = _written(tx, who, session)
+    who.may_write()
+    head = head_of(tx, who, session)
     before = repeated(tx, head.key, operation)
     if before is not None:
         return before[0]
+    _refuse_trashed(head)
     seq = append(tx, who, head, [new_event(kinds.NOTE, encode({"text": text}))], operation).seq
     tx.profiles.add_note(head.key, seq)
     return seq
@@ -76,7 +86,7 @@ def trash(tx: Transaction, who: Principal, session: str, *, operation: Operation
     """Hide the session; it is deleted after seven days unless it is restored. Raises NotFound, Busy."""
     who.may_write()
     head = head_of(tx, who, session)
-    if head.trashed:
+    if repeated(tx, head.key, operation) is not None or head.trashed:
         return
     fence(tx, head, None)
     put_in_trash(tx, who, head, operation)
@@ -91,9 +101,9 @@ def restore(tx: Transaction, who: Principal, session: str, *, operation: Operati
     """Take the session out of the trash. Raises NotFound, Refused when it is not in it."""
     who.may_write()
     head = head_of(tx, who, session)
+    if repeated(tx, head.key, operation) is not None:
+        return
     if not head.trashed:
-        if repeated(tx, head.key, operation) is not None:
-            return
         raise Refused(
             f"Session '{head.id}' is not in the trash.",
             code="not_trashed",
@@ -108,12 +118,9 @@ def trash_due(tx: Transaction, who: Principal, *, now: int | None = None) -> Ses
     return tx.profiles.trash_due(who.tenant, (tx.now if now is None else now) - TRASH_KEPT_MS)
 
 
-def _written(tx: Transaction, who: Principal, session: str) -> Head:
-    who.may_write()
-    head = head_of(tx, who, session)
+def _refuse_trashed(head: Head) -> None:
     if head.trashed:
         raise in_trash(head.id)
-    return head
 
 
 def _shelve(tx: Transaction, who: Principal, head: Head, shelf: int, operation: Operation) -> None:

@@ -173,8 +173,9 @@ def reset(
     """
     who.may_write()
     head = head_of(tx, who, session)
-    if repeated(tx, head.key, operation) is not None:
-        return head
+    if (before := repeated(tx, head.key, operation)) is not None:
+        first = dict(tx.sessions.epochs(head.key)).get(before[0], head.epoch)
+        return msgspec.structs.replace(head, epoch=first)
     if head.trashed:
         raise in_trash(head.id)
     if erase and tx.branches.shared_until(head.key) > max(forgotten, head.base):

@@ -105,6 +105,10 @@ class Journal(Protocol):
         """Return events by session and seq; those that are not there are left out."""
         ...
 
+    def naming(self, key: SessionKey) -> list[Event]:
+        """Return the events that may give the session its id, newest first: made, forked, and all of its updates."""
+        ...
+
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         """Return the seqs that an operation wrote here, else in the past that is shared, and its request's hash.
 
