@@ -48,7 +48,9 @@ def record(name: str, line: str, began: float) -> str:
         commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
         seconds = time.monotonic() - began
         with (root / "docs" / "proof" / f"{name}.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d', time.gmtime())}  {commit}  seed {SEED}  {seconds:.0f} s  {line}\n")
+            file.write(
+                f"{time.strftime('%Y-%m-%d', time.gmtime())}  {commit}  seed {SEED}  {seconds:.0f} s  {line}\n"
+            )
     return line
 
 

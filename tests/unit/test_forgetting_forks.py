@@ -16,11 +16,11 @@ from retoma.model.event import ERASED, INLINE_BYTES, TOOL_CALL
 from retoma.model.lease import Holder
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.redaction import REDACTED, pattern
+from retoma.model.retention import TRASH_KEPT_MS
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases, past, sessions
 from retoma.service.erasing import Selection
-from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources

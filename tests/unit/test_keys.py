@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.unit.branching import texts
 
 from retoma.client.calls import Calls
 from retoma.errors import Conflict
@@ -10,8 +11,6 @@ from retoma.model.changes import Changes
 from retoma.model.redaction import pattern
 from retoma.model.session import NewSession
 from retoma.service.erasing import Selection
-from tests.unit.branching import client as client
-from tests.unit.branching import texts
 
 
 @pytest.fixture(autouse=True)

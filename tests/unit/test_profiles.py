@@ -14,10 +14,10 @@ from retoma.errors import Busy, Conflict, Invalid, NotFound, Refused
 from retoma.model.changes import Changes, applied
 from retoma.model.event import CREATED, UPDATED
 from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.model.retention import TRASH_KEPT_MS
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, NewSession
 from retoma.model.views import tree_view
 from retoma.runtime.drive import Request
-from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
 from retoma.stores.sqlite import SqliteStore

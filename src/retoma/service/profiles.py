@@ -10,13 +10,12 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
 from retoma.model.ids import Operation, SessionId, session_id
 from retoma.model.principal import Principal
+from retoma.model.retention import TRASH_KEPT_MS
 from retoma.model.session import FINAL, SHOWN, TRASHED, Head, in_trash
+from retoma.service import clock
 from retoma.service.access import append, fence, head_of, repeated
 from retoma.service.sessions import Whole, id_taken, show
 from retoma.stores.api import Transaction
-
-TRASH_KEPT_MS = 7 * 24 * 3_600_000
-"""How long the trash keeps a session."""
 
 
 def update(tx: Transaction, who: Principal, session: str, changes: Changes, *, operation: Operation) -> Whole:
@@ -85,6 +84,7 @@ def notes(tx: Transaction, who: Principal, session: str) -> list[Event]:
 def trash(tx: Transaction, who: Principal, session: str, *, operation: Operation) -> None:
     """Hide the session; it is deleted after seven days unless it is restored. Raises NotFound, Busy."""
     who.may_write()
+    clock.keep(tx, who)
     head = head_of(tx, who, session)
     if repeated(tx, head.key, operation) is not None or head.trashed:
         return
@@ -113,9 +113,9 @@ def restore(tx: Transaction, who: Principal, session: str, *, operation: Operati
     _shelve(tx, who, head, SHOWN, operation)
 
 
-def trash_due(tx: Transaction, who: Principal, *, now: int | None = None) -> SessionId | None:
-    """Return a session whose time in the trash is over, at `now` if it is given."""
-    return tx.profiles.trash_due(who.tenant, (tx.now if now is None else now) - TRASH_KEPT_MS)
+def trash_due(tx: Transaction, who: Principal, *, now: int) -> SessionId | None:
+    """Return a session whose time in the trash is over at `now`."""
+    return tx.profiles.trash_due(who.tenant, now - TRASH_KEPT_MS)
 
 
 def _refuse_trashed(head: Head) -> None:

@@ -16,7 +16,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import TRASHED, in_trash
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
-from retoma.service import erasing, sessions
+from retoma.service import clock, erasing, sessions
 from retoma.service.access import end_lapsed, fence, head_of
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.proof import Aside, Proof, plausible
@@ -264,10 +264,10 @@ class _Import:
 
     def _sweep(self) -> None:
         """Remove imports that were killed long ago and never taken up."""
-        tenant = self._who.tenant
+        tenant, time = self._who.tenant, clock.seen(self._store, self._who, begins=False)
 
         def stale(tx: Transaction) -> SessionKey | None:
-            return tx.transfers.stale(tenant, before=tx.now - STALE_MS)
+            return tx.transfers.stale(tenant, before=time.now - STALE_MS)
 
         def doom(tx: Transaction) -> None:
             while (key := stale(tx)) is not None:
@@ -282,7 +282,8 @@ class _Import:
         self._purge()
 
     def _purge(self) -> None:
-        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
+        time = clock.seen(self._store, self._who, begins=False)
+        while self._store.write(lambda tx: erasing.purge(tx, self._who, now=time.trash)):
             pass
 
 
