@@ -151,7 +151,7 @@ class Actor:
 
         await self._call("batch", session, write, words=words, lease=lease)
 
-    async def read(self, session: str) -> None:
+    async def read(self, session: str, *, lease: str = "") -> None:
         handle = self._handles[session]
 
         async def look() -> list[object]:
@@ -159,7 +159,7 @@ class Actor:
             await done(handle.refresh())
             return [handle.head, value]
 
-        await self._call("read", session, look)
+        await self._call("read", session, look, lease=lease)
 
     async def lease(self, session: str) -> None:
         handle, name = self._handles[session], self._word()
@@ -167,8 +167,11 @@ class Actor:
         try:
             async with within(handle.lease(TERM)):
                 self._log.hears(number, ok=True)
-                for _ in range(self._chance.randrange(1, 6)):
-                    await self._chance.choice((self.append, self.put, self.batch))(session, lease=name)
+                # Long enough for the process to be stopped in the middle of it.
+                for _ in range(self._chance.randrange(1, 40)):
+                    await self._chance.choice((self.append, self.put, self.batch, self.read))(
+                        session, lease=name
+                    )
         except retoma.RetomaError as error:
             self._log.hears(number, error=error.code, family=type(error).__name__)
 

@@ -191,13 +191,15 @@ def _fenced(journal: Journal, calls: Iterable[Call]) -> Iterator[str]:
     """Between the first and the last that is written under a lease there is nothing of anybody else."""
     whose: dict[str, str] = {}
     over: dict[str, int] = {}
-    for call in calls:
+    for call in sorted(calls, key=lambda one: one.at):
+        if call.asked["verb"] not in {"append", "put", "batch"}:
+            continue
         lease = call.asked.get("lease") or call.asked["actor"] + " beside"
         keys = call.asked.get("words", ()) or (f"{call.asked['actor']}={call.asked.get('value')}",)
         whose |= dict.fromkeys(keys, lease)
-        if call.refused and call.asked.get("lease") and call.asked["verb"] != "lease":
+        if call.refused and call.asked.get("lease"):
             over.setdefault(lease, call.at)
-        elif call.asked.get("lease") and call.ok is not None and call.at > over.get(lease, call.at):
+        elif call.asked.get("lease") and call.end is not None and call.at > over.get(lease, call.at):
             yield f"written under {lease} after it was fenced"
     ran: list[tuple[str, int]] = []
     for event in journal.events:
@@ -231,7 +233,7 @@ def disturb(
 ) -> list[Worker]:
     """Do something to one of the processes; return those that were killed."""
     at = chance.randrange(len(workers))
-    what = chance.choice(("kill", "stop", "stop", "cut" if proxy is not None else "kill"))
+    what = chance.choice(("kill", "stop", "stop", "stop", "cut" if proxy is not None else "kill"))
     if what == "stop":
         workers[at].stop_for(chance.uniform(1.2, 1.8))
     elif what == "cut" and proxy is not None:
@@ -273,7 +275,9 @@ def run(place: str, through: str, proxy: Proxy | None, tell: Callable[[str], Non
             worker.end(hard=False)
         calls = [call for worker in (*gone, *workers) for call in calls_of(worker.log)]
         found = list(faults(client, calls))
-        fenced = sum(call.refused and bool(call.asked.get("lease")) for call in calls)
+        fenced = sum(
+            call.refused and bool(call.asked.get("lease")) and call.asked["verb"] != "lease" for call in calls
+        )
         line = (
             f"history on {what}: {len(calls):,} operations ({len(calls) / worked:,.0f} a second), seed {SEED}, "
             f"{len(gone)} processes killed, {fenced} refused under a lease, {len(found)} faults"
