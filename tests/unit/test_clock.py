@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from io import BytesIO
 from typing import BinaryIO
@@ -12,10 +13,11 @@ from retoma.client.calls import Calls
 from retoma.errors import NotFound
 from retoma.model.retention import SETTLED_MS, Choice
 from retoma.model.session import TRASHED, NewSession
-from retoma.model.times import DAY, HOUR, MINUTE
+from retoma.model.times import DAY, HOUR, LAST, MINUTE
 from retoma.service.transfer.incoming import STALE_MS
 from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
+from retoma.wiring import now_ms
 
 YEAR = 365 * DAY
 
@@ -168,3 +170,38 @@ def test_an_import_that_was_left_is_removed_by_the_same_clock(client, clock):
     clock.now += SETTLED_MS
     client.collect()
     assert client._store.read(lambda tx: tx.transfers.token(tenant, key)) is None
+
+
+@pytest.mark.parametrize("now", [-1, -(10**12), 9_300_000_000_000, LAST])
+def test_a_clock_before_1970_or_after_2262_is_no_error(client, clock, now):
+    clock.now = now
+    client.create(NewSession(id="a", ttl_ms=HOUR))
+    client.append("a", "user", "words", key="k")
+    client.fork("a", "b")
+    client.undo("a")
+    client.trash("a")
+    client.restore("a")
+    client.collect()
+    assert next(client.events("b")).at == now
+    assert client.check().whole
+
+
+def test_the_system_clock_is_read_where_nanoseconds_end(monkeypatch):
+    def ended() -> int:
+        raise OverflowError("timestamp too large to convert to C _PyTime_t")
+
+    monkeypatch.setattr("time.time_ns", ended)
+    assert abs(now_ms() - time.time() * 1_000) < 60_000
+    monkeypatch.setattr("time.time_ns", lambda: 10**30)
+    assert now_ms() == LAST
+
+
+def test_no_seq_is_too_large_to_be_asked_for(client):
+    client.create(NewSession(id="a"))
+    client.append("a", "user", "words")
+    client.fork("a", "b")
+    for name in ("a", "b"):
+        for seq in (2**32, 2**63, 99999999999999999999):
+            assert [*client.events(name, since=seq)] == []
+            assert client.messages(name, since=seq) == []
+            assert [one.text for one in client.messages(name, last=9, before=seq)] == ["words"]
