@@ -9,7 +9,7 @@ import msgspec
 from retoma.errors import Integrity
 from retoma.model.codec import Json, JsonMap, decode, encode
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease, Ticking, Ticks
+from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease, Ticking, Ticks, no_ticks
 from retoma.model.session import Head
 from retoma.stores.pack import pack, unpack
 from retoma.stores.sql import STATEMENTS, Run, of_several
@@ -104,7 +104,7 @@ class _Kept(Holder, frozen=True, kw_only=True):
 class SqlLeases:
     """Leases over `run`. `ticks` reads the machine's monotonic clock; None where there is none."""
 
-    def __init__(self, run: Run, now: Callable[[], int], ticks: Ticking) -> None:
+    def __init__(self, run: Run, now: Callable[[], int], ticks: Ticking = no_ticks) -> None:
         self._run = run
         self._now = now
         self._ticks = ticks
