@@ -142,16 +142,23 @@ class Calls(Upkeep):
         return epoch
 
     def redact(
-        self, session: str, selection: erasing.Selection, *, key: str | None = None, dry_run: bool = False
+        self,
+        session: str,
+        selection: erasing.Selection,
+        *,
+        pattern: str | None = None,
+        key: str | None = None,
+        dry_run: bool = False,
     ) -> erasing.Redaction:
         """Forget the content of events, and what they left in the state; return what was taken. Raises NotFound, Busy.
 
         Sessions that share the events forget them, too, and a pattern is looked for in what forks wrote themselves.
-        With `dry_run` nothing is changed.
+        With `dry_run` nothing is changed. `pattern` is what `selection.wanted` was made of, for the key.
         """
         from retoma.runtime.forget import redact
 
-        operation = None if dry_run else self._operation(key, "redact", session)
+        asked = [session, selection.first, selection.last, pattern]
+        operation = None if dry_run else self._operation(key, "redact", asked)
         return redact(self._store, self._who, session, selection, operation)
 
     def fork(
@@ -311,7 +318,7 @@ class Calls(Upkeep):
         from retoma.runtime.process import this_holder
 
         holder = this_holder(self._who.name)
-        now, random, _ = self._sources
+        now, random = self._sources.now, self._sources.random
         if request.tools.environment is None:
             tools = msgspec.structs.replace(request.tools, environment=read_environment().for_tools)
             request = msgspec.structs.replace(request, tools=tools)
@@ -416,12 +423,19 @@ class Calls(Upkeep):
 
 
 def operation_of(sources: Sources, key: str | None, verb: str, request: object) -> Operation:
-    """Return the identity of a write: the caller's key with the hash of what it asks, or one of its own."""
+    """Return the identity of a write: the caller's key with the hash of what it asks, or one of its own.
+
+    `request` is the session's id, or a list that begins with it; of a new session what is said of it.
+    """
     if key is None:
         return Operation(new_operation(sources.now(), sources.random))
     from blake3 import blake3
 
-    return Operation(given_operation(key), blake3(encode([verb, request])).digest(16))
+    def under(session: str) -> bytes:
+        asked = [session, *request[1:]] if isinstance(request, list) else session
+        return blake3(encode([verb, asked])).digest(16)
+
+    return Operation(given_operation(key), blake3(encode([verb, request])).digest(16), under)
 
 
 def open_client(settings: Settings) -> Calls:

@@ -17,7 +17,7 @@ from retoma.model.codec import JsonField
 from retoma.model.ids import Operation
 from retoma.model.session import Session as Row
 from retoma.model.session import Status
-from retoma.service import entries, sessions
+from retoma.service import entries, leases, sessions
 from retoma.stores.api import Transaction
 from retoma.values import Driver, Flow, Usage
 
@@ -192,13 +192,17 @@ class Handle(Face):
         return Work(self._door, work)
 
     def _told(
-        self, use_case: Callable[[Transaction], R], *, over: bool = False, id: str | None = None
+        self, use_case: Callable[[Transaction], R], *, over: bool = False, id: Callable[[], str] | None = None
     ) -> Act[R]:
-        """Write, and read the session whole in the same transaction, under its new `id` if it gets one."""
+        """Write, and read the session whole in the same transaction, under its new `id` then if it gets one."""
+
+        held = self._held
 
         def whole(tx: Transaction) -> tuple[R, sessions.Whole]:
+            if held is not None:
+                leases.keep(tx, self._door.who, self.id, held.token)
             result = use_case(tx)
-            return result, sessions.show(tx, self._door.who, id or self.id)
+            return result, sessions.show(tx, self._door.who, id() if id is not None else self.id)
 
         def saw(found: tuple[R, sessions.Whole]) -> R:
             self._saw(found[1])

@@ -54,10 +54,13 @@ class Labelling(Handle):
         door, old = self._door, self.id
         operation = door.operation(key, "set_id", [old, id])
 
-        def use_case(tx: Transaction) -> None:
-            profiles.rename(tx, door.who, old, id, operation=operation)
+        borne = id
 
-        return self._told(use_case, over=True, id=id)
+        def use_case(tx: Transaction) -> None:
+            nonlocal borne
+            borne = profiles.rename(tx, door.who, old, id, operation=operation)
+
+        return self._told(use_case, over=True, id=lambda: borne)
 
     @verb
     def tag(self, *tags: str, key: str | None = None) -> Act[None]:

@@ -167,7 +167,9 @@ class Living(Handle):
             first=first or 1, last=until, wanted=Pattern(pattern) if pattern is not None else None
         )
         calls = self._door.calls
-        return self._then_seen(lambda: calls.redact(self.id, selection, key=key, dry_run=dry_run))
+        return self._then_seen(
+            lambda: calls.redact(self.id, selection, pattern=pattern, key=key, dry_run=dry_run)
+        )
 
     def _become(self, status: Status, reason: str, key: str | None, expect: int | None) -> Act[None]:
         door = self._door

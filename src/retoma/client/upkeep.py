@@ -12,7 +12,8 @@ from retoma.errors import RetomaError
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.session import Status
-from retoma.stores.api import Store
+from retoma.service import clock
+from retoma.stores.api import Store, Transaction
 from retoma.stores.api_facts import Facts
 from retoma.wiring import SYSTEM, Sources, open_file
 
@@ -140,6 +141,8 @@ class Upkeep:
             done |= work(
                 self._store, self._who, self._retention, elapsed=self._sources.elapsed, within_s=within_s
             )
+        else:
+            clock.seen(self._store, self._who, begins=False)
         if self._store.unforgotten:
             self._store.forget(wait=False)  # where readers are in the way, the next writer does it
         from retoma.runtime.indexer import index
@@ -152,33 +155,48 @@ class Upkeep:
         """Return how many sessions are due by age: counted by indexes, where `due` looks at all of the store."""
         from retoma.service.retention import standing
 
-        return self._store.read(lambda tx: standing(tx, self._who, self._retention))
+        return self._store.read(
+            lambda tx: standing(tx, self._who, self._retention, clock.look(tx, self._who))
+        )
 
     def tidy(self) -> None:
         """Do what is due: remove what was deleted, cut off, or in the trash too long, in short transactions."""
         from retoma.service import erasing
 
-        if not self._store.read(lambda tx: erasing.due(tx, self._who)):
+        now = clock.seen(self._store, self._who, begins=False).trash
+        if not self._store.read(lambda tx: erasing.due(tx, self._who, now=now)):
             return
-        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
+        while self._store.write(lambda tx: erasing.purge(tx, self._who, now=now)):
             pass
         self._store.forget()
 
-    def due(self) -> Due:
+    def clock_ahead(self) -> int:
+        """Return by how many milliseconds the clock is ahead of the time that ages are judged by (see `clock`)."""
+        return self._store.read(lambda tx: clock.look(tx, self._who)).ahead_ms
+
+    def due(self, *, now: bool = False) -> Due:
         """Return what `collect` would take."""
         from retoma.service.collect import due
 
-        return self._store.read(lambda tx: due(tx, self._who, self._retention))
+        return self._store.read(lambda tx: due(tx, self._who, self._retention, self._time(tx, now=now)))
 
-    def collect(self, *, compact: bool = False) -> Due:
-        """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
+    def _time(self, tx: Transaction, *, now: bool) -> clock.Time:
+        return clock.as_it_is(tx) if now else clock.look(tx, self._who)
+
+    def collect(self, *, compact: bool = False, now: bool = False) -> Due:
+        """Take what is due to go; with `compact` the file gets smaller, too. Return what it was.
+
+        Ages are judged by a clock that did not jump; with `now` by the machine's as it is.
+        """
         from retoma.runtime.due import work_all
         from retoma.service.collect import collect
 
-        found = self.due()
+        found = self.due(now=now)
+        clock.seen(self._store, self._who)
+        time = self._store.read(lambda tx: self._time(tx, now=now))
         if self._retention is not None:
-            work_all(self._store, self._who, self._retention)
-        collect(self._store, self._who)
+            work_all(self._store, self._who, self._retention, time)
+        collect(self._store, self._who, time)
         if compact:
             self._store.compact()
             self._store.forget()

@@ -51,7 +51,7 @@ def append(
     fence(tx, head, token)
     expect_head(head, expect)
     have_room(tx, head, 1, limits)
-    return append_events(tx, who, head, [message_event(role, said, sender)], operation).seq
+    return append_events(tx, who, head, [message_event(role, said, sender)], operation, token=token).seq
 
 
 def message_event(role: Role, said: Content, sender: str = "") -> NewEvent:
