@@ -104,8 +104,9 @@ class Calls:
             return epoch
         return self._do(session.ResetSession(session=name), key).session.epoch
 
-    def redact(self, name, selection, *, key=None, dry_run=False):
-        asked = forget.RedactSession(session=name, first=1, dry_run=dry_run)
+    def redact(self, name, selection, *, pattern=None, key=None, dry_run=False):
+        stretch = {"first": selection.first, "last": selection.last}
+        asked = forget.RedactSession(session=name, pattern=pattern, **stretch, dry_run=dry_run)
         operation = None if dry_run else asked.call(self._opened, key, None).operation
         return redact(self._store, self._who, name, selection, operation)
 
@@ -211,11 +212,14 @@ class Calls:
     def tidy(self) -> None:
         self._do(due.Tidy())
 
-    def due(self):
-        return self._do(due.ShowDue())
+    def clock_ahead(self):
+        return self._do(due.ShowClock())
 
-    def collect(self, *, compact=False):
-        return self._do(due.Collect(compact=compact))
+    def due(self, *, now=False):
+        return self._do(due.ShowDue(now=now))
+
+    def collect(self, *, compact=False, now=False):
+        return self._do(due.Collect(compact=compact, now=now))
 
 
 def kept(kind, **fields):

@@ -76,6 +76,7 @@ TABLE = {
     "RunFlow": (["run", "flow test"], ["Client.run_flow"]),
     "Search": (["session search"], ["Client.search"]),
     "SendSignal": (["session signal"], "a run has `signal`"),
+    "ShowClock": (["store gc"], "about the machine, for people"),
     "ShowContents": (["store info"], "a count over all of the store, for people"),
     "ShowDue": (["store gc"], "what `store gc` would do, for people"),
     "ShowFacts": (["store info", "doctor"], "about the database, for people"),

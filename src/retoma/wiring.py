@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from retoma.config import StorePlace
 from retoma.errors import Unavailable
 from retoma.model.ids import TenantKey
+from retoma.model.lease import Ticking, no_ticks
 from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.model.times import FIRST, LAST
+from retoma.runtime.process import ticks
 from retoma.stores.api import Store, Transaction
 
 if TYPE_CHECKING:
@@ -22,16 +25,25 @@ if TYPE_CHECKING:
 
 
 class Sources(NamedTuple):
-    """Time and randomness, handed to whatever needs them. `elapsed` counts seconds, and only goes forward."""
+    """Time and randomness, handed to whatever needs them. `elapsed` counts seconds, and only goes forward.
+
+    `ticks` is a clock that all processes of the machine share, and that nobody sets.
+    """
 
     now: Callable[[], int]
     random: Callable[[int], bytes]
     elapsed: Callable[[], float] = time.monotonic
+    ticks: Ticking = no_ticks
 
 
 def now_ms() -> int:
-    """Return the time in milliseconds UTC."""
-    return time.time_ns() // 1_000_000
+    """Return the time in milliseconds UTC; of a clock outside the years 1 to 9999, the nearest that a date can say."""
+    try:
+        ms = time.time_ns() // 1_000_000
+    except OverflowError:
+        # Nanoseconds in 64 bits end in the year 2262.
+        ms = int(time.clock_gettime(time.CLOCK_REALTIME) * 1_000)
+    return min(max(ms, FIRST), LAST)
 
 
 def pooled(source: Callable[[int], bytes], size: int = 4096) -> Callable[[int], bytes]:
@@ -52,7 +64,7 @@ def pooled(source: Callable[[int], bytes], size: int = 4096) -> Callable[[int], 
     return take
 
 
-SYSTEM = Sources(now_ms, os.urandom)
+SYSTEM = Sources(now_ms, os.urandom, ticks=ticks)
 
 
 def open_store(place: StorePlace, sources: Sources = SYSTEM, *, upgrades: bool = True) -> Store:
@@ -103,7 +115,9 @@ def _opened(place: StorePlace, sources: Sources, upgrades: Upgrades | None) -> S
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
     random = pooled(sources.random)
-    return SqliteStore(place.path, now=sources.now, random=random, upgrades=upgrades, sweep=swept)
+    return SqliteStore(
+        place.path, now=sources.now, random=random, upgrades=upgrades, sweep=swept, ticks=sources.ticks
+    )
 
 
 def swept(tx: Transaction) -> bool:
@@ -123,7 +137,12 @@ def _open_postgres(place: StorePlace, sources: Sources, upgrades: Upgrades | Non
             hint="Install it: pip install 'retoma[postgres]'",
         ) from error
     return PostgresStore(
-        place.url, shown=place.shown, now=sources.now, random=sources.random, upgrades=upgrades
+        place.url,
+        shown=place.shown,
+        now=sources.now,
+        random=sources.random,
+        upgrades=upgrades,
+        ticks=sources.ticks,
     )
 
 

@@ -104,7 +104,7 @@ KEPT: dict[str, tuple[Callable[[retoma.Client, retoma.Session], object], str, st
     "redact": (
         lambda c, s: (s.append("user", "secret"), s.redact(pattern="secret", key=KEY)),
         "demo",
-        "588f11933e25f51c7241ca493c4cd517",
+        "2aa6b836d598e1f1ae5619cc0f528ae8",
     ),
     "rename": (lambda c, s: s.rename("T", key=KEY), "demo", "3d86757e035abc7338bdf44ce820dc36"),
     "describe": (lambda c, s: s.describe("D", key=KEY), "demo", "85207470815f3d4d4674cd92637d13ab"),

@@ -150,7 +150,8 @@ def untold(data: bytes, made: Change) -> bool:
     if f"{made.table}.{made.column}" not in UNTOLD:
         return False
     connection = apsw.Connection(":memory:")
-    connection.deserialize("main", data)
+    # In memory there is no write-ahead log: the header says so.
+    connection.deserialize("main", data[:18] + b"\x01\x01" + data[20:])
     keys = [value for value in made.values if type(value) is int][-1:]
     return bool(
         connection.execute(

@@ -18,7 +18,7 @@ from retoma.config import StorePlace
 from retoma.errors import RetomaError
 from retoma.model.changes import Changes
 from retoma.model.pattern import Pattern
-from retoma.model.session import NewSession
+from retoma.model.session import ARCHIVED, NewSession
 from retoma.service.check.store import check
 from retoma.service.erasing import Selection
 from retoma.stores.api import Listing
@@ -63,8 +63,9 @@ def _one(client: Calls, chance: random.Random, made: list[str], who: str) -> Non
             client.append(name, "user", "a secret of " + who * chance.randrange(1, 5_000))
     while len(made) > _KEPT:
         client.delete(made.pop(chance.randrange(len(made))))
-    if chance.random() < 0.05:
-        for one in client.list([Listing()], limit=100).items[_KEPT * WRITERS :]:
+    if chance.random() < 0.1:
+        # What the other one made, too, and the lines that an undo keeps.
+        for one in client.list([Listing(), Listing(shelf=ARCHIVED)], limit=100).items[_KEPT * WRITERS :]:
             client.delete(one.id)
     if chance.random() < 0.2:
         client.work_due(within_s=0.005)

@@ -14,7 +14,7 @@ from tests.crash.trials import SEED, client_at, record, trials
 
 from retoma.errors import Conflict, Refused, RetomaError
 from retoma.model.ids import SessionId
-from retoma.model.redaction import pattern
+from retoma.model.pattern import Pattern
 from retoma.service import entries
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
@@ -58,7 +58,7 @@ class Synced:
         source._store.write(lambda tx: entries.write(tx, source._who, name, many, operation=operation))
 
     def _redact(self, name: SessionId) -> None:
-        self.source.redact(name, Selection(wanted=pattern(self.chance.choice(PATTERNS))))
+        self.source.redact(name, Selection(wanted=Pattern(self.chance.choice(PATTERNS))))
 
     def carry(self, number: int) -> None:
         """Let one receiver import the session, mostly from the source, and a third store from the receiver."""

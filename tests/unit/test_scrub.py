@@ -165,3 +165,25 @@ def test_a_page_that_does_not_add_up_is_left_as_it_is() -> None:
         damaged = page.copy()
         damaged[at] = value
         assert unused(bytes(damaged)) == (), at
+
+
+def test_in_a_file_so_large_that_an_overflow_page_can_look_like_another_it_is_left(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with client_at(file) as client:
+        client.create(NewSession(id="a"))
+        client.append("a", "user", "long " * 2_000)
+    handle = apsw.Connection(str(file))
+    pages = handle.execute("SELECT pageno FROM dbstat WHERE pagetype = 'overflow'").fetchall()
+    data = bytearray(file.read_bytes())
+    for (page,) in pages:
+        data[(page - 1) * 2048 : page * 2048] = bytes((13, 0, 0, 0, 0, 8, 0, 0)) + b"content".ljust(
+            2040, b"!"
+        )
+    file.write_bytes(data)
+    monkeypatch.setattr("retoma.stores.sqlite_scrub._AMBIGUOUS_PAGES", 0)
+    monkeypatch.setattr("retoma.stores.sqlite_scrub._overflow", lambda handle: {page for (page,) in pages})
+    zero_unused(handle)
+    kept = file.read_bytes()
+    assert pages
+    assert all(kept[(page - 1) * 2048 + 8 :].startswith(b"content!") for (page,) in pages)

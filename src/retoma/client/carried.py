@@ -139,11 +139,8 @@ class Carrying(Blocking):
 
         With `session` only of that one, deleted or not. `cursor` is the `next` of the page before. Raises Invalid.
 
-        >>> session.end()
-        >>> client.prune("0s").first
-        ('demo',)
-        >>> [(entry.session, entry.action) for entry in client.log()]
-        [('demo', 'trashed')]
+        >>> [(entry.session, entry.action) for entry in client.log("demo", since="7d")]
+        []
         """
         from retoma.client.public import log
         from retoma.commands.due import ReadLog

@@ -89,17 +89,13 @@ class _Writing(Command[R], frozen=True, kw_only=True):
 
     def call(self, opened: Opened, key: str | None, token: FencingToken | None) -> Call:
         """Return who calls, and under which operation: the caller's key, or one of its own."""
-        now, random, _ = opened.sources
-        at = now()
+        sources = opened.sources
+        at = sources.now()
         if key is None:
-            operation = Operation(new_operation(at, random))
+            operation = Operation(new_operation(at, sources.random))
         else:
-            from blake3 import blake3
-
             check_texts("key", (key,))
-            operation = Operation(
-                given_operation(key), blake3(encode([self.verb, self.request()])).digest(16)
-            )
+            operation = _keyed(key, self.verb, self.request())
         return Call(opened.who, at, operation, opened.limits, token, opened.templates)
 
     def _tidied(self, opened: Opened) -> None:
@@ -111,16 +107,19 @@ class _Writing(Command[R], frozen=True, kw_only=True):
 class Write(_Writing[R], frozen=True, kw_only=True):
     """A command that is one transaction. A task queues for the store's writer.
 
-    With `over`, a holder of the session whose process is gone stands in nobody's way.
+    With `over`, a holder of the session whose process is gone stands in nobody's way. What is written `beside` a driver
+    keeps the lease of a caller who is that driver, if it lapsed and nobody wrote since.
     """
 
     over: ClassVar[bool] = False
+    beside: ClassVar[bool] = False
 
     def write(self, tx: Transaction, call: Call) -> R:
         raise NotImplementedError
 
     def run(self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None) -> R:
-        use_case = partial(self.write, call=self.call(opened, key, token))
+        write = self._keeping if self.beside and token is not None else self.write
+        use_case = partial(write, call=self.call(opened, key, token))
         try:
             result = opened.store.write(use_case)
         except Busy as busy:
@@ -130,7 +129,8 @@ class Write(_Writing[R], frozen=True, kw_only=True):
         return result
 
     async def submit(self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None) -> R:
-        use_case = partial(self.write, call=self.call(opened, key, token))
+        write = self._keeping if self.beside and token is not None else self.write
+        use_case = partial(write, call=self.call(opened, key, token))
         try:
             result = await opened.store.submit(use_case)
         except Busy as error:
@@ -138,6 +138,13 @@ class Write(_Writing[R], frozen=True, kw_only=True):
         if self.tidies:
             await opened.in_thread(partial(self._tidied, opened))
         return result
+
+    def _keeping(self, tx: Transaction, call: Call) -> R:
+        from retoma.service import leases
+
+        if call.token is not None:
+            leases.keep(tx, call.who, getattr(self, "session", ""), call.token)
+        return self.write(tx, call)
 
     def _again(
         self, opened: Opened, use_case: Callable[[Transaction], R], busy: Busy, token: FencingToken | None
@@ -163,6 +170,17 @@ class Job(_Writing[R], frozen=True, kw_only=True):
         if self.tidies:
             self._tidied(opened)
         return result
+
+
+def _keyed(key: str, verb: str, request: object) -> Operation:
+    """Return the operation under a caller's key. `request` is the session's id, or a list that begins with it."""
+    from blake3 import blake3
+
+    def under(session: str) -> bytes:
+        asked = [session, *request[1:]] if isinstance(request, list) else session
+        return blake3(encode([verb, asked])).digest(16)
+
+    return Operation(given_operation(key), blake3(encode([verb, request])).digest(16), under)
 
 
 def _plain(opened: Opened) -> Call:

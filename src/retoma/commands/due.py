@@ -10,6 +10,7 @@ from retoma.commands.command import Call, Job, Read
 from retoma.commands.opened import Opened
 from retoma.errors import Invalid
 from retoma.model.principal import Principal
+from retoma.service import clock
 from retoma.stores.api import Transaction
 
 if TYPE_CHECKING:
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
     from retoma.service.collect import Due
     from retoma.service.retention import Preview, Standing
 
-__all__ = ["Collect", "PreviewPrune", "Prune", "ReadLog", "ShowDue", "ShowStanding", "Tidy", "WorkDue"]
+__all__ = [
+    "Collect",
+    "PreviewPrune",
+    "Prune",
+    "ReadLog",
+    "ShowClock",
+    "ShowDue",
+    "ShowStanding",
+    "Tidy",
+    "WorkDue",
+]
 
 
 class Tidy(Job[None], frozen=True, kw_only=True):
@@ -29,9 +40,10 @@ class Tidy(Job[None], frozen=True, kw_only=True):
         from retoma.service import erasing
 
         store, who = opened.store, call.who
-        if not store.read(partial(erasing.due, who=who)):
+        now = clock.seen(store, who, begins=False).trash
+        if not store.read(partial(erasing.due, who=who, now=now)):
             return
-        while store.write(partial(erasing.purge, who=who)):
+        while store.write(partial(erasing.purge, who=who, now=now)):
             pass
         store.forget()
 
@@ -54,6 +66,8 @@ class WorkDue(Job[Mapping[str, int]], frozen=True, kw_only=True):
             from retoma.runtime.due import work
 
             done |= work(opened.store, call.who, opened.retention, elapsed=elapsed, within_s=self.within_s)
+        else:
+            clock.seen(opened.store, call.who, begins=False)
         if opened.store.unforgotten:
             opened.store.forget(wait=False)  # where readers are in the way, the next writer does it
         end = began + self.within_s
@@ -67,35 +81,60 @@ class ShowStanding(Job["Standing"], frozen=True, kw_only=True):
     def work(self, opened: Opened, call: Call) -> Standing:
         from retoma.service.retention import standing
 
-        return opened.store.read(partial(standing, who=call.who, rules=opened.retention))
+        def read(tx: Transaction) -> Standing:
+            return standing(tx, call.who, opened.retention, clock.look(tx, call.who))
+
+        return opened.store.read(read)
+
+
+class ShowClock(Read[int], frozen=True, kw_only=True):
+    """Return by how many milliseconds the clock is ahead of the time that ages are judged by."""
+
+    def read(self, tx: Transaction, who: Principal) -> int:
+        return clock.look(tx, who).ahead_ms
 
 
 class ShowDue(Job["Due"], frozen=True, kw_only=True):
-    """Return what `Collect` would take."""
+    """Return what `Collect` would take, by a clock that did not jump; with `now` by the machine's as it is."""
+
+    now: bool = False
 
     def work(self, opened: Opened, call: Call) -> Due:
         from retoma.service.collect import due
 
-        return opened.store.read(partial(due, who=call.who, rules=opened.retention))
+        def read(tx: Transaction) -> Due:
+            return due(tx, call.who, opened.retention, _time(tx, call.who, now=self.now))
+
+        return opened.store.read(read)
 
 
 class Collect(Job["Due"], frozen=True, kw_only=True):
-    """Take what is due to go; with `compact` the file gets smaller, too. Return what it was."""
+    """Take what is due to go; with `compact` the file gets smaller, too. Return what it was.
+
+    Ages are judged by a clock that did not jump; with `now` by the machine's as it is.
+    """
 
     compact: bool = False
+    now: bool = False
 
     def work(self, opened: Opened, call: Call) -> Due:
         from retoma.runtime.due import work_all
         from retoma.service.collect import collect
 
-        found = ShowDue().run(opened)
+        found = ShowDue(now=self.now).run(opened)
+        clock.seen(opened.store, call.who)
+        time = opened.store.read(partial(_time, who=call.who, now=self.now))
         if opened.retention is not None:
-            work_all(opened.store, call.who, opened.retention)
-        collect(opened.store, call.who)
+            work_all(opened.store, call.who, opened.retention, time)
+        collect(opened.store, call.who, time)
         if self.compact:
             opened.store.compact()
             opened.store.forget()
         return found
+
+
+def _time(tx: Transaction, who: Principal, *, now: bool) -> clock.Time:
+    return clock.as_it_is(tx) if now else clock.look(tx, who)
 
 
 class PreviewPrune(Read["Preview"], frozen=True, kw_only=True):

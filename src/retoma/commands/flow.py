@@ -57,7 +57,7 @@ class RunFlow(command.Drive["Drive"], frozen=True, kw_only=True):
         from retoma.runtime.drive import Drive
         from retoma.runtime.process import this_holder
 
-        now, random, _ = opened.sources
+        now, random = opened.sources.now, opened.sources.random
         request = self.request
         if request.tools.environment is None:
             from retoma.config import read_environment

@@ -71,6 +71,13 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
     dry_run: bool = False
     verb: ClassVar[str] = "redact"
 
+    def request(self) -> object:
+        return [self.session, *self._stretch(), self.pattern]
+
+    def _stretch(self) -> tuple[int, int | None]:
+        one = self.last is None and self.pattern is None
+        return self.first or 1, self.first if one else self.last
+
     def work(self, opened: Opened, call: Call) -> Redaction:
         from retoma.model.pattern import Pattern
         from retoma.runtime.forget import redact
@@ -80,10 +87,8 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
             raise Invalid(
                 "Name what is to go: a pattern, or the events from first to last.", code="bad_usage"
             )
-        selection = Selection(
-            first=self.first or 1,
-            last=self.first if self.last is None and self.pattern is None else self.last,
-            wanted=Pattern(self.pattern) if self.pattern is not None else None,
-        )
+        first, last = self._stretch()
+        wanted = Pattern(self.pattern) if self.pattern is not None else None
+        selection = Selection(first=first, last=last, wanted=wanted)
         operation = None if self.dry_run else call.operation
         return redact(opened.store, call.who, self.session, selection, operation)

@@ -141,6 +141,7 @@ class ChangeStatus(Write[Changed], frozen=True, kw_only=True):
     reason: str = ""
     expect: int | None = None
     verb: ClassVar[str] = "change"
+    beside: ClassVar[bool] = True
     hashed: ClassVar[tuple[str, ...]] = ("session", "to", "reason")
 
     def write(self, tx: Transaction, call: Call) -> Changed:
@@ -166,6 +167,7 @@ class ResetSession(Write[Whole], frozen=True, kw_only=True):
 
     session: str
     verb: ClassVar[str] = "reset"
+    beside: ClassVar[bool] = True
 
     def request(self) -> object:
         return [self.session, False]
@@ -181,6 +183,7 @@ class UpdateSession(Write[Whole], frozen=True, kw_only=True):
     session: str
     changes: Changes
     verb: ClassVar[str] = "update"
+    beside: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check(self)
@@ -198,6 +201,7 @@ class RenameSession(Write[Whole], frozen=True, kw_only=True):
     session: str
     new: str
     verb: ClassVar[str] = "set_id"
+    beside: ClassVar[bool] = True
     over: ClassVar[bool] = True
     hashed: ClassVar[tuple[str, ...]] = ("session", "new")
 
@@ -212,6 +216,7 @@ class AddNote(Write[tuple[int, Whole]], frozen=True, kw_only=True):
     session: str
     text: str
     verb: ClassVar[str] = "note"
+    beside: ClassVar[bool] = True
     hashed: ClassVar[tuple[str, ...]] = ("session", "text")
 
     def write(self, tx: Transaction, call: Call) -> tuple[int, Whole]:
@@ -246,6 +251,7 @@ class RestoreSession(Write[Whole], frozen=True, kw_only=True):
 
     session: str
     verb: ClassVar[str] = "restore"
+    beside: ClassVar[bool] = True
 
     def write(self, tx: Transaction, call: Call) -> Whole:
         profiles.restore(tx, call.who, self.session, operation=call.operation)

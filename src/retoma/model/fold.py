@@ -55,7 +55,7 @@ def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:
     """Return what `events`, in order, make of `start` (a new session when there is none)."""
     folded = start or Folded()
     for event in events:
-        _apply(folded, event)
+        apply(folded, event, event.value())
     return folded
 
 
@@ -82,8 +82,8 @@ def nodes_of(event: Event) -> dict[str, str]:
     return {str(event.seq): str(data["node"])} if event.type == kinds.FLOW_STEP and "node" in data else {}
 
 
-def _apply(folded: Folded, event: Event) -> None:
-    data = event.value()
+def apply(folded: Folded, event: Event, data: dict[str, Json]) -> None:
+    """Change `folded` by one event, whose data is `data`."""
     match event.type:
         case kinds.MESSAGE:
             folded.messages += 1

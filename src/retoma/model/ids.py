@@ -70,13 +70,18 @@ def given_operation(key: str) -> bytes:
 def new_operation(now_ms: int, random: Callable[[int], bytes]) -> bytes:
     """Return a fresh operation id: 6 bytes of time, then 10 random ones.
 
-    Time comes first so that new ids land beside each other in the index.
+    Time comes first so that new ids land beside each other in the index. A clock that is out of all bounds counts on
+    from the other end: it has to be unique, not right.
     """
-    return now_ms.to_bytes(6, "big") + random(10)
+    return (now_ms % (1 << 48)).to_bytes(6, "big") + random(10)
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """The identity of a write. `request` is the hash of what was asked, kept when the caller chose the id."""
+    """The identity of a write. `request` is the hash of what was asked, kept when the caller chose the id.
+
+    `under` returns what `request` is when the session is asked for under another id: it may have had one then.
+    """
 
     id: bytes
     request: bytes | None = None
+    under: Callable[[str], bytes] | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NewType
+from collections.abc import Callable
+from typing import NamedTuple, NewType, TypeAlias
 
 import msgspec
 
@@ -26,6 +27,24 @@ class Holder(msgspec.Struct, frozen=True):
     started: int
     command: str
     user: str = ""
+
+
+class Ticks(NamedTuple):
+    """What the machine's monotonic clock says: milliseconds since `boot`, which names a start of the machine.
+
+    Two readings can be compared when their `boot` is the same, whatever happened to the wall clock in between.
+    """
+
+    boot: str
+    ms: int
+
+
+Ticking: TypeAlias = Callable[[], Ticks | None]
+"""Reads the machine's monotonic clock; None where there is none, or none that its processes share."""
+
+
+def no_ticks() -> None:
+    """Say that there is no such clock: leases end by the wall clock."""
 
 
 class Lease(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from retoma.model.session import FINAL, Status
-from retoma.model.times import HOUR, MINUTE
+from retoma.model.times import DAY, HOUR, MINUTE
 
 ACTOR: Final = "retention"
 """Who the journal says did what nobody did by hand."""
@@ -18,6 +18,10 @@ PRUNED: Final[tuple[Status, ...]] = ("suspended", *FINAL)
 Deed: TypeAlias = Literal["failed", "trashed", "erased", "swept", "upgraded"]
 """What the store's log tells of: a session failed, was put in the trash, was deleted; leftovers were removed; and the
 store got a newer format."""
+
+
+TRASH_KEPT_MS: Final = 7 * DAY
+"""How long the trash keeps a session."""
 
 
 class Retention(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,3 +102,16 @@ def looked(before: Looked | None, now: int) -> tuple[int, Looked]:
     else:
         after = before
     return after.believed, after
+
+
+def went_back(back: Looked | None, before: Looked | None, now: int) -> Looked | None:
+    """Return what to know of a clock that was set back: the time believed before, and since when the trash waits.
+
+    What was trashed while the clock was behind looks older than it is, once it is right. So for as long as the trash
+    keeps a session nothing leaves it: from when the clock went back, and again from when it is where it was before.
+    """
+    if before is not None and before.believed - now > STEADY_MS:
+        return Looked(max(before.believed, back.believed if back is not None else now), now)
+    if back is not None and back.seen < back.believed <= now:
+        return Looked(now, now)
+    return back

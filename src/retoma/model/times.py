@@ -13,7 +13,9 @@ from retoma.errors import Invalid
 __all__ = [
     "DAY",
     "DURATION",
+    "FIRST",
     "HOUR",
+    "LAST",
     "MINUTE",
     "SECOND",
     "WEEK",
@@ -48,7 +50,7 @@ _LONGEST = 36_525 * DAY
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # An export prints an instant for every event: without a time zone that takes a third of the time.
 _NAIVE_EPOCH = _EPOCH.replace(tzinfo=None)
-_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999  # 0001-01-01T00:00:00.000Z, 9999-12-31T23:59:59.999Z
+FIRST, LAST = -62_135_596_800_000, 253_402_300_799_999  # 0001-01-01T00:00:00.000Z, 9999-12-31T23:59:59.999Z
 
 
 def duration(text: str) -> int:
@@ -104,14 +106,14 @@ def instant(text: str, *, now_ms: int) -> int:
         ms = now_ms - duration(written)
     else:
         raise _not_an_instant(text)
-    if not _FIRST <= ms <= _LAST:
+    if not FIRST <= ms <= LAST:
         raise _not_an_instant(text)
     return ms
 
 
 def rfc3339(ms: int) -> str:
     """Return `2026-11-21T10:02:03.123Z`. Raises Invalid outside the years 1 to 9999."""
-    if not _FIRST <= ms <= _LAST:
+    if not FIRST <= ms <= LAST:
         raise Invalid(f"The instant {ms} is outside the years 1 to 9999.", code="bad_instant")
     return (_NAIVE_EPOCH + timedelta(0, 0, 0, ms)).isoformat("T", "milliseconds") + "Z"
 

@@ -10,9 +10,11 @@ from typing import Final
 from retoma.model.principal import Principal
 from retoma.model.retention import Choice, Retention
 from retoma.model.session import Status
-from retoma.service.due import Job, Work, asked_for, clock, keep_clock
+from retoma.service import clock
+from retoma.service.clock import Time
+from retoma.service.due import Job, Work, asked_for
 from retoma.service.retention import Taken, prune
-from retoma.stores.api import Store, Transaction
+from retoma.stores.api import Store
 from retoma.stores.retention_api import START, Mark
 
 WITHIN_S: Final = 0.020
@@ -57,29 +59,19 @@ def work(
     jobs = asked_for(rules)
     if not jobs or who.role == "read":
         return {}
-    time, done = Slice(elapsed, within_s), dict[str, int]()
-    task, waiting, keeps = store.read(partial(_look, who=who, rules=rules, jobs=jobs))
-    if keeps:
-        store.write(partial(keep_clock, who=who))
-    _run(store, waiting, task, done, time, after=None)
+    within, done = Slice(elapsed, within_s), dict[str, int]()
+    time = clock.seen(store, who)
+    task = Work(who=who, rules=rules, now=time.now, trash=time.trash, limit=_FEW)
+    waiting = store.read(lambda tx: [job for job in jobs if job.waits(tx, task)])
+    _run(store, waiting, task, done, within, after=None)
     return done
 
 
-def _look(
-    tx: Transaction, who: Principal, rules: Retention, jobs: Sequence[Job]
-) -> tuple[Work, Sequence[Job], bool]:
-    """Return the work by the clock as it is to be believed, which of the jobs wait, and whether to keep the time."""
-    now, keeps = clock(tx, who)
-    task = Work(who=who, rules=rules, now=now, limit=_FEW)
-    return task, [job for job in jobs if job.waits(tx, task)], keeps
-
-
-def work_all(store: Store, who: Principal, rules: Retention) -> Mapping[str, int]:
-    """Do all that these rules make due now, by the clock as it is; return the same."""
+def work_all(store: Store, who: Principal, rules: Retention, time: Time) -> Mapping[str, int]:
+    """Do all that these rules make due at `time`; return the same."""
     who.may_write()
     done: dict[str, int] = {}
-    now = store.read(lambda tx: tx.now)
-    task = Work(who=who, rules=rules, now=now, limit=_MANY)
+    task = Work(who=who, rules=rules, now=time.now, trash=time.trash, limit=_MANY)
     for job in asked_for(rules):
         _run(store, [job], task, done, Slice(lambda: 0.0, math.inf), after=START)
     return done
@@ -90,6 +82,7 @@ def prune_all(
 ) -> Mapping[Status, int]:
     """Put all sessions of `choice` in the trash, in short transactions; return how many there were of each status."""
     done: dict[Status, int] = {}
+    clock.seen(store, who)
     for status in choice.statuses:
         after: Mark | None = START
         while after is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 import msgspec
+from blake3 import blake3
 
 from retoma.errors import Conflict
 from retoma.model.ids import Operation
@@ -13,7 +14,7 @@ from retoma.model.pattern import Pattern, Unjudged
 from retoma.model.principal import Principal
 from retoma.runtime.lease import unless_driven
 from retoma.service import erasing, sessions
-from retoma.service.access import head_of
+from retoma.service.access import head_of, repeated
 from retoma.service.erasing import Redaction, Selection
 from retoma.stores.api import Store, Transaction
 
@@ -26,9 +27,15 @@ def redact(
     Sessions that share the events forget them, too, and a pattern is looked for in what forks wrote themselves.
     Raises NotFound, Busy, and Invalid for a pattern that takes too long, before anything is changed.
     """
+    before = store.read(partial(_before, who=who, session=session, operation=operation))
+    if before is not None and before.after is not None:
+        # What came since is not meant: a repeated call completes the first one, and returns all that it took.
+        selection = msgspec.structs.replace(selection, last=min(selection.last or before.after, before.after))
     if operation is not None and selection.wanted is not None:
         redact(store, who, session, selection, None)
     found = _redact(store, who, session, selection, operation)
+    if before is not None:
+        found = erasing.joined(before, found)
     if selection.wanted is not None:
         for fork, first in store.read(partial(erasing.forks_of, who=who, session=session)):
             own = msgspec.structs.replace(selection, first=first)
@@ -49,7 +56,9 @@ def reset_erasing(store: Store, who: Principal, session: str, operation: Operati
         first, last = store.read(partial(erasing.shared, who=who, session=session))
         if last:
             shared = Selection(first=first, last=last)
-            _redact(store, who, session, shared, operation, fenced=False)
+            # Under an id of its own: the key's is that of the reset, which is still to come.
+            apart = Operation(blake3(b"shared" + operation.id).digest(16))
+            _redact(store, who, session, shared, apart, fenced=False)
         cut = partial(
             sessions.reset, who=who, session=session, erase=True, forgotten=last, operation=operation
         )
@@ -58,6 +67,19 @@ def reset_erasing(store: Store, who: Principal, session: str, operation: Operati
         except Conflict as conflict:
             if conflict.code != "forked_meanwhile":
                 raise
+
+
+def _before(tx: Transaction, who: Principal, session: str, operation: Operation | None) -> Redaction | None:
+    """Return what the operation took here when it ran before, None if it did not; `after` is its last event."""
+    key = head_of(tx, who, session).key
+    seqs = repeated(tx, key, operation) if operation is not None else None
+    if seqs is None:
+        return None
+    found = Redaction(after=0)
+    for event in tx.journal.read(key, after=seqs[0] - 1, until=seqs[-1] + 1, limit=seqs[-1]):
+        if event.seq in seqs:
+            found = erasing.joined(found, erasing.said_by(event))
+    return msgspec.structs.replace(found, after=seqs[-1])
 
 
 def _redact(

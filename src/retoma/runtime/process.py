@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
-from retoma.model.lease import Holder
+from retoma.model.lease import Holder, Ticks
 
 _PROC = Path("/proc")
 
@@ -18,6 +20,25 @@ def this_holder(user: str) -> Holder:
     command = " ".join(["retoma" if name == "__main__.py" else name, *_verb(sys.argv[1:])])
     pid = os.getpid()
     return Holder(os.uname().nodename, _boot(), pid, _started(pid) or 0, command[:60], user)
+
+
+def ticks() -> Ticks | None:
+    """Return what this machine's monotonic clock says, which counts while it sleeps, too; None where it has none."""
+    boot = _ticking_since()
+    return Ticks(boot, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000) if boot else None
+
+
+@cache
+def _ticking_since() -> str:
+    """Return which start of the machine its clock counts from; empty when that cannot be told."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return ""
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        shifted = _PROC / "self/ns/time"  # a namespace may have its own beginning of time
+        return f"{boot}/{shifted.readlink() if shifted.is_symlink() else ''}"
+    except OSError:
+        return ""
 
 
 def _verb(words: Sequence[str]) -> Sequence[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from retoma.errors import Busy, Conflict, Invalid, Limit, NotFound
-from retoma.model.event import NewEvent
+from retoma.model import event as kinds
+from retoma.model.event import Event, NewEvent
 from retoma.model.ids import Operation, SessionId, SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.limits import Limits
@@ -70,7 +71,7 @@ def resolve(tx: Transaction, who: Principal, text: str) -> SessionId:
 def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:
     """Raise Busy when another driver holds the session.
 
-    A holder whose lease ran out may still write as long as nobody took it: tokens only grow, so its own is still there.
+    A holder whose lease lapsed may still write when nobody did since: the first who does ends it (see `append`).
     """
     # A session that never gave a token has no lease to ask for.
     lease = tx.leases.check(head.key) if head.fence else None
@@ -81,6 +82,13 @@ def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:
         raise held(tx, head, lost=True)
 
 
+def end_lapsed(tx: Transaction, head: Head) -> None:
+    """End the session's lease if it lapsed: another is about to write, and its holder must find that out."""
+    lease = tx.leases.check(head.key) if head.fence else None
+    if lease is not None and lease[1] <= tx.now:
+        tx.leases.drop(head.key)
+
+
 def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
     """Return the error that says who drives the session, and since when."""
     from retoma.model.times import relative
@@ -88,7 +96,8 @@ def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
     lease = tx.leases.get(head.key)
     if lease is None:
         return Busy(
-            f"'{head.id}' is no longer driven from here: it was released or reset meanwhile.",
+            f"'{head.id}' is no longer driven from here: it was released or reset, or somebody wrote after its lease "
+            "lapsed.",
             code="fenced",
             hint="Nothing of this was written. Start again to take it up where it stands.",
             session=head.id,
@@ -118,12 +127,44 @@ def repeated(tx: Transaction, key: SessionKey, operation: Operation) -> list[int
     if before is None:
         return None
     seqs, request = before
-    if request == operation.request:
+    if is_same(tx, key, operation, request):
         return seqs
     line = tx.branches.line(key)
     if line is not None and seqs[-1] <= line.inherited_until:
         return None
     raise other_request()
+
+
+def is_same(tx: Transaction, key: SessionKey, operation: Operation, request: bytes | None) -> bool:
+    """Return whether `request` is what `operation` asks of this session, under whatever id the session had then."""
+    if request == operation.request:
+        return True
+    return operation.under is not None and any(
+        operation.under(name) == request for name in _names(tx, key)[0]
+    )
+
+
+def named_at(tx: Transaction, key: SessionKey) -> int:
+    """Return the event in which a fork was given its id, and became another session than before; 0 for no fork."""
+    return _names(tx, key)[1]
+
+
+def _names(tx: Transaction, key: SessionKey) -> tuple[set[str], int]:
+    """Return all ids that the session had since it was made or forked, but for erased ones, and the event of a fork.
+
+    An undo is a fork too, and gives no id: it is still the same session.
+    """
+    names: set[str] = set()
+    named: Event | None = None
+    for event in tx.journal.naming(key):
+        if event.type == kinds.FORKED and named is not None and named.operation == event.operation:
+            return names, named.seq
+        data = event.value()
+        said = data if event.type == kinds.CREATED else data.get("set")
+        if isinstance(said, dict) and isinstance(said.get("id"), str):
+            names.add(str(said["id"]))
+            named = event
+    return names, 0
 
 
 def other_request() -> Conflict:
@@ -165,9 +206,20 @@ def have_room(tx: Transaction, head: Head, count: int, limits: Limits) -> None:
 
 
 def append(
-    tx: Transaction, who: Principal, head: Head, events: Sequence[NewEvent], operation: Operation
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    events: Sequence[NewEvent],
+    operation: Operation,
+    *,
+    token: FencingToken | None = None,
 ) -> Head:
-    """Append `events` as `who`, under `operation`; return the new head."""
+    """Append `events` as `who`, under `operation`; return the new head.
+
+    `token` is that of the holder who writes. What anybody else writes ends a lease that lapsed.
+    """
+    if token is None:
+        end_lapsed(tx, head)
     return tx.journal.append(
         who.tenant, head, events, actor=who.name, operation=operation.id, request=operation.request
     )

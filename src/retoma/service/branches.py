@@ -20,7 +20,7 @@ from retoma.model.redaction import REDACTED
 from retoma.model.session import Head, Session, in_trash
 from retoma.model.state import SYS
 from retoma.service import past
-from retoma.service.access import append, head_of, missing, other_request
+from retoma.service.access import append, head_of, is_same, missing, other_request
 from retoma.service.sessions import id_taken, within
 from retoma.stores.api import Transaction
 
@@ -55,7 +55,7 @@ def fork(
     """
     who.may_write()
     wanted = session_id(new) if new is not None else None
-    if (before := done_before(tx, who, operation)) is not None:
+    if (before := done_before(tx, who, session, operation)) is not None:
         return _forked(tx, who, tx.sessions.name(before))
     head, row = found(tx, who, session)
     within(tx, who, limits)
@@ -83,12 +83,13 @@ def found(tx: Transaction, who: Principal, session: str) -> tuple[Head, Session]
     return head, row
 
 
-def done_before(tx: Transaction, who: Principal, operation: Operation) -> SessionKey | None:
+def done_before(tx: Transaction, who: Principal, session: str, operation: Operation) -> SessionKey | None:
     """Return the session that the operation is remembered by, if it ran. Raises Conflict for another request."""
     before = tx.sessions.operation(who.tenant, operation.id) if operation.request is not None else None
     if before is None:
         return None
-    if before[0] != operation.request:
+    key = tx.sessions.key(who.tenant, session)
+    if before[0] != operation.request and (key is None or not is_same(tx, key, operation, before[0])):
         raise other_request()
     return SessionKey(int.from_bytes(before[1]))
 

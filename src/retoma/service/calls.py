@@ -85,7 +85,7 @@ def start(
     data |= {"approved": approved} if approved else {}
     data |= {"error": error} if error else {}
     kept["call"] = started(call, data)
-    moved = append(tx, who, head, [new_event(kinds.TOOL_STARTED, encode(data))], operation)
+    moved = append(tx, who, head, [new_event(kinds.TOOL_STARTED, encode(data))], operation, token=token)
     tx.state.put(head.key, {SYS: kept}, seq=moved.seq)
     return moved.seq
 

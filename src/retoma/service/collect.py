@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from retoma.model.principal import Principal
-from retoma.model.retention import Retention
+from retoma.model.retention import TRASH_KEPT_MS, Retention
 from retoma.service.behind import ENOUGH
+from retoma.service.clock import Time
 from retoma.service.erasing import purge
 from retoma.service.indexing import step
-from retoma.service.profiles import TRASH_KEPT_MS
 from retoma.service.retention import standing as standing_of
 from retoma.service.transfer.incoming import STALE_MS
 from retoma.stores.api import Store, Transaction
@@ -43,11 +43,11 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
         return self == Due()
 
 
-def due(tx: Transaction, who: Principal, rules: Retention | None) -> Due:
-    """Return what is due now."""
-    standing = standing_of(tx, who, rules)
+def due(tx: Transaction, who: Principal, rules: Retention | None, time: Time) -> Due:
+    """Return what is due at `time`."""
+    standing = standing_of(tx, who, rules, time)
     trashed, deleting, imports, cut, contents, size = tx.audit.due(
-        trashed_before=tx.now - TRASH_KEPT_MS, imports_before=tx.now - STALE_MS
+        trashed_before=time.trash - TRASH_KEPT_MS, imports_before=time.now - STALE_MS
     )
     return Due(
         idle=standing.idle,
@@ -69,14 +69,14 @@ def _unindexed(tx: Transaction, who: Principal) -> int:
     return count if count >= ENOUGH else 0
 
 
-def collect(store: Store, who: Principal) -> None:
-    """Take what no rule need be set for, in short transactions. It is in no file of the store afterwards.
+def collect(store: Store, who: Principal, time: Time) -> None:
+    """Take what no rule need be set for and is due at `time`, in short transactions.
 
-    The search index is brought up to date.
+    It is in no file of the store afterwards. The search index is brought up to date.
     """
     who.may_write()
-    store.write(lambda tx: _doom_stale(tx, who))
-    while store.write(lambda tx: purge(tx, who)):
+    store.write(lambda tx: _doom_stale(tx, who, time))
+    while store.write(lambda tx: purge(tx, who, now=time.trash)):
         pass
     while store.write(lambda tx: _drop_contents(tx, who)):
         pass
@@ -85,9 +85,9 @@ def collect(store: Store, who: Principal) -> None:
         pass
 
 
-def _doom_stale(tx: Transaction, who: Principal) -> None:
+def _doom_stale(tx: Transaction, who: Principal, time: Time) -> None:
     count = 0
-    while (key := tx.transfers.stale(who.tenant, before=tx.now - STALE_MS)) is not None:
+    while (key := tx.transfers.stale(who.tenant, before=time.now - STALE_MS)) is not None:
         tx.transfers.doom(who.tenant, key)
         count += 1
     if count:

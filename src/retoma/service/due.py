@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from retoma.model.principal import Principal
-from retoma.model.retention import SETTLED_MS, Looked, Retention, looked
+from retoma.model.retention import SETTLED_MS, Retention
 from retoma.model.session import Status
 from retoma.service import erasing, retention
 from retoma.service.profiles import trash_due
@@ -16,17 +16,20 @@ from retoma.service.retention import Taken
 from retoma.stores.api import Transaction
 from retoma.stores.retention_api import START, LeftAlone, Mark
 
-CLOCK: Final = "clock"
 IDLE: Final = "idle"
 IDLE_ENDED: Final = "idle ended"
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
-    """For whom due work is done, by which rules, and what time it is held to be; `limit` sessions at a time."""
+    """For whom due work is done, by which rules, and what time it is held to be: `trash` in the trash, else `now`.
+
+    `limit` sessions are taken at a time.
+    """
 
     who: Principal
     rules: Retention
     now: int
+    trash: int
     limit: int
 
 
@@ -124,11 +127,11 @@ class EmptyTrash(NamedTuple):
         return not rules.off
 
     def waits(self, tx: Transaction, work: Work) -> bool:
-        return trash_due(tx, work.who, now=work.now) is not None
+        return trash_due(tx, work.who, now=work.trash) is not None
 
     def step(self, tx: Transaction, work: Work, after: Mark | None) -> Taken:
         count = 0
-        while count < work.limit and erasing.empty_trash(tx, work.who, now=work.now):
+        while count < work.limit and erasing.empty_trash(tx, work.who, now=work.trash):
             count += 1
         return Taken(count, START if count == work.limit else None)
 
@@ -142,7 +145,7 @@ class Sweep(NamedTuple):
         return not rules.off
 
     def waits(self, tx: Transaction, work: Work) -> bool:
-        return erasing.unswept(tx, work.who) or trash_due(tx, work.who, now=work.now) is not None
+        return erasing.unswept(tx, work.who) or trash_due(tx, work.who, now=work.trash) is not None
 
     def step(self, tx: Transaction, work: Work, after: Mark | None) -> Taken:
         return Taken(0, START if erasing.sweep(tx, work.who) else None)
@@ -161,18 +164,3 @@ JOBS: Final[tuple[Job, ...]] = (
 def asked_for(rules: Retention) -> Sequence[Job]:
     """Return the jobs that `rules` ask for."""
     return [job for job in JOBS if job.on(rules)]
-
-
-def clock(tx: Transaction, who: Principal) -> tuple[int, bool]:
-    """Return the time to judge by, and whether this look at the clock is to be kept."""
-    before = tx.retention.mark(who.tenant, CLOCK)
-    known = Looked(*before) if before is not None else None
-    judged, after = looked(known, tx.now)
-    return judged, after != known
-
-
-def keep_clock(tx: Transaction, who: Principal) -> None:
-    """Keep what this look at the clock says for the next."""
-    before = tx.retention.mark(who.tenant, CLOCK)
-    _, after = looked(Looked(*before) if before is not None else None, tx.now)
-    tx.retention.put_mark(who.tenant, CLOCK, Mark(*after))

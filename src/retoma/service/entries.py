@@ -97,7 +97,7 @@ def write(
         return Written((), head)
     _put(tx, head, known, state, entries, seq=head.seq + len(events))
     seqs = [head.seq + n for n, event in enumerate(events, 1) if event.type == kinds.MESSAGE]
-    after = append(tx, who, head, events, operation)
+    after = append(tx, who, head, events, operation, token=token)
     gone = {name: value for name, value in known.items() if name not in state}
     return Written(tuple(seqs), after, tx.now, gone)
 

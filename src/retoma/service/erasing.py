@@ -16,13 +16,14 @@ from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.pattern import Pattern
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, holds
+from retoma.model.retention import TRASH_KEPT_MS
 from retoma.model.session import in_trash
 from retoma.model.state import SYS
 from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
 from retoma.service.deleting import hide
 from retoma.service.forgetting import clear_state, erase, forget, look, look_beside
-from retoma.service.profiles import TRASH_KEPT_MS, trash_due
+from retoma.service.profiles import trash_due
 from retoma.service.sharing import sharing
 from retoma.stores.api import Transaction
 
@@ -156,6 +157,17 @@ def joined(one: Redaction, other: Redaction) -> Redaction:
     )
 
 
+def said_by(event: Event) -> Redaction:
+    """Return what an event says that a redaction took."""
+    data = event.value()
+    seqs, keys, fields = (data.get(name) for name in ("events", "keys", "fields"))
+    return Redaction(
+        events=tuple(one for one in seqs if isinstance(one, int)) if isinstance(seqs, list) else (),
+        keys=tuple(map(str, keys)) if isinstance(keys, list) else (),
+        fields=tuple(map(str, fields)) if isinstance(fields, list) else (),
+    )
+
+
 def forks_of(tx: Transaction, who: Principal, session: str) -> list[tuple[SessionId, int]]:
     """Return the sessions that share what this one wrote itself, each with the first event that is not this one's."""
     key = head_of(tx, who, session).key
@@ -181,9 +193,9 @@ def with_branch(one: Redaction, branch: str, own: Redaction) -> Redaction:
     return msgspec.structs.replace(one, branches=tuple(sorted(names)))
 
 
-def purge(tx: Transaction, who: Principal) -> bool:
-    """Remove one more piece of what was deleted, cut off or left in the trash; False when nothing was due."""
-    return sweep(tx, who) or empty_trash(tx, who)
+def purge(tx: Transaction, who: Principal, *, now: int) -> bool:
+    """Remove one more piece of what was deleted, cut off or, at `now`, in the trash too long; False for none."""
+    return sweep(tx, who) or empty_trash(tx, who, now=now)
 
 
 def sweep(tx: Transaction, who: Principal) -> bool:
@@ -208,8 +220,8 @@ def clean_index(tx: Transaction, who: Principal) -> bool:
     return tx.indexing.clean(who.tenant, pages=_PAGES)
 
 
-def empty_trash(tx: Transaction, who: Principal, *, now: int | None = None) -> bool:
-    """Begin to delete a session whose time in the trash is over, at `now` if it is given; False when there is none."""
+def empty_trash(tx: Transaction, who: Principal, *, now: int) -> bool:
+    """Begin to delete a session whose time in the trash is over at `now`; False when there is none."""
     trashed = trash_due(tx, who, now=now)
     if trashed is None:
         return False
@@ -235,9 +247,9 @@ def unswept(tx: Transaction, who: Principal) -> bool:
     )
 
 
-def due(tx: Transaction, who: Principal) -> bool:
+def due(tx: Transaction, who: Principal, *, now: int) -> bool:
     """Return whether `purge` would find something to do."""
-    return unswept(tx, who) or trash_due(tx, who) is not None
+    return unswept(tx, who) or trash_due(tx, who, now=now) is not None
 
 
 def takes(selection: Selection, event: Event) -> bool:

@@ -90,7 +90,7 @@ def begin(
         data["set"] = dict(step.sets)
     started = new_event(kinds.FLOW_STARTED, encode(data))
     at = Position(node=None, status="active", context={})
-    return _record(tx, who, head, [started], step, at=at, operation=operation, limits=limits)
+    return _record(tx, who, head, [started], step, at=at, operation=operation, token=token, limits=limits)
 
 
 def record(
@@ -117,7 +117,7 @@ def record(
     if not _only_beside(tx, head, after=expect):
         expect_head(head, expect)
     first = [] if led is None else [_led(led, at, step)]
-    return _record(tx, who, head, first, step, at=at, operation=operation, limits=limits)
+    return _record(tx, who, head, first, step, at=at, operation=operation, token=token, limits=limits)
 
 
 def change_version(
@@ -156,7 +156,7 @@ def change_version(
     if not taken.visits:
         data["status"] = taken.status
     event = new_event(kinds.FLOW_VERSION, encode(data))
-    return _record(tx, who, head, [event], taken, at=at, operation=operation, limits=limits)
+    return _record(tx, who, head, [event], taken, at=at, operation=operation, token=token, limits=limits)
 
 
 def stored_version(tx: Transaction, who: Principal, version: bytes) -> tuple[str, dict[str, bytes]] | None:
@@ -234,6 +234,7 @@ def _record(
     *,
     at: Position,
     operation: Operation,
+    token: FencingToken,
     limits: Limits,
 ) -> int:
     """Write what led to the step, then the step itself."""
@@ -262,7 +263,7 @@ def _record(
     tx.flows.visit(head.key, nodes, visits=at.visits, node=stands, status=step.status)
     if step.rollback is not None:
         tx.flows.unwind(head.key, visits=step.kept, status=step.status)
-    append(tx, who, head, events, operation)
+    append(tx, who, head, events, operation, token=token)
     if step.status == "finished":
         tx.sessions.set_status(head.key, "failed" if step.failure else "completed", step.failure)
     return seq

@@ -40,6 +40,14 @@ def renew(
     return key is not None and tx.leases.renew(key, token, ttl_ms=ttl_ms)
 
 
+def keep(tx: Transaction, who: Principal, session: str, token: FencingToken) -> None:
+    """Take a lease that lapsed again, if nobody wrote since. One that was lost stays lost: the next write says so."""
+    head = tx.sessions.head(who.tenant, session)
+    lease = tx.leases.check(head.key) if head is not None else None
+    if head is not None and lease is not None and lease[0] == token and lease[1] <= tx.now:
+        tx.leases.renew(head.key, token)
+
+
 def release(tx: Transaction, who: Principal, session: str, token: FencingToken) -> None:
     """Let go of the session, if it is still held under `token`."""
     key = tx.sessions.key(who.tenant, session)

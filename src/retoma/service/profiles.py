@@ -10,13 +10,12 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
 from retoma.model.ids import Operation, SessionId, session_id
 from retoma.model.principal import Principal
+from retoma.model.retention import TRASH_KEPT_MS
 from retoma.model.session import FINAL, SHOWN, TRASHED, Head, in_trash
+from retoma.service import clock
 from retoma.service.access import append, fence, head_of, repeated
 from retoma.service.sessions import Whole, id_taken, show
 from retoma.stores.api import Transaction
-
-TRASH_KEPT_MS = 7 * 24 * 3_600_000
-"""How long the trash keeps a session."""
 
 
 def update(tx: Transaction, who: Principal, session: str, changes: Changes, *, operation: Operation) -> Whole:
@@ -24,11 +23,15 @@ def update(tx: Transaction, who: Principal, session: str, changes: Changes, *, o
 
     Raises NotFound, Invalid, and Refused for a new agent, model, thinking or channel of a session that is final.
     """
-    head = _written(tx, who, session)
+    who.may_write()
+    head = head_of(tx, who, session)
+    if repeated(tx, head.key, operation) is not None:
+        return show(tx, who, head.id)
+    _refuse_trashed(head)
     changes = rules.checked(changes)
     whole = show(tx, who, head.id)
     data = rules.difference(whole.session, whole.about, changes)
-    if not data or repeated(tx, head.key, operation) is not None:
+    if not data:
         return whole
     _refuse_routing(head, data)
     after = append(tx, who, head, [new_event(kinds.UPDATED, encode(data))], operation)
@@ -43,7 +46,11 @@ def rename(tx: Transaction, who: Principal, session: str, new: str, *, operation
     taken = tx.sessions.key(who.tenant, wanted)
     if operation.request is not None and taken is not None and repeated(tx, taken, operation) is not None:
         return wanted
-    head = _written(tx, who, session)
+    who.may_write()
+    head = head_of(tx, who, session)
+    if repeated(tx, head.key, operation) is not None:
+        return head.id
+    _refuse_trashed(head)
     if wanted == head.id:
         return wanted
     if taken is not None:
@@ -57,10 +64,12 @@ def rename(tx: Transaction, who: Principal, session: str, new: str, *, operation
 
 def note(tx: Transaction, who: Principal, session: str, text: str, *, operation: Operation) -> int:
     """Add a note about the session and return its seq. Every state takes notes. Raises NotFound, Invalid."""
-    head = _written(tx, who, session)
+    who.may_write()
+    head = head_of(tx, who, session)
     before = repeated(tx, head.key, operation)
     if before is not None:
         return before[0]
+    _refuse_trashed(head)
     seq = append(tx, who, head, [new_event(kinds.NOTE, encode({"text": text}))], operation).seq
     tx.profiles.add_note(head.key, seq)
     return seq
@@ -75,8 +84,9 @@ def notes(tx: Transaction, who: Principal, session: str) -> list[Event]:
 def trash(tx: Transaction, who: Principal, session: str, *, operation: Operation) -> None:
     """Hide the session; it is deleted after seven days unless it is restored. Raises NotFound, Busy."""
     who.may_write()
+    clock.keep(tx, who)
     head = head_of(tx, who, session)
-    if head.trashed:
+    if repeated(tx, head.key, operation) is not None or head.trashed:
         return
     fence(tx, head, None)
     put_in_trash(tx, who, head, operation)
@@ -91,9 +101,9 @@ def restore(tx: Transaction, who: Principal, session: str, *, operation: Operati
     """Take the session out of the trash. Raises NotFound, Refused when it is not in it."""
     who.may_write()
     head = head_of(tx, who, session)
+    if repeated(tx, head.key, operation) is not None:
+        return
     if not head.trashed:
-        if repeated(tx, head.key, operation) is not None:
-            return
         raise Refused(
             f"Session '{head.id}' is not in the trash.",
             code="not_trashed",
@@ -103,17 +113,14 @@ def restore(tx: Transaction, who: Principal, session: str, *, operation: Operati
     _shelve(tx, who, head, SHOWN, operation)
 
 
-def trash_due(tx: Transaction, who: Principal, *, now: int | None = None) -> SessionId | None:
-    """Return a session whose time in the trash is over, at `now` if it is given."""
-    return tx.profiles.trash_due(who.tenant, (tx.now if now is None else now) - TRASH_KEPT_MS)
+def trash_due(tx: Transaction, who: Principal, *, now: int) -> SessionId | None:
+    """Return a session whose time in the trash is over at `now`."""
+    return tx.profiles.trash_due(who.tenant, now - TRASH_KEPT_MS)
 
 
-def _written(tx: Transaction, who: Principal, session: str) -> Head:
-    who.may_write()
-    head = head_of(tx, who, session)
+def _refuse_trashed(head: Head) -> None:
     if head.trashed:
         raise in_trash(head.id)
-    return head
 
 
 def _shelve(tx: Transaction, who: Principal, head: Head, shelf: int, operation: Operation) -> None:

@@ -9,11 +9,13 @@ import msgspec
 
 from retoma.model.ids import Operation, new_operation
 from retoma.model.principal import Principal
-from retoma.model.retention import ACTOR, Choice, Deed, Retention
+from retoma.model.retention import ACTOR, TRASH_KEPT_MS, Choice, Deed, Retention
 from retoma.model.session import FINAL, Head, Status
 from retoma.model.times import span
+from retoma.service import clock
+from retoma.service.clock import Time
 from retoma.service.erasing import CHUNK
-from retoma.service.profiles import TRASH_KEPT_MS, put_in_trash
+from retoma.service.profiles import put_in_trash
 from retoma.service.sessions import change
 from retoma.stores.api import Transaction
 from retoma.stores.retention_api import Alone, LeftAlone, Mark
@@ -52,21 +54,22 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     trashed: int = 0
 
 
-def standing(tx: Transaction, who: Principal, rules: Retention | None) -> Standing:
-    """Return how many sessions are due now."""
+def standing(tx: Transaction, who: Principal, rules: Retention | None, time: Time) -> Standing:
+    """Return how many sessions are due at `time`."""
     idle = over = 0
     if rules is not None and rules.idle_timeout_ms is not None:
-        asked = LeftAlone(status="active", before=tx.now - rules.idle_timeout_ms, waiting=False)
+        asked = LeftAlone(status="active", before=time.now - rules.idle_timeout_ms, waiting=False)
         idle = tx.retention.count(who.tenant, asked)
     if rules is not None and rules.completed_after_ms is not None:
-        before = tx.now - rules.completed_after_ms
+        before = time.now - rules.completed_after_ms
         over = sum(tx.retention.count(who.tenant, LeftAlone(status=one, before=before)) for one in FINAL)
-    trashed = tx.retention.trashed(who.tenant, tx.now - TRASH_KEPT_MS)
+    trashed = tx.retention.trashed(who.tenant, time.trash - TRASH_KEPT_MS)
     return Standing(idle=idle, over=over, trashed=trashed)
 
 
 def preview(tx: Transaction, who: Principal, choice: Choice) -> Preview:
     """Return what `prune` would take now."""
+    choice = _believed(tx, who, choice)
     asked = [_asked(choice, status) for status in choice.statuses]
     counts = {one.status: tx.retention.count(who.tenant, one) for one in asked}
     oldest = [one for each in asked for one in tx.retention.alone(who.tenant, each, limit=SHOWN)]
@@ -85,6 +88,7 @@ def prune(
     Those that are pinned, archived or driven, or that somebody wrote in since, stay.
     """
     who.may_write()
+    choice = _believed(tx, who, choice)
     found = tx.retention.alone(who.tenant, _asked(choice, status), after=after, limit=limit)
     count = _trash(tx, who, found, _asked(choice, status), why=f"{choice.why} ({status})")
     return Taken(count, found[-1].mark if len(found) == limit else None)
@@ -165,6 +169,11 @@ def _log(tx: Transaction, by: Principal, deed: Deed, why: str, one: Alone) -> No
         count=one.events,
         session=(one.key, one.id),
     )
+
+
+def _believed(tx: Transaction, who: Principal, choice: Choice) -> Choice:
+    """Return the choice with its age counted from the time that is believed, where the clock is ahead of that."""
+    return msgspec.structs.replace(choice, before=choice.before - clock.look(tx, who).ahead_ms)
 
 
 def _asked(choice: Choice, status: Status) -> LeftAlone:

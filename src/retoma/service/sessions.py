@@ -151,7 +151,7 @@ def change(
     data: dict[str, Json] = {"from": head.status, "to": to}
     if reason:
         data["reason"] = reason
-    append(tx, who, head, [new_event(kinds.STATUS, encode(data))], operation)
+    append(tx, who, head, [new_event(kinds.STATUS, encode(data))], operation, token=token)
     tx.sessions.set_status(head.key, to, reason)
     return head.status, to
 
@@ -173,8 +173,9 @@ def reset(
     """
     who.may_write()
     head = head_of(tx, who, session)
-    if repeated(tx, head.key, operation) is not None:
-        return head
+    if (before := repeated(tx, head.key, operation)) is not None:
+        first = dict(tx.sessions.epochs(head.key)).get(before[0], head.epoch)
+        return msgspec.structs.replace(head, epoch=first)
     if head.trashed:
         raise in_trash(head.id)
     if erase and tx.branches.shared_until(head.key) > max(forgotten, head.base):
@@ -201,7 +202,7 @@ def reset(
         messages=0,
         base=head.seq if erase else head.base,
     )
-    return append(tx, who, begun, [new_event(kinds.RESET, encode(data))], operation)
+    return append(tx, who, begun, [new_event(kinds.RESET, encode(data))], operation, token=token)
 
 
 def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = True) -> None:

@@ -61,7 +61,8 @@ def append(
     fence(tx, head, token)
     expect_head(head, expect)
     have_room(tx, head, 1, limits)
-    after = append_events(tx, who, head, [message_event(role, said, sender)], operation)
+    said_now = [message_event(role, said, sender)]
+    after = append_events(tx, who, head, said_now, operation, token=token)
     return Appended(after.seq, after, tx.now)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -16,7 +16,7 @@ from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import About, Head, Session
 from retoma.service import branches
-from retoma.service.access import append, fence, head_of
+from retoma.service.access import append, fence, head_of, named_at
 from retoma.stores.api import Transaction
 
 _CHUNK: Final = 500
@@ -47,10 +47,11 @@ def undo(
     past.Far when more than `near` events would have to be folded.
     """
     who.may_write()
-    if (before := branches.done_before(tx, who, operation)) is not None:
+    if (before := branches.done_before(tx, who, session, operation)) is not None:
         head = head_of(tx, who, session)
-        row = tx.sessions.get(who.tenant, head.id)
-        return Undone(id=head.id, seq=row.fork_seq or 0 if row else 0, kept=tx.sessions.name(before))
+        now_row, first = tx.sessions.get(who.tenant, head.id), tx.journal.operation(head.key, operation.id)
+        seq = first[0][0] - 1 if first is not None else now_row.fork_seq or 0 if now_row else 0
+        return Undone(id=head.id, seq=seq, kept=tx.sessions.name(before))
     head, row = branches.found(tx, who, session)
     fence(tx, head, token)
     if head.status == "suspended":
@@ -65,10 +66,13 @@ def undo(
     about = tx.sessions.about(head.key)
     if token is None:
         tx.leases.drop(head.key)  # of a holder whose time is over: it must not find itself in the new line
-    kept = _set_aside(tx, who, head, row, about, operation)
+    kept = _set_aside(tx, who, head, row, about, operation, token)
     said = _difference(row, about, then.session, then.about)
     now = {name: getattr(row, name) for name in (*_SAID, "expires_at")}
     then = msgspec.structs.replace(then, session=msgspec.structs.replace(then.session, **now), about=about)
+    if row.fork_seq is not None and point <= row.fork_seq + 2 and named_at(tx, head.key) > point:
+        # What made it another session than the one that it was forked from goes: that is said again.
+        said["set"] = {**said.get("set", {}), "id": head.id}
     made = branches.add(tx, who, head.id, row, then, operation, said, held=held)
     tx.branches.succeed(who.tenant, head, made.key)
     if operation.request is not None:
@@ -113,12 +117,20 @@ def _before_it_took_over(tx: Transaction, row: Session, seq: int) -> int:
 
 
 def _set_aside(
-    tx: Transaction, who: Principal, head: Head, row: Session, about: About, operation: Operation
+    tx: Transaction,
+    who: Principal,
+    head: Head,
+    row: Session,
+    about: About,
+    operation: Operation,
+    token: FencingToken | None,
 ) -> SessionId:
     """Keep the line that was, archived and under another id; return that. Its own id is free then."""
     kept = _line_id(tx, who, head.id)
     data = {"set": {"id": kept, "pinned": False, "archived": True}}
-    after = append(tx, who, head, [new_event(kinds.UPDATED, encode(data))], Operation(operation.id))
+    after = append(
+        tx, who, head, [new_event(kinds.UPDATED, encode(data))], Operation(operation.id), token=token
+    )
     tx.profiles.put(
         who.tenant, after, msgspec.structs.replace(row, pinned=False, archived=True), about, about
     )
@@ -134,7 +146,7 @@ def _line_id(tx: Transaction, who: Principal, session: SessionId) -> SessionId:
     return session_id(f"{stem}{max(taken, default=0) + 1}")
 
 
-def _difference(row: Session, about: About, then: Session, said: About) -> dict[str, object]:
+def _difference(row: Session, about: About, then: Session, said: About) -> dict[str, Any]:
     """Return what a fork of `then` has to say, so that what is said of it is what is said of the session now."""
     changes = Changes(
         **{name: getattr(row, name) for name in _SAID},

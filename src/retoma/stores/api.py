@@ -106,6 +106,10 @@ class Journal(Protocol):
         """Return events by session and seq; those that are not there are left out."""
         ...
 
+    def naming(self, key: SessionKey) -> list[Event]:
+        """Return the events that may give the session its id, newest first: made, forked, and all of its updates."""
+        ...
+
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         """Return the seqs that an operation wrote here, else in the past that is shared, and its request's hash.
 
@@ -271,7 +275,11 @@ class Leases(Protocol):
     """Who drives a session."""
 
     def check(self, key: SessionKey) -> tuple[int, int] | None:
-        """Return (token, expires_at) of the lease, or None."""
+        """Return (token, expires_at) of the lease, or None.
+
+        A lease of this machine ends by the machine's monotonic clock where there is one: then `expires_at` is when that
+        is by this transaction's time, here and wherever a lease is returned.
+        """
         ...
 
     def get(self, key: SessionKey) -> Lease | None: ...
@@ -280,7 +288,10 @@ class Leases(Protocol):
         """Give the session to `holder` under the next fencing token, whoever had it."""
         ...
 
-    def renew(self, key: SessionKey, token: FencingToken, *, ttl_ms: int) -> bool: ...
+    def renew(self, key: SessionKey, token: FencingToken, *, ttl_ms: int | None = None) -> bool:
+        """Begin the term again, `ttl_ms` long, or as long as before; return False when another has the session."""
+        ...
+
     def release(self, key: SessionKey, token: FencingToken) -> None: ...
     def drop(self, key: SessionKey) -> None: ...
 

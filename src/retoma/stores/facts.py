@@ -9,7 +9,7 @@ import msgspec
 from retoma.errors import Integrity
 from retoma.model.codec import Json, JsonMap, decode, encode
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.model.lease import FencingToken, Holder, Lease
+from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease, Ticking, Ticks, no_ticks
 from retoma.model.session import Head
 from retoma.stores.pack import pack, unpack
 from retoma.stores.sql import STATEMENTS, Run, of_several
@@ -96,35 +96,51 @@ class SqlFlows:
         return name, msgspec.msgpack.decode(data, type=dict[str, bytes])
 
 
-class SqlLeases:
-    """Leases over `run`."""
+class _Kept(Holder, frozen=True, kw_only=True):
+    """A holder as its row has it: with the term of its lease, and when that ends on the machine's monotonic clock."""
 
-    def __init__(self, run: Run, now: Callable[[], int]) -> None:
+    ttl_ms: int = LEASE_TTL_MS
+    ends: Ticks | None = None
+
+
+class SqlLeases:
+    """Leases over `run`. `ticks` reads the machine's monotonic clock; None where there is none."""
+
+    def __init__(self, run: Run, now: Callable[[], int], ticks: Ticking = no_ticks) -> None:
         self._run = run
         self._now = now
+        self._ticks = ticks
 
     def check(self, key: SessionKey) -> tuple[int, int] | None:
         rows = self._run(_LEASE_TOKEN, (key,))
-        return rows[0] if rows else None
+        if not rows:
+            return None
+        token, expires_at, holder = rows[0]
+        return token, self._ends(_kept(holder), expires_at)
 
     def get(self, key: SessionKey) -> Lease | None:
         rows = self._run(STATEMENTS["lease"], (key,))
-        if not rows:
-            return None
-        return _lease(*rows[0])
+        return self._lease(*rows[0]) if rows else None
 
     def of(self, keys: Sequence[SessionKey]) -> dict[SessionKey, Lease]:
-        return {key: _lease(*row) for key, *row in of_several(self._run, "leases_of", keys)}
+        return {key: self._lease(*row) for key, *row in of_several(self._run, "leases_of", keys)}
 
     def put(self, head: Head, holder: Holder, *, ttl_ms: int) -> Lease:
         now = self._now()
         lease = Lease(FencingToken(head.fence + 1), holder, now, now + ttl_ms)
         self._run(STATEMENTS["set_fence"], (lease.token, head.key))
-        self._run(STATEMENTS["put_lease"], (head.key, lease.token, encode(holder), now, lease.expires_at))
+        row = (head.key, lease.token, self._held(holder, ttl_ms), now, lease.expires_at)
+        self._run(STATEMENTS["put_lease"], row)
         return lease
 
-    def renew(self, key: SessionKey, token: FencingToken, *, ttl_ms: int) -> bool:
-        return bool(self._run(STATEMENTS["renew_lease"], (self._now() + ttl_ms, key, token)))
+    def renew(self, key: SessionKey, token: FencingToken, *, ttl_ms: int | None = None) -> bool:
+        rows = self._run(_LEASE_TOKEN, (key,))
+        if not rows or rows[0][0] != token:
+            return False
+        kept = _kept(rows[0][2])
+        term = kept.ttl_ms if ttl_ms is None else ttl_ms
+        row = (self._now() + term, self._held(kept, term), key, token)
+        return bool(self._run(STATEMENTS["renew_lease"], row))
 
     def release(self, key: SessionKey, token: FencingToken) -> None:
         self._run(STATEMENTS["release_lease"], (key, token))
@@ -132,6 +148,30 @@ class SqlLeases:
     def drop(self, key: SessionKey) -> None:
         self._run(STATEMENTS["drop_lease"], (key,))
 
+    def _lease(self, token: int, holder: bytes, acquired_at: int, expires_at: int) -> Lease:
+        kept = _kept(holder)
+        return Lease(FencingToken(token), _holder(kept), acquired_at, self._ends(kept, expires_at))
 
-def _lease(token: int, holder: bytes, acquired_at: int, expires_at: int) -> Lease:
-    return Lease(FencingToken(token), msgspec.json.decode(holder, type=Holder), acquired_at, expires_at)
+    def _held(self, holder: Holder, ttl_ms: int) -> bytes:
+        ticks = self._ticks()
+        ends = ticks._replace(ms=ticks.ms + ttl_ms) if ticks is not None else None
+        return encode(_Kept(**msgspec.structs.asdict(_holder(holder)), ttl_ms=ttl_ms, ends=ends))
+
+    def _ends(self, kept: _Kept, expires_at: int) -> int:
+        """Return when the lease ends, by this transaction's time.
+
+        A wall clock may be set or stopped at any time. So a lease of this machine, since it was started, ends when its
+        monotonic clock says so, whatever the wall clock of the holder or of this process says.
+        """
+        ticks = self._ticks() if kept.ends is not None else None
+        if ticks is None or kept.ends is None or kept.ends.boot != ticks.boot:
+            return expires_at
+        return self._now() + kept.ends.ms - ticks.ms
+
+
+def _kept(holder: bytes) -> _Kept:
+    return msgspec.json.decode(holder, type=_Kept)
+
+
+def _holder(kept: Holder) -> Holder:
+    return Holder(**{name: getattr(kept, name) for name in Holder.__struct_fields__})

@@ -125,7 +125,7 @@ class SqlJournal:
         return found
 
     def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
-        low, before = key << 32, END if before is None else before
+        low, after, before = key << 32, min(after, END), END if before is None else min(before, END)
         rows = self._run(STATEMENTS["events_down"], (low + after, low + before, limit))
         reached = rows[-1][0] if rows else before
         if len(rows) < limit and reached > after + 1:
@@ -141,6 +141,15 @@ class SqlJournal:
                 found[SessionKey(key), event.seq] = event
         return found
 
+    def naming(self, key: SessionKey) -> list[Event]:
+        inherited = self._run(STATEMENTS["segments"], (key,))
+        stretches = [*inherited, (0, END, key)]
+        return [
+            self._event(row)
+            for first, last, source in reversed(stretches)
+            for row in self._run(STATEMENTS["naming"], ((source << 32) + first, (source << 32) + last))
+        ]
+
     def operation(self, key: SessionKey, operation: bytes) -> tuple[list[int], bytes | None] | None:
         low, high = key << 32, (key + 1) << 32
         rows = self._run(STATEMENTS["operation_of_session"], (operation, low, high, key))
@@ -148,7 +157,8 @@ class SqlJournal:
         return ([row[0] & END for row in rows], rows[0][1]) if rows else None
 
     def _up(self, key: SessionKey, after: int, until: int | None, limit: int) -> list[Row]:
-        low, until = key << 32, END if until is None else until
+        # No seq is behind END, and the database has no larger number for one.
+        low, after, until = key << 32, min(after, END), END if until is None else min(until, END)
         rows = self._run(STATEMENTS["events_up"], (low + after, low + until, limit, key, after))
         if rows:
             return rows

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 import apsw
 
 from retoma.errors import Unavailable
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores import migrate, sqlite_upkeep
 from retoma.stores.api import Transaction
 from retoma.stores.api_facts import Facts, Witnessed
@@ -38,14 +39,16 @@ class SqliteStore:
         random: Callable[[int], bytes],
         upgrades: Upgrades | None = None,
         sweep: Sweep = nothing_left,
+        ticks: Ticking = no_ticks,
     ) -> None:
         self._path = path
         self._now = now
         self._random = random
+        self._ticks = ticks
         self._upgrades = upgrades
         self._shown = str(path) if path else ":memory:"
         self._translated = Translated(self._shown)
-        self._turn = SqliteTurn(path, now=now, random=random, upgrades=upgrades, sweep=sweep)
+        self._turn = SqliteTurn(path, now=now, random=random, upgrades=upgrades, sweep=sweep, ticks=ticks)
         self._queue = WriterQueue(self._turn)
         self._readers: list[Connection] = []
         self.write = self._queue.write
@@ -148,7 +151,7 @@ class SqliteStore:
     def _open_reader(self) -> Connection:
         if self._turn.closed:
             raise Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
-        reader = Connection(self._shown, apsw.SQLITE_OPEN_READWRITE, self._random)
+        reader = Connection(self._shown, apsw.SQLITE_OPEN_READWRITE, self._random, self._ticks)
         try:
             version = format_of(reader, self._shown)
             if 0 < version < migrate.FORMAT and self._upgrades is None:

@@ -10,6 +10,7 @@ from typing import Final
 import apsw
 
 from retoma.errors import Integrity, Unavailable
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores import migrate
 from retoma.stores.sql import Row, Values
 from retoma.stores.transaction import SqlTransaction
@@ -24,7 +25,9 @@ class Connection:
 
     BUSY_MS: Final = 10_000
 
-    def __init__(self, place: str, flags: int, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, place: str, flags: int, random: Callable[[int], bytes], ticks: Ticking = no_ticks
+    ) -> None:
         self.handle = apsw.Connection(place, flags=flags)
         self.handle.set_busy_timeout(self.BUSY_MS)
         # Else SQLite may prepare a statement anew each time that it is bound, to plan by the values.
@@ -37,7 +40,7 @@ class Connection:
             return execute(statement, values).fetchall()
 
         self.run = run
-        self.transaction = SqlTransaction(run, random)
+        self.transaction = SqlTransaction(run, random, ticks)
 
     def set(self, pragma: str, value: str, expected: object) -> None:
         """Set a pragma and read it back, since SQLite ignores what it cannot do."""

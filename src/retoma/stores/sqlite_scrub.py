@@ -68,11 +68,7 @@ def zero_unused(handle: apsw.Connection) -> Zeroed:
     file = apsw.VFSFile(handle.open_vfs, handle.filename, flags)
     try:
         pages = file.xFileSize() // page_bytes
-        overflow: set[int] = set()
-        if pages >= _AMBIGUOUS_PAGES:
-            overflow.update(
-                n for (n,) in handle.execute("SELECT pageno FROM dbstat WHERE pagetype = 'overflow'")
-            )
+        overflow = _overflow(handle) if pages >= _AMBIGUOUS_PAGES else frozenset()
         zeroed: dict[int, int] = {}
         for at, page, header in _suspect(file, page_bytes, pages, overflow):
             for start, end in unused(page, header):
@@ -85,8 +81,14 @@ def zero_unused(handle: apsw.Connection) -> Zeroed:
     return Zeroed(len(zeroed), sum(zeroed.values()))
 
 
+def _overflow(handle: apsw.Connection) -> frozenset[int]:
+    """Return the numbers of all overflow pages: SQLite reads the whole file for it."""
+    rows: list[Row] = handle.execute("SELECT pageno FROM dbstat WHERE pagetype = 'overflow'").fetchall()
+    return frozenset(number for (number,) in rows)
+
+
 def _suspect(
-    file: apsw.VFSFile, page_bytes: int, pages: int, overflow: set[int]
+    file: apsw.VFSFile, page_bytes: int, pages: int, overflow: frozenset[int]
 ) -> Iterator[tuple[int, bytes, int]]:
     """Yield b-tree pages that may have something where nothing is: the place, the page, and where its header begins.
 

@@ -11,6 +11,7 @@ from typing import Final
 import apsw
 
 from retoma.errors import Unavailable
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.api import Transaction
 from retoma.stores.commits import Commits
 from retoma.stores.migrate import Upgraded, Upgrades
@@ -56,6 +57,7 @@ class SqliteTurn:
         random: Callable[[int], bytes],
         upgrades: Upgrades | None = None,
         sweep: Sweep = nothing_left,
+        ticks: Ticking = no_ticks,
     ) -> None:
         self.commits = Commits(path)
         self.upgraded: Upgraded | None = None
@@ -66,6 +68,7 @@ class SqliteTurn:
         self._shown = str(path) if path else ":memory:"
         self._now = now
         self._random = random
+        self._ticks = ticks
         self._lock: WriteLock | None = None
         self._writer: Connection | None = None
         # One that had an I/O error, open until the next one is: with the last connection goes what SQLite knows of the
@@ -261,7 +264,7 @@ class SqliteTurn:
         if self._path is not None and self._lock is None:
             self._lock = WriteLock(self._path.with_name("write.lock"), self._shown)
         flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-        writer = Connection(self._shown, flags, self._random)
+        writer = Connection(self._shown, flags, self._random, self._ticks)
         if self._lock is not None:
             self._lock.acquire()
         try:

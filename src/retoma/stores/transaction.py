@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.erasing import SqlErasing
 from retoma.stores.facts import SqlFlows, SqlLeases, SqlState
 from retoma.stores.journal import SqlJournal
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 class SqlTransaction:
     """What a use case is given. One is kept for each connection; `now` is set anew for each transaction.
 
-    `moved` has each head that the transaction moved, as the witness hashes it.
+    `moved` has each head that the transaction moved, as the witness hashes it. `ticks` reads the machine's monotonic
+    clock, which leases go by; None where there is none.
     """
 
-    def __init__(self, run: Run, random: Callable[[int], bytes]) -> None:
+    def __init__(self, run: Run, random: Callable[[int], bytes], ticks: Ticking = no_ticks) -> None:
         self.now = 0
         self.moved: list[bytes] = []
         self.random = random
@@ -43,7 +45,7 @@ class SqlTransaction:
         self.journal = SqlJournal(run, now, random, self.moved)
         self.state = SqlState(run)
         self.flows = SqlFlows(run, now)
-        self.leases = SqlLeases(run, now)
+        self.leases = SqlLeases(run, now, ticks)
         self._run = run
         self._now = now
 

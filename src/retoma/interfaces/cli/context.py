@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import cached_property
 from types import TracebackType
@@ -29,7 +28,9 @@ class Invocation:
 
     def __init__(self, given: Mapping[str, object]) -> None:
         self.given = given
-        self.now_ms = time.time_ns() // 1_000_000
+        from retoma.wiring import now_ms
+
+        self.now_ms = now_ms()
         self._opened: Opened | None = None
 
     @cached_property

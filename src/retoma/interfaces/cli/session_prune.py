@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from retoma.interfaces.cli.clock import tell_clock
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import TAG
 from retoma.interfaces.cli.several import agreed
@@ -51,6 +52,7 @@ def prune(
 
     choice = _choice(ctx, older_than, status, agent, flow, tags, contexts)
     found = ctx.read(PreviewPrune(choice=choice))
+    tell_clock(ctx)
     if dry_run or not found.count:
         _print(ctx, choice, found.by_status, found, "Would trash")
         return 0

@@ -7,10 +7,12 @@ import msgspec
 
 from retoma.commands.due import Collect, ShowDue
 from retoma.commands.store import ShowContents, ShowFacts
+from retoma.interfaces.cli.clock import tell_clock
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.store_check import refuse_older, there
 from retoma.interfaces.cli.text import number, size
 from retoma.interfaces.cli.verb import verb
+from retoma.model.times import rfc3339
 
 __all__ = ["gc", "info", "migrate"]
 
@@ -95,12 +97,17 @@ def migrate(ctx: Invocation, *, dry_run: bool) -> int:
 
 @verb("store gc", example="retoma store gc --dry-run")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
+@click.option("--now", is_flag=True, help="Go by this machine's clock as it is, also when it jumped.")
 @click.option("--vacuum", is_flag=True, help="Make the file smaller, too. Writers wait meanwhile.")
-def gc(ctx: Invocation, *, dry_run: bool, vacuum: bool) -> int:
+def gc(ctx: Invocation, *, dry_run: bool, now: bool, vacuum: bool) -> int:
     """Do what is due: retention, the trash after seven days, deletions and imports that were left, stray content."""
     there(ctx)
     before = ctx.do(ShowFacts()).size_bytes
-    found = ctx.do(ShowDue() if dry_run else Collect(compact=vacuum))
+    if now:
+        ctx.out.note(f"Ages are judged by this machine's clock as it is: {rfc3339(ctx.now_ms)}.")
+    else:
+        tell_clock(ctx)
+    found = ctx.do(ShowDue(now=now) if dry_run else Collect(compact=vacuum, now=now))
     after = ctx.do(ShowFacts()).size_bytes
     if ctx.out.json:
         sizes = {"size_before": before, "size_after": after}

@@ -12,7 +12,7 @@ from retoma.model.call import result_sets
 from retoma.model.changes import applied
 from retoma.model.codec import Json
 from retoma.model.event import Event
-from retoma.model.fold import TOKENS, Folded, fold, nodes_of
+from retoma.model.fold import TOKENS, Folded, apply, nodes_of
 from retoma.model.ids import SessionId, SessionKey
 from retoma.model.payload import KNOWN, prove
 from retoma.model.redaction import REDACTED
@@ -93,10 +93,10 @@ class Ledger:
         self.lately = {at for at in self.lately if 0 <= event.at - at < LISTED_EVERY_MS} | {event.at}
         self.foreign |= event.type not in KNOWN
         before = _under_way(self.folded)
-        self.folded = fold((event,), self.folded)
+        data = event.value()
+        apply(self.folded, event, data)
         # An epoch that begins has no state at all.
         changed = event.type != kinds.RESET and before != _under_way(self.folded)
-        data = event.value()
         if event.type == kinds.RESET:
             self._reset(event, data)
         elif event.type == kinds.FORKED:

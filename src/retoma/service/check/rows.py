@@ -84,10 +84,11 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
         # Its event is erased. But a bit that flips makes no other of these words of one.
         if row[name] not in _WORDS[name]:
             yield f"its {_SAID.get(name, name)} is none that there is"
-    if (
-        row["listed_at"] not in ledger.lately
-        or not 0 <= row["updated_at"] - row["listed_at"] < LISTED_EVERY_MS
-    ):
+    # That of one of the last events, or of one that was cut off since.
+    known = row["listed_at"] in ledger.lately or (
+        row["base_seq"] and row["listed_at"] < (ledger.first_at or 0)
+    )
+    if not known or not 0 <= row["updated_at"] - row["listed_at"] < LISTED_EVERY_MS:
         yield "the time that lists go by is not that of its last events"
     for name, kind in _KINDS.items():
         if type(row[name]) is not kind and row[name] is not None:

@@ -15,8 +15,8 @@ from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
-from retoma.service import erasing
-from retoma.service.access import fence, head_of
+from retoma.service import clock, erasing
+from retoma.service.access import end_lapsed, fence, head_of
 from retoma.service.check.rows import contradictions, differences
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.continued import Continued
@@ -123,6 +123,7 @@ class _Import:
     def _settle(self, tx: Transaction, continued: Continued) -> None:
         head = head_of(tx, self._who, continued.here.id)
         fence(tx, head, None)
+        end_lapsed(tx, head)
         if head.hash != continued.here.hash:
             raise diverged(head.id, "somebody wrote in it while the file was read")
         continued.settle(tx, continued.before(tx))
@@ -196,7 +197,9 @@ class _Import:
 
     def _extended(self, tx: Transaction, plan: Plan, proof: Proof, continued: Continued) -> Imported:
         here, session = continued.here, proof.session
-        fence(tx, head_of(tx, self._who, here.id), None)
+        head = head_of(tx, self._who, here.id)
+        fence(tx, head, None)
+        end_lapsed(tx, head)
         before = continued.before(tx)
         tx.transfers.extend(self._who.tenant, here.key, here.id, plan.key, session)
         if not self._behind:
@@ -217,10 +220,10 @@ class _Import:
 
     def _sweep(self) -> None:
         """Remove imports that were killed long ago and never taken up."""
-        tenant = self._who.tenant
+        tenant, time = self._who.tenant, clock.seen(self._store, self._who, begins=False)
 
         def stale(tx: Transaction) -> SessionKey | None:
-            return tx.transfers.stale(tenant, before=tx.now - STALE_MS)
+            return tx.transfers.stale(tenant, before=time.now - STALE_MS)
 
         def doom(tx: Transaction) -> None:
             while (key := stale(tx)) is not None:
@@ -235,7 +238,8 @@ class _Import:
         self._purge()
 
     def _purge(self) -> None:
-        while self._store.write(lambda tx: erasing.purge(tx, self._who)):
+        time = clock.seen(self._store, self._who, begins=False)
+        while self._store.write(lambda tx: erasing.purge(tx, self._who, now=time.trash)):
             pass
 
     def _flush(self) -> None:

@@ -15,6 +15,7 @@ import psycopg
 from psycopg import errors, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.postgres.statements import Statement, own, reading, writing
 from retoma.stores.sql import STATEMENTS, Row, Value, Values
 from retoma.stores.transaction import SqlTransaction
@@ -58,7 +59,9 @@ class Prepared(NamedTuple):
 class Wire:
     """A connection with its one transaction object. `mark` is what its last transaction would leave for good."""
 
-    def __init__(self, url: str, random: Callable[[int], bytes], *, writes: bool) -> None:
+    def __init__(
+        self, url: str, random: Callable[[int], bytes], *, writes: bool, ticks: Ticking = no_ticks
+    ) -> None:
         self._url = url
         self._handle = connect(url)
         self._pgconn = self._handle.pgconn
@@ -70,7 +73,7 @@ class Wire:
         self._sent: list[tuple[str, Prepared, bool]] = []
         self._lease: Row | None = None
         self.mark: Mark | None = None
-        self.transaction = SqlTransaction(self._write if writes else self._read, random)
+        self.transaction = SqlTransaction(self._write if writes else self._read, random, ticks)
 
     def ask(self, name: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one of PostgreSQL's own statements."""

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from retoma.errors import RetomaError
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.callers import Blocked, Caller
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.batch import HEAD, Asked, Batch, Beyond, Wanted
@@ -63,6 +64,7 @@ class Groups(Turns):
         *,
         now: Callable[[], int],
         random: Callable[[int], bytes],
+        ticks: Ticking = no_ticks,
     ) -> None:
         super().__init__()
         self._lent = lent
@@ -71,7 +73,7 @@ class Groups(Turns):
         self._beyond: dict[object, int] = {}
         # Whose session somebody else has, and what says that one of them had its turn there.
         self._holders: dict[Asked, Event] = {}
-        self._transaction = SqlTransaction(self._run, random)
+        self._transaction = SqlTransaction(self._run, random, ticks)
         self._first = SqlTransaction(_asks, random)
 
     @property

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from retoma.errors import RetomaError, Unavailable
+from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.api import Transaction
 from retoma.stores.api_facts import Facts, Witnessed
 from retoma.stores.legible import legible
@@ -47,11 +48,13 @@ class PostgresStore:
         now: Callable[[], int],
         random: Callable[[int], bytes],
         upgrades: Upgrades | None = None,
+        ticks: Ticking = no_ticks,
     ) -> None:
         self._url = url
         self._shown = shown
         self._now = now
         self._random = random
+        self._ticks = ticks
         self._schema = Schema(shown, now, random, upgrades)
         self._here = threading.local()
         self._closed = False
@@ -63,7 +66,7 @@ class PostgresStore:
         self._readers = Pool(lambda: self._open(writes=False), shown, patience_s=PATIENCE_S)
         # One that writes while nobody else does has no use for a group, and is in nobody's way.
         self._lone = threading.Lock()
-        self._groups = Groups(self._begun, now=now, random=random)
+        self._groups = Groups(self._begun, now=now, random=random, ticks=ticks)
         self._again(self._look)
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
@@ -242,7 +245,7 @@ class PostgresStore:
     # Opening
 
     def _open(self, *, writes: bool) -> Wire:
-        wire = Wire(self._url, self._random, writes=writes)
+        wire = Wire(self._url, self._random, writes=writes, ticks=self._ticks)
         try:
             self._connected = True
             pending = self._schema.look(wire)

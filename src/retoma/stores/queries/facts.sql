@@ -69,7 +69,7 @@ SELECT name, codec, files FROM flow_version WHERE tenant = ? AND hash = ?
 
 -- name: lease_token
 -- What a write checks: who may write, and until when.
-SELECT token, expires_at FROM lease WHERE session = ?
+SELECT token, expires_at, holder FROM lease WHERE session = ?
 
 -- name: lease
 -- A session's lease.
@@ -86,7 +86,7 @@ ON CONFLICT (session) DO UPDATE SET token = excluded.token, holder = excluded.ho
 
 -- name: renew_lease
 -- The same holder goes on.
-UPDATE lease SET expires_at = ? WHERE session = ? AND token = ? RETURNING token
+UPDATE lease SET expires_at = ?, holder = ? WHERE session = ? AND token = ? RETURNING token
 
 -- name: drop_lease
 -- Nobody drives the session.

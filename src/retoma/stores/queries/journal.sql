@@ -13,6 +13,11 @@ k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, 
 SELECT {event_columns} FROM event WHERE k > ?1 AND k < ?2
 AND NOT EXISTS (SELECT 1 FROM segment WHERE session = ?4 AND last_seq > ?5) ORDER BY k LIMIT ?3
 
+-- name: naming
+-- Those of a stretch that may say what a session is called, newest first.
+SELECT {event_columns} FROM event WHERE k >= ?1 AND k <= ?2
+AND type IN ('session.created', 'session.forked', 'session.updated') ORDER BY k DESC
+
 -- name: events_down
 -- A session's own events, newest first.
 SELECT {event_columns} FROM event WHERE k > ? AND k < ? ORDER BY k DESC LIMIT ?

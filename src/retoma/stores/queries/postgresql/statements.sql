@@ -12,7 +12,7 @@ ON CONFLICT (tenant, hash) DO UPDATE SET name = flow_version.name
 
 -- name: lease_beside
 -- The lease of the session that bears a name, asked in the breath that locks the session.
-SELECT n.session, l.token, l.expires_at FROM session_name n LEFT JOIN lease l ON l.session = n.session
+SELECT n.session, l.token, l.expires_at, l.holder FROM session_name n LEFT JOIN lease l ON l.session = n.session
 WHERE n.tenant = ? AND n.id = ?
 
 -- name: one_at_a_time
@@ -102,7 +102,7 @@ ORDER BY s.pk FOR UPDATE OF s SKIP LOCKED
 
 -- name: leases_together
 -- The leases beside them, asked once they are locked: a lease changes under its session's lock.
-SELECT a.tenant, a.id, n.session, l.token, l.expires_at FROM unnest(?::bigint[], ?::text[]) AS a (tenant, id)
+SELECT a.tenant, a.id, n.session, l.token, l.expires_at, l.holder FROM unnest(?::bigint[], ?::text[]) AS a (tenant, id)
 JOIN session_name n ON n.tenant = a.tenant AND n.id = a.id LEFT JOIN lease l ON l.session = n.session
 
 -- name: add_events
