@@ -102,7 +102,7 @@ class Calls:
             epoch = asked.work(self._opened, asked.call(self._opened, key, None))
             self.tidy()  # which a test can leave out, as a kill does
             return epoch
-        return self._do(session.ResetSession(session=name), key).session.epoch
+        return self._do(session.ResetSession(session=name), key)[0]
 
     def redact(self, name, selection, *, pattern=None, key=None, dry_run=False):
         stretch = {"first": selection.first, "last": selection.last}

@@ -205,9 +205,9 @@ class AsyncSession(Handle, Awaiting):
             epoch = await self._run(EraseEpochs(session=self.id), key)
             await self._refreshed()
             return epoch
-        begun = await self._run(ResetSession(session=self.id), key)
-        self._saw(begun)
-        return begun.session.epoch
+        epoch, whole = await self._run(ResetSession(session=self.id), key)
+        self._saw(whole)
+        return epoch
 
     async def trash(self, *, key: str | None = None) -> None:
         """See `Session.trash`."""

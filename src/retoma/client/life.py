@@ -97,9 +97,9 @@ class Living(Handle, Blocking):
             epoch = self._run(EraseEpochs(session=self.id), key)
             self._refreshed()
             return epoch
-        begun = self._run(ResetSession(session=self.id), key)
-        self._saw(begun)
-        return begun.session.epoch
+        epoch, whole = self._run(ResetSession(session=self.id), key)
+        self._saw(whole)
+        return epoch
 
     def trash(self, *, key: str | None = None) -> None:
         """Put it in the trash: hidden from lists, read-only, deleted seven days later unless it is restored.

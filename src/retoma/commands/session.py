@@ -162,8 +162,11 @@ class FailSession(ChangeStatus, frozen=True, kw_only=True):
             raise Invalid("The reason is empty.", code="no_reason", hint="Say why it failed.")
 
 
-class ResetSession(Write[Whole], frozen=True, kw_only=True):
-    """Begin a new epoch: conversation, state and flow start empty, what was is kept. Raises NotFound, Refused, Busy."""
+class ResetSession(Write[tuple[int, Whole]], frozen=True, kw_only=True):
+    """Begin a new epoch, empty; what was is kept. Return its number, and the session.
+
+    Raises NotFound, Refused in the trash, Busy when the caller's lease was lost.
+    """
 
     session: str
     verb: ClassVar[str] = "reset"
@@ -172,9 +175,9 @@ class ResetSession(Write[Whole], frozen=True, kw_only=True):
     def request(self) -> object:
         return [self.session, False]
 
-    def write(self, tx: Transaction, call: Call) -> Whole:
-        sessions.reset(tx, call.who, self.session, operation=call.operation, token=call.token)
-        return sessions.show(tx, call.who, self.session)
+    def write(self, tx: Transaction, call: Call) -> tuple[int, Whole]:
+        head = sessions.reset(tx, call.who, self.session, operation=call.operation, token=call.token)
+        return head.epoch, sessions.show(tx, call.who, self.session)
 
 
 class UpdateSession(Write[Whole], frozen=True, kw_only=True):

@@ -137,7 +137,7 @@ def reset(ctx: Invocation, *, id: str, erase: bool, yes: bool) -> int:
             ctx.out.note(f"What they share of it is erased in its forks, too: {_few(forks)}.")
         epoch = ctx.do(EraseEpochs(session=session))
     else:
-        epoch = ctx.do(ResetSession(session=session)).session.epoch
+        epoch, _ = ctx.do(ResetSession(session=session))
     if ctx.out.json:
         ctx.out.print_json({"id": session, "epoch": epoch, "erased": erase})
     else:
