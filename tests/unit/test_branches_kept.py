@@ -125,7 +125,7 @@ ONE, TWO, GONE = "1", "2", "4"
         (f"UPDATE session SET fork_of = 4 WHERE pk = {TWO}", ["two"]),
         (f"UPDATE session SET base_hash = x'00' WHERE pk = {TWO}", ["two"]),
         (f"UPDATE session SET uid = x'00' WHERE pk = {TWO}", ["two"]),
-        (f"UPDATE epoch SET uid = x'00' WHERE session = {TWO}", []),
+        (f"UPDATE epoch SET uid = x'00' WHERE session = {TWO}", ["two"]),
         (f"DELETE FROM segment WHERE source = {GONE}", ["left", None]),
         (f"INSERT INTO segment VALUES (99, 1, 1, {ONE})", [None]),
         (f"INSERT INTO segment VALUES ({ONE}, 1, 1, {GONE})", ["one"]),

@@ -261,7 +261,11 @@ def _forgotten(
     }
     if away:
         data["deleted"] = {**away}
-    nodes: dict[str, Json] = {str(seq): then.history[at] for at, seq in then.untold.items() if seq in gone}
+    # A history that the rows alone had, in an epoch that is over, is gone: it has fewer places than the journal.
+    history = then.history
+    nodes: dict[str, Json] = {
+        str(seq): history[at] for at, seq in then.untold.items() if seq in gone and at < len(history)
+    }
     if nodes:
         data["nodes"] = nodes
     left: dict[str, Json] = dict.fromkeys(sorted(names), REDACTED)

@@ -38,8 +38,9 @@ def copied(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterat
     first = epochs[0] if epochs else (None,) * 5
     if not all(map(same, (first[0], first[1], first[4]), (epoch, uid, reused))):
         yield "its first epoch is not that of its second copy"
-    if made_under is not None and tx.sessions.operation(TenantKey(row["tenant"]), made_under) is None:
-        yield "the key that made it is not there"
+    made = made_under and tx.sessions.operation(TenantKey(row["tenant"]), made_under)
+    if made_under is not None and (made is None or made[1] != key.to_bytes(8)):
+        yield "the key that made it does not lead to it"
     if row["warned_for"] is not None:
         yield "it has a warning that no version of Retoma gives"
     yield from _of_version(tx, key, row, ledger, has_files=bool(has_files))

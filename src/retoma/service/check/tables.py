@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, get_args
 
 from retoma.model.branch import END
+from retoma.model.event import CREATED, FORKED
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.retention import Deed
 from retoma.service.check.copies import DELETING, same
@@ -35,27 +36,29 @@ def entry(tx: Transaction, row: Sequence[Any]) -> Iterator[str]:
 
 
 def operation(tx: Transaction, row: Sequence[Any]) -> Iterator[str]:
-    """Yield what is wrong with what a key made: the session has its events, unless these were cut off or deleted."""
+    """Yield what is wrong with what a key made. Events that made a session can be gone: deleted, cut off, undone."""
     tenant, operation_id, request, result, at = row
+    if not isinstance(result, bytes):
+        yield "a key leads to no session that there can be"
+        return
     key = _session_of(tx, tenant, result)
     of = tx.audit.session(key) if key is not None else None
-    if of is None or of["shelf"] > 2 or of["base_seq"] > 0:
-        if key is None:
+    if key is None or of is None or of["shelf"] > 2:
+        if result[:1] == b"\0" and key is None:
             yield "a key leads to no session that there can be"
         return
-    found = tx.journal.operation(SessionKey(of["pk"]), operation_id)
-    if found is None or of["tenant"] != tenant:
-        yield f"a key leads to session '{of['id']}', whose journal does not have it"
-        return
-    if not tx.audit.wrote(operation_id, request, at):
+    if of["tenant"] != tenant:
+        yield "a key leads to a session of another tenant"
+    found = tx.journal.operation(key, operation_id)
+    events = tx.journal.read(key, after=found[0][0] - 1, limit=1) if found else []
+    makes = any(event.type in (CREATED, FORKED) for event in events)
+    if makes and not tx.audit.wrote(operation_id, request, at):
         yield f"what made session '{of['id']}' under a key is not what its journal says"
 
 
-def _session_of(tx: Transaction, tenant: int, result: object) -> SessionKey | None:
+def _session_of(tx: Transaction, tenant: int, result: bytes) -> SessionKey | None:
     """Return the number of the session that a result names. Format 1 kept the id, which has no NUL."""
-    if not isinstance(result, bytes) or not result:
-        return None
     if result[:1] == b"\0":
         number = int.from_bytes(result)
         return SessionKey(number) if len(result) == 8 and number <= END else None
-    return tx.sessions.key(TenantKey(tenant), result.decode())
+    return tx.sessions.key(TenantKey(tenant), result.decode()) if result else None

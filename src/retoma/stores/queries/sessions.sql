@@ -199,7 +199,9 @@ UPDATE second_copy SET made_under = ? WHERE session = ?
 
 -- name: move_key
 -- What made the other made the line that takes its place.
-UPDATE second_copy SET made_under = (SELECT o.made_under FROM second_copy o WHERE o.session = ?2) WHERE session = ?1
+UPDATE second_copy SET made_under = CASE session
+  WHEN ?1 THEN (SELECT o.made_under FROM second_copy o WHERE o.session = ?2) END
+WHERE session IN (?1, ?2)
 
 -- name: drop_copy
 -- A session goes, and its second copy with it.
