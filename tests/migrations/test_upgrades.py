@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import stat
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 
 import retoma
 from retoma.errors import Unavailable
-from retoma.stores import sqlite_upkeep
+from retoma.stores import sqlite_upgrade, sqlite_upkeep
 from retoma.stores.migrate import FORMAT, migrations
 from retoma.stores.sqlite_connection import APPLICATION_ID
 
@@ -225,3 +226,25 @@ def test_postgresql_is_upgraded_by_migrate_alone(database: str) -> None:
     assert "nothing is pending" in run(database, "store", "migrate").stdout
     with retoma.open(database) as client:
         assert [one.detail for one in client.check().damage] == []
+
+
+def test_an_error_after_the_upgrade_does_not_say_that_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **named: object) -> None:
+        raise apsw.IOError("the disk is full")
+
+    file = format_6(tmp_path / "retoma.db")
+    monkeypatch.setattr(sqlite_upgrade, "clear", full)
+    with retoma.open(file) as client:
+        assert client.check().damage == []
+    assert format_of(file) == 7
+    assert (tmp_path / "retoma.format-6.db").is_file()
+
+
+def test_a_pipe_where_the_copy_would_be_is_left_alone(tmp_path: Path) -> None:
+    file = format_6(tmp_path / "retoma.db")
+    os.mkfifo(tmp_path / "retoma.format-6.db")
+    with retoma.open(file) as client:
+        assert client.check().damage == []
+    assert (tmp_path / "retoma.format-6-2.db").is_file()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -147,3 +148,12 @@ def test_a_long_secret_is_masked_wrapped_or_not():
         assert masked.count("[secret]") == 1 and len(masked) < 24
     assert mask.text(f"line 3 is {lines[3]}.") == "line 3 is [secret]."
     assert mask.text("a  b " * 1_000) == "a  b " * 1_000
+
+
+@pytest.mark.parametrize("secret", ["пароль7", "секретныйпароль1", "密码是我的生日加名字1"])
+def test_output_that_is_not_utf8_is_masked_at_once(secret: str) -> None:
+    mask, unread = Mask([secret]), "\ufffd" * 5_000
+    began = time.process_time()
+    assert mask.text(unread) == unread
+    assert mask.text(f"no {unread}{secret[-1]}") == "no [secret]"
+    assert time.process_time() - began < 1

@@ -172,3 +172,7 @@ def test_a_pattern_that_takes_too_long_changes_nothing(impatient, client):
         client.redact("s", Selection(wanted=Pattern("(a+)+$|word")))
     assert client.get("s").seq == before
     assert len(client.messages("s")) == 6
+
+
+def test_a_set_in_a_set_is_no_warning() -> None:
+    assert Pattern("[[a-z]--[b]]")("q--b]")

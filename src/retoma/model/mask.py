@@ -134,8 +134,14 @@ def _forms(secret: str) -> Iterator[str]:
 def _written(secret: str) -> str:
     """Return a regular expression for a secret in which each character is as it is, or escaped in some way."""
     written = []
-    for run in re.findall(r"\\+|[^\\]", secret, re.DOTALL):
-        written.append(_backslashes(len(run)) if run[0] == "\\" else _character(run))
+    for run in re.findall(r"\\+|[^\x00-\x7f]+|[^\\]", secret, re.DOTALL):
+        if run[0] == "\\":
+            written.append(_backslashes(len(run)))
+        elif run.isascii():
+            written.append(_character(run))
+        else:
+            # A tool's output in another encoding than UTF-8. Possessive: the match is tried in one way alone.
+            written.append(f"(?:{''.join(map(_character, run))}|\ufffd++)")
     return "".join(written)
 
 
@@ -160,8 +166,6 @@ def _character(one: str) -> str:
         ways.append(f"&{_ENTITIES[one]};")
     if one == " ":
         ways.append(r"\+")
-    if not one.isascii():
-        ways.append("\ufffd+")  # a tool's output in another encoding than UTF-8
     return f"(?:{'|'.join(ways)})"
 
 

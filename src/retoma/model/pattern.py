@@ -7,6 +7,7 @@ lets other threads run. It knows more than `re`: `Pattern` takes only what `re` 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -114,7 +115,9 @@ def _compiled(text: str) -> regex.Pattern[str]:
     import regex
 
     try:
-        ascii_ = bool(re.compile(text).flags & re.ASCII)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of sets in sets, which `re` does not have
+            ascii_ = bool(re.compile(text).flags & re.ASCII)
         ours, letters = _translated(text, r"\s" if ascii_ else _BLANK)
         if letters > _MOST_LETTERS:
             raise Invalid(

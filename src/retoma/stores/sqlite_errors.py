@@ -57,8 +57,9 @@ def translate(error: apsw.Error | OSError, shown: str) -> RetomaError:
             code="locked",
             hint="Nothing was written. Try again in a moment.",
         )
+    reason = "the system refused it" if str(error) == "not an error" else error
     return Unavailable(
-        f"The store {shown} could not be read or written: {error}.",
+        f"The store {shown} could not be read or written: {reason}.",
         code="io",
         hint="What was acknowledged is safe; this was not written. Look at the disk, then do it again.",
     )

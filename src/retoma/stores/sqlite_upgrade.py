@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -50,7 +51,11 @@ def bring_up_to_date(
     kept = _keep(connection.handle, path, before, shown) if path is not None and upgrades.keeps else None
     repaired = _transaction(connection, steps, before, upgrades, now=now, random=random)
     # Where readers are in the way, the next writer does it: the transaction has the mark.
-    zeroed = clear(connection, wait_ms=_WAIT_MS) if path is not None else None
+    zeroed = None
+    if path is not None:
+        # The upgrade is committed: an error here must not say that it was not.
+        with contextlib.suppress(apsw.Error, OSError):
+            zeroed = clear(connection, wait_ms=_WAIT_MS)
     return Upgraded(shown, before, repaired, kept, zeroed.size_bytes if zeroed else None)
 
 
@@ -130,6 +135,9 @@ def _free_or_same(source: apsw.Connection, path: Path, version: int) -> Path:
     for number in count(1):
         end = f"-{number}" if number > 1 else ""
         kept = path.with_name(f"{path.stem}.format-{version}{end}{path.suffix}")
-        if not os.path.lexists(kept) or sqlite_upkeep.same_commits(source, kept):
+        if not os.path.lexists(kept):
+            return kept
+        # A pipe of that name would wait for ever.
+        if kept.is_file() and not kept.is_symlink() and sqlite_upkeep.same_commits(source, kept):
             return kept
     raise AssertionError("there is always a number more")
