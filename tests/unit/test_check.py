@@ -286,6 +286,13 @@ def test_one_thing_that_was_changed_of_a_fork_is_found(file: Path, statement: st
     assert any(said in detail for detail in found(file)), found(file)
 
 
+def test_an_export_of_a_history_in_disorder_ends(file: Path) -> None:
+    change(file, f"UPDATE visit SET position = 'x' WHERE session = {FLOW} AND position = 2")
+    with client_at(file) as client:
+        assert b"".join(client.export("flow", "jsonl"))
+        assert not client.check().whole
+
+
 def test_a_lease_that_was_never_given_out_is_found(file: Path) -> None:
     with client_at(file) as client:
         holder = Holder("host", "boot", 1, 1, "test")

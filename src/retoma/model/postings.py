@@ -130,15 +130,23 @@ def merged(parts: Sequence[Sequence[Page]], *, after: bytes, before: bytes | Non
 
 
 def fingerprint(page: Page) -> int:
-    """Return a number for what a page holds. Those of a part's pages add up to those of its documents (`of_doc`)."""
+    """Return a number for what a page holds. Those of a part's pages add up to those of its documents (`of_doc`).
+
+    Raises Integrity for a page that is damaged, or is kept under another key than its first one.
+    """
     payload = _opened(page.data)
     if _is_of_pairs(payload):
-        total = sum(_of_pair(one >> 16) * _weight(one & _LOW) for one in _unpacked(payload[1:], "I"))
+        numbers = _unpacked(payload[1:], "I")
+        first = pair_key(numbers[0] >> 16)
+        total = sum(_of_pair(one >> 16) * _weight(one & _LOW) for one in numbers)
     else:
+        terms = _terms_of(payload)
+        first = next(iter(terms))
         total = sum(
-            _of_term(term) * sum(map(_weight, _unpacked(packed, "H")))
-            for term, packed in _terms_of(payload).items()
+            _of_term(term) * sum(map(_weight, _unpacked(packed, "H"))) for term, packed in terms.items()
         )
+    if first != page.first:
+        raise _damaged()
     return total & _ALL
 
 
@@ -192,12 +200,16 @@ def _sealed(first: bytes, payload: bytes) -> Page:
 def _opened(data: bytes) -> bytes:
     payload = data[_DIGEST_BYTES:]
     if not payload or blake3(payload).digest(_DIGEST_BYTES) != data[:_DIGEST_BYTES]:
-        raise Integrity(
-            "The search index is damaged.",
-            code="damaged_index",
-            hint="`retoma store check --repair` has it built anew. The journals are not touched.",
-        )
+        raise _damaged()
     return payload
+
+
+def _damaged() -> Integrity:
+    return Integrity(
+        "The search index is damaged.",
+        code="damaged_index",
+        hint="`retoma store check --repair` has it built anew. The journals are not touched.",
+    )
 
 
 def _is_of_pairs(payload: bytes) -> bool:

@@ -67,7 +67,7 @@ class Index:
                 if said := self._part(tenant, part):
                     yield said
                 self.documents += part.docs
-                least = part.end
+                least = max(part.end, part.first_doc + 1)  # a damaged one can end before it begins
 
     def _part(self, tenant: TenantKey, part: Part) -> str:
         """Return what is wrong with a part. One that was changed meanwhile is looked at again."""
@@ -125,6 +125,8 @@ def _misplaced(tx: Transaction, tenant: TenantKey) -> str:
         return "how far it has come cannot be read"
     if standing.tokens != VERSION:
         return ""  # it is being built anew
+    if any(part.docs < 1 for part in parts):
+        return "a part of it has no documents"
     if any(part.state not in (LIVE, MAKING, GOING) for part in parts):
         return "a part of it is in no state that there is"
     after = 0

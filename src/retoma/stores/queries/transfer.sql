@@ -17,8 +17,8 @@ SELECT key, value, seq FROM state WHERE session = ? AND key > ? ORDER BY key LIM
 SELECT key, value, seq FROM state WHERE session = ? ORDER BY key LIMIT ?
 
 -- name: visits_page
--- The nodes that a flow entered, from one place on.
-SELECT node FROM visit WHERE session = ? AND position > ? ORDER BY position LIMIT ?
+-- The nodes that a flow entered, from one place on. With an end: a damaged place that is no number comes behind all.
+SELECT node FROM visit WHERE session = ?1 AND position > ?2 AND position <= ?2 + ?3 ORDER BY position LIMIT ?3
 
 -- name: sessions_of_uid
 -- The sessions of one uid, shown and hidden: found by when they were made, which no index of its own could do faster.
