@@ -17,7 +17,7 @@ from retoma.model.ids import Operation, TenantKey, new_operation
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.service import access, sessions
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 from retoma.wiring import open_store
 
 SESSION = "measured"

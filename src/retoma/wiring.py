@@ -15,7 +15,7 @@ from retoma.model.lease import Ticking, no_ticks
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.times import FIRST, LAST
 from retoma.runtime.process import ticks
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done

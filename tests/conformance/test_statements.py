@@ -19,13 +19,13 @@ from benchmarks.stores import SESSION, opened, place_in
 
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import NewSession
-from retoma.stores.api import Listing, Place
+from retoma.stores.contract.retention import LeftAlone
+from retoma.stores.contract.store import Listing, Place
 from retoma.stores.facts import SqlLeases
 from retoma.stores.listing import among
 from retoma.stores.migrate import migrations
 from retoma.stores.names import Names
 from retoma.stores.retention import SqlRetention
-from retoma.stores.retention_api import LeftAlone
 from retoma.stores.sessions import SqlSessions
 from retoma.stores.sql import STATEMENTS
 

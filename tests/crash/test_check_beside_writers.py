@@ -21,7 +21,7 @@ from retoma.model.pattern import Pattern
 from retoma.model.session import ARCHIVED, NewSession
 from retoma.service.check.store import check
 from retoma.service.erasing import Selection
-from retoma.stores.api import Listing
+from retoma.stores.contract.store import Listing
 
 CHECKS = 5_000
 WRITERS = 2

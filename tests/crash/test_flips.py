@@ -21,8 +21,8 @@ from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
 from retoma.service.found import Asked
-from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
+from retoma.stores.contract.store import Listing
 
 FLIPS = 10_000
 KNOWN = ("keyed", *(f"s{n}" for n in range(40)))

@@ -13,8 +13,8 @@ import pytest
 from retoma.errors import Unavailable
 from retoma.model.ids import SessionId, TenantKey
 from retoma.model.session import NewSession
-from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock, append
+from retoma.stores.contract.store import Transaction
 from retoma.stores.sqlite import SqliteStore
 
 OURS = TenantKey(1)

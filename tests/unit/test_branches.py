@@ -13,7 +13,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service.access import Limits
-from retoma.stores.api import Listing
+from retoma.stores.contract.store import Listing
 
 __all__ = ["client"]
 

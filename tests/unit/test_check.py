@@ -24,8 +24,8 @@ from retoma.service.check.report import MOST, Damage, Report, view
 from retoma.service.erasing import Selection
 from retoma.service.found import Asked
 from retoma.service.indexing import step
-from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
+from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite_upkeep import engine_check
 
 TOUR = Path(__file__).parents[2] / "examples/tour"

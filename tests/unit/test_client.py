@@ -13,7 +13,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.runtime import lease as leasing
 from retoma.service import leases
-from retoma.stores.api import Listing
+from retoma.stores.contract.store import Listing
 from retoma.wiring import Sources
 
 HOLDER = Holder("other", "boot", 7, 1, "retoma run")

@@ -16,8 +16,8 @@ from retoma.model.session import NewSession
 from retoma.runtime import indexer as indexers
 from retoma.runtime.indexer import Indexer
 from retoma.service.found import Asked
-from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
+from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 

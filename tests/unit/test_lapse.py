@@ -17,8 +17,8 @@ from retoma.model.session import NewSession
 from retoma.runtime.process import ticks as machine
 from retoma.service import entries, leases, timeline
 from retoma.service.erasing import Selection
-from retoma.stores.api import Store
 from retoma.stores.conformance import HOLDER, Clock
+from retoma.stores.contract.store import Store
 from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import SYSTEM, Sources

@@ -21,7 +21,7 @@ from retoma.runtime.drive import Request
 from retoma.service import past, snapshots
 from retoma.service.check.ledger import Ledger
 from retoma.service.erasing import Selection
-from retoma.stores.branching import Kept
+from retoma.stores.contract.branches import Kept
 
 __all__ = ["client"]
 

@@ -20,9 +20,9 @@ from retoma.model.times import DAY, HOUR, MINUTE
 from retoma.runtime import due
 from retoma.runtime.drive import Request
 from retoma.service import retention
-from retoma.stores.api import Listing
 from retoma.stores.conformance import HOLDER, Clock
-from retoma.stores.retention_api import LeftAlone
+from retoma.stores.contract.retention import LeftAlone
+from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 

@@ -37,8 +37,8 @@ from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.transfer import incoming
 from retoma.service.transfer.csv import HEADER, guarded
-from retoma.stores.api import Listing
 from retoma.stores.conformance import Clock
+from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite import SqliteStore
 from retoma.wiring import Sources
 

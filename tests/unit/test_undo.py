@@ -14,7 +14,7 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases, timeline, undo
 from retoma.service.access import Operation
-from retoma.stores.api import Listing
+from retoma.stores.contract.store import Listing
 
 __all__ = ["client"]
 

@@ -11,8 +11,8 @@ import pytest
 from retoma.model.ids import SessionId, TenantKey
 from retoma.model.session import NewSession
 from retoma.stores import witness
-from retoma.stores.api import Transaction
 from retoma.stores.conformance import Clock, append
+from retoma.stores.contract.store import Transaction
 from retoma.stores.sqlite import SqliteStore
 from retoma.stores.witness import GENESIS, Witness, Writer, beside, packed, packed_head, rolled
 

@@ -17,7 +17,7 @@ from retoma.commands.opened import Opened
 from retoma.commands.session import CreateSession, GetOrCreateSession, GetSession, ResumeSession, ShowSession
 from retoma.model.codec import JsonField
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED
-from retoma.stores.api import Sort
+from retoma.stores.contract.store import Sort
 from retoma.values import Found, Page
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from retoma.commands.session import (
 )
 from retoma.model.codec import JsonField
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, NewSession
-from retoma.stores.api import Sort
+from retoma.stores.contract.store import Sort
 from retoma.values import Page
 
 

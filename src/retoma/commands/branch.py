@@ -12,7 +12,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import Session
 from retoma.service.branches import Forked
 from retoma.service.undo import Undone
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.service.diff import Diff

@@ -25,7 +25,7 @@ from retoma.model.ids import Operation, given_operation, new_operation
 from retoma.model.lease import FencingToken
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.model.template import Template

@@ -11,7 +11,7 @@ from retoma.commands.opened import Opened
 from retoma.errors import Invalid
 from retoma.model.principal import Principal
 from retoma.service import clock
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.commands.listing import Page
@@ -181,7 +181,7 @@ class ReadLog(Read["Page[Entry]"], frozen=True, kw_only=True):
 
     def read(self, tx: Transaction, who: Principal) -> Page[Entry]:
         from retoma.commands.listing import Page
-        from retoma.stores.retention_api import END
+        from retoma.stores.contract.retention import END
 
         place, limit = _place(self.cursor) if self.cursor is not None else END, self.limit
         if self.session is None:

@@ -15,7 +15,7 @@ from retoma.model.principal import Principal
 from retoma.service import entries
 from retoma.service.access import head_of
 from retoma.service.entries import Changed, Entry, Said, Written
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 __all__ = ["AppendMessages", "ChangeState", "NewMessage", "ReadState", "Standing", "WriteBatch"]
 

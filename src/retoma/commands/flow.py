@@ -12,7 +12,7 @@ from retoma.commands.command import Command, Read
 from retoma.commands.opened import Opened
 from retoma.model.lease import LEASE_TTL_MS, FencingToken
 from retoma.model.principal import Principal
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.runtime.drive import Drive, Request

@@ -8,7 +8,7 @@ from retoma.commands.command import Call, Job, Write
 from retoma.commands.opened import Opened
 from retoma.errors import Invalid
 from retoma.service.deleting import Deleted, delete
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.service.erasing import Redaction

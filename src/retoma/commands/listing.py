@@ -13,7 +13,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import SHOWN, Session, statuses
 from retoma.service import opening, sessions
 from retoma.service.access import head_of
-from retoma.stores.api import Listing, Place, Sort, Transaction
+from retoma.stores.contract.store import Listing, Place, Sort, Transaction
 
 __all__ = ["CountSessions", "ListSessions", "ListWhole", "Page", "cursor", "place", "with_status"]
 

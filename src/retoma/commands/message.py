@@ -16,7 +16,7 @@ from retoma.model.message import ROLES, Message, content, role
 from retoma.model.principal import Principal
 from retoma.service import timeline
 from retoma.service.timeline import Appended
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 __all__ = ["AppendMessage", "ReadConversation", "ReadEvents", "ReadMessages"]
 

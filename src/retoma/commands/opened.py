@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.stores.api import Store
+from retoma.stores.contract.store import Store
 from retoma.wiring import SYSTEM, Sources, open_store
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from retoma.model.snippet import WIDTH
 from retoma.service.found import Asked, Found, cursor_of
 from retoma.service.said import searched_role
 from retoma.service.search import search
-from retoma.stores.api import Listing, Transaction
+from retoma.stores.contract.store import Listing, Transaction
 
 __all__ = ["Search"]
 

@@ -17,7 +17,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import NewSession, Status
 from retoma.service import access, opening, profiles, sessions
 from retoma.service.sessions import Whole
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 __all__ = [
     "AddNote",

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from retoma.commands.command import Call, Job, Read
 from retoma.commands.opened import Opened
 from retoma.model.principal import Principal
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done
     from retoma.service.check.repair import Repaired
     from retoma.service.check.report import Report
     from retoma.service.inventory import Inventory
-    from retoma.stores.api_facts import Facts
+    from retoma.stores.contract.facts import Facts
 
 __all__ = ["BackUp", "Check", "Repair", "ShowContents", "ShowFacts"]
 

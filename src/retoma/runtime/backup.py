@@ -14,7 +14,7 @@ import msgspec
 from retoma.errors import Conflict, Integrity, NotFound, Unavailable
 from retoma.service.check.report import Report
 from retoma.service.check.store import check
-from retoma.stores.api import Store
+from retoma.stores.contract.store import Store
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):

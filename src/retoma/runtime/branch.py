@@ -18,7 +18,7 @@ from retoma.service import undo as undoing
 from retoma.service.branches import Forked
 from retoma.service.flows import Snapshot
 from retoma.service.undo import Undone
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from retoma.runtime.lease import Held
 from retoma.service import calls
 from retoma.service import flows as positions
 from retoma.service.flows import Led, Signalled, Typed
-from retoma.stores.api import Store
+from retoma.stores.contract.store import Store
 
 
 class Wanted(msgspec.Struct):

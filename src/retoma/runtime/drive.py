@@ -26,7 +26,7 @@ from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
 from retoma.service.deleting import delete
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

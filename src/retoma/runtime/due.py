@@ -14,8 +14,8 @@ from retoma.service import clock
 from retoma.service.clock import Time
 from retoma.service.due import Job, Work, asked_for
 from retoma.service.retention import Taken, prune
-from retoma.stores.api import Store
-from retoma.stores.retention_api import START, Mark
+from retoma.stores.contract.retention import START, Mark
+from retoma.stores.contract.store import Store
 
 WITHIN_S: Final = 0.020
 """How long a command that wrote works on what is due, before it ends."""

@@ -16,7 +16,7 @@ from retoma.runtime.lease import unless_driven
 from retoma.service import erasing, sessions
 from retoma.service.access import head_of, repeated
 from retoma.service.erasing import Redaction, Selection
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 
 def redact(

@@ -10,7 +10,7 @@ from typing import Final
 from retoma.errors import RetomaError
 from retoma.model.principal import Principal
 from retoma.service.behind import due
-from retoma.stores.api import Store
+from retoma.stores.contract.store import Store
 
 __all__ = ["Indexer", "index"]
 

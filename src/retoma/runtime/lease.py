@@ -13,7 +13,7 @@ from retoma.model.lease import LEASE_TTL_MS, RENEWALS, FencingToken, Holder, Lea
 from retoma.model.principal import Principal
 from retoma.runtime.process import is_gone
 from retoma.service import leases
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from retoma.model.principal import Principal
 from retoma.model.utf8 import unreadable
 from retoma.service import flows as positions
 from retoma.service import sessions
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 
 class Versions:

@@ -12,7 +12,7 @@ from retoma.model.lease import FencingToken
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import Head
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 LAST = "@last"
 

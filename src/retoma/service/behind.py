@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
-from retoma.stores.api_search import SHELVES
+from retoma.stores.contract.search import SHELVES
 
 if TYPE_CHECKING:
-    from retoma.stores.api import Transaction
-    from retoma.stores.api_search import Standing
+    from retoma.stores.contract.search import Standing
+    from retoma.stores.contract.store import Transaction
 
 __all__ = ["ENOUGH", "SHELVES", "SLACK_MS", "are_behind", "clock_went_back", "due", "since_when"]
 

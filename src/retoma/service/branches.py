@@ -22,7 +22,7 @@ from retoma.model.state import SYS
 from retoma.service import past
 from retoma.service.access import append, head_of, is_same, missing, other_request
 from retoma.service.sessions import id_taken, within
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 _CHUNK: Final = 500
 _NEAR: Final = 1_000

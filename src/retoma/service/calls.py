@@ -20,7 +20,7 @@ from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import Head, Session, accept_writes
 from retoma.model.state import SYS
 from retoma.service.access import append, expect_head, fence, have_room, head_of
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 
 class Returned(msgspec.Struct, frozen=True):

@@ -9,8 +9,8 @@ from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.postings import pair_key, with_pair, with_prefix, with_term
 from retoma.model.query import Query
 from retoma.service.said import TITLE, in_role, of_session
-from retoma.stores.api import Transaction
-from retoma.stores.api_search import LIVE, Part
+from retoma.stores.contract.search import LIVE, Part
+from retoma.stores.contract.store import Transaction
 
 __all__ = ["Candidates"]
 

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from retoma.model.principal import Principal
 from retoma.model.retention import TRASH_KEPT_MS, Looked, looked, went_back
 from retoma.model.times import FIRST
-from retoma.stores.api import Store, Transaction
-from retoma.stores.retention_api import Mark
+from retoma.stores.contract.retention import Mark
+from retoma.stores.contract.store import Store, Transaction
 
 CLOCK: Final = "clock"
 BACK: Final = "clock back"

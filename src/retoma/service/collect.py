@@ -14,7 +14,7 @@ from retoma.service.erasing import purge
 from retoma.service.indexing import step
 from retoma.service.retention import standing as standing_of
 from retoma.service.transfer.incoming import STALE_MS
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 CHUNK: Final = 500
 

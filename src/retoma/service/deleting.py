@@ -10,7 +10,7 @@ from retoma.model.ids import Operation, SessionId
 from retoma.model.principal import Principal
 from retoma.model.session import Head
 from retoma.service.access import head_of, other_request
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 _EVERY: Final = 1 << 31
 

@@ -20,7 +20,7 @@ from retoma.model.state import SYS
 from retoma.service import past
 from retoma.service.sessions import show
 from retoma.service.timeline import spoken
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 _PAGE: Final = 1_000
 

@@ -13,8 +13,8 @@ from retoma.model.session import Status
 from retoma.service import erasing, retention
 from retoma.service.profiles import trash_due
 from retoma.service.retention import Taken
-from retoma.stores.api import Transaction
-from retoma.stores.retention_api import START, LeftAlone, Mark
+from retoma.stores.contract.retention import START, LeftAlone, Mark
+from retoma.stores.contract.store import Transaction
 
 IDLE: Final = "idle"
 IDLE_ENDED: Final = "idle ended"

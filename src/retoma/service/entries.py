@@ -20,7 +20,7 @@ from retoma.model.session import Head, accept_writes
 from retoma.model.state import SYS, check_keys, check_values
 from retoma.service.access import append, expect_head, fence, have_room, head_of, repeated
 from retoma.service.timeline import message_event
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 MOST: Final = 10_000
 """Entries of one transaction: whoever else writes waits for all of them."""

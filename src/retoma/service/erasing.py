@@ -25,7 +25,7 @@ from retoma.service.deleting import hide
 from retoma.service.forgetting import clear_state, erase, forget, look, look_beside
 from retoma.service.profiles import trash_due
 from retoma.service.sharing import sharing
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.model.transfer import RedactedPart

@@ -31,7 +31,7 @@ from retoma.service.access import (
     repeated,
 )
 from retoma.service.calls import Returned
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 _CHUNK = 500
 

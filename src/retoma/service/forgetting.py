@@ -19,7 +19,7 @@ from retoma.service.access import append, fence
 from retoma.service.calls import in_system
 from retoma.service.sessions import Whole, show
 from retoma.service.sharing import by_source, set_since, sets_of, sharing
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 
 class Loss(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from retoma.errors import Invalid
 from retoma.model.session import Session
 from retoma.model.snippet import WIDTH, Snippet
 from retoma.model.times import rfc3339
-from retoma.stores.api import Listing
+from retoma.stores.contract.store import Listing
 
 __all__ = ["LAST", "Asked", "Cursor", "Found", "Hit", "Order", "cursor_of", "view", "written"]
 

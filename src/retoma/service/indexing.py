@@ -20,8 +20,8 @@ from retoma.service.behind import ENOUGH, SHELVES, SLACK_MS, are_behind, clock_w
 from retoma.service.erasing import clean_index
 from retoma.service.merging import merge
 from retoma.service.said import Said, heading, said_in, terms_of
-from retoma.stores.api import Listing, Store, Transaction
-from retoma.stores.api_search import Behind, Doc, Part, Standing
+from retoma.stores.contract.search import Behind, Doc, Part, Standing
+from retoma.stores.contract.store import Listing, Store, Transaction
 
 __all__ = ["DOCS", "step"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 SHELVES = {0: "shown", 1: "archived", 2: "trashed", 3: "coming_in", 4: "deleting", 5: "quarantined"}
 

@@ -6,7 +6,7 @@ from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease
 from retoma.model.principal import Principal
 from retoma.model.session import in_trash
 from retoma.service.access import head_of, held
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 
 def acquire(

@@ -13,8 +13,8 @@ from retoma.model.ranking import IN_TITLE, Judge, recency
 from retoma.model.session import Session
 from retoma.service.found import Asked, Order
 from retoma.service.said import TITLE, Said, heading, said_in
-from retoma.stores.api import Listing, Transaction
-from retoma.stores.api_search import Doc, Reading
+from retoma.stores.contract.search import Doc, Reading
+from retoma.stores.contract.store import Listing, Transaction
 
 __all__ = ["Match", "Matching"]
 

@@ -7,8 +7,8 @@ from typing import Final
 
 from retoma.model.ids import TenantKey
 from retoma.model.postings import MOST_DOCS, Page, merged
-from retoma.stores.api import Store, Transaction
-from retoma.stores.api_search import GOING, LIVE, MAKING, Part, Standing
+from retoma.stores.contract.search import GOING, LIVE, MAKING, Part, Standing
+from retoma.stores.contract.store import Store, Transaction
 
 __all__ = ["merge", "to_merge"]
 

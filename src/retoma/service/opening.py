@@ -12,7 +12,7 @@ from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import About, NewSession, Session, in_trash
 from retoma.service.sessions import Whole, change, count, create, get, ls, show
-from retoma.stores.api import Listing, Place, Transaction
+from retoma.stores.contract.store import Listing, Place, Transaction
 
 
 class Listed(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ from retoma.service.access import missing
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.service.flows import Snapshot
 from retoma.service.snapshots import packed, unpacked
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 EVERY: Final = 1_000
 """Snapshots stand at events whose seq is a multiple of this."""

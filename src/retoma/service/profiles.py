@@ -15,7 +15,7 @@ from retoma.model.session import FINAL, SHOWN, TRASHED, Head, in_trash
 from retoma.service import clock
 from retoma.service.access import append, fence, head_of, repeated
 from retoma.service.sessions import Whole, id_taken, show
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 
 def update(tx: Transaction, who: Principal, session: str, changes: Changes, *, operation: Operation) -> Whole:

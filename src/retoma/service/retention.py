@@ -17,8 +17,8 @@ from retoma.service.clock import Time
 from retoma.service.erasing import CHUNK
 from retoma.service.profiles import put_in_trash
 from retoma.service.sessions import change
-from retoma.stores.api import Transaction
-from retoma.stores.retention_api import Alone, LeftAlone, Mark
+from retoma.stores.contract.retention import Alone, LeftAlone, Mark
+from retoma.stores.contract.store import Transaction
 
 WINDOW: Final = 1_000
 """How many sessions one transaction looks at for those that are idle: flows that wait may be very many."""

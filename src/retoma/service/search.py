@@ -25,7 +25,7 @@ from retoma.service.candidates import Candidates
 from retoma.service.found import LAST, Asked, Cursor, Found, Hit
 from retoma.service.matching import Match, Matching
 from retoma.service.unindexed import MOST, unindexed
-from retoma.stores.api import Listing, Transaction
+from retoma.stores.contract.store import Listing, Transaction
 
 __all__ = ["search"]
 

@@ -25,7 +25,7 @@ from retoma.model.session import (
     in_trash,
 )
 from retoma.service.access import append, expect_head, fence, head_of, missing, other_request, repeated
-from retoma.stores.api import Listing, Place, Transaction
+from retoma.stores.contract.store import Listing, Place, Transaction
 
 _EVERY = 1 << 62
 

@@ -13,7 +13,7 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.principal import Principal
 from retoma.model.session import Head
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 _PAGE: Final = 1_000
 

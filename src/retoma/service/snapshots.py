@@ -11,7 +11,7 @@ from retoma.model.codec import decode, encode
 from retoma.model.fold import Folded
 from retoma.model.session import About
 from retoma.service.check.ledger import TEXTS, Ledger
-from retoma.stores.branching import Kept
+from retoma.stores.contract.branches import Kept
 from retoma.stores.pack import pack, unpack
 
 _VERSION: Final = b"\x03"

@@ -19,7 +19,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, accept_writes
 from retoma.service.access import append as append_events
 from retoma.service.access import expect_head, fence, have_room, head_of, repeated
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 CHUNK = 1_000
 ERASED = "(erased)"

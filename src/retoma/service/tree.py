@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from retoma.model.principal import Principal
 from retoma.model.session import ARCHIVED, SHOWN, Session
 from retoma.service.sessions import show
-from retoma.stores.api import Listing, Transaction
+from retoma.stores.contract.store import Listing, Transaction
 
 DEEPEST = 100
 """How deep a tree is shown: as JSON its children are inside each other, and few programs read a thousand levels."""

@@ -17,7 +17,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import About, Head, Session
 from retoma.service import branches
 from retoma.service.access import append, fence, head_of, named_at
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 _CHUNK: Final = 500
 _MANY: Final = 1 << 31

@@ -9,8 +9,8 @@ from retoma.errors import Integrity
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.service.behind import since_when
-from retoma.stores.api import Transaction
-from retoma.stores.api_search import SHELVES, Behind, Standing
+from retoma.stores.contract.search import SHELVES, Behind, Standing
+from retoma.stores.contract.store import Transaction
 
 __all__ = ["MOST", "Unindexed", "unindexed"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.stores.auditing import Quarantined, Stray
+from retoma.stores.contract.audit import Quarantined, Stray
 from retoma.stores.names import Names
 from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
 

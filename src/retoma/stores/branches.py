@@ -9,7 +9,7 @@ from retoma.model.chain import genesis
 from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, About, Head, Session
-from retoma.stores.branching import Kept, Reader
+from retoma.stores.contract.branches import Kept, Reader
 from retoma.stores.names import Names
 from retoma.stores.sessions import session_of
 from retoma.stores.sql import STATEMENTS, Run

@@ -9,7 +9,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from retoma.errors import Unavailable
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future

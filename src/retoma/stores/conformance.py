@@ -24,7 +24,7 @@ from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.lease import FencingToken, Holder
 from retoma.model.session import ARCHIVED, Head, NewSession, Session
-from retoma.stores.api import Listing, Place, Store, Transaction
+from retoma.stores.contract.store import Listing, Place, Store, Transaction
 
 OURS, THEIRS = TenantKey(1), TenantKey(2)
 HOLDER = Holder("host", "boot", 1, 1, "test")

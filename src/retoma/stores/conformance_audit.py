@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from retoma.model.event import INLINE_BYTES
-from retoma.stores.api import Store
 from retoma.stores.conformance import ALL, OURS, THEIRS, Clock, add, append
+from retoma.stores.contract.store import Store
 
 
 class AuditContract:

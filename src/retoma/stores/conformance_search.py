@@ -9,9 +9,9 @@ import msgspec
 from retoma.model import postings
 from retoma.model.ids import SessionKey
 from retoma.model.session import ARCHIVED, SHOWN, Head, Session
-from retoma.stores.api import Listing, Store, Transaction
-from retoma.stores.api_search import GOING, LIVE, MAKING, Doc, Part, Standing
 from retoma.stores.conformance import ALL, OURS, THEIRS, Clock, add, append
+from retoma.stores.contract.search import GOING, LIVE, MAKING, Doc, Part, Standing
+from retoma.stores.contract.store import Listing, Store, Transaction
 
 _KEY = SessionKey(7)
 

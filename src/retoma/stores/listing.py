@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from retoma.model.ids import TenantKey
-from retoma.stores.api import Listing, Place
+from retoma.stores.contract.store import Listing, Place
 from retoma.stores.sql import FRAGMENTS, Value
 
 

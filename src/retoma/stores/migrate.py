@@ -11,7 +11,7 @@ from blake3 import blake3
 from retoma.errors import Integrity, Unavailable
 
 if TYPE_CHECKING:
-    from retoma.stores.api import Transaction
+    from retoma.stores.contract.store import Transaction
 
 FORMAT = 7
 """The number of the newest migration; a store of a higher one is of a newer Retoma."""

@@ -10,8 +10,8 @@ from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.retention import Deed, Entry
 from retoma.model.session import Status
+from retoma.stores.contract.retention import END, START, Alone, LeftAlone, Mark
 from retoma.stores.names import Names
-from retoma.stores.retention_api import END, START, Alone, LeftAlone, Mark
 from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.stores.api_search import GOING, SHELVES, Behind, Doc, Indexed, Part, Reading, Standing
+from retoma.stores.contract.search import GOING, SHELVES, Behind, Doc, Indexed, Part, Reading, Standing
 from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
 
 if TYPE_CHECKING:

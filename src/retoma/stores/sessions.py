@@ -10,7 +10,7 @@ from retoma.model.codec import decode, encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status
 from retoma.stores import listing as listing_of
-from retoma.stores.api import Listing, Place
+from retoma.stores.contract.store import Listing, Place
 from retoma.stores.forgetting import TITLE, forget_docs, forget_session
 from retoma.stores.names import Names
 from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks, of_several

@@ -13,8 +13,8 @@ import apsw
 from retoma.errors import Unavailable
 from retoma.model.lease import Ticking, no_ticks
 from retoma.stores import migrate, sqlite_upkeep
-from retoma.stores.api import Transaction
-from retoma.stores.api_facts import Facts, Witnessed
+from retoma.stores.contract.facts import Facts, Witnessed
+from retoma.stores.contract.store import Transaction
 from retoma.stores.legible import legible
 from retoma.stores.migrate import Upgraded, Upgrades
 from retoma.stores.sqlite_connection import Connection, format_of

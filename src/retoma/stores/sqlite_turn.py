@@ -12,8 +12,8 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores.api import Transaction
 from retoma.stores.commits import Commits
+from retoma.stores.contract.store import Transaction
 from retoma.stores.migrate import Upgraded, Upgrades
 from retoma.stores.sql import STATEMENTS
 from retoma.stores.sqlite_connection import Connection, format_of

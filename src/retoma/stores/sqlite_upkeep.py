@@ -13,7 +13,7 @@ import apsw
 
 from retoma.errors import Integrity, Unavailable
 from retoma.stores import migrate, witness
-from retoma.stores.api_facts import Witnessed
+from retoma.stores.contract.facts import Witnessed
 from retoma.stores.sql import Run
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_scrub import zero_unused

@@ -12,7 +12,7 @@ from retoma.model.event import NOTE, Event
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN
 from retoma.model.transfer import ContextPart, EpochPart, Link, SessionRecord
-from retoma.stores.api import Known
+from retoma.stores.contract.store import Known
 from retoma.stores.forgetting import TITLE, forget_docs
 from retoma.stores.journal import SqlJournal
 from retoma.stores.names import Names

@@ -23,8 +23,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from retoma.errors import RetomaError
-from retoma.stores.api import Transaction
 from retoma.stores.callers import Caller, Case, Submitted, Waiting, WriterThread
+from retoma.stores.contract.store import Transaction
 from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns
 
 if TYPE_CHECKING:

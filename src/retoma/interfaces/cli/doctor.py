@@ -12,7 +12,7 @@ from retoma.interfaces.cli.text import counted, size
 from retoma.interfaces.cli.verb import verb
 from retoma.model.retention import Retention
 from retoma.service.retention import Standing
-from retoma.stores.api_facts import Facts
+from retoma.stores.contract.facts import Facts
 
 __all__ = ["doctor"]
 

@@ -12,7 +12,7 @@ from retoma.interfaces.cli.text import clean
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from retoma.stores.api import Transaction
+    from retoma.stores.contract.store import Transaction
 
 __all__ = ["SESSION", "SIGNED_TAG", "TAG"]
 

@@ -10,7 +10,7 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION, TAG
 from retoma.interfaces.cli.verb import verb
 from retoma.model.session import ARCHIVED, SHOWN, STATUSES, TRASHED, Session
-from retoma.stores.api import Sort
+from retoma.stores.contract.store import Sort
 
 __all__ = ["expiry", "ls"]
 

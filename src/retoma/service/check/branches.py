@@ -11,7 +11,7 @@ from retoma.model.state import SYS
 from retoma.service.check.journal import begun
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moments
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 from retoma.stores.legible import UNREADABLE
 
 PAGE: Final = 1_000

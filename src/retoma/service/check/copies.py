@@ -8,7 +8,7 @@ from typing import Any, Final
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED
 from retoma.service.check.ledger import Ledger
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 INCOMING, DELETING, QUARANTINED = 3, 4, 5
 _COPIED: Final = ("shelf", "created_at", "expires_at", "parent", "fork_of", "fork_seq", "flow_path")

@@ -14,7 +14,7 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moment, Moments, thinned
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 from retoma.stores.legible import UNREADABLE
 from retoma.stores.pack import unpack
 

@@ -8,7 +8,7 @@ import msgspec
 
 from retoma.model.ids import SessionKey
 from retoma.service.check.report import INDEX, Damage, Report
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 _TAIL: Final = "A committed tail was gone when this was written."
 

@@ -7,8 +7,8 @@ from typing import Final
 import msgspec
 
 from retoma.model.times import rfc3339
-from retoma.stores.api_facts import Witnessed
-from retoma.stores.auditing import Quarantined
+from retoma.stores.contract.audit import Quarantined
+from retoma.stores.contract.facts import Witnessed
 
 RESTORE: Final = "Restore a backup, or put the session aside with `retoma store check --repair`."
 INDEX: Final = "index"

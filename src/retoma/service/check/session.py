@@ -11,7 +11,7 @@ from retoma.service.check.journal import Journal, begun
 from retoma.service.check.moments import Moments
 from retoma.service.check.report import Damage
 from retoma.service.check.rows import Row, differences
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 PAGE: Final = 1_000
 MOST_OF_ONE: Final = 20

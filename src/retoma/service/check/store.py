@@ -16,9 +16,9 @@ from retoma.service.check.moments import Moments
 from retoma.service.check.report import INDEX, Damage, Report
 from retoma.service.check.session import OneSession
 from retoma.service.check.tables import entry, operation
-from retoma.stores.api import Store, Transaction
-from retoma.stores.api_facts import Witnessed
-from retoma.stores.auditing import Stray
+from retoma.stores.contract.audit import Stray
+from retoma.stores.contract.facts import Witnessed
+from retoma.stores.contract.store import Store, Transaction
 from retoma.stores.legible import UNREADABLE
 from retoma.stores.pack import unpack
 

@@ -10,7 +10,7 @@ from retoma.model.event import CREATED, FORKED
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.retention import Deed
 from retoma.service.check.copies import DELETING, same
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 from retoma.stores.retention import marked
 
 _INTEGERS: Final = (0, 1, 2, 6)

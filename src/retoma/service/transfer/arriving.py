@@ -29,7 +29,7 @@ from retoma.service.transfer.incoming import take_in
 from retoma.service.transfer.merging import Merge
 from retoma.service.transfer.outgoing import PAGE, Outgoing
 from retoma.service.transfer.telling import asides, asides_of, extended, journalled, stream_of
-from retoma.stores.api import Listing, Store, Transaction
+from retoma.stores.contract.store import Listing, Store, Transaction
 
 _MOST_ALIKE: Final = 50
 

@@ -9,7 +9,7 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.transfer import StateRecord, VisitsRecord
 from retoma.service.transfer.proof import Aside
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 BATCH: Final = 500
 BATCH_BYTES: Final = 4 << 20

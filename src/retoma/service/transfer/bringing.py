@@ -17,7 +17,7 @@ from retoma.service.transfer.given import Given, looked_at
 from retoma.service.transfer.imported import Imported
 from retoma.service.transfer.incoming import import_
 from retoma.service.transfer.notices import Notice, Notices
-from retoma.stores.api import Store
+from retoma.stores.contract.store import Store
 
 
 class Brought(msgspec.Struct, frozen=True, kw_only=True):

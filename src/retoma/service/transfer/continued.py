@@ -31,7 +31,7 @@ from retoma.service.forgetting import erase_shared
 from retoma.service.sessions import show
 from retoma.service.transfer.contradiction import row_of, unexplained, untrue_here
 from retoma.service.transfer.told import learn, told
-from retoma.stores.api import Known, Store, Transaction
+from retoma.stores.contract.store import Known, Store, Transaction
 
 _PAGE: Final = 1_000
 _PAGE_BYTES: Final = 2 << 20

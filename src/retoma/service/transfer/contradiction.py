@@ -11,7 +11,7 @@ from retoma.model.codec import encode
 from retoma.model.ids import SessionKey
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.rows import Row, Unlike
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 
 _MOST: Final = 20
 _LONGEST: Final = 80

@@ -10,7 +10,7 @@ from retoma.model.principal import Principal
 from retoma.model.transfer import Format
 from retoma.model.veil import Veil
 from retoma.service.transfer.outgoing import Outgoing
-from retoma.stores.api import Store
+from retoma.stores.contract.store import Store
 from retoma.stores.legible import legible
 
 FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "md", "html")

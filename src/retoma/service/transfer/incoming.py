@@ -26,7 +26,7 @@ from retoma.service.transfer.place import HIDDEN, Places, Plan, diverged
 from retoma.service.transfer.proof import Aside, Proof, plausible
 from retoma.service.transfer.reading import records
 from retoma.service.transfer.source import Placed, damaged
-from retoma.stores.api import Known, Store, Transaction
+from retoma.stores.contract.store import Known, Store, Transaction
 
 STALE_MS: Final = DAY
 

@@ -30,7 +30,7 @@ from retoma.model.veil import Veil
 from retoma.service.access import missing
 from retoma.service.timeline import spoken
 from retoma.service.transfer.veiling import Veiling
-from retoma.stores.api import Store, Transaction
+from retoma.stores.contract.store import Store, Transaction
 
 PAGE = 1_000
 PAGE_BYTES = 2 << 20

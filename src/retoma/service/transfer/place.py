@@ -15,7 +15,7 @@ from retoma.model.session import TRASHED, in_trash
 from retoma.model.transfer import SessionRecord
 from retoma.service import sessions
 from retoma.service.access import fence, head_of
-from retoma.stores.api import Known, Transaction
+from retoma.stores.contract.store import Known, Transaction
 
 HIDDEN: Final = 3
 

@@ -15,8 +15,8 @@ import psycopg
 
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores.api import Transaction
-from retoma.stores.api_facts import Facts, Witnessed
+from retoma.stores.contract.facts import Facts, Witnessed
+from retoma.stores.contract.store import Transaction
 from retoma.stores.legible import legible
 from retoma.stores.migrate import Migration, Upgraded, Upgrades
 from retoma.stores.postgres import errors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from retoma.stores.api import Transaction
+from retoma.stores.contract.store import Transaction
 from retoma.stores.postgres.batch import Asked
 from retoma.stores.postgres.connection import Mark, Wire
 

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from retoma.model.transfer import EpochPart, Link, SessionRecord
-    from retoma.stores.api_facts import Facts, Witnessed
-    from retoma.stores.api_search import Indexing, Search
-    from retoma.stores.auditing import Audit
-    from retoma.stores.branching import Branches
+    from retoma.stores.contract.audit import Audit
+    from retoma.stores.contract.branches import Branches
+    from retoma.stores.contract.facts import Facts, Witnessed
+    from retoma.stores.contract.retention import Log, Retention
+    from retoma.stores.contract.search import Indexing, Search
     from retoma.stores.migrate import Upgraded
-    from retoma.stores.retention_api import Log, Retention
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["updated", "created", "id"]
