@@ -15,7 +15,7 @@ import apsw
 
 from benchmarks.harness import Figure, Run, Watch, emptied, interleaved
 from benchmarks.stores import MESSAGE, SESSION, TEXT, opened, place_in
-from retoma.stores.migrate import migrations
+from retoma.stores.sql.migrate import migrations
 
 ROW = 1
 _WARM = 50

@@ -19,8 +19,8 @@ from retoma.stores.contract.store import Store, Transaction
 
 if TYPE_CHECKING:
     from retoma.runtime.backup import Done
-    from retoma.stores.migrate import Upgraded, Upgrades
     from retoma.stores.postgres.store import PostgresStore
+    from retoma.stores.sql.migrate import Upgraded, Upgrades
     from retoma.stores.sqlite_upkeep import SqliteFiles
 
 
@@ -98,7 +98,7 @@ def older_format(place: StorePlace) -> int | None:
 
 
 def _upgrades(*, keeps: bool = True) -> Upgrades:
-    from retoma.stores.migrate import Upgrades
+    from retoma.stores.sql.migrate import Upgrades
 
     def repair(tx: Transaction, before: int) -> int:
         from retoma.service.upgrade import upgrade  # with all of `check`: for an upgrade alone

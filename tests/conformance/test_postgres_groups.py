@@ -29,7 +29,7 @@ from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Dropped, Wire
 from retoma.stores.postgres.statements import own
 from retoma.stores.postgres.store import PostgresStore
-from retoma.stores.sql import Row
+from retoma.stores.sql.statements import Row
 from retoma.wiring import Sources
 
 TENANT = TenantKey(1)

@@ -21,13 +21,13 @@ from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import NewSession
 from retoma.stores.contract.retention import LeftAlone
 from retoma.stores.contract.store import Listing, Place
-from retoma.stores.facts import SqlLeases
-from retoma.stores.listing import among
-from retoma.stores.migrate import migrations
-from retoma.stores.names import Names
-from retoma.stores.retention import SqlRetention
-from retoma.stores.sessions import SqlSessions
-from retoma.stores.sql import STATEMENTS
+from retoma.stores.sql.facts import SqlLeases
+from retoma.stores.sql.listing import among
+from retoma.stores.sql.migrate import migrations
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.retention import SqlRetention
+from retoma.stores.sql.sessions import SqlSessions
+from retoma.stores.sql.statements import STATEMENTS
 
 ONE_ROW = {"name_salt", "commits", "commits_and_erasing", "count_commit"}
 """Statements over a table that has one row."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.interfaces.conftest import Retoma
 
-from retoma.stores.migrate import migrations
+from retoma.stores.sql.migrate import migrations
 
 WHOLE = {
     "whole", "sample", "sessions", "events", "erased", "cut", "contents", "documents", "unreferenced", "witness",

@@ -7,8 +7,8 @@ import sqlite3
 import psycopg
 
 from retoma.stores.conformance import Clock
-from retoma.stores.migrate import FORMAT, migrations
 from retoma.stores.postgres.store import PostgresStore
+from retoma.stores.sql.migrate import FORMAT, migrations
 
 _TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
 

@@ -20,7 +20,7 @@ import pytest
 import retoma
 from retoma.errors import Unavailable
 from retoma.stores import sqlite_upgrade, sqlite_upkeep
-from retoma.stores.migrate import FORMAT, migrations
+from retoma.stores.sql.migrate import FORMAT, migrations
 from retoma.stores.sqlite_connection import APPLICATION_ID
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from retoma.service.check.columns import COMPARED, UNSEEN, UNTOLD
-from retoma.stores.migrate import migrations
+from retoma.stores.sql.migrate import migrations
 
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"^  (\w+)\s+(?:INTEGER|BIGINT|TEXT|BLOB|BYTEA)", re.MULTILINE)

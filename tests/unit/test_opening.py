@@ -9,7 +9,7 @@ import pytest
 
 from retoma.stores import sqlite
 from retoma.stores.conformance import Clock
-from retoma.stores.migrate import FORMAT
+from retoma.stores.sql.migrate import FORMAT
 from retoma.stores.sqlite import SqliteStore
 from retoma.stores.sqlite_connection import Connection, format_of
 

@@ -8,8 +8,8 @@ import pytest
 
 from retoma.stores import sqlite_turn
 from retoma.stores.conformance import OURS, Clock, add, append
+from retoma.stores.sql.transaction import SqlTransaction
 from retoma.stores.sqlite_turn import SqliteTurn
-from retoma.stores.transaction import SqlTransaction
 
 
 @pytest.fixture

@@ -408,7 +408,7 @@ def test_a_stopped_import_is_taken_up_and_shown_by_nothing(client, other, monkey
     asked: list[int] = []
     restore = type(other._store._turn.connection().transaction.journal).restore
     monkeypatch.setattr(
-        "retoma.stores.journal.SqlJournal.restore",
+        "retoma.stores.sql.journal.SqlJournal.restore",
         lambda self, key, events: (asked.append(len(events)), restore(self, key, events)),
     )
     assert take(other, data).added == 1201

@@ -12,7 +12,7 @@ from retoma.model.fold import Folded
 from retoma.model.session import About
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.contract.branches import Kept
-from retoma.stores.pack import pack, unpack
+from retoma.stores.sql.pack import pack, unpack
 
 _VERSION: Final = b"\x03"
 """Goes up when a ledger learns more: a snapshot of another version is passed over, and made again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from retoma.model.principal import LOCAL_TENANT
 from retoma.service.check.branches import repair
 from retoma.stores.contract.store import Transaction
-from retoma.stores.migrate import FORMAT
+from retoma.stores.sql.migrate import FORMAT
 
 
 def upgrade(tx: Transaction, before: int) -> int:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import apsw
 
 from retoma.errors import Integrity, Unavailable
-from retoma.stores.sql import Row, Value, read
+from retoma.stores.sql.statements import Row, Value, read
 from retoma.stores.sqlite_connection import APPLICATION_ID
 
 MAGIC: Final = b"SQLite format 3\0"

@@ -12,11 +12,12 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores import migrate, sqlite_upkeep
+from retoma.stores import sqlite_upkeep
 from retoma.stores.contract.facts import Facts, Witnessed
 from retoma.stores.contract.store import Transaction
-from retoma.stores.legible import legible
-from retoma.stores.migrate import Upgraded, Upgrades
+from retoma.stores.sql import migrate
+from retoma.stores.sql.legible import legible
+from retoma.stores.sql.migrate import Upgraded, Upgrades
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_turn import SqliteTurn, Sweep, nothing_left

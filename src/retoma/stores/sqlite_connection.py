@@ -11,9 +11,9 @@ import apsw
 
 from retoma.errors import Integrity, Unavailable
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores import migrate
-from retoma.stores.sql import Row, Values
-from retoma.stores.transaction import SqlTransaction
+from retoma.stores.sql import migrate
+from retoma.stores.sql.statements import Row, Values
+from retoma.stores.sql.transaction import SqlTransaction
 
 APPLICATION_ID = 0x52544D41  # "RTMA"
 PAGE_BYTES = 2048

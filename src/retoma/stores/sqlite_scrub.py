@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from retoma.stores.sql import Row
+from retoma.stores.sql.statements import Row
 from retoma.stores.sqlite_connection import Connection
 from retoma.stores.sqlite_page import HEADERS, filled, unused
 

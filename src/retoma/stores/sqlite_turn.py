@@ -12,15 +12,15 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores.commits import Commits
 from retoma.stores.contract.store import Transaction
-from retoma.stores.migrate import Upgraded, Upgrades
-from retoma.stores.sql import STATEMENTS
+from retoma.stores.sql.commits import Commits
+from retoma.stores.sql.migrate import Upgraded, Upgrades
+from retoma.stores.sql.statements import STATEMENTS
+from retoma.stores.sql.transaction import SqlTransaction
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import translated
 from retoma.stores.sqlite_scrub import clear
 from retoma.stores.sqlite_upgrade import bring_up_to_date
-from retoma.stores.transaction import SqlTransaction
 from retoma.stores.write_lock import WriteLock
 
 _SUSPECT = (apsw.IOError, apsw.CorruptError)

@@ -11,9 +11,10 @@ from pathlib import Path
 import apsw
 
 from retoma.errors import Unavailable
-from retoma.stores import migrate, sqlite_upkeep
-from retoma.stores.migrate import FORMAT, Migration, Upgraded, Upgrades
-from retoma.stores.sql import STATEMENTS
+from retoma.stores import sqlite_upkeep
+from retoma.stores.sql import migrate
+from retoma.stores.sql.migrate import FORMAT, Migration, Upgraded, Upgrades
+from retoma.stores.sql.statements import STATEMENTS
 from retoma.stores.sqlite_connection import APPLICATION_ID, Connection
 from retoma.stores.sqlite_errors import translate
 from retoma.stores.sqlite_scrub import clear

@@ -12,9 +12,10 @@ from pathlib import Path
 import apsw
 
 from retoma.errors import Integrity, Unavailable
-from retoma.stores import migrate, witness
+from retoma.stores import witness
 from retoma.stores.contract.facts import Witnessed
-from retoma.stores.sql import Run
+from retoma.stores.sql import migrate
+from retoma.stores.sql.statements import Run
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_scrub import zero_unused
 

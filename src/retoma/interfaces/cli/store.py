@@ -66,7 +66,7 @@ def migrate(ctx: Invocation, *, dry_run: bool) -> int:
     Any command that opens a file upgrades it, too. A store on PostgreSQL is upgraded by this one alone: in one
     transaction, while others can read the store and not write to it.
     """
-    from retoma.stores.migrate import FORMAT, migrations
+    from retoma.stores.sql.migrate import FORMAT, migrations
     from retoma.wiring import migrate_store, older_format
 
     there(ctx)

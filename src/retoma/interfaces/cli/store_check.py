@@ -59,7 +59,7 @@ def there(ctx: Invocation) -> None:
 
 def refuse_older(ctx: Invocation) -> None:
     """Raise Unavailable for a store of an older format: what describes a store does not upgrade it."""
-    from retoma.stores.migrate import older_store
+    from retoma.stores.sql.migrate import older_store
     from retoma.wiring import older_format
 
     if (format := older_format(ctx.place)) is not None:

@@ -19,7 +19,7 @@ def version(ctx: Invocation) -> None:
 
     import apsw
 
-    from retoma.stores.migrate import FORMAT
+    from retoma.stores.sql.migrate import FORMAT
 
     versions = {
         "retoma": installed("retoma"),

@@ -12,7 +12,7 @@ from retoma.service.check.journal import begun
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moments
 from retoma.stores.contract.store import Transaction
-from retoma.stores.legible import UNREADABLE
+from retoma.stores.sql.legible import UNREADABLE
 
 PAGE: Final = 1_000
 

@@ -15,7 +15,7 @@ from retoma.model.tokens import VERSION
 from retoma.service.said import Said, heading, said_in, terms_of
 from retoma.stores.contract.search import GOING, LIVE, MAKING, SHELVES, Doc, Indexed, Part, Standing
 from retoma.stores.contract.store import Store, Transaction
-from retoma.stores.legible import UNREADABLE
+from retoma.stores.sql.legible import UNREADABLE
 
 __all__ = ["REBUILD", "Index"]
 

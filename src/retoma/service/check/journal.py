@@ -15,8 +15,8 @@ from retoma.model.ids import SessionKey
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moment, Moments, thinned
 from retoma.stores.contract.store import Transaction
-from retoma.stores.legible import UNREADABLE
-from retoma.stores.pack import unpack
+from retoma.stores.sql.legible import UNREADABLE
+from retoma.stores.sql.pack import unpack
 
 
 class Journal:

@@ -17,7 +17,7 @@ from retoma.model.ids import SessionId, SessionKey
 from retoma.model.payload import KNOWN, prove
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
-from retoma.stores.journal import LISTED_EVERY_MS
+from retoma.stores.sql.journal import LISTED_EVERY_MS
 
 TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
 PROFILE: Final = frozenset(

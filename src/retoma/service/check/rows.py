@@ -15,7 +15,7 @@ from retoma.model.state import SYS
 from retoma.service.check.copies import copied, same
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.contract.store import Transaction
-from retoma.stores.journal import LISTED_EVERY_MS
+from retoma.stores.sql.journal import LISTED_EVERY_MS
 
 PAGE: Final = 1_000
 

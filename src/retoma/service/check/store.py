@@ -19,8 +19,8 @@ from retoma.service.check.tables import entry, operation
 from retoma.stores.contract.audit import Stray
 from retoma.stores.contract.facts import Witnessed
 from retoma.stores.contract.store import Store, Transaction
-from retoma.stores.legible import UNREADABLE
-from retoma.stores.pack import unpack
+from retoma.stores.sql.legible import UNREADABLE
+from retoma.stores.sql.pack import unpack
 
 PAGE: Final = 1_000
 SESSIONS: Final = 500

@@ -11,7 +11,7 @@ from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.retention import Deed
 from retoma.service.check.copies import DELETING, same
 from retoma.stores.contract.store import Transaction
-from retoma.stores.retention import marked
+from retoma.stores.sql.retention import marked
 
 _INTEGERS: Final = (0, 1, 2, 6)
 

@@ -11,7 +11,7 @@ from retoma.model.transfer import Format
 from retoma.model.veil import Veil
 from retoma.service.transfer.outgoing import Outgoing
 from retoma.stores.contract.store import Store
-from retoma.stores.legible import legible
+from retoma.stores.sql.legible import legible
 
 FORMATS: tuple[Format, ...] = ("json", "jsonl", "csv", "md", "html")
 _WHOLE = ("json", "jsonl")

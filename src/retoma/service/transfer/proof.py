@@ -29,7 +29,7 @@ from retoma.model.transfer import (
 )
 from retoma.service.check.ledger import Ledger
 from retoma.service.transfer.source import Placed, damaged
-from retoma.stores.legible import UNREADABLE
+from retoma.stores.sql.legible import UNREADABLE
 
 Aside: TypeAlias = StateRecord | VisitsRecord | FlowRecord
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from retoma.stores.contract.facts import Facts, Witnessed
     from retoma.stores.contract.retention import Log, Retention
     from retoma.stores.contract.search import Indexing, Search
-    from retoma.stores.migrate import Upgraded
+    from retoma.stores.sql.migrate import Upgraded
 
 T = TypeVar("T")
 Sort: TypeAlias = Literal["updated", "created", "id"]

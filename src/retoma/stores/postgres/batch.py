@@ -13,7 +13,7 @@ from typing import TypeAlias
 from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Mark
 from retoma.stores.postgres.statements import own, writing
-from retoma.stores.sql import STATEMENTS, Row, Value, Values
+from retoma.stores.sql.statements import STATEMENTS, Row, Value, Values
 
 Asked: TypeAlias = "tuple[Value, ...]"
 """Whose head a use case asks for: (tenant, id)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 
-from retoma.stores.sql import Value
+from retoma.stores.sql.statements import Value
 
 _HEAD = struct.Struct(">iiIii")
 _NULL = b"\xff\xff\xff\xff"

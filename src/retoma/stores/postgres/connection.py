@@ -17,8 +17,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.postgres.statements import Statement, own, reading, writing
-from retoma.stores.sql import STATEMENTS, Row, Value, Values
-from retoma.stores.transaction import SqlTransaction
+from retoma.stores.sql.statements import STATEMENTS, Row, Value, Values
+from retoma.stores.sql.transaction import SqlTransaction
 
 SILENCE_S = 2.0
 """How long a server may say nothing before it is asked, on another connection, whether it is still at work."""

@@ -25,8 +25,8 @@ from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Wire
 from retoma.stores.postgres.statements import own, writing
 from retoma.stores.postgres.writes import Write
-from retoma.stores.sql import Row, Values
-from retoma.stores.transaction import SqlTransaction
+from retoma.stores.sql.statements import Row, Values
+from retoma.stores.sql.transaction import SqlTransaction
 from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns
 
 T = TypeVar("T")

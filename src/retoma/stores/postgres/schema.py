@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from retoma.stores import migrate
-from retoma.stores.migrate import Migration, Upgraded, Upgrades
 from retoma.stores.postgres.connection import Wire
+from retoma.stores.sql import migrate
+from retoma.stores.sql.migrate import Migration, Upgraded, Upgrades
 
 
 class Schema:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from retoma.stores.sql import FRAGMENTS, STATEMENTS, Value, Values, read
+from retoma.stores.sql.statements import FRAGMENTS, STATEMENTS, Value, Values, read
 
 OWN = read("queries/postgresql")[0].whole()
 """What only PostgreSQL is asked, and what stands in the place of a shared statement."""

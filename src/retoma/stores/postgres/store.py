@@ -17,14 +17,14 @@ from retoma.errors import RetomaError, Unavailable
 from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.contract.facts import Facts, Witnessed
 from retoma.stores.contract.store import Transaction
-from retoma.stores.legible import legible
-from retoma.stores.migrate import Migration, Upgraded, Upgrades
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.connection import Wire
 from retoma.stores.postgres.groups import Groups
 from retoma.stores.postgres.pool import MOST, Pool
 from retoma.stores.postgres.schema import Schema
 from retoma.stores.postgres.writes import Write
+from retoma.stores.sql.legible import legible
+from retoma.stores.sql.migrate import Migration, Upgraded, Upgrades
 
 T = TypeVar("T")
 

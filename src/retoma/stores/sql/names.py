@@ -5,7 +5,7 @@ from __future__ import annotations
 from blake3 import blake3
 
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.stores.sql import STATEMENTS, Run
+from retoma.stores.sql.statements import STATEMENTS, Run
 
 _KEY = STATEMENTS["session_key"]
 

@@ -13,10 +13,10 @@ from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN
 from retoma.model.transfer import ContextPart, EpochPart, Link, SessionRecord
 from retoma.stores.contract.store import Known
-from retoma.stores.forgetting import TITLE, forget_docs
-from retoma.stores.journal import SqlJournal
-from retoma.stores.names import Names
-from retoma.stores.sql import STATEMENTS, Run, Value
+from retoma.stores.sql.forgetting import TITLE, forget_docs
+from retoma.stores.sql.journal import SqlJournal
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.statements import STATEMENTS, Run, Value
 from retoma.stores.witness import packed_head
 
 

@@ -10,9 +10,9 @@ from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, About, Head, Session
 from retoma.stores.contract.branches import Kept, Reader
-from retoma.stores.names import Names
-from retoma.stores.sessions import session_of
-from retoma.stores.sql import STATEMENTS, Run
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.sessions import session_of
+from retoma.stores.sql.statements import STATEMENTS, Run
 
 
 class SqlBranches:

@@ -11,8 +11,8 @@ from retoma.model.codec import Json, JsonMap, decode, encode
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease, Ticking, Ticks, no_ticks
 from retoma.model.session import Head
-from retoma.stores.pack import pack, unpack
-from retoma.stores.sql import STATEMENTS, Run, of_several
+from retoma.stores.sql.pack import pack, unpack
+from retoma.stores.sql.statements import STATEMENTS, Run, of_several
 
 _LEASE_TOKEN = STATEMENTS["lease_token"]
 

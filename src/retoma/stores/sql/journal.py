@@ -12,8 +12,8 @@ from retoma.model.chain import SALT_BYTES, digest, link
 from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
-from retoma.stores.pack import pack, unpack
-from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
+from retoma.stores.sql.pack import pack, unpack
+from retoma.stores.sql.statements import STATEMENTS, Row, Run, in_chunks
 from retoma.stores.witness import packed_head
 
 _ADD = STATEMENTS["add_event"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retoma.errors import Integrity
-from retoma.stores.sql import STATEMENTS, Run
+from retoma.stores.sql.statements import STATEMENTS, Run
 from retoma.stores.witness import Writer, beside, packed, rolled
 
 _COUNT = STATEMENTS["count_commit"]

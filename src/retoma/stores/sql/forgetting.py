@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from retoma.model.ids import SessionKey
-from retoma.stores.sql import STATEMENTS, Run
+from retoma.stores.sql.statements import STATEMENTS, Run
 
 # As `api_search` has them, which is too much for every start.
 _MAKING, _GOING = 1, 2

@@ -9,11 +9,11 @@ from retoma.model.chain import genesis
 from retoma.model.codec import decode, encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status
-from retoma.stores import listing as listing_of
 from retoma.stores.contract.store import Listing, Place
-from retoma.stores.forgetting import TITLE, forget_docs, forget_session
-from retoma.stores.names import Names
-from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks, of_several
+from retoma.stores.sql import listing as listing_of
+from retoma.stores.sql.forgetting import TITLE, forget_docs, forget_session
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.statements import STATEMENTS, Row, Run, in_chunks, of_several
 
 _HEAD = STATEMENTS["session_head"]
 

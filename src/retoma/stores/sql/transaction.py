@@ -7,20 +7,20 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores.erasing import SqlErasing
-from retoma.stores.facts import SqlFlows, SqlLeases, SqlState
-from retoma.stores.journal import SqlJournal
-from retoma.stores.names import Names
-from retoma.stores.profiles import SqlProfiles
-from retoma.stores.sessions import SqlSessions
-from retoma.stores.sql import Run
+from retoma.stores.sql.erasing import SqlErasing
+from retoma.stores.sql.facts import SqlFlows, SqlLeases, SqlState
+from retoma.stores.sql.journal import SqlJournal
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.profiles import SqlProfiles
+from retoma.stores.sql.sessions import SqlSessions
+from retoma.stores.sql.statements import Run
 
 if TYPE_CHECKING:
-    from retoma.stores.audit import SqlAudit
-    from retoma.stores.branches import SqlBranches
-    from retoma.stores.retention import SqlLog, SqlRetention
-    from retoma.stores.search import SqlIndexing, SqlSearch
-    from retoma.stores.transfers import SqlTransfers
+    from retoma.stores.sql.audit import SqlAudit
+    from retoma.stores.sql.branches import SqlBranches
+    from retoma.stores.sql.retention import SqlLog, SqlRetention
+    from retoma.stores.sql.search import SqlIndexing, SqlSearch
+    from retoma.stores.sql.transfers import SqlTransfers
 
 
 class SqlTransaction:
@@ -51,42 +51,42 @@ class SqlTransaction:
 
     @cached_property
     def transfers(self) -> SqlTransfers:
-        from retoma.stores.transfers import SqlTransfers  # with its records, too much for every start
+        from retoma.stores.sql.transfers import SqlTransfers  # with its records, too much for every start
 
         return SqlTransfers(self._run, self._now, self._names, self.journal)
 
     @cached_property
     def retention(self) -> SqlRetention:
-        from retoma.stores.retention import SqlRetention  # for what goes by age alone
+        from retoma.stores.sql.retention import SqlRetention  # for what goes by age alone
 
         return SqlRetention(self._run, self._now)
 
     @cached_property
     def log(self) -> SqlLog:
-        from retoma.stores.retention import SqlLog
+        from retoma.stores.sql.retention import SqlLog
 
         return SqlLog(self._run, self._now, self._names)
 
     @cached_property
     def audit(self) -> SqlAudit:
-        from retoma.stores.audit import SqlAudit  # for `store check` alone
+        from retoma.stores.sql.audit import SqlAudit  # for `store check` alone
 
         return SqlAudit(self._run, self._now, self._names)
 
     @cached_property
     def branches(self) -> SqlBranches:
-        from retoma.stores.branches import SqlBranches  # what no append needs
+        from retoma.stores.sql.branches import SqlBranches  # what no append needs
 
         return SqlBranches(self._run, self._now, self._names)
 
     @cached_property
     def search(self) -> SqlSearch:
-        from retoma.stores.search import SqlSearch  # with what reads its pages, too much for every start
+        from retoma.stores.sql.search import SqlSearch  # with what reads its pages, too much for every start
 
         return SqlSearch(self._run)
 
     @cached_property
     def indexing(self) -> SqlIndexing:
-        from retoma.stores.search import SqlIndexing
+        from retoma.stores.sql.search import SqlIndexing
 
         return SqlIndexing(self._run, self.search)

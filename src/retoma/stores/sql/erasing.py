@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from retoma.model.branch import END
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
-from retoma.stores.forgetting import forget_docs, forget_gone
-from retoma.stores.sql import STATEMENTS, Run
+from retoma.stores.sql.forgetting import forget_docs, forget_gone
+from retoma.stores.sql.statements import STATEMENTS, Run
 
 
 class SqlErasing:

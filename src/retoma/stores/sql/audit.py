@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.stores.contract.audit import Quarantined, Stray
-from retoma.stores.names import Names
-from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.statements import FRAGMENTS, STATEMENTS, Row, Run, Value
 
 _COLUMNS = tuple(FRAGMENTS["audit_columns"].replace(",", " ").split())
 

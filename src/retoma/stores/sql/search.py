@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.stores.contract.search import GOING, SHELVES, Behind, Doc, Indexed, Part, Reading, Standing
-from retoma.stores.sql import STATEMENTS, Row, Run, in_chunks
+from retoma.stores.sql.statements import STATEMENTS, Row, Run, in_chunks
 
 if TYPE_CHECKING:
     from retoma.model.postings import Page

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from retoma.model.ids import TenantKey
 from retoma.stores.contract.store import Listing, Place
-from retoma.stores.sql import FRAGMENTS, Value
+from retoma.stores.sql.statements import FRAGMENTS, Value
 
 
 class Asked(NamedTuple):

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Head, Session
-from retoma.stores.forgetting import TITLE, forget_docs
-from retoma.stores.names import Names
-from retoma.stores.sql import STATEMENTS, Run
+from retoma.stores.sql.forgetting import TITLE, forget_docs
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.statements import STATEMENTS, Run
 
 
 class SqlProfiles:

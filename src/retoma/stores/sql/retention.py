@@ -11,8 +11,8 @@ from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.retention import Deed, Entry
 from retoma.model.session import Status
 from retoma.stores.contract.retention import END, START, Alone, LeftAlone, Mark
-from retoma.stores.names import Names
-from retoma.stores.sql import FRAGMENTS, STATEMENTS, Row, Run, Value
+from retoma.stores.sql.names import Names
+from retoma.stores.sql.statements import FRAGMENTS, STATEMENTS, Row, Run, Value
 
 
 class SqlRetention:
