@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from retoma.errors import Unavailable
-from retoma.stores import write_lock
-from retoma.stores.write_lock import WriteLock
+from retoma.stores.write_queue import lock as write_lock
+from retoma.stores.write_queue.lock import WriteLock
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import pytest
 
 from retoma.errors import Unavailable
-from retoma.stores import turns, writer
-from retoma.stores.writer import GROUP_CALLERS, WriterQueue
+from retoma.stores.write_queue import seat as turns
+from retoma.stores.write_queue import writer
+from retoma.stores.write_queue.writer import GROUP_CALLERS, WriterQueue
 
 
 class Gone(Exception):

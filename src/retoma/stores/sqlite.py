@@ -21,8 +21,8 @@ from retoma.stores.sql.migrate import Upgraded, Upgrades
 from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import Translated
 from retoma.stores.sqlite_turn import SqliteTurn, Sweep, nothing_left
-from retoma.stores.write_lock import WAIT_S
-from retoma.stores.writer import WriterQueue
+from retoma.stores.write_queue.lock import WAIT_S
+from retoma.stores.write_queue.writer import WriterQueue
 
 T = TypeVar("T")
 

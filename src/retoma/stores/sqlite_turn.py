@@ -21,7 +21,7 @@ from retoma.stores.sqlite_connection import Connection, format_of
 from retoma.stores.sqlite_errors import translated
 from retoma.stores.sqlite_scrub import clear
 from retoma.stores.sqlite_upgrade import bring_up_to_date
-from retoma.stores.write_lock import WriteLock
+from retoma.stores.write_queue.lock import WriteLock
 
 _SUSPECT = (apsw.IOError, apsw.CorruptError)
 _CAREFUL = 1_000

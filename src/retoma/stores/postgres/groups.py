@@ -18,7 +18,6 @@ import psycopg
 
 from retoma.errors import RetomaError
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores.callers import Blocked, Caller
 from retoma.stores.postgres import errors
 from retoma.stores.postgres.batch import HEAD, Asked, Batch, Beyond, Wanted
 from retoma.stores.postgres.columns import columns
@@ -27,7 +26,8 @@ from retoma.stores.postgres.statements import own, writing
 from retoma.stores.postgres.writes import Write
 from retoma.stores.sql.statements import Row, Values
 from retoma.stores.sql.transaction import SqlTransaction
-from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns
+from retoma.stores.write_queue.callers import Blocked, Caller
+from retoma.stores.write_queue.seat import GROUP_CALLERS, GROUP_S, Turns
 
 T = TypeVar("T")
 

@@ -23,9 +23,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 from retoma.errors import RetomaError
-from retoma.stores.callers import Caller, Case, Submitted, Waiting, WriterThread
 from retoma.stores.contract.store import Transaction
-from retoma.stores.turns import GROUP_CALLERS, GROUP_S, Turns
+from retoma.stores.write_queue.callers import Caller, Case, Submitted, Waiting, WriterThread
+from retoma.stores.write_queue.seat import GROUP_CALLERS, GROUP_S, Turns
 
 if TYPE_CHECKING:
     from asyncio import Future

@@ -18,7 +18,7 @@ from contextlib import suppress
 from threading import Lock, get_ident
 from time import monotonic
 
-from retoma.stores.callers import Blocked, Caller, Submitted, tell
+from retoma.stores.write_queue.callers import Blocked, Caller, Submitted, tell
 
 GROUP_CALLERS = 64
 GROUP_S = 0.005
