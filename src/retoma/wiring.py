@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from retoma.runtime.backup import Done
     from retoma.stores.postgres.store import PostgresStore
     from retoma.stores.sql.migrate import Upgraded, Upgrades
-    from retoma.stores.sqlite_upkeep import SqliteFiles
+    from retoma.stores.sqlite.upkeep import SqliteFiles
 
 
 class Sources(NamedTuple):
@@ -111,7 +111,7 @@ def _upgrades(*, keeps: bool = True) -> Upgrades:
 def _opened(place: StorePlace, sources: Sources, upgrades: Upgrades | None) -> Store:
     if place.kind == "postgresql":
         return _open_postgres(place, sources, upgrades)
-    from retoma.stores.sqlite import SqliteStore
+    from retoma.stores.sqlite.store import SqliteStore
 
     # Salts are drawn by the one thread that holds the store's writer, so a pool needs no lock.
     random = pooled(sources.random)
@@ -150,7 +150,7 @@ def is_there(place: StorePlace) -> bool:
     """Return whether there is a store at `place`, or was: a lost one is not taken for none, and does not open."""
     if place.path is None or place.path.exists():
         return True
-    from retoma.stores.sqlite_upkeep import committed_to
+    from retoma.stores.sqlite.upkeep import committed_to
 
     return committed_to(place.path) > 0
 
@@ -183,7 +183,7 @@ def restore_store(place: StorePlace, file: Path, *, aside: str | None = None) ->
 
 
 def _files() -> SqliteFiles:
-    from retoma.stores.sqlite_upkeep import SqliteFiles
+    from retoma.stores.sqlite.upkeep import SqliteFiles
 
     return SqliteFiles()
 

@@ -27,7 +27,7 @@ from retoma.service.indexing import step
 from retoma.stores.conformance import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.postgres.store import PostgresStore
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 Make = Callable[[], Calls]

@@ -19,7 +19,7 @@ from retoma.model.session import NewSession
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
 from retoma.stores.postgres.store import PostgresStore
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 __all__ = ["clock"]

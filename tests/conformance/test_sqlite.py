@@ -14,7 +14,7 @@ from retoma.stores.conformance_search import SearchContract
 from retoma.stores.conformance_search_branches import SearchBranchesContract
 from retoma.stores.conformance_transfers import TransferContract
 from retoma.stores.conformance_writers import WriterContract
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 
 
 class TestFile(

@@ -22,7 +22,7 @@ from retoma.model.event import INLINE_BYTES
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.retention import Choice
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 WORDS = ("one", "two", "Ana", "card 4111", "ç ☎", "naïve =1+1")

@@ -13,7 +13,7 @@ from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 
 PROCESSES, SECONDS, LONGEST_MS = 9, 2.0, 250
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from tests.calls import Calls
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import SYSTEM
 
 store = SqliteStore(Path(sys.argv[1]), now=SYSTEM.now, random=SYSTEM.random)

@@ -15,7 +15,7 @@ from retoma.model.ids import SessionId, TenantKey
 from retoma.model.session import NewSession
 from retoma.stores.conformance import Clock, append
 from retoma.stores.contract.store import Transaction
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 
 OURS = TenantKey(1)
 

@@ -25,7 +25,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores.conformance import Clock
 from retoma.stores.contract.store import Listing
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 SESSIONS = 500

@@ -17,7 +17,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.service.upgrade import upgrade
 from retoma.stores.conformance import Clock
 from retoma.stores.sql.migrate import Upgrades
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 FULL = bool(os.environ.get("RETOMA_CRASH_FULL"))

@@ -14,7 +14,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores.conformance import Clock
 from retoma.stores.sql import migrate
-from retoma.stores.sqlite_connection import APPLICATION_ID
+from retoma.stores.sqlite.connection import APPLICATION_ID
 from retoma.wiring import Sources, open_store
 
 HERE = Path(__file__).parent

@@ -19,9 +19,10 @@ import pytest
 
 import retoma
 from retoma.errors import Unavailable
-from retoma.stores import sqlite_upgrade, sqlite_upkeep
 from retoma.stores.sql.migrate import FORMAT, migrations
-from retoma.stores.sqlite_connection import APPLICATION_ID
+from retoma.stores.sqlite import upgrade as sqlite_upgrade
+from retoma.stores.sqlite import upkeep as sqlite_upkeep
+from retoma.stores.sqlite.connection import APPLICATION_ID
 
 HERE = Path(__file__).parent
 

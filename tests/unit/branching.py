@@ -11,7 +11,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.stores.conformance import Clock
 from retoma.stores.postgres.store import PostgresStore
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 FLOW = {

@@ -10,7 +10,7 @@ from tests.calls import Calls
 
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 MakeFlow = Callable[..., Path]

@@ -26,7 +26,7 @@ from retoma.service.found import Asked
 from retoma.service.indexing import step
 from retoma.stores.conformance import Clock
 from retoma.stores.contract.store import Listing
-from retoma.stores.sqlite_upkeep import engine_check
+from retoma.stores.sqlite.upkeep import engine_check
 
 TOUR = Path(__file__).parents[2] / "examples/tour"
 

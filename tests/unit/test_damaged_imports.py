@@ -19,7 +19,7 @@ from retoma.service.transfer.bringing import Arrived
 from retoma.service.transfer.lines import Damaged, Entry, Lines
 from retoma.service.transfer.notices import Notices
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 LINES = {

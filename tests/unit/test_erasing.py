@@ -23,7 +23,7 @@ from retoma.service.erasing import Selection
 from retoma.service.found import Asked
 from retoma.service.indexing import step
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 SECRET = "planted-7f3a9c"

@@ -21,7 +21,7 @@ from retoma.model.fold import fold
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 KEYS = ("a", "b", "list", "map", "missing")

@@ -19,7 +19,7 @@ from retoma.runtime.drive import Request
 from retoma.runtime.toolbox import Given
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 WHO = Principal(LOCAL_TENANT, "ana")

@@ -23,7 +23,7 @@ from retoma.runtime.drive import Request
 from retoma.service import leases, past, sessions
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 __all__ = ["client"]

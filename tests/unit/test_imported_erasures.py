@@ -18,7 +18,7 @@ from retoma.service import entries
 from retoma.service.erasing import Selection
 from retoma.service.transfer.imported import Imported
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 

@@ -20,7 +20,7 @@ from retoma.model.session import NewSession
 from retoma.service.transfer.bringing import Arrived
 from retoma.service.transfer.detect import sessions_in
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 SAMPLES = Path(__file__).parents[1] / "samples"

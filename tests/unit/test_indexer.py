@@ -18,7 +18,7 @@ from retoma.runtime.indexer import Indexer
 from retoma.service.found import Asked
 from retoma.stores.conformance import Clock
 from retoma.stores.contract.store import Listing
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 ANA = Principal(LOCAL_TENANT, "ana")

@@ -20,7 +20,7 @@ from retoma.service.erasing import Selection
 from retoma.stores.conformance import HOLDER, Clock
 from retoma.stores.contract.store import Store
 from retoma.stores.postgres.store import PostgresStore
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import SYSTEM, Sources
 
 __all__ = ["client"]

@@ -15,7 +15,7 @@ from tests.unit.test_imports import SAMPLES, parts, records, texts, whole
 
 from retoma.errors import Integrity, Invalid
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 
 TABLES = """
 CREATE TABLE "{sessions}" (session_id TEXT PRIMARY KEY, created_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,

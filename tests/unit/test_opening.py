@@ -7,11 +7,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from retoma.stores import sqlite
 from retoma.stores.conformance import Clock
 from retoma.stores.sql.migrate import FORMAT
-from retoma.stores.sqlite import SqliteStore
-from retoma.stores.sqlite_connection import Connection, format_of
+from retoma.stores.sqlite import store as sqlite
+from retoma.stores.sqlite.connection import Connection, format_of
+from retoma.stores.sqlite.store import SqliteStore
 
 
 @pytest.mark.parametrize("statement", [1, 2, 3])

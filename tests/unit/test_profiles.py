@@ -20,7 +20,7 @@ from retoma.model.views import tree_view
 from retoma.runtime.drive import Request
 from retoma.stores.conformance import Clock
 from retoma.stores.contract.store import Listing
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 

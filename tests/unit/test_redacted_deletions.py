@@ -17,7 +17,7 @@ from retoma.model.session import NewSession
 from retoma.model.veil import Veil
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 WHO = Principal(LOCAL_TENANT, "ana")

@@ -23,7 +23,7 @@ from retoma.service import retention
 from retoma.stores.conformance import HOLDER, Clock
 from retoma.stores.contract.retention import LeftAlone
 from retoma.stores.contract.store import Listing
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 IDLE = Retention(idle_timeout_ms=2 * HOUR)

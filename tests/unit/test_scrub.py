@@ -19,9 +19,9 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.service import deleting
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
-from retoma.stores.sqlite_page import unused
-from retoma.stores.sqlite_scrub import Zeroed, zero_unused
+from retoma.stores.sqlite.page import unused
+from retoma.stores.sqlite.scrub import Zeroed, zero_unused
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources, swept
 
 MARK = "SELECT count(*) FROM due WHERE tenant = 0 AND name = 'erasing'"
@@ -93,7 +93,7 @@ def _in_files(file: Path, text: bytes) -> bool:
 def test_where_a_reader_stays_the_next_writer_of_any_process_does_it(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retoma.stores.sqlite.WAIT_S", 0.0)
+    monkeypatch.setattr("retoma.stores.sqlite.store.WAIT_S", 0.0)
     with _opened(file) as client, _opened(file) as other:
         client.create(NewSession(id="a", title="SECRET-Q"))
         client.create(NewSession(id="b"))
@@ -125,7 +125,7 @@ def test_rows_that_a_kill_left_go_with_the_next_write(file: Path) -> None:
 
 
 def test_a_backup_has_none_while_a_reader_is_in_the_way(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("retoma.stores.sqlite.WAIT_S", 0.0)
+    monkeypatch.setattr("retoma.stores.sqlite.store.WAIT_S", 0.0)
     with _opened(file) as client:
         for n in range(20):
             client.create(NewSession(id=f"s{n}"))
@@ -181,8 +181,8 @@ def test_in_a_file_so_large_that_an_overflow_page_can_look_like_another_it_is_le
             2040, b"!"
         )
     file.write_bytes(data)
-    monkeypatch.setattr("retoma.stores.sqlite_scrub._AMBIGUOUS_PAGES", 0)
-    monkeypatch.setattr("retoma.stores.sqlite_scrub._overflow", lambda handle: {page for (page,) in pages})
+    monkeypatch.setattr("retoma.stores.sqlite.scrub._AMBIGUOUS_PAGES", 0)
+    monkeypatch.setattr("retoma.stores.sqlite.scrub._overflow", lambda handle: {page for (page,) in pages})
     zero_unused(handle)
     kept = file.read_bytes()
     assert pages

@@ -11,7 +11,7 @@ from retoma.flows import SecretNeeded, load, validate
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 PIN = "---\ninput_type: secret\nsave_to: pin\nto: who\n---\nPin?\n"

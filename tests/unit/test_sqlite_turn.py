@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from retoma.stores import sqlite_turn
 from retoma.stores.conformance import OURS, Clock, add, append
 from retoma.stores.sql.transaction import SqlTransaction
-from retoma.stores.sqlite_turn import SqliteTurn
+from retoma.stores.sqlite import writing as sqlite_turn
+from retoma.stores.sqlite.writing import SqliteTurn
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.runtime.toolbox import Given
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 SECRET = 'hunter2/+ "ção"'

@@ -23,7 +23,7 @@ from retoma.runtime.drive import Drive, Request
 from retoma.runtime.toolbox import Given
 from retoma.service.erasing import Selection
 from retoma.stores.conformance import Clock
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 TOOLS = "tools:\n- {name: ring, command: ring, retries: 2}\n- {name: paint, command: p}\n- {name: undo, command: u}\n"

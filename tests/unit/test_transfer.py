@@ -39,7 +39,7 @@ from retoma.service.transfer import incoming
 from retoma.service.transfer.csv import HEADER, guarded
 from retoma.stores.conformance import Clock
 from retoma.stores.contract.store import Listing
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 FORMULAS = [

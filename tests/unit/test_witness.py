@@ -13,7 +13,7 @@ from retoma.model.session import NewSession
 from retoma.stores import witness
 from retoma.stores.conformance import Clock, append
 from retoma.stores.contract.store import Transaction
-from retoma.stores.sqlite import SqliteStore
+from retoma.stores.sqlite.store import SqliteStore
 from retoma.stores.witness import GENESIS, Witness, Writer, beside, packed, packed_head, rolled
 
 STORE, OTHER = b"s" * 16, b"o" * 16

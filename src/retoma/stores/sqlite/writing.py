@@ -17,10 +17,10 @@ from retoma.stores.sql.commits import Commits
 from retoma.stores.sql.migrate import Upgraded, Upgrades
 from retoma.stores.sql.statements import STATEMENTS
 from retoma.stores.sql.transaction import SqlTransaction
-from retoma.stores.sqlite_connection import Connection, format_of
-from retoma.stores.sqlite_errors import translated
-from retoma.stores.sqlite_scrub import clear
-from retoma.stores.sqlite_upgrade import bring_up_to_date
+from retoma.stores.sqlite.connection import Connection, format_of
+from retoma.stores.sqlite.errors import translated
+from retoma.stores.sqlite.scrub import clear
+from retoma.stores.sqlite.upgrade import bring_up_to_date
 from retoma.stores.write_queue.lock import WriteLock
 
 _SUSPECT = (apsw.IOError, apsw.CorruptError)

@@ -16,8 +16,8 @@ from retoma.stores import witness
 from retoma.stores.contract.facts import Witnessed
 from retoma.stores.sql import migrate
 from retoma.stores.sql.statements import Run
-from retoma.stores.sqlite_errors import Translated
-from retoma.stores.sqlite_scrub import zero_unused
+from retoma.stores.sqlite.errors import Translated
+from retoma.stores.sqlite.scrub import zero_unused
 
 STEP_PAGES = 2_000
 _MOST = 100

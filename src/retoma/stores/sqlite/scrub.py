@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 import apsw
 
 from retoma.stores.sql.statements import Row
-from retoma.stores.sqlite_connection import Connection
-from retoma.stores.sqlite_page import HEADERS, filled, unused
+from retoma.stores.sqlite.connection import Connection
+from retoma.stores.sqlite.page import HEADERS, filled, unused
 
 _CHUNK_BYTES: Final = 1 << 16
 _AMBIGUOUS_PAGES: Final = min(HEADERS) << 24

@@ -11,13 +11,13 @@ from pathlib import Path
 import apsw
 
 from retoma.errors import Unavailable
-from retoma.stores import sqlite_upkeep
 from retoma.stores.sql import migrate
 from retoma.stores.sql.migrate import FORMAT, Migration, Upgraded, Upgrades
 from retoma.stores.sql.statements import STATEMENTS
-from retoma.stores.sqlite_connection import APPLICATION_ID, Connection
-from retoma.stores.sqlite_errors import translate
-from retoma.stores.sqlite_scrub import clear
+from retoma.stores.sqlite import upkeep as sqlite_upkeep
+from retoma.stores.sqlite.connection import APPLICATION_ID, Connection
+from retoma.stores.sqlite.errors import translate
+from retoma.stores.sqlite.scrub import clear
 
 _WAIT_MS = 1_000
 """How long the upgrade waits for readers before it leaves the unused space to the next writer."""

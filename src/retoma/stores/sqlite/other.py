@@ -15,7 +15,7 @@ import apsw
 
 from retoma.errors import Integrity, Unavailable
 from retoma.stores.sql.statements import Row, Value, read
-from retoma.stores.sqlite_connection import APPLICATION_ID
+from retoma.stores.sqlite.connection import APPLICATION_ID
 
 MAGIC: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("-wal", "-journal")

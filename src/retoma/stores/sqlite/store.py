@@ -12,15 +12,15 @@ import apsw
 
 from retoma.errors import Unavailable
 from retoma.model.lease import Ticking, no_ticks
-from retoma.stores import sqlite_upkeep
 from retoma.stores.contract.facts import Facts, Witnessed
 from retoma.stores.contract.store import Transaction
 from retoma.stores.sql import migrate
 from retoma.stores.sql.legible import legible
 from retoma.stores.sql.migrate import Upgraded, Upgrades
-from retoma.stores.sqlite_connection import Connection, format_of
-from retoma.stores.sqlite_errors import Translated
-from retoma.stores.sqlite_turn import SqliteTurn, Sweep, nothing_left
+from retoma.stores.sqlite import upkeep as sqlite_upkeep
+from retoma.stores.sqlite.connection import Connection, format_of
+from retoma.stores.sqlite.errors import Translated
+from retoma.stores.sqlite.writing import SqliteTurn, Sweep, nothing_left
 from retoma.stores.write_queue.lock import WAIT_S
 from retoma.stores.write_queue.writer import WriterQueue
 
