@@ -13,7 +13,7 @@ from retoma import Client, Session
 from retoma.aio import AsyncClient
 from retoma.commands.opened import Opened
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Store
 from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sqlite.store import SqliteStore

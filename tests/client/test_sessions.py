@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import retoma
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

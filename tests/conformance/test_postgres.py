@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from retoma.stores.conformance import DurableContract, Open
-from retoma.stores.conformance_audit import AuditContract
-from retoma.stores.conformance_branches import BranchContract
-from retoma.stores.conformance_retention import RetentionContract
-from retoma.stores.conformance_search import SearchContract
-from retoma.stores.conformance_search_branches import SearchBranchesContract
-from retoma.stores.conformance_transfers import TransferContract
-from retoma.stores.conformance_writers import WriterContract
+from retoma.stores.conformance.audit import AuditContract
+from retoma.stores.conformance.branches import BranchContract
+from retoma.stores.conformance.retention import RetentionContract
+from retoma.stores.conformance.search import SearchContract
+from retoma.stores.conformance.search_branches import SearchBranchesContract
+from retoma.stores.conformance.store import DurableContract, Open
+from retoma.stores.conformance.transfers import TransferContract
+from retoma.stores.conformance.writers import WriterContract
 from retoma.stores.postgres.store import PostgresStore
 
 

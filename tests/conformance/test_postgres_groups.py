@@ -22,7 +22,7 @@ from retoma.model.lease import Holder
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.service import entries, leases
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Transaction
 from retoma.stores.postgres import groups
 from retoma.stores.postgres.columns import columns

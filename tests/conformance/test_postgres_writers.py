@@ -20,7 +20,7 @@ from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.service import leases
-from retoma.stores.conformance import Clock, add, append
+from retoma.stores.conformance.store import Clock, add, append
 from retoma.stores.postgres.connection import Dropped, Wire
 from retoma.stores.postgres.store import PostgresStore
 from retoma.wiring import Sources

@@ -24,7 +24,7 @@ from retoma.service import search as searching
 from retoma.service.erasing import Selection
 from retoma.service.found import Asked, Cursor, Found, cursor_of, written
 from retoma.service.indexing import step
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sqlite.store import SqliteStore

@@ -16,7 +16,7 @@ from retoma.model.session import ARCHIVED
 from retoma.model.tokens import VERSION
 from retoma.service.erasing import Selection
 from retoma.service.indexing import step
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 
 __all__ = ["client", "clock"]

@@ -21,7 +21,7 @@ from retoma.errors import RetomaError
 from retoma.model.event import INLINE_BYTES
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.retention import Choice
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

@@ -18,7 +18,7 @@ from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.erasing import Selection
 from retoma.service.indexing import step
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 
 DAY = 24 * 3_600_000
 

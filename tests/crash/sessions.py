@@ -24,7 +24,7 @@ from retoma.runtime.toolbox import Given
 from retoma.service import access, sessions
 from retoma.service.erasing import Selection
 from retoma.service.indexing import step
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Transaction
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

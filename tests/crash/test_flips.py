@@ -21,7 +21,7 @@ from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
 from retoma.service.found import Asked
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 
 FLIPS = 10_000

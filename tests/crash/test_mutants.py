@@ -23,7 +23,7 @@ from retoma.service import entries
 from retoma.service.erasing import Selection
 from retoma.service.found import Asked
 from retoma.service.indexing import step
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 
 FULL = 10_000

@@ -12,7 +12,7 @@ from tests.calls import Calls
 from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 
 PROCESSES, SECONDS, LONGEST_MS = 9, 2.0, 250

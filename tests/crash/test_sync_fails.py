@@ -13,7 +13,7 @@ import pytest
 from retoma.errors import Unavailable
 from retoma.model.ids import SessionId, TenantKey
 from retoma.model.session import NewSession
-from retoma.stores.conformance import Clock, append
+from retoma.stores.conformance.store import Clock, append
 from retoma.stores.contract.store import Transaction
 from retoma.stores.sqlite.store import SqliteStore
 

@@ -17,7 +17,7 @@ from retoma.model.ids import SessionId
 from retoma.model.pattern import Pattern
 from retoma.service import entries
 from retoma.service.erasing import Selection
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 
 FULL = 2_000
 PATTERNS = ("one|text", "plain", "a", "long|Ana", "k|ß", "tag|ref|high", "x")

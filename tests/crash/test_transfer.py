@@ -23,7 +23,7 @@ from tests.crash.sessions import Maker
 from retoma.flows import ConditionError
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

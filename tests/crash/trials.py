@@ -15,7 +15,7 @@ from tests.calls import Calls
 
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.service.upgrade import upgrade
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sql.migrate import Upgrades
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

@@ -17,7 +17,7 @@ from tests.crash.trials import client_at
 from retoma.errors import NotFound
 from retoma.model.event import INLINE_BYTES
 from retoma.model.session import NewSession
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])

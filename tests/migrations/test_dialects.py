@@ -6,7 +6,7 @@ import sqlite3
 
 import psycopg
 
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sql.migrate import FORMAT, migrations
 

@@ -12,7 +12,7 @@ from tests.calls import Calls
 from retoma.config import StorePlace
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sql import migrate
 from retoma.stores.sqlite.connection import APPLICATION_ID
 from retoma.wiring import Sources, open_store

@@ -9,7 +9,7 @@ from tests.calls import Calls
 
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

@@ -9,7 +9,7 @@ import pytest
 from tests.calls import Calls
 
 from retoma.model.principal import LOCAL_TENANT, Principal
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

@@ -21,7 +21,7 @@ from retoma.model.event import FORKED
 from retoma.model.pattern import Pattern
 from retoma.service.check import moments
 from retoma.service.erasing import Selection
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 
 __all__ = ["client"]

@@ -15,7 +15,7 @@ from retoma.model.retention import SETTLED_MS, Choice
 from retoma.model.session import TRASHED, NewSession
 from retoma.model.times import DAY, HOUR, LAST, MINUTE
 from retoma.service.transfer.incoming import STALE_MS
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.wiring import now_ms
 

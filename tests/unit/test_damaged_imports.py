@@ -18,7 +18,7 @@ from retoma.service.transfer import mend
 from retoma.service.transfer.bringing import Arrived
 from retoma.service.transfer.lines import Damaged, Entry, Lines
 from retoma.service.transfer.notices import Notices
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

@@ -16,7 +16,7 @@ from retoma.runtime import lease as leasing
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.process import this_holder
 from retoma.service import sessions
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
 SECOND = "---\ntype: question\nsave_to: colour\nto: end\n---\nHello {{ .name }}, which colour?\n"

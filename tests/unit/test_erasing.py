@@ -22,7 +22,7 @@ from retoma.service import erasing
 from retoma.service.erasing import Selection
 from retoma.service.found import Asked
 from retoma.service.indexing import step
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

@@ -20,7 +20,7 @@ from retoma.flows.template import MAX_ITERATIONS, MAX_OUTPUT, TemplateError
 from retoma.model.fold import fold
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

@@ -22,7 +22,7 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases, past, sessions
 from retoma.service.erasing import Selection
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

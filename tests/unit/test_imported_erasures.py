@@ -17,7 +17,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.service import entries
 from retoma.service.erasing import Selection
 from retoma.service.transfer.imported import Imported
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

@@ -19,7 +19,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.service.transfer.bringing import Arrived
 from retoma.service.transfer.detect import sessions_in
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

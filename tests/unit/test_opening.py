@@ -7,7 +7,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sql.migrate import FORMAT
 from retoma.stores.sqlite import store as sqlite
 from retoma.stores.sqlite.connection import Connection, format_of

@@ -12,7 +12,7 @@ from textual.widgets import DataTable, Input, Static
 
 from retoma.interfaces.cli.picker.app import Picker
 from retoma.model.session import NewSession
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 
 WIDE = (120, 30)
 

@@ -18,7 +18,7 @@ from retoma.model.retention import SETTLED_MS, TRASH_KEPT_MS
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, NewSession
 from retoma.model.views import tree_view
 from retoma.runtime.drive import Request
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

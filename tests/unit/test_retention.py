@@ -20,7 +20,7 @@ from retoma.model.times import DAY, HOUR, MINUTE
 from retoma.runtime import due
 from retoma.runtime.drive import Request
 from retoma.service import retention
-from retoma.stores.conformance import HOLDER, Clock
+from retoma.stores.conformance.store import HOLDER, Clock
 from retoma.stores.contract.retention import LeftAlone
 from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite.store import SqliteStore

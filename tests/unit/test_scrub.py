@@ -18,7 +18,7 @@ from retoma.model.ids import Operation
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.service import deleting
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.page import unused
 from retoma.stores.sqlite.scrub import Zeroed, zero_unused
 from retoma.stores.sqlite.store import SqliteStore

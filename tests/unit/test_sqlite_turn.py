@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retoma.stores.conformance import OURS, Clock, add, append
+from retoma.stores.conformance.store import OURS, Clock, add, append
 from retoma.stores.sql.transaction import SqlTransaction
 from retoma.stores.sqlite import writing as sqlite_turn
 from retoma.stores.sqlite.writing import SqliteTurn

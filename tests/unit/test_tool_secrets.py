@@ -14,7 +14,7 @@ from tests.calls import Calls
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.runtime.toolbox import Given
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 

@@ -37,7 +37,7 @@ from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.transfer import incoming
 from retoma.service.transfer.csv import HEADER, guarded
-from retoma.stores.conformance import Clock
+from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

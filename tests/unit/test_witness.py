@@ -11,7 +11,7 @@ import pytest
 from retoma.model.ids import SessionId, TenantKey
 from retoma.model.session import NewSession
 from retoma.stores import witness
-from retoma.stores.conformance import Clock, append
+from retoma.stores.conformance.store import Clock, append
 from retoma.stores.contract.store import Transaction
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.stores.witness import GENESIS, Witness, Writer, beside, packed, packed_head, rolled

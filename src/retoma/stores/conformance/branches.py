@@ -15,7 +15,7 @@ from retoma.model.event import INLINE_BYTES, NOTE, Event, NewEvent
 from retoma.model.ids import SessionId, SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.session import Head, NewSession, Session
-from retoma.stores.conformance import ALL, HOLDER, OURS, add, append
+from retoma.stores.conformance.store import ALL, HOLDER, OURS, add, append
 from retoma.stores.contract.store import Store, Transaction
 
 FAR = 1 << 31

@@ -11,7 +11,7 @@ from retoma.model.event import INLINE_BYTES, Event
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import Head
 from retoma.model.transfer import SessionRecord, session_record
-from retoma.stores.conformance import ALL, OURS, THEIRS, Clock, add, append
+from retoma.stores.conformance.store import ALL, OURS, THEIRS, Clock, add, append
 from retoma.stores.contract.store import Listing, Store, Transaction
 
 

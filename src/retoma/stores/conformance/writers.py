@@ -15,7 +15,7 @@ import pytest
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.codec import Json
 from retoma.model.session import Head
-from retoma.stores.conformance import ALL, OURS, Clock, Open, add, append
+from retoma.stores.conformance.store import ALL, OURS, Clock, Open, add, append
 from retoma.stores.contract.store import Store, Transaction
 
 

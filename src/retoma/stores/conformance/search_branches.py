@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from retoma.model.session import SHOWN
-from retoma.stores.conformance import ALL, OURS, THEIRS, add, append
-from retoma.stores.conformance_branches import forked, head_of
+from retoma.stores.conformance.branches import forked, head_of
+from retoma.stores.conformance.store import ALL, OURS, THEIRS, add, append
 from retoma.stores.contract.search import Behind, Doc, Reading
 from retoma.stores.contract.store import Store, Transaction
 

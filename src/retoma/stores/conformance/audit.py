@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retoma.model.event import INLINE_BYTES
-from retoma.stores.conformance import ALL, OURS, THEIRS, Clock, add, append
+from retoma.stores.conformance.store import ALL, OURS, THEIRS, Clock, add, append
 from retoma.stores.contract.store import Store
 
 

@@ -9,7 +9,7 @@ import msgspec
 from retoma.model import postings
 from retoma.model.ids import SessionKey
 from retoma.model.session import ARCHIVED, SHOWN, Head, Session
-from retoma.stores.conformance import ALL, OURS, THEIRS, Clock, add, append
+from retoma.stores.conformance.store import ALL, OURS, THEIRS, Clock, add, append
 from retoma.stores.contract.search import GOING, LIVE, MAKING, Doc, Part, Standing
 from retoma.stores.contract.store import Listing, Store, Transaction
 

@@ -10,7 +10,7 @@ import msgspec
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.model.retention import Entry
 from retoma.model.session import ARCHIVED, TRASHED, Head, NewSession
-from retoma.stores.conformance import HOLDER, OURS, THEIRS, Clock, add, append
+from retoma.stores.conformance.store import HOLDER, OURS, THEIRS, Clock, add, append
 from retoma.stores.contract.retention import END, LeftAlone, Mark
 from retoma.stores.contract.store import Store, Transaction
 
