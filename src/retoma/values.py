@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from retoma.model.call import Call as PendingCall
     from retoma.model.flow import Prompt, Visit
     from retoma.runtime.backup import Done as Backup
+    from retoma.service.branch.diff import Differs
     from retoma.service.check.report import Report
-    from retoma.service.diff import Differs
     from retoma.service.erasing import Redaction
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.imported import Imported
@@ -288,7 +288,7 @@ class Found(Page[Hit]):
 _ELSEWHERE = {
     "Arrived": ("retoma.service.transfer.bringing", "Arrived"),
     "Backup": ("retoma.runtime.backup", "Done"),
-    "Differs": ("retoma.service.diff", "Differs"),
+    "Differs": ("retoma.service.branch.diff", "Differs"),
     "Imported": ("retoma.service.transfer.imported", "Imported"),
     "PendingCall": ("retoma.model.call", "Call"),
     "Prompt": ("retoma.model.flow", "Prompt"),

@@ -235,9 +235,9 @@ class Lives:
 def test_whatever_users_do_with_branches_is_whole_and_leaves_nothing_behind(seed: int, monkeypatch) -> None:
     clock = Clock()
     if seed % 2:
-        monkeypatch.setattr("retoma.service.past.EVERY", 3)
-        monkeypatch.setattr("retoma.service.past.NEAR", 3)
-        monkeypatch.setattr("retoma.service.branches._NEAR", 2)
+        monkeypatch.setattr("retoma.service.branch.past.EVERY", 3)
+        monkeypatch.setattr("retoma.service.branch.past.NEAR", 3)
+        monkeypatch.setattr("retoma.service.branch.branches._NEAR", 2)
     with client_at(None, clock) as client, client_at(None, clock) as target:
         lives, done = Lives(client, clock, seed), []
         for _ in range(45):

@@ -14,7 +14,7 @@ from retoma.model.event import MESSAGE, new_event
 from retoma.runtime.drive import Request
 from retoma.service import access
 from retoma.service.access import Operation
-from retoma.service.diff import Differs
+from retoma.service.branch.diff import Differs
 
 __all__ = ["client"]
 

@@ -20,7 +20,8 @@ from retoma.model.redaction import REDACTED
 from retoma.model.retention import SETTLED_MS, TRASH_KEPT_MS
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
-from retoma.service import leases, past, sessions
+from retoma.service import leases, sessions
+from retoma.service.branch import past
 from retoma.service.erasing import Selection
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore

@@ -18,7 +18,7 @@ from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
-from retoma.service import past, snapshots
+from retoma.service.branch import past, snapshots
 from retoma.service.check.ledger import Ledger
 from retoma.service.erasing import Selection
 from retoma.stores.contract.branches import Kept

@@ -12,8 +12,9 @@ from retoma.model.changes import Changes
 from retoma.model.lease import LEASE_TTL_MS, Holder
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
-from retoma.service import leases, timeline, undo
+from retoma.service import leases, timeline
 from retoma.service.access import Operation
+from retoma.service.branch import undo
 from retoma.stores.contract.store import Listing
 
 __all__ = ["client"]

@@ -15,7 +15,7 @@ from retoma.model import session as sessions
 if TYPE_CHECKING:
     from retoma.commands.listing import Page
     from retoma.model.retention import Entry
-    from retoma.service.diff import Diff
+    from retoma.service.branch.diff import Diff
     from retoma.service.found import Asked, Found
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

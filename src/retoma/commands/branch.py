@@ -10,12 +10,12 @@ from retoma.commands.opened import Opened
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import Session
-from retoma.service.branches import Forked
-from retoma.service.undo import Undone
+from retoma.service.branch.branches import Forked
+from retoma.service.branch.undo import Undone
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
-    from retoma.service.diff import Diff
+    from retoma.service.branch.diff import Diff
 
 __all__ = ["DiffSessions", "ForkSession", "ListForks", "ShowTree", "UndoSession"]
 
@@ -70,7 +70,7 @@ class DiffSessions(Command["Diff"], frozen=True, kw_only=True):
     at: int | None = None
 
     def run(self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None) -> Diff:
-        from retoma.service.diff import Diff
+        from retoma.service.branch.diff import Diff
 
         return Diff(opened.store, opened.who, self.a, self.b, at=self.at)
 

@@ -13,11 +13,11 @@ from retoma.model.lease import FencingToken
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.runtime.lease import unless_driven
-from retoma.service import branches, past
-from retoma.service import undo as undoing
-from retoma.service.branches import Forked
+from retoma.service.branch import branches, past
+from retoma.service.branch import undo as undoing
+from retoma.service.branch.branches import Forked
+from retoma.service.branch.undo import Undone
 from retoma.service.flows import Snapshot
-from retoma.service.undo import Undone
 from retoma.stores.contract.store import Store, Transaction
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
     from retoma.model.message import Message
-    from retoma.service.diff import Diff, Side
+    from retoma.service.branch.diff import Diff, Side
 
 __all__ = ["diff", "fork", "undo"]
 

@@ -19,8 +19,8 @@ from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import Head, Session, in_trash
 from retoma.model.state import SYS
-from retoma.service import past
 from retoma.service.access import append, head_of, is_same, missing, other_request
+from retoma.service.branch import past
 from retoma.service.sessions import id_taken, within
 from retoma.stores.contract.store import Transaction
 

@@ -23,9 +23,9 @@ from retoma.model.session import ARCHIVED, TRASHED, About, Session
 from retoma.model.state import SYS
 from retoma.service import calls
 from retoma.service.access import missing
+from retoma.service.branch.snapshots import packed, unpacked
 from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.service.flows import Snapshot
-from retoma.service.snapshots import packed, unpacked
 from retoma.stores.contract.store import Store, Transaction
 
 EVERY: Final = 1_000

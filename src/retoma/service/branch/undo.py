@@ -15,8 +15,8 @@ from retoma.model.ids import ID_LENGTH, Operation, SessionId, session_id
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import About, Head, Session
-from retoma.service import branches
 from retoma.service.access import append, fence, head_of, named_at
+from retoma.service.branch import branches
 from retoma.stores.contract.store import Transaction
 
 _CHUNK: Final = 500

@@ -17,7 +17,7 @@ from retoma.model.message import Message
 from retoma.model.principal import Principal
 from retoma.model.session import Session
 from retoma.model.state import SYS
-from retoma.service import past
+from retoma.service.branch import past
 from retoma.service.sessions import show
 from retoma.service.timeline import spoken
 from retoma.stores.contract.store import Store, Transaction
