@@ -20,7 +20,7 @@ from retoma.model.event import new_event
 from retoma.model.session import NewSession
 from retoma.model.times import DAY
 from retoma.service import access, sessions
-from retoma.service.indexing import step
+from retoma.service.search.indexing import step
 from retoma.stores.contract.store import Store, Transaction
 from retoma.wiring import Sources, open_store, pooled
 

@@ -11,7 +11,7 @@ from retoma.errors import Invalid
 from retoma.model.ids import Operation, new_operation
 from retoma.runtime.forget import redact
 from retoma.service import sessions
-from retoma.service.search import search as found
+from retoma.service.search.search import search as found
 
 __all__ = ["Calls", "client_at"]
 

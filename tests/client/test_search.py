@@ -75,7 +75,7 @@ def test_pages(client, session):
 
 
 def test_more_than_is_read_beside_the_index_is_said(client, session, monkeypatch):
-    monkeypatch.setattr("retoma.service.unindexed.MOST", 5)
+    monkeypatch.setattr("retoma.service.search.unindexed.MOST", 5)
     session.append_many([("user", f"the word {n}") for n in range(9)])
     page = client.search("word")
     assert page.indexed_to is not None

@@ -19,11 +19,11 @@ from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import ARCHIVED, NewSession
 from retoma.model.times import DAY, HOUR
-from retoma.service import merging
-from retoma.service import search as searching
 from retoma.service.erasing import Selection
-from retoma.service.found import Asked, Cursor, Found, cursor_of, written
-from retoma.service.indexing import step
+from retoma.service.search import merging
+from retoma.service.search import search as searching
+from retoma.service.search.found import Asked, Cursor, Found, cursor_of, written
+from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.postgres.store import PostgresStore
@@ -316,8 +316,8 @@ def small_windows() -> Iterator[None]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Windows and parts so small that a few messages make many of them."""
-    monkeypatch.setattr("retoma.service.indexing.DOCS", 5)
-    monkeypatch.setattr("retoma.service.indexing._LEAST", 5)
+    monkeypatch.setattr("retoma.service.search.indexing.DOCS", 5)
+    monkeypatch.setattr("retoma.service.search.indexing._LEAST", 5)
     monkeypatch.setattr(merging, "_SIZES", (30, 200))
     monkeypatch.setattr(merging, "_PAGES", 1)
     monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 200)
@@ -387,7 +387,7 @@ def test_a_cursor_of_another_search_is_refused(client: Calls) -> None:
 def test_more_than_a_search_reads_is_said(
     client: Calls, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    monkeypatch.setattr("retoma.service.unindexed.MOST", 10)
+    monkeypatch.setattr("retoma.service.search.unindexed.MOST", 10)
     say(client, "first", "the word")
     index(client)
     clock.now += HOUR

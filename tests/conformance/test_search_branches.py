@@ -15,7 +15,7 @@ from retoma.model.principal import LOCAL_TENANT
 from retoma.model.session import ARCHIVED
 from retoma.model.tokens import VERSION
 from retoma.service.erasing import Selection
-from retoma.service.indexing import step
+from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 
@@ -72,8 +72,8 @@ def test_what_came_before_an_undo_is_found_and_what_was_undone_in_the_line_that_
 def test_a_deleted_session_is_never_found_and_what_forks_share_is_theirs(
     client: Calls, indexed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retoma.service.indexing.DOCS", 2)
-    monkeypatch.setattr("retoma.service.indexing._LEAST", 2)
+    monkeypatch.setattr("retoma.service.search.indexing.DOCS", 2)
+    monkeypatch.setattr("retoma.service.search.indexing._LEAST", 2)
     say(client, "gone", "the word", "the word again", "a word alone")
     client.fork("gone", "two", at=3)
     client.fork("gone", "three", at=2)

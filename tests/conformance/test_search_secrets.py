@@ -117,7 +117,7 @@ FORGET: dict[str, Callable[[Calls], object]] = {
 def test_it_is_nowhere(
     client: Calls, tables: Tables, how: str, indexed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("retoma.service.indexing.DOCS", 4)
+    monkeypatch.setattr("retoma.service.search.indexing.DOCS", 4)
     monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 300)
     plant(client)
     if indexed:

@@ -21,7 +21,7 @@ from retoma.model.retention import Choice, Retention
 from retoma.model.session import NewSession
 from retoma.model.times import DAY
 from retoma.runtime.drive import Request
-from retoma.service.indexing import step
+from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources, swept

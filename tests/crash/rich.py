@@ -17,7 +17,7 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.erasing import Selection
-from retoma.service.indexing import step
+from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 
 DAY = 24 * 3_600_000

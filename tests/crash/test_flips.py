@@ -20,7 +20,7 @@ from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.service.check.store import check
-from retoma.service.found import Asked
+from retoma.service.search.found import Asked
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 

@@ -21,8 +21,8 @@ from retoma.model.pattern import Pattern
 from retoma.model.veil import Veil
 from retoma.service import entries
 from retoma.service.erasing import Selection
-from retoma.service.found import Asked
-from retoma.service.indexing import step
+from retoma.service.search.found import Asked
+from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 

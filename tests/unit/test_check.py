@@ -22,8 +22,8 @@ from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.check.report import MOST, Damage, Report, view
 from retoma.service.erasing import Selection
-from retoma.service.found import Asked
-from retoma.service.indexing import step
+from retoma.service.search.found import Asked
+from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite.upkeep import engine_check

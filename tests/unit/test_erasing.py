@@ -20,8 +20,8 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import erasing
 from retoma.service.erasing import Selection
-from retoma.service.found import Asked
-from retoma.service.indexing import step
+from retoma.service.search.found import Asked
+from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
@@ -298,7 +298,7 @@ FORGET: dict[str, Callable[[Calls], object]] = {
 @pytest.mark.parametrize("pieces", [1, 3])
 @pytest.mark.parametrize("how", FORGET)
 def test_it_is_in_the_index_no_more(reopened, files, make_flow, monkeypatch, how, pieces):
-    monkeypatch.setattr("retoma.service.indexing.DOCS", 4 if pieces > 1 else 256)
+    monkeypatch.setattr("retoma.service.search.indexing.DOCS", 4 if pieces > 1 else 256)
     monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 300 if pieces > 1 else 3_800)
     with reopened() as client:
         words(client)
@@ -323,8 +323,8 @@ def plant_again(client: Calls) -> None:
 
 @pytest.mark.parametrize("steps", range(0, 40, 3))
 def test_nor_when_it_is_forgotten_while_the_index_is_merged(reopened, files, monkeypatch, steps):
-    monkeypatch.setattr("retoma.service.indexing.DOCS", 3)
-    monkeypatch.setattr("retoma.service.merging._PAGES", 1)
+    monkeypatch.setattr("retoma.service.search.indexing.DOCS", 3)
+    monkeypatch.setattr("retoma.service.search.merging._PAGES", 1)
     monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 150)
     with reopened() as client:
         client.create(NewSession(id="s"))

@@ -15,7 +15,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.runtime import indexer as indexers
 from retoma.runtime.indexer import Indexer
-from retoma.service.found import Asked
+from retoma.service.search.found import Asked
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 from retoma.stores.sqlite.store import SqliteStore

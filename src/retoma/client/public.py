@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from retoma.commands.listing import Page
     from retoma.model.retention import Entry
     from retoma.service.branch.diff import Diff
-    from retoma.service.found import Asked, Found
+    from retoma.service.search.found import Asked, Found
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -149,7 +149,7 @@ def driver(lease: driving.Lease | None, now_ms: int) -> values.Driver | None:
 
 def found(page: Found, asked: Asked) -> values.Found:
     """Return a page of what answers `asked`."""
-    from retoma.service.found import written
+    from retoma.service.search.found import written
 
     following = written(page.next, asked) if page.next is not None else None
     items = [

@@ -8,9 +8,9 @@ from retoma.errors import Invalid
 from retoma.model.principal import Principal
 from retoma.model.session import SHOWN
 from retoma.model.snippet import WIDTH
-from retoma.service.found import Asked, Found, cursor_of
-from retoma.service.said import searched_role
-from retoma.service.search import search
+from retoma.service.search.found import Asked, Found, cursor_of
+from retoma.service.search.said import searched_role
+from retoma.service.search.search import search
 from retoma.stores.contract.store import Listing, Transaction
 
 __all__ = ["Search"]

@@ -9,7 +9,7 @@ from typing import Final
 
 from retoma.errors import RetomaError
 from retoma.model.principal import Principal
-from retoma.service.behind import due
+from retoma.service.search.behind import due
 from retoma.stores.contract.store import Store
 
 __all__ = ["Indexer", "index"]
@@ -76,7 +76,7 @@ class Indexer:
 
 
 def _step(store: Store, who: Principal) -> bool:
-    from retoma.service.indexing import step
+    from retoma.service.search.indexing import step
 
     end = time.monotonic() + _TAKING_S
     return step(store, who, enough=lambda: time.monotonic() >= end)

@@ -8,11 +8,11 @@ import msgspec
 
 from retoma.model.principal import Principal
 from retoma.model.retention import TRASH_KEPT_MS, Retention
-from retoma.service.behind import ENOUGH
 from retoma.service.clock import Time
 from retoma.service.erasing import purge
-from retoma.service.indexing import step
 from retoma.service.retention import standing as standing_of
+from retoma.service.search.behind import ENOUGH
+from retoma.service.search.indexing import step
 from retoma.service.transfer.incoming import STALE_MS
 from retoma.stores.contract.store import Store, Transaction
 

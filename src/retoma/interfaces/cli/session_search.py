@@ -15,7 +15,7 @@ from retoma.model.session import ARCHIVED, SHOWN
 
 if TYPE_CHECKING:
     from retoma.model.snippet import Snippet
-    from retoma.service.found import Asked, Found
+    from retoma.service.search.found import Asked, Found
 
 __all__ = ["search"]
 
@@ -55,7 +55,7 @@ def search(
     """Find what was said, and titles: words, "a phrase", begin*, -without."""
     from retoma.commands.search import Search
     from retoma.interfaces.cli.given import moment, pairs
-    from retoma.service.found import view
+    from retoma.service.search.found import view
 
     search = Search(
         text=_query(text),
@@ -99,7 +99,7 @@ def _width(columns: int | None) -> int:
 
 
 def _print(ctx: Invocation, asked: Asked, found: Found) -> None:
-    from retoma.service.found import written
+    from retoma.service.search.found import written
 
     out = ctx.out
     if not found.items and found.next is None:

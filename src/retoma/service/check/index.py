@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.postings import fingerprint, of_doc
 from retoma.model.tokens import VERSION
-from retoma.service.said import Said, heading, said_in, terms_of
+from retoma.service.search.said import Said, heading, said_in, terms_of
 from retoma.stores.contract.search import GOING, LIVE, MAKING, SHELVES, Doc, Indexed, Part, Standing
 from retoma.stores.contract.store import Store, Transaction
 from retoma.stores.sql.legible import UNREADABLE

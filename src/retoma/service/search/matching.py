@@ -11,8 +11,8 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.ranking import IN_TITLE, Judge, recency
 from retoma.model.session import Session
-from retoma.service.found import Asked, Order
-from retoma.service.said import TITLE, Said, heading, said_in
+from retoma.service.search.found import Asked, Order
+from retoma.service.search.said import TITLE, Said, heading, said_in
 from retoma.stores.contract.search import Doc, Reading
 from retoma.stores.contract.store import Listing, Transaction
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeAlias
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.postings import pair_key, with_pair, with_prefix, with_term
 from retoma.model.query import Query
-from retoma.service.said import TITLE, in_role, of_session
+from retoma.service.search.said import TITLE, in_role, of_session
 from retoma.stores.contract.search import LIVE, Part
 from retoma.stores.contract.store import Transaction
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from retoma.errors import Integrity
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.service.behind import since_when
+from retoma.service.search.behind import since_when
 from retoma.stores.contract.search import SHELVES, Behind, Standing
 from retoma.stores.contract.store import Transaction
 

@@ -21,10 +21,10 @@ from retoma.model.ranking import Judge
 from retoma.model.session import ARCHIVED
 from retoma.model.snippet import cut
 from retoma.service.access import head_of
-from retoma.service.candidates import Candidates
-from retoma.service.found import LAST, Asked, Cursor, Found, Hit
-from retoma.service.matching import Match, Matching
-from retoma.service.unindexed import MOST, unindexed
+from retoma.service.search.candidates import Candidates
+from retoma.service.search.found import LAST, Asked, Cursor, Found, Hit
+from retoma.service.search.matching import Match, Matching
+from retoma.service.search.unindexed import MOST, unindexed
 from retoma.stores.contract.store import Listing, Transaction
 
 __all__ = ["search"]
