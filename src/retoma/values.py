@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from retoma.runtime.backup import Done as Backup
     from retoma.service.branch.diff import Differs
     from retoma.service.check.report import Report
-    from retoma.service.erasing import Redaction
+    from retoma.service.forget.erasing import Redaction
     from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.imported import Imported
 
@@ -292,7 +292,7 @@ _ELSEWHERE = {
     "Imported": ("retoma.service.transfer.imported", "Imported"),
     "PendingCall": ("retoma.model.call", "Call"),
     "Prompt": ("retoma.model.flow", "Prompt"),
-    "Redaction": ("retoma.service.erasing", "Redaction"),
+    "Redaction": ("retoma.service.forget.erasing", "Redaction"),
     "Report": ("retoma.service.check.report", "Report"),
     "Visit": ("retoma.model.flow", "Visit"),
 }

@@ -122,7 +122,7 @@ def _opened(place: StorePlace, sources: Sources, upgrades: Upgrades | None) -> S
 
 def swept(tx: Transaction) -> bool:
     """Remove one more piece of what was deleted or cut off; False when nothing was left."""
-    from retoma.service.erasing import sweep
+    from retoma.service.forget.erasing import sweep
 
     return sweep(tx, Principal(TenantKey(LOCAL_TENANT), "local"))
 

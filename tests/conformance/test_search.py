@@ -19,7 +19,7 @@ from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import ARCHIVED, NewSession
 from retoma.model.times import DAY, HOUR
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.search import merging
 from retoma.service.search import search as searching
 from retoma.service.search.found import Asked, Cursor, Found, cursor_of, written

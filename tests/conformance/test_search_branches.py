@@ -14,7 +14,7 @@ from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT
 from retoma.model.session import ARCHIVED
 from retoma.model.tokens import VERSION
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing

@@ -16,7 +16,7 @@ from retoma.model.changes import Changes
 from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import Clock
 from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sqlite.store import SqliteStore

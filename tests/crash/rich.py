@@ -16,7 +16,7 @@ from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 

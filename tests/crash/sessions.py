@@ -22,7 +22,7 @@ from retoma.runtime.drive import Request
 from retoma.runtime.rehearsal import Mocks
 from retoma.runtime.toolbox import Given
 from retoma.service import access, sessions
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Transaction

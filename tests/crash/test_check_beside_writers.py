@@ -20,7 +20,7 @@ from retoma.model.changes import Changes
 from retoma.model.pattern import Pattern
 from retoma.model.session import ARCHIVED, NewSession
 from retoma.service.check.store import check
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.contract.store import Listing
 
 CHECKS = 5_000

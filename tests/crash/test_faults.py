@@ -16,7 +16,7 @@ from retoma.errors import Integrity, RetomaError, Unavailable
 from retoma.model.event import INLINE_BYTES
 from retoma.model.session import NewSession
 from retoma.service.check.store import check
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import Clock
 
 PAGE = 4096

@@ -20,7 +20,7 @@ from retoma.model.ids import SessionId
 from retoma.model.pattern import Pattern
 from retoma.model.veil import Veil
 from retoma.service import entries
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.search.found import Asked
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock

@@ -16,7 +16,7 @@ from retoma.errors import Conflict, Refused, RetomaError
 from retoma.model.ids import SessionId
 from retoma.model.pattern import Pattern
 from retoma.service import entries
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import Clock
 
 FULL = 2_000

@@ -20,7 +20,7 @@ from retoma.errors import Integrity, RetomaError
 from retoma.model.event import FORKED
 from retoma.model.pattern import Pattern
 from retoma.service.check import moments
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
 

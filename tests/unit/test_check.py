@@ -21,7 +21,7 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases
 from retoma.service.check.report import MOST, Damage, Report, view
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.search.found import Asked
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock

@@ -18,8 +18,8 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
-from retoma.service import erasing
-from retoma.service.erasing import Selection
+from retoma.service.forget import erasing
+from retoma.service.forget.erasing import Selection
 from retoma.service.search.found import Asked
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock

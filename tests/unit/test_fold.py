@@ -17,7 +17,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.runtime.toolbox import Given
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

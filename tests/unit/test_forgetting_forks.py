@@ -22,7 +22,7 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service import leases, sessions
 from retoma.service.branch import past
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

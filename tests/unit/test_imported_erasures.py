@@ -15,7 +15,7 @@ from retoma.model.changes import Changes
 from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.service import entries
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.transfer.imported import Imported
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore

@@ -338,7 +338,7 @@ def test_a_redacted_session_is_known_again(client: Calls) -> None:
     sample = SAMPLES / "claude-code/projects/-project/5a3f0c11-7b2e-4d19-9c40-1f6e2a8b0002.jsonl"
     (name,) = whole(client.bring(sample))
     from retoma.model.pattern import Pattern
-    from retoma.service.erasing import Selection
+    from retoma.service.forget.erasing import Selection
 
     assert client.redact(name, Selection(wanted=Pattern("litros"))).events
     assert client.bring(sample).sessions[0].imported.added == 0

@@ -10,7 +10,7 @@ from retoma.errors import Conflict
 from retoma.model.changes import Changes
 from retoma.model.pattern import Pattern
 from retoma.model.session import NewSession
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.runtime.process import ticks as machine
 from retoma.service import entries, leases, timeline
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import HOLDER, Clock
 from retoma.stores.contract.store import Store
 from retoma.stores.postgres.store import PostgresStore

@@ -20,7 +20,7 @@ from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service.branch import past, snapshots
 from retoma.service.check.ledger import Ledger
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.contract.branches import Kept
 
 __all__ = ["client"]

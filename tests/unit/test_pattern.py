@@ -15,7 +15,7 @@ from retoma.model.changes import Changes
 from retoma.model.pattern import Pattern
 from retoma.model.session import NewSession
 from retoma.model.veil import Veil
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 
 EVIL = ["(a+)+$", "(a|aa)+$", "(a|a?)+b", r"(\w+\s?)*:", r"(?:a?){30}a{30}", r"(x+x+)+y"]
 TEXT = "a" * 30 + " x" * 20 + "x" * 40 + "!"

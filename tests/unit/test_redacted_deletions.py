@@ -15,7 +15,7 @@ from retoma.model.pattern import Pattern
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.model.veil import Veil
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

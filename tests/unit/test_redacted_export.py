@@ -19,7 +19,7 @@ from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.model.veil import Veil
 from retoma.runtime.drive import Request
-from retoma.service.erasing import Selection
+from retoma.service.forget.erasing import Selection
 from retoma.service.transfer.export import FORMATS
 
 SECRETS = {

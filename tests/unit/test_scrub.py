@@ -17,7 +17,7 @@ from retoma.errors import Unavailable
 from retoma.model.ids import Operation
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
-from retoma.service import deleting
+from retoma.service.forget import deleting
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.page import unused
 from retoma.stores.sqlite.scrub import Zeroed, zero_unused

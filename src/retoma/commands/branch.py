@@ -81,7 +81,7 @@ class ListForks(Read[Sequence[str]], frozen=True, kw_only=True):
     session: str
 
     def read(self, tx: Transaction, who: Principal) -> Sequence[str]:
-        from retoma.service.erasing import forks_of
+        from retoma.service.forget.erasing import forks_of
 
         return [name for name, _ in forks_of(tx, who, self.session)]
 

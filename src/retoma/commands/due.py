@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from retoma.commands.listing import Page
     from retoma.model.retention import Choice, Entry
     from retoma.model.session import Status
-    from retoma.service.collect import Due
+    from retoma.service.forget.collect import Due
     from retoma.service.retention import Preview, Standing
 
 __all__ = [
@@ -37,7 +37,7 @@ class Tidy(Job[None], frozen=True, kw_only=True):
     """Remove what was deleted, cut off, or in the trash too long, in short transactions."""
 
     def work(self, opened: Opened, call: Call) -> None:
-        from retoma.service import erasing
+        from retoma.service.forget import erasing
 
         store, who = opened.store, call.who
         now = clock.seen(store, who, begins=False).trash
@@ -100,7 +100,7 @@ class ShowDue(Job["Due"], frozen=True, kw_only=True):
     now: bool = False
 
     def work(self, opened: Opened, call: Call) -> Due:
-        from retoma.service.collect import due
+        from retoma.service.forget.collect import due
 
         def read(tx: Transaction) -> Due:
             return due(tx, call.who, opened.retention, _time(tx, call.who, now=self.now))
@@ -119,7 +119,7 @@ class Collect(Job["Due"], frozen=True, kw_only=True):
 
     def work(self, opened: Opened, call: Call) -> Due:
         from retoma.runtime.due import work_all
-        from retoma.service.collect import collect
+        from retoma.service.forget.collect import collect
 
         found = ShowDue(now=self.now).run(opened)
         clock.seen(opened.store, call.who)

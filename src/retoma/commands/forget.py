@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, ClassVar
 from retoma.commands.command import Call, Job, Write
 from retoma.commands.opened import Opened
 from retoma.errors import Invalid
-from retoma.service.deleting import Deleted, delete
+from retoma.service.forget.deleting import Deleted, delete
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
-    from retoma.service.erasing import Redaction
+    from retoma.service.forget.erasing import Redaction
 
 __all__ = ["DeleteSession", "EraseEpochs", "RedactSession"]
 
@@ -81,7 +81,7 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
     def work(self, opened: Opened, call: Call) -> Redaction:
         from retoma.model.pattern import Pattern
         from retoma.runtime.forget import redact
-        from retoma.service.erasing import Selection
+        from retoma.service.forget.erasing import Selection
 
         if (self.pattern is None) == (self.first is None):
             raise Invalid(

@@ -25,7 +25,7 @@ from retoma.runtime.toolbox import Given, opened
 from retoma.runtime.version import Versions
 from retoma.service import flows as positions
 from retoma.service import sessions, timeline
-from retoma.service.deleting import delete
+from retoma.service.forget.deleting import delete
 from retoma.stores.contract.store import Store, Transaction
 
 

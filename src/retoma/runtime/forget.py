@@ -13,9 +13,10 @@ from retoma.model.ids import Operation
 from retoma.model.pattern import Pattern, Unjudged
 from retoma.model.principal import Principal
 from retoma.runtime.lease import unless_driven
-from retoma.service import erasing, sessions
+from retoma.service import sessions
 from retoma.service.access import head_of, repeated
-from retoma.service.erasing import Redaction, Selection
+from retoma.service.forget import erasing
+from retoma.service.forget.erasing import Redaction, Selection
 from retoma.stores.contract.store import Store, Transaction
 
 

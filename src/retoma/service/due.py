@@ -10,7 +10,8 @@ import msgspec
 from retoma.model.principal import Principal
 from retoma.model.retention import SETTLED_MS, Retention
 from retoma.model.session import Status
-from retoma.service import erasing, retention
+from retoma.service import retention
+from retoma.service.forget import erasing
 from retoma.service.profiles import trash_due
 from retoma.service.retention import Taken
 from retoma.stores.contract.retention import START, LeftAlone, Mark

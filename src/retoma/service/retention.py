@@ -14,7 +14,7 @@ from retoma.model.session import FINAL, Head, Status
 from retoma.model.times import span
 from retoma.service import clock
 from retoma.service.clock import Time
-from retoma.service.erasing import CHUNK
+from retoma.service.forget.erasing import CHUNK
 from retoma.service.profiles import put_in_trash
 from retoma.service.sessions import change
 from retoma.stores.contract.retention import Alone, LeftAlone, Mark

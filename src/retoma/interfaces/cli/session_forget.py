@@ -190,7 +190,7 @@ def redact(
 
 
 def _said(taken: object, verb: str) -> str:
-    from retoma.service.erasing import Redaction
+    from retoma.service.forget.erasing import Redaction
 
     assert isinstance(taken, Redaction)
     parts = [

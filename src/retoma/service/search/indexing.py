@@ -16,7 +16,7 @@ from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.principal import Principal
 from retoma.model.tokens import VERSION
-from retoma.service.erasing import clean_index
+from retoma.service.forget.erasing import clean_index
 from retoma.service.search.behind import ENOUGH, SHELVES, SLACK_MS, are_behind, clock_went_back, since_when
 from retoma.service.search.merging import merge
 from retoma.service.search.said import Said, heading, said_in, terms_of

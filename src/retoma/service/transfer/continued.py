@@ -26,8 +26,8 @@ from retoma.model.transfer import EpochPart, SessionRecord, session_record
 from retoma.service.access import head_of
 from retoma.service.check.ledger import Ledger
 from retoma.service.check.rows import contradictions, differences
-from retoma.service.erasing import CHUNK, Selection, takes
-from retoma.service.forgetting import erase_shared
+from retoma.service.forget.erasing import CHUNK, Selection, takes
+from retoma.service.forget.forgetting import erase_shared
 from retoma.service.sessions import show
 from retoma.service.transfer.contradiction import row_of, unexplained, untrue_here
 from retoma.service.transfer.told import learn, told

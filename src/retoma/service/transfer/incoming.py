@@ -15,9 +15,10 @@ from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.times import DAY
 from retoma.model.transfer import SessionRecord
-from retoma.service import clock, erasing
+from retoma.service import clock
 from retoma.service.access import end_lapsed, fence, head_of
 from retoma.service.check.rows import contradictions, differences
+from retoma.service.forget import erasing
 from retoma.service.transfer.batch import Batch
 from retoma.service.transfer.continued import Continued
 from retoma.service.transfer.contradiction import row_of, unexplained, untrue_in_file

@@ -9,7 +9,7 @@ import msgspec
 from retoma.model.principal import Principal
 from retoma.model.retention import TRASH_KEPT_MS, Retention
 from retoma.service.clock import Time
-from retoma.service.erasing import purge
+from retoma.service.forget.erasing import purge
 from retoma.service.retention import standing as standing_of
 from retoma.service.search.behind import ENOUGH
 from retoma.service.search.indexing import step

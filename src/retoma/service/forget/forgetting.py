@@ -17,8 +17,8 @@ from retoma.model.session import About, Head, Session
 from retoma.model.state import SYS
 from retoma.service.access import append, fence
 from retoma.service.calls import in_system
+from retoma.service.forget.sharing import by_source, set_since, sets_of, sharing
 from retoma.service.sessions import Whole, show
-from retoma.service.sharing import by_source, set_since, sets_of, sharing
 from retoma.stores.contract.store import Transaction
 
 

@@ -21,10 +21,10 @@ from retoma.model.session import in_trash
 from retoma.model.state import SYS
 from retoma.model.times import DAY
 from retoma.service.access import append, fence, head_of
-from retoma.service.deleting import hide
-from retoma.service.forgetting import clear_state, erase, forget, look, look_beside
+from retoma.service.forget.deleting import hide
+from retoma.service.forget.forgetting import clear_state, erase, forget, look, look_beside
+from retoma.service.forget.sharing import sharing
 from retoma.service.profiles import trash_due
-from retoma.service.sharing import sharing
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
