@@ -12,13 +12,13 @@ from retoma.model.codec import JsonField
 from retoma.model.message import Part
 
 if TYPE_CHECKING:
+    from retoma.importers.bringing import Arrived
     from retoma.model.call import Call as PendingCall
     from retoma.model.flow import Prompt, Visit
     from retoma.runtime.backup import Done as Backup
     from retoma.service.branch.diff import Differs
     from retoma.service.check.report import Report
     from retoma.service.forget.erasing import Redaction
-    from retoma.service.transfer.bringing import Arrived
     from retoma.service.transfer.imported import Imported
 
 __all__ = [
@@ -286,7 +286,7 @@ class Found(Page[Hit]):
 
 
 _ELSEWHERE = {
-    "Arrived": ("retoma.service.transfer.bringing", "Arrived"),
+    "Arrived": ("retoma.importers.bringing", "Arrived"),
     "Backup": ("retoma.runtime.backup", "Done"),
     "Differs": ("retoma.service.branch.diff", "Differs"),
     "Imported": ("retoma.service.transfer.imported", "Imported"),

@@ -13,9 +13,9 @@ from tests.calls import Calls
 from tests.unit.test_imports import SAMPLES
 
 from retoma.errors import RetomaError
+from retoma.importers.bringing import Arrived
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.service.transfer import mend
-from retoma.service.transfer.bringing import Arrived
 from retoma.service.transfer.lines import Damaged, Entry, Lines
 from retoma.service.transfer.notices import Notices
 from retoma.stores.conformance.store import Clock

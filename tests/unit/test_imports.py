@@ -15,10 +15,10 @@ import pytest
 from tests.calls import Calls
 
 from retoma.errors import Conflict, Integrity, Invalid, NotFound, Refused, RetomaError
+from retoma.importers.bringing import Arrived
+from retoma.importers.detect import sessions_in
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
-from retoma.service.transfer.bringing import Arrived
-from retoma.service.transfer.detect import sessions_in
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources

@@ -21,8 +21,8 @@ from retoma.stores.contract.store import Sort
 from retoma.values import Found, Page
 
 if TYPE_CHECKING:
+    from retoma.importers.detect import Source
     from retoma.model.transfer import Format
-    from retoma.service.transfer.detect import Source
     from retoma.values import Arrived, Backup, Branch, Difference, Imported, LogEntry, Page, Pruned, Report
 
 

@@ -11,8 +11,8 @@ from retoma.client.current import named
 from retoma.client.faces import Blocking
 
 if TYPE_CHECKING:
+    from retoma.importers.detect import Source
     from retoma.model.transfer import Format
-    from retoma.service.transfer.detect import Source
     from retoma.values import Arrived, Backup, Imported, LogEntry, Page, Pruned, Report
 
 

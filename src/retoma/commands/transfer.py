@@ -11,10 +11,10 @@ from retoma.commands.command import Call, Job, Stream
 from retoma.commands.opened import Opened
 
 if TYPE_CHECKING:
+    from retoma.importers.bringing import Arrived
+    from retoma.importers.detect import Source
     from retoma.model.transfer import Format
     from retoma.model.veil import Veil
-    from retoma.service.transfer.bringing import Arrived
-    from retoma.service.transfer.detect import Source
     from retoma.service.transfer.imported import Imported
 
 __all__ = ["ExportSession", "ImportFrom", "ImportSession"]
@@ -74,7 +74,7 @@ class ImportFrom(Job["Arrived"], frozen=True, kw_only=True):
     erase_too: bool = False
 
     def work(self, opened: Opened, call: Call) -> Arrived:
-        from retoma.service.transfer.bringing import bring
+        from retoma.importers.bringing import bring
         from retoma.service.transfer.given import Given
 
         file = self.file

@@ -16,10 +16,10 @@ from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.problems import as_json, exit_status, sentence
 
 if TYPE_CHECKING:
+    from retoma.importers.bringing import Arrived
+    from retoma.importers.detect import Source
     from retoma.model.transfer import Format
     from retoma.model.veil import Veil
-    from retoma.service.transfer.bringing import Arrived
-    from retoma.service.transfer.detect import Source
     from retoma.service.transfer.imported import Imported
 
 __all__ = ["export", "import_"]
@@ -193,7 +193,7 @@ def _files(file: str, source: Source) -> list[tuple[str, Source]]:
     """Return what FILE means: itself, or what is in a directory, each with its format."""
     if file == "-" or not Path(file).is_dir():
         return [(file, source)]
-    from retoma.service.transfer.detect import sessions_in
+    from retoma.importers.detect import sessions_in
 
     return [(str(path), format) for path, format in sessions_in(Path(file), source)]
 

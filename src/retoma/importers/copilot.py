@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from retoma.config.opened import open_file
+from retoma.importers.copilot_event import said_of
 from retoma.model.codec import Json
-from retoma.service.transfer.copilot_event import said_of
 from retoma.service.transfer.foreign import (
     Draft,
     Foreign,

@@ -9,9 +9,9 @@ from typing import Final
 
 from retoma.config.opened import open_file
 from retoma.errors import Integrity, Invalid
+from retoma.importers.claude_entry import BLOCKS, answers, calls, drafts_of, is_typed
+from retoma.importers.claude_tree import Line, Node, Tree
 from retoma.model.codec import Json, decode
-from retoma.service.transfer.claude_entry import BLOCKS, answers, calls, drafts_of, is_typed
-from retoma.service.transfer.claude_tree import Line, Node, Tree
 from retoma.service.transfer.foreign import (
     Foreign,
     Profile,

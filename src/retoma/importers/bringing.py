@@ -8,10 +8,10 @@ from importlib import import_module
 import msgspec
 
 from retoma.errors import Invalid, RetomaError
+from retoma.importers.detect import HEAD_BYTES, Format, Source, format_of
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.service.transfer.arriving import arrive
-from retoma.service.transfer.detect import HEAD_BYTES, Format, Source, format_of
 from retoma.service.transfer.foreign import Foreign, Tool
 from retoma.service.transfer.given import Given, looked_at
 from retoma.service.transfer.imported import Imported

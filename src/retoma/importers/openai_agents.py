@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from retoma.errors import Invalid
+from retoma.importers.responses import KNOWN, answered, asked, kind_of, said
 from retoma.model.codec import Json, encode
 from retoma.service.transfer import mend
 from retoma.service.transfer.foreign import (
@@ -25,7 +26,6 @@ from retoma.service.transfer.foreign import (
 )
 from retoma.service.transfer.given import Given
 from retoma.service.transfer.notices import Notices
-from retoma.service.transfer.responses import KNOWN, answered, asked, kind_of, said
 from retoma.stores.sqlite.other import OtherDatabase
 
 _TOOL: Final = "openai-agents"

@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from retoma.importers.responses import KNOWN, answered, asked, kind_of, said
 from retoma.model.codec import Json
 from retoma.model.message import read_aloud
 from retoma.service.transfer.foreign import (
@@ -30,7 +31,6 @@ from retoma.service.transfer.given import Given
 from retoma.service.transfer.lines import Entry, Lines
 from retoma.service.transfer.notices import Notices
 from retoma.service.transfer.records import Ids, Records
-from retoma.service.transfer.responses import KNOWN, answered, asked, kind_of, said
 
 _TOOL: Final = "codex"
 _WRAPPED: Final = ("session_meta", "response_item", "turn_context", "event_msg", "compacted")
