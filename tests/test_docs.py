@@ -32,10 +32,11 @@ import pytest
 
 from retoma import flows
 from retoma.config import file as config_file
-from retoma.flows import fields, syntax
+from retoma.flows import fields
 from retoma.interfaces.cli.app import App
 from retoma.interfaces.cli.table import ALIASES, VERBS
 from retoma.model import event
+from retoma.template import syntax
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -19,9 +19,9 @@ from typing import NoReturn
 
 from retoma import flows
 from retoma.errors import RetomaError
-from retoma.flows import condition, template
 from retoma.model.codec import decode
 from retoma.model.flow import Position, Step
+from retoma.template import condition, template
 
 CORPUS = Path(__file__).with_name("injections.jsonl")
 CANARY = "canary-8f1d2c"

@@ -14,14 +14,14 @@ from tests.calls import Calls
 
 from retoma import flows
 from retoma.errors import RetomaError
-from retoma.flows import condition, template
-from retoma.flows.condition import ConditionError
-from retoma.flows.template import MAX_ITERATIONS, MAX_OUTPUT, TemplateError
 from retoma.model.fold import fold
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.runtime.drive import Request
 from retoma.stores.conformance.store import Clock
 from retoma.stores.sqlite.store import SqliteStore
+from retoma.template import condition, template
+from retoma.template.condition import ConditionError
+from retoma.template.template import MAX_ITERATIONS, MAX_OUTPUT, TemplateError
 from retoma.wiring import Sources
 
 KEYS = ("a", "b", "list", "map", "missing")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from retoma.flows.condition import ConditionError
 from retoma.flows.edit import GOES_ON, Edited, take_over, take_up
 from retoma.flows.files import Look, Unsettled
 from retoma.flows.graph import edges, graph
@@ -22,8 +21,9 @@ from retoma.flows.step import (
     stay,
     step,
 )
-from retoma.flows.template import TemplateError
 from retoma.flows.validate import check, validate
+from retoma.template.condition import ConditionError
+from retoma.template.template import TemplateError
 
 __all__ = [
     "GOES_ON",

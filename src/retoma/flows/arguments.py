@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 
-from retoma.flows import template
 from retoma.flows.answer import SECRET
 from retoma.flows.model import ToolUse
 from retoma.model.call import Call, Part
 from retoma.model.codec import Json, JsonMap, encode
+from retoma.template import template
 
 
 def call_of(node: str, use: ToolUse, context: JsonMap, ans: Json, secrets: Collection[str]) -> Call:

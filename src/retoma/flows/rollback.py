@@ -8,10 +8,10 @@ import msgspec
 
 from retoma.flows import arguments
 from retoma.flows.model import Flow, Node, ToolUse
-from retoma.flows.template import TemplateError
 from retoma.model.call import Call, Came, Rollback
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import Position, Step
+from retoma.template.template import TemplateError
 
 
 def begin(flow: Flow, position: Position, history: Sequence[str], step: Step) -> Step:

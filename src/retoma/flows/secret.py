@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from retoma.errors import Refused
-from retoma.flows import condition
 from retoma.flows.answer import SECRET
 from retoma.flows.model import Flow, Node
 from retoma.model.codec import Json, JsonMap
+from retoma.template import condition
 
 
 class SecretNeeded(Refused):

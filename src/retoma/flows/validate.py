@@ -8,12 +8,13 @@ from typing import TypeAlias
 import msgspec
 
 from retoma.errors import Invalid
-from retoma.flows import answer, condition, template, tools
+from retoma.flows import answer, tools
 from retoma.flows.garbage import uncollected
 from retoma.flows.mentions import Mentions, mentions_of, unset
 from retoma.flows.model import ROLLBACK, Flow, Node, Option, Problem, Tool
 from retoma.flows.reach import Exits, Ways, exits_of, lost
-from retoma.flows.syntax import MAX_ACTIONS
+from retoma.template import condition, template
+from retoma.template.syntax import MAX_ACTIONS
 
 Secrets: TypeAlias = Mapping[str, tuple[str, ...]]
 """The nodes that ask for each secret, by its key."""

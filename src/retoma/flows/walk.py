@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from retoma.flows import answer, arguments, condition, secret, template
+from retoma.flows import answer, arguments, secret
 from retoma.flows.answer import Again, Answer, confirmation
-from retoma.flows.budget import Budget
-from retoma.flows.condition import ConditionError
 from retoma.flows.model import ROLLBACK, Flow, Message, Node, Option, ToolUse
 from retoma.flows.needs import unmet
-from retoma.flows.template import TemplateError
 from retoma.flows.wording import by_locale, cause_of
 from retoma.model.call import Call, Came, Rollback
 from retoma.model.codec import Json, JsonMap
 from retoma.model.flow import FlowStatus, Prompt, Step, Visit
+from retoma.template import condition, template
+from retoma.template.budget import Budget
+from retoma.template.condition import ConditionError
+from retoma.template.template import TemplateError
 
 # A step enters at most so many nodes, then hands over what it has with the status `active`.
 STEP_NODES = 100

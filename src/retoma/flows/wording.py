@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from retoma.flows.condition import ConditionError
 from retoma.flows.model import Message, Node
-from retoma.flows.template import TemplateError
+from retoma.template.condition import ConditionError
+from retoma.template.template import TemplateError
 
 
 def by_locale(node: Node, locale: str) -> list[tuple[Message, ...]]:

@@ -8,13 +8,14 @@ import msgspec
 
 from retoma import flows
 from retoma.errors import Busy, Invalid, Refused
-from retoma.flows import SecretNeeded, arguments, rollback, template
+from retoma.flows import SecretNeeded, arguments, rollback
 from retoma.model.call import Call, Came
 from retoma.model.flow import Step
 from retoma.runtime.course import Course
 from retoma.runtime.toolbox import Tools, backoff_s
 from retoma.service import calls
 from retoma.service.calls import Returned
+from retoma.template import template
 
 Told = Callable[[str], None]
 

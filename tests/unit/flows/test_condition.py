@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retoma.flows.condition import ConditionError, check, holds
 from retoma.model.codec import Json
+from retoma.template.condition import ConditionError, check, holds
 
 CONTEXT: dict[str, Json] = {
     "age": 20,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retoma.flows import template as templates
-from retoma.flows.template import TemplateError, check, paths, render, value
 from retoma.model.codec import Json
+from retoma.template import template as templates
+from retoma.template.template import TemplateError, check, paths, render, value
 
 DATA: dict[str, Json] = {
     "name": "Ada",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 
-from retoma.flows.budget import Budget
-from retoma.flows.functions import equal, kind, number
 from retoma.model.codec import Json
+from retoma.template.budget import Budget
+from retoma.template.functions import equal, kind, number
 
 CONSTANTS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None, "nil": None}
 

@@ -18,9 +18,9 @@ import re
 from functools import lru_cache
 
 from retoma.errors import Invalid
-from retoma.flows.budget import Budget, Exhausted
-from retoma.flows.decision import CONSTANTS, Decision, NoOrder, is_named
 from retoma.model.codec import Json, JsonMap
+from retoma.template.budget import Budget, Exhausted
+from retoma.template.decision import CONSTANTS, Decision, NoOrder, is_named
 
 MAX_LENGTH = 1_000
 MAX_DEPTH = 50

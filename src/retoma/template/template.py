@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from retoma.flows.blocks import parse
-from retoma.flows.budget import Budget, Exhausted
-from retoma.flows.functions import FUNCTIONS, FunctionError, kind, show
-from retoma.flows.scope import Scope
-from retoma.flows.syntax import (
+from retoma.model.codec import Json, JsonMap
+from retoma.template.blocks import parse
+from retoma.template.budget import Budget, Exhausted
+from retoma.template.functions import FUNCTIONS, FunctionError, kind, show
+from retoma.template.scope import Scope
+from retoma.template.syntax import (
     MAX_ACTION,
     MAX_ACTIONS,
     Assign,
@@ -31,7 +32,6 @@ from retoma.flows.syntax import (
     Text,
     Walk,
 )
-from retoma.model.codec import Json, JsonMap
 
 __all__ = ["TemplateError", "check", "paths", "render", "value"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from retoma.flows.expressions import Expressions, too_deep
-from retoma.flows.scope import Scope
-from retoma.flows.syntax import (
+from retoma.template.expressions import Expressions, too_deep
+from retoma.template.scope import Scope
+from retoma.template.syntax import (
     MAX_ACTIONS,
     MAX_DEPTH,
     Assign,
@@ -23,7 +23,7 @@ from retoma.flows.syntax import (
     Token,
     pieces,
 )
-from retoma.flows.syntax import tokens as tokens_of
+from retoma.template.syntax import tokens as tokens_of
 
 
 def parse(template: str) -> list[Part]:

@@ -7,8 +7,8 @@ import math
 from collections.abc import Iterator
 from typing import NoReturn
 
-from retoma.flows.scope import Scope
-from retoma.flows.syntax import (
+from retoma.template.scope import Scope
+from retoma.template.syntax import (
     FUNCTIONS,
     MAX_DEPTH,
     Call,
