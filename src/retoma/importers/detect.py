@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from retoma.config.opened import open_file
 from retoma.errors import NotFound
 from retoma.service.transfer.foreign import Tool
-from retoma.stores.sqlite.other import MAGIC
+from retoma.stores.other_sqlite import MAGIC
 
 Format: TypeAlias = Literal["retoma"] | Tool
 Source: TypeAlias = Literal["auto"] | Format

@@ -26,7 +26,7 @@ from retoma.service.transfer.foreign import (
 )
 from retoma.service.transfer.given import Given
 from retoma.service.transfer.notices import Notices
-from retoma.stores.sqlite.other import OtherDatabase
+from retoma.stores.other_sqlite import OtherDatabase
 
 _TOOL: Final = "openai-agents"
 _MAIN: Final = "main"
