@@ -379,3 +379,15 @@ def test_followers_see_what_others_write_until_the_end(session, plain, monkeypat
     writer.join()
     assert found == [("eva", "message"), ("eva", "message"), ("eva", "session.status")]
     assert [event.seq for event in session.follow(since=3, types="session.status")] == [5]
+
+
+def test_what_is_nested_deeper_than_readers_go_is_refused(session):
+    deep = inner = {}
+    for _ in range(300):
+        inner["in"] = inner = {}
+    call = parts.ToolCall("c1", "look", {"text": "}" * 300, "deep": deep})
+    with pytest.raises(retoma.Invalid) as raised:
+        session.append("assistant", [call])
+    assert raised.value.code == "too_deep"
+    brackets = parts.ToolCall("c1", "look", {"text": "[{" * 300})
+    assert session.append("assistant", [brackets]) == 2

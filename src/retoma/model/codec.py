@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -21,6 +22,26 @@ T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+
+
+MOST_LEVELS: Final = 200
+"""How deep values may be nested in an event: redacting, folding and comparing them calls itself for each level."""
+_MARKS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def is_deep(data: bytes) -> bool:
+    """Return whether JSON is nested deeper than MOST_LEVELS."""
+    if data.count(b"[") + data.count(b"{") <= MOST_LEVELS:
+        return False
+    level = 0
+    for mark in _MARKS.finditer(data):
+        if mark[0] in {b"[", b"{"}:
+            level += 1
+            if level > MOST_LEVELS:
+                return True
+        elif mark[0] in {b"]", b"}"}:
+            level -= 1
+    return False
 
 
 def encode(value: object) -> bytes:

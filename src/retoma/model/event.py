@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from retoma.errors import Integrity, Invalid
-from retoma.model.codec import Json, decode
+from retoma.model.codec import MOST_LEVELS, Json, decode, is_deep
 
 CREATED: Final = "session.created"
 UPDATED: Final = "session.updated"
@@ -100,7 +100,7 @@ class Event(msgspec.Struct, frozen=True):
 
 
 def new_event(kind: str, data: bytes, cause: int | None = None) -> NewEvent:
-    """Return an event of `kind`. Raises Invalid when its data is larger than an event may be."""
+    """Return an event of `kind`. Raises Invalid when its data is larger, or nested deeper, than an event may be."""
     if len(data) > MAX_DATA_BYTES:
         noun = kind.partition(".")[0]
         what = {"flow": "step of a flow", "session": "change of a session"}.get(noun, noun)
@@ -110,5 +110,11 @@ def new_event(kind: str, data: bytes, cause: int | None = None) -> NewEvent:
             hint="Nothing of it was kept. Send it in smaller parts.",
             size_bytes=len(data),
             limit_bytes=MAX_DATA_BYTES,
+        )
+    if is_deep(data):
+        raise Invalid(
+            f"A value is nested deeper than {MOST_LEVELS} levels.",
+            code="too_deep",
+            hint="Nothing was written. Send it as a text, or flatter.",
         )
     return NewEvent(kind, data, cause)

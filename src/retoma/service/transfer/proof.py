@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from retoma.errors import Integrity, Invalid
 from retoma.model.chain import digest, follows, genesis
-from retoma.model.codec import decode, encode
+from retoma.model.codec import MOST_LEVELS, decode, encode, is_deep
 from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, RESET, Event
 from retoma.model.flow import version_of
 from retoma.model.session import NewSession, checked
@@ -199,6 +199,10 @@ def _event(record: EventRecord, line: int) -> Event:
         data = _proved(data, salt, data_digest)
         if data is None:
             raise damaged(line, f"the data of event {record.seq:,} is not what was written.", seq=record.seq)
+        if is_deep(data):
+            raise damaged(
+                line, f"event {record.seq:,} is nested deeper than {MOST_LEVELS} levels.", seq=record.seq
+            )
     return Event(
         seq=record.seq,
         type=record.kind,
