@@ -251,6 +251,7 @@ ALONE: list[tuple[str, str]] = [
     ("UPDATE session SET shelf = 4 WHERE id = 'talk'", "it is hidden as if it were being deleted"),
     ("UPDATE session SET shelf = 5 WHERE id = 'talk'", "it is in quarantine by one of its rows"),
     ("UPDATE session SET shelf = 9 WHERE id = 'talk'", "it is put away where no session is"),
+    ("UPDATE session SET uid = x'' WHERE id = 'cut'", "its uid is not that of its second copy"),
     ("UPDATE session SET shelf = 1 WHERE id = 'cut'", "its place among those that are shown"),
     ("UPDATE epoch SET uid = x'00' WHERE epoch = 1", "its first epoch is not that of its second copy"),
     ("UPDATE epoch SET reused = 1 WHERE epoch = 1", "its first epoch is not that of its second copy"),

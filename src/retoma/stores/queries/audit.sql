@@ -19,7 +19,7 @@ SELECT {audit_columns} FROM session WHERE pk = ?
 
 -- name: second_copy
 -- The second copy of what no event repeats.
-SELECT shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused, made_under
+SELECT uid, shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, epoch_uid, reused, made_under
 FROM second_copy WHERE session = ?
 
 -- name: whole_erasing
