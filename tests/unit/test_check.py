@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tracemalloc
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 
 from retoma.client import Calls
-from retoma.errors import Integrity
+from retoma.errors import Integrity, RetomaError
 from retoma.model.changes import Changes
 from retoma.model.lease import Holder
 from retoma.model.session import NewSession
@@ -285,6 +286,18 @@ def test_one_thing_that_was_changed_of_a_fork_is_found(file: Path, statement: st
     assert found(file) == []
     change(file, statement)
     assert any(said in detail for detail in found(file)), found(file)
+
+
+@pytest.mark.parametrize("number", [1 << 62, 1 << 40, -(1 << 62)])
+@pytest.mark.parametrize("column", ["head_seq", "base_seq"])
+def test_a_journal_whose_ends_are_damaged_leads_into_no_other(file: Path, column: str, number: int) -> None:
+    change(file, f"UPDATE session SET {column} = {number} WHERE id = 'talk'")
+    with client_at(file) as client:
+        before = {event.hash for name in ("flow", "redacted", "cut") for event in client.events(name)}
+        assert not before & {event.hash for event in client.events("talk")}
+        with contextlib.suppress(RetomaError):
+            b"".join(client.export("talk", "jsonl"))
+        assert not client.check().whole
 
 
 def test_an_export_of_a_history_in_disorder_ends(file: Path) -> None:
