@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tracemalloc
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from tests.calls import Calls
 from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
 
-from retoma.errors import Integrity
+from retoma.errors import Integrity, RetomaError
 from retoma.model.changes import Changes
 from retoma.model.lease import Holder
 from retoma.model.session import NewSession
@@ -251,6 +252,7 @@ ALONE: list[tuple[str, str]] = [
     ("UPDATE session SET shelf = 4 WHERE id = 'talk'", "it is hidden as if it were being deleted"),
     ("UPDATE session SET shelf = 5 WHERE id = 'talk'", "it is in quarantine by one of its rows"),
     ("UPDATE session SET shelf = 9 WHERE id = 'talk'", "it is put away where no session is"),
+    ("UPDATE session SET uid = x'' WHERE id = 'cut'", "its uid is not that of its second copy"),
     ("UPDATE session SET shelf = 1 WHERE id = 'cut'", "its place among those that are shown"),
     ("UPDATE epoch SET uid = x'00' WHERE epoch = 1", "its first epoch is not that of its second copy"),
     ("UPDATE epoch SET reused = 1 WHERE epoch = 1", "its first epoch is not that of its second copy"),
@@ -284,6 +286,18 @@ def test_one_thing_that_was_changed_of_a_fork_is_found(file: Path, statement: st
     assert found(file) == []
     change(file, statement)
     assert any(said in detail for detail in found(file)), found(file)
+
+
+@pytest.mark.parametrize("number", [1 << 62, 1 << 40, -(1 << 62)])
+@pytest.mark.parametrize("column", ["head_seq", "base_seq"])
+def test_a_journal_whose_ends_are_damaged_leads_into_no_other(file: Path, column: str, number: int) -> None:
+    change(file, f"UPDATE session SET {column} = {number} WHERE id = 'talk'")
+    with client_at(file) as client:
+        before = {event.hash for name in ("flow", "redacted", "cut") for event in client.events(name)}
+        assert not before & {event.hash for event in client.events("talk")}
+        with contextlib.suppress(RetomaError):
+            b"".join(client.export("talk", "jsonl"))
+        assert not client.check().whole
 
 
 def test_an_export_of_a_history_in_disorder_ends(file: Path) -> None:

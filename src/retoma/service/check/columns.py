@@ -34,8 +34,8 @@ COMPARED: Final[dict[str, str]] = {
     "search_part": "tenant number first_doc docs state",
     "search_page": "tenant part first data",
     "store_log": "pk tenant at actor deed why count session id digest mark",
-    "second_copy": "session shelf created_at expires_at parent fork_of fork_seq flow_path has_files "
-    "epoch uid reused made_under",
+    "second_copy": "session uid shelf created_at expires_at parent fork_of fork_seq flow_path has_files "
+    "epoch epoch_uid reused made_under",
 }
 """What is compared with a journal, with another row that must agree with it, or with a hash over it."""
 

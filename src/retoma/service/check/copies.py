@@ -11,7 +11,7 @@ from retoma.service.check.ledger import Ledger
 from retoma.stores.contract.store import Transaction
 
 INCOMING, DELETING, QUARANTINED = 3, 4, 5
-_COPIED: Final = ("shelf", "created_at", "expires_at", "parent", "fork_of", "fork_seq", "flow_path")
+_COPIED: Final = ("uid", "shelf", "created_at", "expires_at", "parent", "fork_of", "fork_seq", "flow_path")
 _SAID: Final = {
     "shelf": "place among those that are shown, archived or in the trash",
     "created_at": "time of creation",

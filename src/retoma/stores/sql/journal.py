@@ -125,7 +125,9 @@ class SqlJournal:
         return found
 
     def tail(self, key: SessionKey, *, before: int | None = None, after: int = 0, limit: int) -> list[Event]:
-        low, after, before = key << 32, min(after, END), END if before is None else min(before, END)
+        # A damaged number of an event must not lead into another session's rows; no seq is behind END.
+        low, after = key << 32, min(max(after, 0), END)
+        before = END if before is None else min(before, END)
         rows = self._run(STATEMENTS["events_down"], (low + after, low + before, limit))
         reached = rows[-1][0] if rows else before
         if len(rows) < limit and reached > after + 1:
@@ -157,8 +159,9 @@ class SqlJournal:
         return ([row[0] & END for row in rows], rows[0][1]) if rows else None
 
     def _up(self, key: SessionKey, after: int, until: int | None, limit: int) -> list[Row]:
-        # No seq is behind END, and the database has no larger number for one.
-        low, after, until = key << 32, min(after, END), END if until is None else min(until, END)
+        # A damaged number of an event must not lead into another session's rows; no seq is behind END.
+        low, after = key << 32, min(max(after, 0), END)
+        until = END if until is None else min(until, END)
         rows = self._run(STATEMENTS["events_up"], (low + after, low + until, limit, key, after))
         if rows:
             return rows

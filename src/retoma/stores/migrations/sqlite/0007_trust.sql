@@ -2,10 +2,11 @@
 -- transaction: service/check/branches.py.
 
 -- Second copies of what no event repeats and no append moves: `store check` compares them, so that a change through SQL
--- shows, too. `epoch`, `uid` and `reused` are those of the first epoch that is kept. `made_under`: the operation with a key
+-- shows, too. `epoch`, `epoch_uid` and `reused` are those of the first epoch that is kept. `made_under`: the operation with a key
 -- that made the session, or set it aside.
 CREATE TABLE second_copy (
   session    INTEGER PRIMARY KEY,
+  uid        BLOB    NOT NULL,
   shelf      INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   expires_at INTEGER,
@@ -15,12 +16,13 @@ CREATE TABLE second_copy (
   flow_path  TEXT,
   has_files  INTEGER NOT NULL,
   epoch      INTEGER,
-  uid        BLOB,
+  epoch_uid  BLOB,
   reused     INTEGER,
   made_under BLOB
 );
-INSERT INTO second_copy (session, shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused)
-SELECT s.pk, s.shelf, s.created_at, s.expires_at, s.parent, s.fork_of, s.fork_seq, s.flow_path,
+INSERT INTO second_copy (session, uid, shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files,
+  epoch, epoch_uid, reused)
+SELECT s.pk, s.uid, s.shelf, s.created_at, s.expires_at, s.parent, s.fork_of, s.fork_seq, s.flow_path,
   (SELECT count(*) FROM flow_version v WHERE v.tenant = s.tenant AND v.hash = s.flow_version), e.epoch, e.uid, e.reused
 FROM session s LEFT JOIN epoch e ON e.session = s.pk AND e.epoch = (SELECT min(x.epoch) FROM epoch x WHERE x.session = s.pk)
 WHERE s.shelf < 3;

@@ -26,7 +26,7 @@ SELECT pk FROM session s WHERE pk > ?1 AND shelf < 3 AND EXISTS (SELECT 1 FROM s
 
 -- name: second_copy
 -- The second copy of what no event repeats.
-SELECT shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, uid, reused, made_under
+SELECT uid, shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch, epoch_uid, reused, made_under
 FROM second_copy WHERE session = ?
 
 -- name: whole_erasing

@@ -183,15 +183,15 @@ INSERT INTO operation (tenant, id, request, result, at) VALUES (?, ?, ?, ?, ?)
 
 -- name: copy_facts
 -- What no event repeats, once more: of a session, and of those that belong to it.
-INSERT INTO second_copy (session, shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch,
-  uid, reused)
-SELECT s.pk, s.shelf, s.created_at, s.expires_at, s.parent, s.fork_of, s.fork_seq, s.flow_path,
+INSERT INTO second_copy (session, uid, shelf, created_at, expires_at, parent, fork_of, fork_seq, flow_path, has_files, epoch,
+  epoch_uid, reused)
+SELECT s.pk, s.uid, s.shelf, s.created_at, s.expires_at, s.parent, s.fork_of, s.fork_seq, s.flow_path,
   (SELECT count(*) FROM flow_version v WHERE v.tenant = s.tenant AND v.hash = s.flow_version), e.epoch, e.uid, e.reused
 FROM session s LEFT JOIN epoch e ON e.session = s.pk AND e.epoch = (SELECT min(x.epoch) FROM epoch x WHERE x.session = s.pk)
 WHERE s.pk = ?1 OR s.parent = ?1
-ON CONFLICT (session) DO UPDATE SET shelf = excluded.shelf, created_at = excluded.created_at, expires_at = excluded.expires_at,
+ON CONFLICT (session) DO UPDATE SET uid = excluded.uid, shelf = excluded.shelf, created_at = excluded.created_at, expires_at = excluded.expires_at,
   parent = excluded.parent, fork_of = excluded.fork_of, fork_seq = excluded.fork_seq, flow_path = excluded.flow_path,
-  has_files = excluded.has_files, epoch = excluded.epoch, uid = excluded.uid, reused = excluded.reused
+  has_files = excluded.has_files, epoch = excluded.epoch, epoch_uid = excluded.epoch_uid, reused = excluded.reused
 
 -- name: copy_key
 -- Under which operation a session was made, or set aside.
