@@ -22,7 +22,7 @@ _BESIDE: Final = ("-wal", "-journal")
 
 
 class OtherDatabase:
-    """The database in `path`, called `shown`; its statements are those of a file in `stores/foreign/`.
+    """The database in `path`, called `shown`; its statements are those of a file in `sql/foreign/`.
 
     Raises Integrity when it is damaged: what a damaged database says is not guessed. Commits that another program left
     in a log beside the file are read, too, from a copy. It is never opened for writing, and no log is made beside it.

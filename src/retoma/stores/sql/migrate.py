@@ -71,7 +71,7 @@ class Upgraded(NamedTuple):
 
 def migrations(dialect: str) -> list[Migration]:
     """Return all migrations of `dialect`, in order."""
-    folder = Path(__file__).with_name("migrations") / dialect
+    folder = Path(__file__).parents[1] / "migrations" / dialect
     return [
         Migration(int(file.name[:4]), file.stem[5:], file.read_text(encoding="utf-8"))
         for file in sorted(folder.glob("*.sql"))
