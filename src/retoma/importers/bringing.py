@@ -89,6 +89,6 @@ def _each(
 
 
 def _reader(tool: Tool) -> Callable[[Given, Notices], Iterator[Foreign]]:
-    module = import_module(f"retoma.service.transfer.{tool.replace('-', '_')}")
+    module = import_module(f"retoma.importers.{tool.replace('-', '_')}")
     read: Callable[[Given, Notices], Iterator[Foreign]] = module.sessions
     return read
