@@ -30,7 +30,7 @@ class Calls:
         return calls
 
     _store = property(lambda self: self._opened.store)
-    _who = property(lambda self: self._opened.who)
+    _who = property(lambda self: self._opened.who, lambda self, who: setattr(self._opened, "who", who))
     _sources = property(lambda self: self._opened.sources)
     _limits = property(
         lambda self: self._opened.limits, lambda self, limits: setattr(self._opened, "limits", limits)

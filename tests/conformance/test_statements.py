@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from benchmarks import flows
 from benchmarks.append import count_one, counting
-from benchmarks.stores import SESSION, opened, place_in
+from benchmarks.stores import SESSION, place_in
+from tests.calls import client_at
 
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import NewSession
@@ -70,7 +71,7 @@ def test_a_flow_step_is_at_most_twelve_statements_and_one_sync(tmp_path: Path) -
 
 
 def test_an_append_with_a_key_is_at_most_eight_statements(tmp_path: Path) -> None:
-    with counting() as counted, opened(place_in(tmp_path)) as client:
+    with counting() as counted, client_at(place_in(tmp_path)) as client:
         client.create(NewSession(id=SESSION))
         client.append(SESSION, "user", "first")
         counted.statements.clear()
@@ -79,7 +80,7 @@ def test_an_append_with_a_key_is_at_most_eight_statements(tmp_path: Path) -> Non
 
 
 def test_a_session_is_read_as_one_range_and_nested_forks_as_one_fork(tmp_path: Path) -> None:
-    with counting() as counted, opened(place_in(tmp_path)) as client:
+    with counting() as counted, client_at(place_in(tmp_path)) as client:
         client.create(NewSession(id="fork-0"))
         for n in range(30):
             client.append(f"fork-{n}", "user", f"message {n}")
@@ -98,7 +99,7 @@ def test_a_session_is_read_as_one_range_and_nested_forks_as_one_fork(tmp_path: P
 
 
 def test_a_fork_is_as_many_statements_however_long_the_past_and_the_line(tmp_path: Path) -> None:
-    with counting() as counted, opened(place_in(tmp_path)) as client:
+    with counting() as counted, client_at(place_in(tmp_path)) as client:
         client.create(NewSession(id="fork-0"))
         took = []
         for n in range(12):

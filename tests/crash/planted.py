@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
+from tests.calls import Calls
 from tests.crash.sessions import EXAMPLES
 
 from retoma.client.client import Client
@@ -19,7 +20,7 @@ from retoma.errors import RetomaError
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.retention import Choice, Retention
 from retoma.model.session import NewSession
-from retoma.model.times import DAY
+from retoma.model.times import DAY, MINUTE
 from retoma.runtime.drive import Request
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
@@ -29,6 +30,9 @@ from retoma.wiring import Sources, swept
 GRAM = 8
 _LETTERS = string.ascii_lowercase + string.digits
 _RUNS = re.compile(rb"[a-z0-9]{8,}")
+
+BELIEVED = 11 * MINUTE
+"""How long after a jump of the clock a second look at it is believed."""
 
 
 class Planted:
@@ -87,6 +91,11 @@ class Planted:
             self._names.pop()
         return None
 
+    @property
+    def calls(self) -> Calls:
+        """Return the commands by id on the store that is open."""
+        return Calls.of(self.door)
+
     def create(self) -> None:
         self._made += 1
         name, chance = f"s{self._made}", self.chance
@@ -98,7 +107,7 @@ class Planted:
             return self.secret(name) if chance.random() < 0.3 else ""
 
         tag, kind = maybe(), maybe()
-        self.door.calls.create(
+        self.calls.create(
             NewSession(
                 id=name,
                 title=maybe(),
@@ -175,7 +184,7 @@ class Planted:
     def flow(self) -> None:
         if session := self.some():
             request = Request(directory=EXAMPLES / "cadastro", session=session.id)
-            with self.door.calls.drive(request) as drive:
+            with self.calls.drive(request) as drive:
                 if drive.prompt is not None:
                     drive.send(self.secret(_first(session.id)))
 
@@ -195,11 +204,11 @@ class Planted:
 
     def rm(self) -> None:
         if session := self.some():
-            self.door.calls.delete(session.id)
+            self.calls.delete(session.id)
 
     def rm_with_forks(self) -> None:
         if session := self.some():
-            self.door.calls.delete(session.id, with_forks=True)
+            self.calls.delete(session.id, with_forks=True)
 
     def redact_range(self) -> None:
         if session := self.some():
@@ -220,22 +229,27 @@ class Planted:
         if session := self.some():
             session.trash()
             self.clock.now += 8 * DAY
-            self.door.calls.collect()
+            self.calls.collect()
+            self.clock.now += BELIEVED
+            self.calls.collect()
 
     def prune(self) -> None:
         """Put what ended in the trash, by hand, and let it lie there too long."""
         self.end()
         self.clock.now += 1
-        self.door.calls.prune(Choice(before=self.clock.now, statuses=("completed",)))
+        self.calls.prune(Choice(before=self.clock.now, statuses=("completed",)))
         self.clock.now += 8 * DAY
-        self.door.calls.prune(Choice(before=self.clock.now, statuses=("failed",)))
+        self.calls.prune(Choice(before=self.clock.now, statuses=("failed",)))
+        self.clock.now += BELIEVED
+        self.calls.prune(Choice(before=self.clock.now, statuses=("failed",)))
 
     def expire(self) -> None:
         """Let retention do the same, as it does after a command that wrote."""
         self.end()
         for _ in range(60):
-            self.clock.now += DAY
-            self.door.calls.work_due(within_s=0.05)
+            for passed in (DAY, BELIEVED):
+                self.clock.now += passed
+                self.calls.work_due(within_s=0.05)
 
     # Looking
 
@@ -274,7 +288,7 @@ class Planted:
 
     def readable(self) -> bytes:
         """Return whatever reads return."""
-        calls, parts = self.door.calls, list[bytes]()
+        calls, parts = self.calls, list[bytes]()
         for shelf in ({}, {"deleted": True}, {"archived": True}):
             for session in self.client.list(limit=500, **shelf):
                 with contextlib.suppress(RetomaError):

@@ -72,7 +72,7 @@ def test_a_store_that_was_killed_while_it_erased_finishes_with_the_next_write(
             else:
                 killed[place] += 1
             planted.open()
-            planted.door.calls.create(NewSession(id=f"next{trial}"))
+            planted.calls.create(NewSession(id=f"next{trial}"))
             here = [*planted.left(everything=True), *planted.unread()]
             left += [f"kill {trial}, {place}: {secret}" for secret in here]
             report = check(planted.door.store, random=os.urandom)

@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.stores import SESSION, fill, opened, place_in
-from tests.calls import Calls
+from benchmarks.stores import SESSION, fill, place_in
+from tests.calls import Calls, client_at
 from tests.crash.sessions import Maker
 
 from retoma.flows import ConditionError
@@ -103,7 +103,7 @@ def test_an_import_killed_at_any_moment_shows_nothing_and_is_taken_up(
     kills = KILLS if FULL else KILLS // 20
     fill(place_in(tmp_path / "source"), 20_000)
     file = tmp_path / "file.jsonl"
-    with opened(place_in(tmp_path / "source")) as source:
+    with client_at(place_in(tmp_path / "source")) as source:
         whole = exported(source, SESSION)
     file.write_bytes(whole)
     begun = killed = ended = 0
@@ -121,10 +121,10 @@ def test_an_import_killed_at_any_moment_shows_nothing_and_is_taken_up(
                 break
             killed += 1
             if (store / "retoma.db").exists():
-                with opened(place_in(store)) as client:
+                with client_at(place_in(store)) as client:
                     assert listed(client) == ([SESSION] if client.get(SESSION) else [])
                     begun += bool(hidden(client))
-        with opened(place_in(store)) as client:
+        with client_at(place_in(store)) as client:
             client.import_(io.BytesIO(whole))
             assert exported(client, SESSION) == whole
             assert hidden(client) == 0
@@ -175,12 +175,12 @@ def test_another_tools_file_killed_at_any_moment_shows_nothing_and_comes_whole(
                 break
             killed += 1
             if (store / "retoma.db").exists():
-                with opened(place_in(store)) as client:
+                with client_at(place_in(store)) as client:
                     if listed(client):  # it was done, and killed before it ended
                         assert client.get(name).messages == 3_000
                     else:
                         begun += bool(hidden(client))
-        with opened(place_in(store)) as client:
+        with client_at(place_in(store)) as client:
             client.bring(file)
             assert client.get(name).messages == 3_000
             assert client.bring(file).sessions[0].imported.added == 0

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 import retoma
+from retoma.errors import Conflict
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -100,5 +101,6 @@ def test_what_is_done_under_the_key_of_the_batch_before_it_is_a_write_of_its_own
     elif verb == "undo":
         session.undo(key="same")
     else:
-        session.set_id("two", key="same")
+        with pytest.raises(Conflict):  # it was given for another request
+            session.set_id("two", key="same")
     whole(client)

@@ -56,7 +56,7 @@ def unpacked(kept: Kept) -> Ledger | None:
 
 
 _ROW: Final = (*TEXTS, "pinned", "archived")
-_SETS: Final = ("unknown", "unexplained", "group")
+_SETS: Final = ("unknown", "unexplained", "group", "lately")
 PLAIN: Final = (
     *_SETS, "shelf", "trashed_at", "history", "untold", "flow_version", "set_at", "answered", "notes", "epochs",
     "first_at", "made_at", "fork", "last_at", "erased", "foreign", "rolls", "template",
