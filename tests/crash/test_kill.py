@@ -19,6 +19,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+pytestmark = pytest.mark.alone
+
 TOUR = Path(__file__).parents[2] / "examples/tour"
 TRIALS = 200
 FULL = bool(os.environ.get("RETOMA_CRASH_FULL"))

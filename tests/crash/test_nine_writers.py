@@ -25,6 +25,9 @@ from retoma.model.ids import TenantKey
 from retoma.model.principal import Principal
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import SYSTEM
+import pytest
+
+pytestmark = pytest.mark.alone
 
 store = SqliteStore(Path(sys.argv[1]), now=SYSTEM.now, random=SYSTEM.random)
 with Calls(store, Principal(TenantKey(1), "local")) as client:

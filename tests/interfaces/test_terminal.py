@@ -10,6 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+pytestmark = pytest.mark.alone
+
 TOUR = Path(__file__).parents[2] / "examples" / "tour"
 
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 START = "---\ntype: question\nsave_to: name\nto: second\n---\nWho?\n"
 SECOND = "---\noptions: [Green, Blue]\nsave_to: colour\nto: end\n---\nHello {{ .name }}, which colour?\n"
 

@@ -141,6 +141,8 @@ def test_what_does_not_start_is_a_failure(tmp_path):
 
 FAMILY = """
 import os, signal, sys, time
+
+pytestmark = pytest.mark.alone
 child = os.fork()
 signal.signal(signal.SIGTERM, %s)
 if child:

@@ -17,6 +17,8 @@ from retoma.stores.write_queue import seat as turns
 from retoma.stores.write_queue import writer
 from retoma.stores.write_queue.writer import GROUP_CALLERS, WriterQueue
 
+pytestmark = pytest.mark.alone
+
 
 class Gone(Exception):
     """An error that takes the transaction along."""
