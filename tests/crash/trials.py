@@ -23,7 +23,7 @@ from retoma.wiring import Sources
 FULL = bool(os.environ.get("RETOMA_CRASH_FULL"))
 _CHANCE = FULL or "RETOMA_CRASH_COUNT" in os.environ
 SEED = int(os.environ.get("RETOMA_CRASH_SEED", "0")) or (random.randrange(1 << 30) if _CHANCE else 20_261_130)
-"""A plain run repeats its trials, so that a failure belongs to the change it came with; a counted one looks for new ones."""
+"""A plain run repeats its trials, so that a failure belongs to its change; a counted one looks for new ones."""
 
 
 def count(full: int) -> int:
