@@ -19,11 +19,11 @@ from tests.crash.trials import FULL, SEED, client_at, count
 
 from retoma.model import event as kinds
 
+pytestmark = pytest.mark.alone
+
 TRIALS = 200
 TOOL = """
 import json, os, time
-
-pytestmark = pytest.mark.alone
 file = os.open("runs", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 os.write(file, (os.environ["RETOMA_IDEMPOTENCY_KEY"] + "\\n").encode())
 os.fsync(file)
