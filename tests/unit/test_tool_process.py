@@ -18,6 +18,8 @@ from retoma.runtime import tool
 from retoma.runtime.tool import MAX_OUTPUT_BYTES, Program, read_output, run
 from retoma.runtime.toolbox import Toolbox, backoff_s, listed_in
 
+pytestmark = pytest.mark.alone
+
 SHOW = (
     "import json, os, sys; print(json.dumps({'env': dict(os.environ), 'argv': sys.argv[1:], 'cwd': os.getcwd(), "
     "'stdin': sys.stdin.read(), 'group': os.getpgrp() == os.getpid()}))"
@@ -142,7 +144,6 @@ def test_what_does_not_start_is_a_failure(tmp_path):
 FAMILY = """
 import os, signal, sys, time
 
-pytestmark = pytest.mark.alone
 child = os.fork()
 signal.signal(signal.SIGTERM, %s)
 if child:
