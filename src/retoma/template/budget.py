@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from retoma.model.codec import Json
 
-# About one for each action, look-up and comparison; half a million take some 0.4 s.
-MAX_WORK = 500_000
+# About one for each action, look-up and comparison; a quarter of a million take some 0.3 s.
+MAX_WORK = 250_000
 # A walk through a container's items in C does so many in the time of one step of ours.
-_ITEMS = 4
+_ITEMS = 2
 _LETTERS = 64
 
 
