@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.calls import Calls
 from tests.crash.sessions import EXAMPLES, Maker
 from tests.crash.trials import client_at
 
 from retoma.errors import RetomaError
+from retoma.model.ids import Operation
 from retoma.model.lease import Holder
 from retoma.model.pattern import Pattern
 from retoma.model.retention import Choice
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
-from retoma.service import leases
+from retoma.service import leases, sessions
+from retoma.service.branch import past
 from retoma.service.forget.erasing import Selection
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
@@ -34,7 +37,7 @@ def rich_store(directory: Path, seed: int) -> bytes:
         _flows(client)
         _family(client, maker)
         _forgotten(client, clock)
-        _kept(client)
+        _kept(client, clock)
         while step(client._store, client._who, everything=True):
             pass
         client.append("talk", "user", "not indexed yet")
@@ -95,7 +98,13 @@ def _forgotten(client: Calls, clock: Clock) -> None:
     client.set_id("left", "renamed")
 
 
-def _kept(client: Calls) -> None:
+def _kept(client: Calls, clock: Clock) -> None:
+    with patch.object(past, "EVERY", 2):
+        past.prepare(client._store, client._who, "fork-1", 4)
+    client.create(NewSession(id="half"))
+    client.append("half", "user", "gone, but not swept yet")
+    operation = Operation(clock.bytes(16))
+    client._store.write(lambda tx: sessions.reset(tx, client._who, "half", erase=True, operation=operation))
     holder = Holder("host", "boot", 7, 1, "test")
     client._store.write(lambda tx: leases.acquire(tx, client._who, "renamed", holder))
     client.create(NewSession(id="broken"))

@@ -17,11 +17,12 @@ from tests.crash.test_flips import difference, placed, remove, seen
 from tests.crash.trials import SEED, client_at, quick_directory, record, trials
 
 from retoma.errors import RetomaError
-from retoma.service.check.columns import UNSEEN, UNTOLD
+from retoma.service.check.columns import UNTOLD
 from retoma.service.check.store import check
 
 CHANGES = 10_000
 HANGS_S = 60
+"""A check that takes more CPU goes round: the timer ends the run."""
 HIDDEN = ("broken", "keyed")
 """Sessions that no list shows, and one that a key leads to."""
 
@@ -163,6 +164,14 @@ def untold(data: bytes, made: Change) -> bool:
     )
 
 
+def excepted(made: Change) -> bool:
+    """Return whether docs/trust.md says that the check cannot see it: of leases, and of names once used."""
+    return made.table in {"lease", "name_used"} or (made.table, made.column) in {
+        ("session", "fence"),
+        ("store", "name_salt"),
+    }
+
+
 def _raw(said: object) -> bool:
     return isinstance(said, str) and said.startswith("raw ")
 
@@ -184,12 +193,12 @@ def test_every_cell_that_changes_what_a_read_returns_is_found(tell: Callable[[st
                 outcomes["impossible"] += 1
                 continue
             made, file = found
-            signal.alarm(HANGS_S)
+            signal.setitimer(signal.ITIMER_PROF, HANGS_S)
             try:
                 what, said = outcome(file, before)
             finally:
-                signal.alarm(0)
-            if what == "missed" and (f"{made.table}.{made.column}" in UNSEEN or untold(data, made)):
+                signal.setitimer(signal.ITIMER_PROF, 0)
+            if what == "missed" and (excepted(made) or untold(data, made)):
                 what = "excepted"
             outcomes[what] += 1
             if what in {"missed", "raw"}:

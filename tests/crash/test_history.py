@@ -97,8 +97,7 @@ class Journal:
     """The journals of a session: its own, and those of the lines that undoing left. `rows` are by their hashes."""
 
     def __init__(self, client: retoma.Client, session: str) -> None:
-        names = [session, *(one.id for one in client.list(archived=True, limit=1_000).items)]
-        lines = [name for name in names if name.partition("~")[0] == session]
+        lines = [session, *(name for name in _archived(client) if name.partition("~")[0] == session)]
         self.events = list(client.session(session).events())
         read = [list(client.session(name).events()) for name in lines]
         self.rows = {event.hash: event for events in read for event in events}
@@ -108,6 +107,16 @@ class Journal:
         self.in_a_line = Counter[str]()
         for events in read:
             self.in_a_line |= Counter(e.data["content"] for e in events if e.type == "message")
+
+
+def _archived(client: retoma.Client) -> Iterator[str]:
+    cursor: str | None = None
+    while True:
+        page = client.list(archived=True, limit=1_000, cursor=cursor)
+        yield from (one.id for one in page)
+        if not page.more:
+            return
+        cursor = page.next
 
 
 def faults(client: retoma.Client, calls: Iterable[Call]) -> Iterator[str]:
