@@ -29,15 +29,15 @@ MOST_LEVELS: Final = 200
 _MARKS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
-def is_deep(data: bytes) -> bool:
-    """Return whether JSON is nested deeper than MOST_LEVELS."""
-    if data.count(b"[") + data.count(b"{") <= MOST_LEVELS:
+def is_deep(data: bytes, most: int = MOST_LEVELS) -> bool:
+    """Return whether JSON is nested deeper than `most` levels."""
+    if data.count(b"[") + data.count(b"{") <= most:
         return False
     level = 0
     for mark in _MARKS.finditer(data):
         if mark[0] in {b"[", b"{"}:
             level += 1
-            if level > MOST_LEVELS:
+            if level > most:
                 return True
         elif mark[0] in {b"]", b"}"}:
             level -= 1

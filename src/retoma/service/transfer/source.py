@@ -7,6 +7,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from retoma.errors import Integrity, Invalid, Unavailable
+from retoma.model.codec import MOST_LEVELS, is_deep
 from retoma.model.transfer import FORMAT_VERSION, Record, decoded
 
 MOST_BYTES = 4 << 20
@@ -78,12 +79,13 @@ def cut_off(line: int) -> Integrity:
 
 def record_of(data: bytes, line: int) -> Placed:
     """Return the record that `data` says. Raises Integrity."""
+    # A record holds a value one level deeper than the value was written.
+    if is_deep(data, MOST_LEVELS + 1):
+        raise damaged(line, f"it is nested deeper than {MOST_LEVELS} levels.")
     try:
         return Placed(decoded(data), line)
     except msgspec.ValidationError as error:
         raise damaged(line, f"it is not what an export has here: {error}.") from error
-    except RecursionError as error:
-        raise damaged(line, "it is nested too deep.") from error
     except UnicodeDecodeError as error:
         raise damaged(line, "it is not UTF-8.") from error
     except msgspec.DecodeError as error:
