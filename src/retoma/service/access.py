@@ -73,7 +73,8 @@ def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:
 
     A holder whose lease lapsed may still write when nobody did since: the first who does ends it (see `append`).
     """
-    # A session that never gave a token has no lease to ask for.
+    if token is None and not head.fence:
+        return  # a session that never gave a token has no lease to ask for
     lease = tx.leases.check(head.key) if head.fence else None
     if token is None:
         if lease is not None and lease[1] > tx.now:
@@ -218,7 +219,7 @@ def append(
 
     `token` is that of the holder who writes. What anybody else writes ends a lease that lapsed.
     """
-    if token is None:
+    if token is None and head.fence:
         end_lapsed(tx, head)
     return tx.journal.append(
         who.tenant, head, events, actor=who.name, operation=operation.id, request=operation.request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from blake3 import blake3
 
@@ -24,15 +25,20 @@ LISTED_EVERY_MS = 1_000
 """Lists follow a session's writes at most this often: an index that moved on every append would double its cost."""
 
 
-class SqlJournal:
-    """The journal over `run`. `now` gives the transaction's instant, `random` salts; heads that move go to `moved`."""
+class Writing(Protocol):
+    """The transaction: its instant (ms UTC), and the heads that it moved."""
 
-    def __init__(
-        self, run: Run, now: Callable[[], int], random: Callable[[int], bytes], moved: list[bytes]
-    ) -> None:
-        self.moved = moved
+    now: int
+    moved: list[bytes]
+
+
+class SqlJournal:
+    """The journal over `run`, in the transaction `tx`. `random` gives salts."""
+
+    def __init__(self, run: Run, tx: Writing, random: Callable[[int], bytes]) -> None:
+        self.moved = tx.moved
         self._run = run
-        self._now = now
+        self._tx = tx
         self._random = random
 
     def append(
@@ -45,7 +51,7 @@ class SqlJournal:
         operation: bytes,
         request: bytes | None,
     ) -> Head:
-        run, at = self._run, self._now()
+        run, at = self._run, self._tx.now
         key, seq, last, messages = head.key, head.seq, head.hash, head.messages
         if seq + len(events) >= END:
             raise Limit(f"Session '{head.id}' is full: its journal has {seq:,} events.", code="journal_full")

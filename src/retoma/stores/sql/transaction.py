@@ -42,7 +42,7 @@ class SqlTransaction:
         self.sessions = SqlSessions(run, now, random, names)
         self.profiles = SqlProfiles(run, now, names)
         self.erasing = SqlErasing(run)
-        self.journal = SqlJournal(run, now, random, self.moved)
+        self.journal = SqlJournal(run, self, random)
         self.state = SqlState(run)
         self.flows = SqlFlows(run, now)
         self.leases = SqlLeases(run, now, ticks)

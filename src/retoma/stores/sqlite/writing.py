@@ -13,7 +13,6 @@ import apsw
 from retoma.errors import Unavailable
 from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.contract.store import Transaction
-from retoma.stores.sql.commits import Commits
 from retoma.stores.sql.migrate import Upgraded, Upgrades
 from retoma.stores.sql.statements import STATEMENTS
 from retoma.stores.sql.transaction import SqlTransaction
@@ -21,6 +20,7 @@ from retoma.stores.sqlite.connection import Connection, format_of
 from retoma.stores.sqlite.errors import translated
 from retoma.stores.sqlite.scrub import clear
 from retoma.stores.sqlite.upgrade import bring_up_to_date
+from retoma.stores.witness import Commits
 from retoma.stores.write_queue.lock import WriteLock
 
 _SUSPECT = (apsw.IOError, apsw.CorruptError)
@@ -139,7 +139,7 @@ class SqliteTurn:
         return True
 
     def commit(self) -> None:
-        writer = self.connection()
+        writer = self._writer or self._opened()
         handle = writer.handle
         if handle.total_changes() == self._changes:
             writer.execute("COMMIT")

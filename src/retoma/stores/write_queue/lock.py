@@ -34,7 +34,9 @@ class WriteLock:
         if monotonic() > self._turn_ends and self._somebody_waits():
             self._wait()
             return
-        if not _taken(self._file, LOCK_EX):
+        try:
+            flock(self._file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
             self._wait()
 
     def release(self) -> None:

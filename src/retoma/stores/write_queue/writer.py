@@ -146,7 +146,7 @@ class WriterQueue(Turns):
 
     def _write(self, use_case: Callable[[Transaction], T], *callers: Caller) -> T:
         """Run `use_case`, and those of whoever waits; answer these, and `callers`, if it is for them."""
-        turn = self._turn
+        turn, me = self._turn, get_ident()
         group: list[Caller] = []
         if self._crowd:
             self._gather()
@@ -173,7 +173,13 @@ class WriterQueue(Turns):
             self._raise(error)
         try:
             turn.end(None)
-            self._let_go()
+            # As `_let_go` does it, without its call where nobody waits.
+            if self._waiting:
+                self._let_go()
+            else:
+                del self._seat[None]
+                if self._waiting and self._seat.setdefault(None, me) == me:
+                    self._let_go()
         finally:
             if group or callers:
                 self._answer([*callers, *group])
