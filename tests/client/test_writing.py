@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
 from datetime import UTC, datetime
 
 import pytest
@@ -358,11 +356,12 @@ def test_events_are_read_in_pages_and_by_type(session, monkeypatch):
 
 
 def test_followers_see_what_others_write_until_the_end(session, plain, monkeypatch):
-    waits, sleep = threading.Event(), asyncio.sleep
+    waits = threading.Event()
 
-    async def sleeps(seconds: float) -> None:
-        waits.set()
-        await sleep(seconds / 100)
+    class Told(following.Following):
+        def wait(self) -> None:
+            super().wait()
+            waits.set()
 
     def writes() -> None:
         waits.wait(10)
@@ -370,8 +369,7 @@ def test_followers_see_what_others_write_until_the_end(session, plain, monkeypat
         plain.append("demo", "user", "and more")
         plain.change("demo", "completed")
 
-    monkeypatch.setattr(following, "pause", lambda: waits.set() or time.sleep(0.001))
-    monkeypatch.setattr(asyncio, "sleep", sleeps)
+    monkeypatch.setattr(following, "Following", Told)
     session.append("user", "before")
     writer = threading.Thread(target=writes)
     writer.start()

@@ -6,6 +6,7 @@ import pytest
 
 from retoma.stores.conformance.audit import AuditContract
 from retoma.stores.conformance.branches import BranchContract
+from retoma.stores.conformance.changes import SharedChangesContract
 from retoma.stores.conformance.retention import RetentionContract
 from retoma.stores.conformance.search import SearchContract
 from retoma.stores.conformance.search_branches import SearchBranchesContract
@@ -23,6 +24,7 @@ class TestDatabase(
     RetentionContract,
     SearchContract,
     SearchBranchesContract,
+    SharedChangesContract,
 ):
     # Appends that meet share a transaction here (test_postgres_groups.py); nobody promises in which order they come.
     test_who_gives_up_later_has_written = WriterContract.test_who_gives_up_later_has_written

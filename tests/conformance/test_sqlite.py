@@ -8,6 +8,7 @@ import pytest
 
 from retoma.stores.conformance.audit import AuditContract
 from retoma.stores.conformance.branches import BranchContract
+from retoma.stores.conformance.changes import ChangesContract, SharedChangesContract
 from retoma.stores.conformance.retention import RetentionContract
 from retoma.stores.conformance.search import SearchContract
 from retoma.stores.conformance.search_branches import SearchBranchesContract
@@ -26,6 +27,7 @@ class TestFile(
     SearchContract,
     SearchBranchesContract,
     WriterContract,
+    SharedChangesContract,
 ):
     @pytest.fixture
     def opened(self, tmp_path: Path) -> Open:
@@ -41,6 +43,7 @@ class TestMemory(
     SearchContract,
     SearchBranchesContract,
     WriterContract,
+    ChangesContract,
 ):
     @pytest.fixture
     def opened(self) -> Open:

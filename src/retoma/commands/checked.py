@@ -22,6 +22,13 @@ _PLAIN: dict[str, tuple[tuple[type, ...], str]] = {
 _KNOWN: dict[type, tuple[_Field, ...]] = {}
 
 
+class Checked(msgspec.Struct, frozen=True):
+    """A struct whose plain fields are compared with their types."""
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
 def check(one: msgspec.Struct) -> None:
     """Raise Invalid for the first plain field of a struct that is of another type, or cannot be kept."""
     kind = type(one)
@@ -34,12 +41,6 @@ def check(one: msgspec.Struct) -> None:
         elif isinstance(value, types):
             continue
         check_value(name, value, types, what)
-
-
-class Checked(msgspec.Struct, frozen=True):
-    """A struct whose plain fields are compared with their types."""
-
-    __post_init__ = check
 
 
 def check_texts(name: str, values: Iterable[object]) -> None:

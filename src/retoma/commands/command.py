@@ -198,49 +198,43 @@ class Stream(Checked, Generic[T], frozen=True, kw_only=True):
         """Yield what is there, page by page; None where nothing is there yet."""
         raise NotImplementedError
 
-    def run(
-        self,
-        opened: Opened,
-        *,
-        ready: Callable[[], None] | None = None,
-        wait: Callable[[], None] | None = None,
-    ) -> Generator[T, None, None]:
-        """Return what it finds. `ready` is called after each page, and raises when it is to end."""
-        from retoma.runtime import follow
+    def run(self, opened: Opened, *, ready: Callable[[], None] | None = None) -> Generator[T, None, None]:
+        """Yield what it finds. `ready` is called after each page, and raises when it is to end."""
+        from retoma.runtime.follow import Following
 
-        return _blocking(self.pages(opened), ready or opened.ready, wait or follow.pause)
+        following = Following(opened.store)
+        try:
+            for page in self.pages(opened):
+                if page is None:
+                    following.wait()
+                else:
+                    yield from page
+                (ready or opened.ready)()
+        finally:
+            following.close()
 
     async def submit(
         self, opened: Opened, each: Callable[[T], U], *, ready: Callable[[], None] | None = None
     ) -> AsyncIterator[U]:
         """Yield what `each` makes of what it finds, and hold nobody up."""
-        from asyncio import sleep
+        from retoma.runtime.follow import Following
 
-        from retoma.runtime.follow import POLL_S
-
-        def following() -> list[U] | object | None:
+        def next_page() -> list[U] | object | None:
             # StopIteration cannot pass through a Future.
             page = next(pages, _END)
             return [each(one) for one in cast("Sequence[T]", page)] if page and page is not _END else page
 
         pages: Iterator[Sequence[T] | None] = self.pages(opened)
-        while (found := await opened.in_thread(following)) is not _END:
-            if found is None:
-                await sleep(POLL_S)
-            for one in cast("list[U]", found or ()):
-                yield one
-            (ready or opened.ready)()
+        following = Following(opened.store)
+        try:
+            while (found := await opened.in_thread(next_page)) is not _END:
+                if found is None:
+                    await following.come(opened.in_thread)
+                for one in cast("list[U]", found or ()):
+                    yield one
+                (ready or opened.ready)()
+        finally:
+            following.close()
 
 
 _END: Any = object()
-
-
-def _blocking(
-    pages: Iterator[Sequence[T] | None], ready: Callable[[], None], wait: Callable[[], None]
-) -> Generator[T, None, None]:
-    for page in pages:
-        if page is None:
-            wait()
-        else:
-            yield from page
-        ready()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from retoma.model.transfer import EpochPart, Link, SessionRecord
     from retoma.stores.contract.audit import Audit
     from retoma.stores.contract.branches import Branches
+    from retoma.stores.contract.changes import Changes
     from retoma.stores.contract.facts import Facts, Witnessed
     from retoma.stores.contract.retention import Log, Retention
     from retoma.stores.contract.search import Indexing, Search
@@ -420,6 +421,14 @@ class Store(Protocol):
 
     def read(self, use_case: Callable[[Transaction], T]) -> T:
         """Run `use_case` on one moment of the store."""
+        ...
+
+    def changes(self) -> Changes:
+        """Return wake-ups for who follows the store: something was committed, by this process or another.
+
+        Nothing depends on them. A listener costs a writer one datagram, and holds it up in no case. `close` of this
+        object wakes its listeners, too.
+        """
         ...
 
     def forget(self, *, wait: bool = True) -> None:

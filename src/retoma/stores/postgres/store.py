@@ -18,6 +18,7 @@ from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.contract.facts import Facts, Witnessed
 from retoma.stores.contract.store import Transaction
 from retoma.stores.postgres import errors
+from retoma.stores.postgres.changes import PostgresChanges
 from retoma.stores.postgres.connection import Wire
 from retoma.stores.postgres.groups import Groups
 from retoma.stores.postgres.pool import MOST, Pool
@@ -67,6 +68,8 @@ class PostgresStore:
         # One that writes while nobody else does has no use for a group, and is in nobody's way.
         self._lone = threading.Lock()
         self._groups = Groups(self._begun, now=now, random=random, ticks=ticks)
+        self._told = PostgresChanges(url, self._notify)
+        self.changes = self._told.listen
         self._again(self._look)
 
     def write(self, use_case: Callable[[Transaction], T]) -> T:
@@ -76,6 +79,7 @@ class PostgresStore:
         try:
             result = self._again(lambda: self._tried(write), write)
             self.writes += 1
+            self._told.wrote()
             return result
         finally:
             self._here.writing = False
@@ -139,6 +143,7 @@ class PostgresStore:
         self._closed = True
         if self._threads is not None:
             self._threads.shutdown()
+        self._told.close()
         self._writers.close()
         self._readers.close()
 
@@ -259,6 +264,10 @@ class PostgresStore:
             wire.close()
             raise
         return wire
+
+    def _notify(self) -> None:
+        with self._writers.lent() as wire, _undone(wire):
+            wire.ask("notify")
 
     def _look(self) -> None:
         with self._readers.lent():

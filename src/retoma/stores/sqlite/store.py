@@ -54,6 +54,7 @@ class SqliteStore:
         self._readers: list[Connection] = []
         self.write = self._queue.write
         self.submit = self._queue.submit
+        self.changes = self._turn.changes.listen
         with self._translated:
             self._prepare()
 
@@ -132,6 +133,7 @@ class SqliteStore:
 
     def close(self) -> None:
         self._turn.closed = True
+        self._turn.changes.wake_here()
         self._queue.close()
         self._queue.alone(self._close)
 

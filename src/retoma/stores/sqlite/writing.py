@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from math import inf
 from pathlib import Path
@@ -16,6 +17,7 @@ from retoma.stores.contract.store import Transaction
 from retoma.stores.sql.migrate import Upgraded, Upgrades
 from retoma.stores.sql.statements import STATEMENTS
 from retoma.stores.sql.transaction import SqlTransaction
+from retoma.stores.sqlite.changes import SqliteChanges
 from retoma.stores.sqlite.connection import Connection, format_of
 from retoma.stores.sqlite.errors import translated
 from retoma.stores.sqlite.scrub import clear
@@ -60,6 +62,7 @@ class SqliteTurn:
         ticks: Ticking = no_ticks,
     ) -> None:
         self.commits = Commits(path)
+        self.changes = SqliteChanges(path)
         self.upgraded: Upgraded | None = None
         self.closed = False
         self._upgrades = upgrades
@@ -154,6 +157,8 @@ class SqliteTurn:
         took_s = monotonic() - began
         self.writes += 1
         self.commits.witness()
+        if self._lock is None or os.pread(self._lock.file, 1, 0):
+            self.changes.tell(self._lock.file if self._lock is not None else None)
         if took_s > _SLOW_S or self._slow:
             self._pace(handle, took_s)
         if read and not self.commits.erasing:

@@ -25,7 +25,7 @@ class WriteLock:
 
     def __init__(self, path: Path, shown: str) -> None:
         self._shown = shown
-        self._file = _opened(path)
+        self.file = _opened(path)
         self._waiting = _opened(path.with_suffix(".queue"))
         self._turn_ends = 0.0
 
@@ -35,17 +35,17 @@ class WriteLock:
             self._wait()
             return
         try:
-            flock(self._file, LOCK_EX | LOCK_NB)
+            flock(self.file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             self._wait()
 
     def release(self) -> None:
         """Let the lock go, if it is held."""
-        flock(self._file, LOCK_UN)
+        flock(self.file, LOCK_UN)
 
     def close(self) -> None:
         """Close the files."""
-        os.close(self._file)
+        os.close(self.file)
         os.close(self._waiting)
 
     def _somebody_waits(self) -> bool:
@@ -62,7 +62,7 @@ class WriteLock:
                 # Only a glance of somebody who asks can be in the way here: then it is shown at the next try.
                 shown = shown or _taken(self._waiting, LOCK_SH)
                 sleep(_SELDOM_S / (1 + (waited / _OLD_S) ** 3))
-                if _taken(self._file, LOCK_EX):
+                if _taken(self.file, LOCK_EX):
                     self._turn_ends = monotonic() + TURN_S
                     return
         finally:

@@ -19,6 +19,14 @@ WHERE n.tenant = ? AND n.id = ?
 -- What no row stands for (how many sessions there are, whether a journal comes in) is locked by its tenant.
 SELECT pg_advisory_xact_lock(1381256513 * 4294967296 + ?)
 
+-- name: notify
+-- Wake who follows a store of this database.
+SELECT pg_notify('retoma', '')
+
+-- name: listen
+-- Be woken by that.
+LISTEN retoma
+
 -- name: hold_tables
 -- While a store is upgraded others read it, and write nothing.
 LOCK TABLE session, event, state IN SHARE ROW EXCLUSIVE MODE
