@@ -106,8 +106,10 @@ class Talking(Handle, Blocking):
     ) -> Iterator[Event]:
         """Yield the events behind the seq `since` and then those that come, until the session is completed or failed.
 
-        Without `since` it begins behind what this handle knows. What others write comes within a quarter of a second.
-        Neither the session nor its writer waits for who follows. Raises NotFound (also once it is deleted), Integrity.
+        Without `since` it begins behind what this handle knows. A commit of any process wakes who follows; a wake-up
+        that is lost costs a second at most. Neither the session nor its writer waits for who follows.
+
+        Raises NotFound (also once it is deleted), Integrity.
 
         >>> session.append("user", "Is it done?")
         2

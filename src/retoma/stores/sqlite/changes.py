@@ -57,7 +57,7 @@ class SqliteChanges:
         with suppress(OSError):
             if not _sent(self._directory):
                 os.ftruncate(lock, 0)
-                if any(self._directory.iterdir()):
+                if _sent(self._directory):
                     os.pwrite(lock, b"\1", 0)
                 else:
                     self._directory.rmdir()
@@ -115,6 +115,8 @@ def _bind(receiver: socket.socket, directory: Path) -> str:
 def _sent(directory: Path) -> bool:
     """Send a datagram to each socket; return whether anybody may have got it."""
     somebody = False
+    if not directory.is_dir():
+        return somebody
     with _near(directory) as near, _sender() as sender:
         for place in Path(near).iterdir():
             try:
