@@ -14,7 +14,7 @@ from retoma.errors import Unavailable
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.runtime import indexer as indexers
-from retoma.runtime.indexer import Indexer
+from retoma.runtime.indexer import PAUSE_S, Indexer
 from retoma.service.search.found import Asked
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
@@ -25,26 +25,16 @@ ANA = Principal(LOCAL_TENANT, "ana")
 
 
 class Pauses:
-    """Pauses that end when the test says so."""
+    """Pauses of the supervisor, which end when the test says so."""
 
-    def __init__(self) -> None:
-        self._begun = threading.Semaphore(0)
-        self._ends = threading.Semaphore(0)
-        self._over = False
+    def __init__(self, indexer: Indexer) -> None:
+        self._indexer = indexer
 
-    def __call__(self, seconds: float) -> bool:
-        assert seconds > 0
-        self._begun.release()
-        assert self._ends.acquire(timeout=60)
-        return self._over
-
-    def wait(self) -> None:
-        """Wait until the thread pauses."""
-        assert self._begun.acquire(timeout=60)
-
-    def end(self, *, over: bool = False) -> None:
-        self._over = over
-        self._ends.release()
+    def end(self) -> None:
+        """End a pause, and return in the next one."""
+        while (seconds := self._indexer.work()) <= 0:
+            pass
+        assert seconds == PAUSE_S
 
 
 @pytest.fixture
@@ -56,13 +46,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 
 @pytest.fixture
-def pauses(store: SqliteStore) -> Iterator[Pauses]:
-    pauses = Pauses()
-    indexer = Indexer(store, ANA, pause=pauses)
-    pauses.wait()
-    yield pauses
-    pauses.end(over=True)
-    indexer.close()
+def pauses(store: SqliteStore) -> Pauses:
+    return Pauses(Indexer(store, ANA))
 
 
 def say(store: SqliteStore, count: int, session: str = "s") -> None:
@@ -81,7 +66,6 @@ def test_few_writes_are_left_to_those_who_search(store: SqliteStore, pauses: Pau
     say(store, 5)
     for _ in range(3):
         pauses.end()
-        pauses.wait()
     assert indexed(store) == 0
 
 
@@ -92,16 +76,13 @@ def test_many_writes_are_indexed_in_the_pauses(
     say(store, 700)
     assert indexed(store) == 0, "it did not wait for a pause"
     pauses.end()
-    pauses.wait()
     some = indexed(store)
     assert 0 < some <= 256, "somebody wrote since the pause before: that was to be one step"
     pauses.end()
-    pauses.wait()
     assert 700 - indexed(store) < 256, "nobody wrote: it was to go on to the end"
     commits = store.writes
     for _ in range(3):
         pauses.end()
-        pauses.wait()
     assert store.writes == commits, "it wrote though nothing was due"
 
 
@@ -116,17 +97,15 @@ def test_what_goes_wrong_in_the_background_is_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(store, "write", refuse)
         pauses.end()
-        pauses.wait()
         assert indexed(store) == 0
     pauses.end()
-    pauses.wait()
     assert indexed(store) > 0
 
 
 def test_a_client_in_python_has_such_a_thread_and_ends_it(tmp_path: Path) -> None:
     with retoma.open(tmp_path / "store"):
-        assert "retoma-index" in {one.name for one in threading.enumerate()}
-    assert "retoma-index" not in {one.name for one in threading.enumerate()}
+        assert "retoma-beside" in {one.name for one in threading.enumerate()}
+    assert "retoma-beside" not in {one.name for one in threading.enumerate()}
 
 
 def test_a_command_that_wrote_indexes_a_little_and_one_that_reads_does_not(tmp_path: Path) -> None:

@@ -65,7 +65,9 @@ class RunFlow(command.Drive["Drive"], frozen=True, kw_only=True):
             tools = msgspec.structs.replace(request.tools, environment=read_environment().for_tools)
             request = msgspec.structs.replace(request, tools=tools)
         holder = this_holder(opened.who.name)
-        return Drive(opened.store, opened.who, holder, now, random, request, limits=opened.limits)
+        return Drive(
+            opened.store, opened.who, holder, now, random, request, limits=opened.limits, beside=opened.beside
+        )
 
 
 class SendSignal(Command["Sent"], frozen=True, kw_only=True):
@@ -100,4 +102,4 @@ class HoldSession(command.Drive["Held"], frozen=True, kw_only=True):
         from retoma.runtime.process import this_holder
 
         holder = this_holder(opened.who.name)
-        return Held(opened.store, opened.who, self.session, holder, ttl_ms=self.ttl_ms)
+        return Held(opened.store, opened.who, self.session, holder, beside=opened.beside, ttl_ms=self.ttl_ms)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from retoma.errors import RetomaError, Unavailable
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import LOCAL_TENANT, Principal
+from retoma.runtime.supervisor import Supervisor
 from retoma.stores.contract.store import Store
 from retoma.wiring import SYSTEM, Sources, open_store
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 class Opened:
     """A store, who uses it, by which rules, and what is closed with it. For any number of threads of one process.
 
-    With `indexes` the search index is kept up to date with what this process writes, on a thread of its own.
+    With `indexes` the search index is kept up to date with what this process writes, by the supervisor `beside`.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Opened:
         self.worked = False
         self.process = os.getpid()
         self._threads: ThreadPoolExecutor | None = None
+        self.beside = Supervisor()
         self._indexer: Indexer | None = None
         if indexes:
-            from retoma.runtime.indexer import Indexer
+            from retoma.runtime.indexer import PAUSE_S, Indexer
 
             self._indexer = Indexer(store, who)
+            self.beside.add(self._indexer.work, PAUSE_S)
 
     def ready(self) -> None:
         """Raise Unavailable when this was closed, or in a process that was forked off."""
@@ -101,7 +104,7 @@ class Opened:
             return
         self.closed = True
         if self._indexer is not None:
-            self._indexer.close()
+            self.beside.remove(self._indexer.work)
         for release in tuple(self.held.values()):
             release()
         try:

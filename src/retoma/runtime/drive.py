@@ -21,6 +21,7 @@ from retoma.model.session import FINAL, NewSession, Status
 from retoma.runtime.calls import Calling
 from retoma.runtime.lease import Held
 from retoma.runtime.reload import AS_BEFORE, Reload, refused
+from retoma.runtime.supervisor import Supervisor
 from retoma.runtime.toolbox import Given, opened
 from retoma.runtime.version import Versions
 from retoma.service import flows as positions
@@ -62,8 +63,10 @@ class Drive(Calling):
         request: Request,
         *,
         limits: Limits | None = None,
+        beside: Supervisor | None = None,
     ) -> None:
         super().__init__(store, who, now, random, locale=request.locale, limits=limits or Limits())
+        self._beside = beside
         self._request = request
         self.named = request.session is not None
         self.resumed = False
@@ -130,7 +133,7 @@ class Drive(Calling):
             self._start(holder, found)
             return
         self.session = found.id
-        self._held = Held(self._store, self._who, self.session, holder)
+        self._held = Held(self._store, self._who, self.session, holder, beside=self._beside)
         snapshot = self._look()
         if self._request.fresh:
             self._start(holder, snapshot)
@@ -179,7 +182,7 @@ class Drive(Calling):
                 raise
             self._open(holder)  # another process made it since we looked
             return
-        self._held = Held(self._store, self._who, self.session, holder)
+        self._held = Held(self._store, self._who, self.session, holder, beside=self._beside)
         try:
             self._begin(first)
         except (Invalid, Limit):

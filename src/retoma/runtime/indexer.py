@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Final
@@ -12,12 +11,12 @@ from retoma.model.principal import Principal
 from retoma.service.search.behind import due
 from retoma.stores.contract.store import Store
 
-__all__ = ["Indexer", "index"]
+__all__ = ["PAUSE_S", "Indexer", "index"]
 
 _TAKING_S: Final = 0.008
 """So long a step takes events; then it makes of them what goes into the index."""
 _SLICE_S: Final = 0.02
-_PAUSE_S: Final = 0.5
+PAUSE_S: Final = 0.5
 _OF_A_STEP: Final = 2
 """So many transactions a step commits at most; more are of others."""
 
@@ -31,48 +30,39 @@ def index(store: Store, who: Principal, *, over: Callable[[], bool]) -> None:
 
 
 class Indexer:
-    """A thread that looks twice a second whether something was written, and does what is due for the index then.
+    """Looks twice a second whether something was written, and does what is due for the index then.
 
     While the process writes, it works for 20 ms and pauses again; when nobody wrote for a pause, it goes on to the end.
-    So who writes is not held up, and nothing is asked of them. `pause` waits, and returns True when it is to end.
+    So who writes is not held up, and nothing is asked of them.
     """
 
-    def __init__(self, store: Store, who: Principal, *, pause: Callable[[float], bool] | None = None) -> None:
+    def __init__(self, store: Store, who: Principal) -> None:
         self._store = store
         self._who = who
-        self._ended = threading.Event()
-        self._pause = pause or self._ended.wait
-        self._thread = threading.Thread(target=self._run, name="retoma-index", daemon=True)
-        self._thread.start()
+        self._seen = self._done = store.writes
 
-    def close(self) -> None:
-        """End the thread, after the step it is at. Nothing is lost: the next one goes on from there."""
-        self._ended.set()
-        self._thread.join()
+    def work(self) -> float:
+        """Work for a slice, if anything is due; return in how many seconds to do so again.
 
-    def _run(self) -> None:
-        seen = done = self._store.writes
-        while not self._pause(_PAUSE_S):
-            writes = self._store.writes
-            busy, seen = writes != seen, writes
-            if writes != done:
-                done = self._worked(busy=busy)
-                seen = self._store.writes  # the steps write, too
-
-    def _worked(self, *, busy: bool) -> int:
-        """Work for a slice, or to the end while nobody writes; return `writes` at the end, -1 when there is more."""
-        end = time.monotonic() + _SLICE_S
+        Nothing is lost where it is not called again: the next one goes on from there.
+        """
+        store = self._store
+        busy, self._seen = store.writes != self._seen, store.writes
+        if store.writes == self._done:
+            return PAUSE_S
+        end, more = time.monotonic() + _SLICE_S, True
         try:
-            while not self._ended.is_set():
-                before = self._store.writes
-                if not _step(self._store, self._who):
-                    return self._store.writes
-                busy = busy or self._store.writes - before > _OF_A_STEP
-                if busy and time.monotonic() >= end:
+            while more:
+                before = store.writes
+                more = _step(store, self._who)
+                busy = busy or store.writes - before > _OF_A_STEP
+                if time.monotonic() >= end:
                     break
         except RetomaError:
-            pass  # whoever needs the store next says what is wrong
-        return -1
+            busy = True  # whoever needs the store next says what is wrong
+        self._seen = store.writes  # the steps write, too
+        self._done = -1 if more else self._seen
+        return PAUSE_S if busy or not more else 0.0
 
 
 def _step(store: Store, who: Principal) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,6 +12,7 @@ from retoma.errors import Busy, RetomaError
 from retoma.model.lease import LEASE_TTL_MS, RENEWALS, FencingToken, Holder, Lease
 from retoma.model.principal import Principal
 from retoma.runtime.process import is_gone
+from retoma.runtime.supervisor import Supervisor
 from retoma.service import leases
 from retoma.stores.contract.store import Store, Transaction
 
@@ -19,23 +20,30 @@ T = TypeVar("T")
 
 
 class Held:
-    """A lease of this process on a session. A thread renews it; `token` fences every write made under it.
+    """A lease of this process on a session. `beside` renews it; `token` fences every write made under it.
 
     `lost`: a renewal found the session to be another's. A write may find it sooner.
     """
 
     def __init__(
-        self, store: Store, who: Principal, session: str, holder: Holder, *, ttl_ms: int = LEASE_TTL_MS
+        self,
+        store: Store,
+        who: Principal,
+        session: str,
+        holder: Holder,
+        *,
+        beside: Supervisor | None = None,
+        ttl_ms: int = LEASE_TTL_MS,
     ) -> None:
         self._store = store
         self._who = who
         self._session = session
         self._ttl_ms = ttl_ms
         self.lost = False
-        self._done = threading.Event()
         self._lease = acquire(store, who, session, holder, ttl_ms=ttl_ms)
-        self._thread = threading.Thread(target=self._renew, name=f"lease-{session}", daemon=True)
-        self._thread.start()
+        self._every_s = ttl_ms / RENEWALS / 1_000
+        self._beside = beside or Supervisor()
+        self._beside.add(self._renew, self._every_s)
 
     @property
     def token(self) -> FencingToken:
@@ -43,8 +51,7 @@ class Held:
 
     def release(self) -> None:
         """Let go; a lost lease is let go already."""
-        self._done.set()
-        self._thread.join()
+        self._beside.remove(self._renew)
         try:
             self._store.write(lambda tx: leases.release(tx, self._who, self._session, self.token))
         except RetomaError:
@@ -60,17 +67,15 @@ class Held:
     ) -> None:
         self.release()
 
-    def _renew(self) -> None:
+    def _renew(self) -> float | None:
         def renewed(tx: Transaction) -> bool:
             return leases.renew(tx, self._who, self._session, self.token, ttl_ms=self._ttl_ms)
 
-        while not self._done.wait(self._ttl_ms / RENEWALS / 1_000):
-            try:
-                if not self._store.write(renewed):
-                    self.lost = True
-                    return  # another's now: the next write under this token says so
-            except RetomaError:
-                continue  # the store does not answer; until somebody takes it, the lease is still ours
+        # While the store does not answer, and until somebody takes it, the lease is still ours.
+        with suppress(RetomaError):
+            # Another's now: the next write under this token says so.
+            self.lost = not self._store.write(renewed)
+        return None if self.lost else self._every_s
 
 
 def acquire(
