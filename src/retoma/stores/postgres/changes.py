@@ -10,6 +10,7 @@ import select
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Final
 
 import psycopg
@@ -20,8 +21,10 @@ from retoma.stores.postgres.statements import own
 from retoma.stores.sql.changes import Listener, Listeners
 from retoma.stores.sql.statements import Row
 
-_GATHERED_S: Final = 0.005
-"""How long the writes of a process are gathered for one notice."""
+_GATHERED_S, _APART_S = 0.002, 0.05
+"""How long the writes of a process are gathered for one notice, and how far the notices of one that goes on writing are
+apart: each costs as much as a write.
+"""
 _AGAIN_MS: Final = 1_000
 """How often a connection that was lost is made again."""
 
@@ -33,6 +36,7 @@ class PostgresChanges:
         self._url = url
         self._notify = notify
         self._timer: threading.Timer | None = None
+        self._told_at = 0.0
         self._sending = threading.Lock()
         self._closed = False
         self._here = Listeners()
@@ -45,11 +49,13 @@ class PostgresChanges:
     def wrote(self) -> None:
         """Say that something was committed: who listens is told in a moment."""
         if self._timer is None:
-            self._timer = timer = threading.Timer(_GATHERED_S, self._tell)
+            quiet = monotonic() - self._told_at > _APART_S
+            self._timer = timer = threading.Timer(_GATHERED_S if quiet else _APART_S, self._tell)
             timer.daemon = True
             timer.start()
 
     def _tell(self) -> None:
+        self._told_at = monotonic()
         self._timer = None  # before it is told: what is committed from here on is told by the next
         with self._sending, suppress(psycopg.Error, RetomaError, OSError):
             if not self._closed:
