@@ -27,7 +27,8 @@ test: env ## style, types, layers and every test, up to the first failure
 	@printf '\n── ruff format\n';   $(RUN) -m ruff format --check .
 	@printf '\n── mypy\n';          $(RUN) -m mypy
 	@printf '\n── lint-imports\n';  $(RUN) -c 'from importlinter.cli import lint_imports_command as run; run()' --no-logo
-	@printf '\n── pytest\n';        $(RUN) -m pytest
+	@printf '\n── pytest\n';        $(RUN) -m pytest -n 2 --dist worksteal -m 'not alone'
+	@printf '\n── pytest, alone\n'; $(RUN) -m pytest -m alone
 
 crash: env ## the crash tests at full length
 	@RETOMA_CRASH_FULL=1 $(RUN) -m pytest tests/crash

@@ -41,6 +41,8 @@ from retoma.template import syntax
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md"))]
+DIALOGUES = {"README.md", "cli.md", "quickstart.md"}
+"""Pages with dialogues on a terminal, which show how long each step took."""
 LANGUAGES = {"console", "python", "markdown", "yaml", "json", "toml", "text"}
 
 _FENCE = re.compile(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -187,7 +189,13 @@ def environ(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     }
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=page.name, marks=[pytest.mark.alone] if page.name in DIALOGUES else [])
+        for page in PAGES
+    ],
+)
 def test_every_snippet_runs(page: Path, tmp_path: Path, environ: Mapping[str, str]) -> None:
     home, place = tmp_path / "home", tmp_path / "work"
     home.mkdir()

@@ -29,8 +29,17 @@ SIZE = 24 << 20
 @pytest.fixture(scope="module")
 def empty() -> Iterator[Path]:
     """Return an image with an empty ext4 in it."""
-    if not is_root() or shutil.which("mkfs.ext4") is None:
-        pytest.skip("power cuts need root and mkfs.ext4, to mount a file system of their own")
+    missing = [
+        what
+        for what, there in (
+            ("root", is_root()),
+            ("mkfs.ext4", shutil.which("mkfs.ext4") is not None),
+            ("/dev/loop-control", Path("/dev/loop-control").exists()),
+        )
+        if not there
+    ]
+    if missing:
+        pytest.skip(f"power cuts mount a file system of their own; missing: {', '.join(missing)}")
     with quick_directory() as directory:
         image = directory / "empty.img"
         with image.open("wb") as file:
@@ -40,8 +49,11 @@ def empty() -> Iterator[Path]:
         try:
             with mounted(image, directory / "probe"):
                 pass
-        except subprocess.CalledProcessError:
-            pytest.skip("power cuts need a loop device, and there is none here")
+        except subprocess.CalledProcessError as error:
+            # A container can have root and the device, and still not the right to mount.
+            pytest.skip(
+                f"power cuts mount a file system of their own; mount says: {error.stderr.decode().strip()}"
+            )
         yield image
 
 

@@ -86,7 +86,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], capture_output=True, check=False
     )
     if mounted.returncode:
-        pytest.skip("needs the right to mount a small tmpfs (root)")
+        pytest.skip(f"needs the right to mount a small tmpfs: {mounted.stderr.decode().strip()}")
     yield place
     subprocess.run(["umount", str(place)], check=True)
 
@@ -121,7 +121,7 @@ def test_a_read_only_directory(retoma, tmp_path):
         ["mount", "--bind", "-o", "ro", str(place), str(place)], capture_output=True, check=False
     )
     if mounted.returncode:
-        pytest.skip("needs the right to mount read-only (root)")
+        pytest.skip(f"needs the right to mount read-only: {mounted.stderr.decode().strip()}")
     subprocess.run(["mount", "-o", "remount,bind,ro", str(place)], check=True)
     try:
         for args in (("session", "ls"), ("session", "create", "x"), ("run", TOUR, "--headless")):

@@ -126,7 +126,8 @@ def test_rf09_a_session_has_several_contexts_and_lists_by_them(retoma):
     linked = retoma("session", "link", "a", "repository=one", "repository=two", "task=7")
     assert linked.stdout == "a: contexts repository=one, repository=two, task=7\n"
     retoma("session", "link", "b", "repository=two")
-    assert ids(retoma("session", "ls", "--context", "repository=two", "--json")) == ["b", "a"]
+    of_two = ("session", "ls", "--sort", "id", "--context", "repository=two", "--json")
+    assert ids(retoma(*of_two)) == ["a", "b"]
     assert ids(retoma("session", "ls", "--context", "repository=two", "--context", "task=7", "--json")) == [
         "a"
     ]

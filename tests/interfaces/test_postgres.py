@@ -101,7 +101,8 @@ def test_what_is_wrong_with_the_url_is_said_at_once(
 ) -> None:
     began = time.monotonic()
     ran = named("session", "ls", at=change(database))
-    assert time.monotonic() - began < 5
+    # Most of it is Python's start, which a slow and busy machine makes long.
+    assert time.monotonic() - began < 15
     assert ran.returncode in {1, 2}
     assert said in ran.stderr
 

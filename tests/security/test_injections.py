@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ATTACK, CORPUS = HERE / "attack.py", HERE / "injections.jsonl"
 CPU_S, PEAK_MB = 1.0, 50.0
+LOOPS, LOOPS_S = 1_000_000, 0.16
+"""A loop of a million rounds, and the processor's time that it took where the bound of a second was measured."""
+
+
+def slower() -> float:
+    """How many times slower this machine is now than that one; 1 at least."""
+    began, total = time.process_time(), 0
+    for number in range(LOOPS):
+        total += number * number % 7
+    return max(1.0, (time.process_time() - began) / LOOPS_S)
 
 
 def attacked(corpus: Path) -> list[dict]:
@@ -28,7 +39,8 @@ def test_no_injection_runs_code_or_takes_more_than_a_second_or_50_mb():
     kinds = Counter(one["in"] for one in found)
     assert min(kinds[kind] for kind in ("template", "condition", "yaml")) >= 100
     assert kinds.keys() == {"template", "condition", "yaml", "json", "markdown", "input", "context"}
-    bad = [one for one in found if one["wrong"] or one["cpu_s"] > CPU_S or one["peak_mb"] > PEAK_MB]
+    cpu_s = CPU_S * slower()
+    bad = [one for one in found if one["wrong"] or one["cpu_s"] > cpu_s or one["peak_mb"] > PEAK_MB]
     assert [(one, lines[one["line"] - 1][:200]) for one in bad] == []
 
 

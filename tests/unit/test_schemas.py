@@ -19,7 +19,7 @@ from retoma.errors import Invalid
 from retoma.flows.fields import Fields
 from retoma.flows.keys import KEYS
 from retoma.flows.schema import schema as of_a_node
-from retoma.flows.tree import Mapping, read
+from retoma.trees.tree import Mapping, read
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FILE, NODE = Draft7Validator(of_a_file()), Draft7Validator(of_a_node())

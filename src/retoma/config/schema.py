@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
-from retoma.config.keys import BACKENDS, KNOWN, NAME, Key, Kind, Table
+import msgspec
+
+from retoma.config.keys import KNOWN, NAME, Key, Kind, Table
+from retoma.config.value import TYPES
 from retoma.model.codec import Json
 from retoma.model.times import DURATION
 
@@ -15,22 +19,15 @@ DRAFT: Final = "http://json-schema.org/draft-07/schema#"
 Schema: TypeAlias = "dict[str, Json]"
 
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
-_KINDS: Final[dict[Kind, Schema]] = {
-    "text": _TEXT,
-    "texts": {"type": "array", "items": _TEXT},
-    "count": {"type": "integer", "minimum": 1},
-    "bytes": {"type": "integer", "minimum": 0},
+_WRITTEN: Final[Mapping[Kind, Schema]] = {
     "duration": {"type": "string", "pattern": rf"^\s*(?=.*[1-9]){DURATION}\s*$"},
-    "seconds": {"type": "integer", "minimum": 1},
-    "flag": {"type": "boolean"},
-    "backend": {"type": "string", "enum": [*BACKENDS]},
-    "table": {"type": "object"},
     "tools": {
         "type": "array",
         "items": {"anyOf": [_TEXT, {"type": "object", "required": ["name"], "properties": {"name": _TEXT}}]},
     },
     "any": {},
 }
+"""What a type does not say; of all other kinds msgspec knows the schema."""
 
 
 def schema() -> Schema:
@@ -52,4 +49,5 @@ def _of(one: Key | Table) -> Schema:
     if not isinstance(one, Key):
         return _table(one)
     later = "" if one.used else " Nothing acts on it in this version."
-    return {**_KINDS[one.kind], "description": one.says + later}
+    kind = _WRITTEN[one.kind] if one.kind in _WRITTEN else msgspec.json.schema(TYPES[one.kind])
+    return {**kind, "description": one.says + later}

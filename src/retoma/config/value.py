@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, TypeAlias
+
+import msgspec
 
 from retoma.config.keys import BACKENDS, Kind
 from retoma.errors import Invalid
 from retoma.model.times import SECOND, duration
 
-__all__ = ["WANTED", "Value", "commands_in", "parsed"]
+__all__ = ["TYPES", "WANTED", "Value", "commands_in", "parsed"]
 
 Value: TypeAlias = "str | int | bool | list[Value] | dict[str, Value] | float"
 
-WANTED: Mapping[Kind, str] = {
+_Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _Tool(msgspec.Struct):
+    name: _Text
+
+
+TYPES: Final[Mapping[Kind, object]] = {
+    "text": _Text,
+    "texts": list[_Text],
+    "count": Annotated[int, msgspec.Meta(ge=1)],
+    "bytes": Annotated[int, msgspec.Meta(ge=0)],
+    "duration": str,
+    "seconds": Annotated[int, msgspec.Meta(ge=1)],
+    "flag": bool,
+    "backend": Literal["memory", "sled", "sqlite"],
+    "table": dict,
+    "tools": list[_Text | _Tool],
+}
+"""What a key of each kind takes; `any` takes anything."""
+
+WANTED: Final[Mapping[Kind, str]] = {
     "text": "a text that is not empty",
     "texts": "a list of texts",
     "count": "a whole number above 0",
@@ -31,7 +54,18 @@ WANTED: Mapping[Kind, str] = {
 
 def parsed(kind: Kind, value: object) -> Value | None:
     """Return what `value` means: durations in milliseconds; None when it is not what a key of this kind takes."""
-    return _PARSED[kind](value)
+    known = _json(value)
+    if kind == "any":
+        return str(value) if known is None else known
+    try:
+        msgspec.convert(known, TYPES[kind])
+        if kind == "duration":
+            return duration(str(known)) or None
+    except (msgspec.ValidationError, Invalid):
+        return None
+    if kind == "backend":
+        return BACKENDS[str(known)]
+    return known * SECOND if kind == "seconds" and isinstance(known, int) else known
 
 
 def commands_in(kind: Kind, value: Value) -> bool:
@@ -39,72 +73,14 @@ def commands_in(kind: Kind, value: Value) -> bool:
     return kind == "tools" and isinstance(value, list) and any(isinstance(tool, dict) for tool in value)
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _texts(value: object) -> Value | None:
-    fits = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
-    return _json(value) if fits else None
-
-
-def _whole(value: object, least: int) -> int | None:
-    number = isinstance(value, int) and not isinstance(value, bool)
-    return value if number and isinstance(value, int) and value >= least else None
-
-
-def _duration(value: object) -> int | None:
-    try:
-        return (duration(value) or None) if isinstance(value, str) else None
-    except Invalid:
-        return None
-
-
-def _seconds(value: object) -> int | None:
-    whole = _whole(value, 1)
-    return None if whole is None else whole * SECOND
-
-
-def _tools(value: object) -> Value | None:
-    known = _json(value)
-    return known if isinstance(known, list) and all(map(_is_tool, known)) else None
-
-
-def _is_tool(value: Value) -> bool:
-    name = value.get("name") if isinstance(value, dict) else value
-    return isinstance(name, str) and bool(name)
-
-
-def _anything(value: object) -> Value:
-    known = _json(value)
-    return str(value) if known is None else known
-
-
 def _json(value: object) -> Value | None:
     """Return `value` as what JSON can hold, None when it cannot: TOML has dates and infinite numbers besides."""
     if isinstance(value, dict):
-        table = {str(name): _json(one) for name, one in value.items()}
-        return (
-            None if None in table.values() else {name: one for name, one in table.items() if one is not None}
-        )
+        table = {str(name): one for name, item in value.items() if (one := _json(item)) is not None}
+        return table if len(table) == len(value) else None
     if isinstance(value, list):
-        items = [_json(one) for one in value]
-        return None if None in items else [one for one in items if one is not None]
+        items = [one for item in value if (one := _json(item)) is not None]
+        return items if len(items) == len(value) else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if isinstance(value, str | int | bool) else None
-
-
-_PARSED: Mapping[Kind, Callable[[object], Value | None]] = {
-    "text": _text,
-    "texts": _texts,
-    "count": lambda value: _whole(value, 1),
-    "bytes": lambda value: _whole(value, 0),
-    "duration": _duration,
-    "seconds": _seconds,
-    "flag": lambda value: value if isinstance(value, bool) else None,
-    "backend": lambda value: BACKENDS.get(value) if isinstance(value, str) else None,
-    "table": lambda value: _json(value) if isinstance(value, dict) else None,
-    "tools": _tools,
-    "any": _anything,
-}

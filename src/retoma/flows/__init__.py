@@ -6,7 +6,7 @@ from retoma.flows.edit import GOES_ON, Edited, take_over, take_up
 from retoma.flows.files import Look, Unsettled
 from retoma.flows.graph import edges, graph
 from retoma.flows.load import Directory, load, parse, read_files, with_warnings
-from retoma.flows.model import Flow, Node, Problem, Tool
+from retoma.flows.model import Flow, Node
 from retoma.flows.secret import SecretNeeded
 from retoma.flows.step import (
     INTERRUPT,
@@ -22,8 +22,10 @@ from retoma.flows.step import (
     step,
 )
 from retoma.flows.validate import check, validate
+from retoma.programs.allow_list import Tool
 from retoma.template.condition import ConditionError
 from retoma.template.template import TemplateError
+from retoma.trees.problem import Problem
 
 __all__ = [
     "GOES_ON",

@@ -7,12 +7,14 @@ from typing import TypeVar
 
 from retoma.flows import uses
 from retoma.flows.keys import INPUT_TYPES, KEYS, MESSAGE_KEYS, NODE_TYPES, VALUE_TYPES, WAY_KEYS
-from retoma.flows.model import Message, Node, NodeType, Option, Problem, ToolUse, Transition
-from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
-from retoma.flows.written import duration, is_null, named, trimmed
+from retoma.flows.model import Message, Node, NodeType, Option, ToolUse, Transition
 from retoma.model.codec import Json
 from retoma.model.flow import InputType
 from retoma.model.nearest import did_you_mean, nearest
+from retoma.model.times import timeout_s
+from retoma.trees.problem import Problem
+from retoma.trees.tree import Mapping, Scalar, Sequence, Tree, plain
+from retoma.trees.written import is_null, named, trimmed
 
 T = TypeVar("T")
 
@@ -172,7 +174,7 @@ class Fields:
         text = self._text(key)
         if not text:
             return None
-        seconds = duration(text)
+        seconds = timeout_s(text)
         if seconds is None:
             self.problem(self.items[key].line, f"{key!r} cannot be {text!r}.", "Write a duration: 5s, 1m30s.")
         return seconds

@@ -11,16 +11,17 @@ from typing import TypeAlias
 import msgspec
 
 from retoma.errors import Invalid, NotFound
-from retoma.flows import tools
 from retoma.flows.garbage import uncollected
-from retoma.flows.model import EXTENSIONS, Problem
+from retoma.flows.model import EXTENSIONS
+from retoma.programs import allow_list
+from retoma.trees.problem import Problem
 
 MAX_FILE = 1 << 20
 MAX_FILES = 10_000
 MAX_SIZE = 64 << 20
 MAX_DEPTH = 50
 MAX_ENTRIES = 50_000
-_TOOLS = tools.FILES
+_TOOLS = allow_list.FILES
 
 Stamp: TypeAlias = tuple[int, int, int, int]
 """Inode, size, and when content and inode changed last: what no write leaves as it was."""

@@ -10,16 +10,19 @@ from pathlib import Path
 import msgspec
 
 from retoma.errors import Invalid
-from retoma.flows import files, json_tree, tools, tree
+from retoma.flows import files
 from retoma.flows.fields import Fields
 from retoma.flows.files import MAX_FILE, Look
 from retoma.flows.garbage import uncollected
-from retoma.flows.model import ENTRY_NAMES, Flow, Node, Problem, without_extension
+from retoma.flows.model import ENTRY_NAMES, Flow, Node, without_extension
 from retoma.flows.parent import refuse_parent
-from retoma.flows.tree import TreeError
-from retoma.flows.validate import Examined, check, examine, refusal
-from retoma.flows.written import trimmed
+from retoma.flows.validate import Examined, check, examine
 from retoma.model.flow import version_of
+from retoma.programs import allow_list
+from retoma.trees import json_tree, tree
+from retoma.trees.problem import Problem, refusal
+from retoma.trees.tree import TreeError
+from retoma.trees.written import trimmed
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -58,7 +61,7 @@ def read_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
     """Return the files that define the flow in the directory `path`, by their path below it."""
     found, problems = files.read(path, files.look(path))
     if problems:
-        raise refusal(_name(path), problems)
+        raise refusal(f"The flow {_name(path)!r}", problems)
     return found
 
 
@@ -149,7 +152,7 @@ def _build(
     with uncollected():
         nodes, broken = _nodes(contents, parsed, found)
     aliases = _aliases(nodes, found)
-    listed, wrong = tools.of_files(contents)
+    listed, wrong = allow_list.of_files(contents)
     found += wrong
     entry = next((one for one in (*ENTRY_NAMES, name) if one in nodes or one in broken), "")
     entry = entry or next((aliases[one] for one in (*ENTRY_NAMES, name) if one in aliases), "")
@@ -168,7 +171,7 @@ def _build(
         warnings=tuple(one for one in found if one.level == "warning"),
     )
     if any(one.level == "error" for one in found):
-        raise refusal(name, [*found, *examine(flow, broken=broken, examined=examined)])
+        raise refusal(f"The flow {name!r}", [*found, *examine(flow, broken=broken, examined=examined)])
     return flow
 
 

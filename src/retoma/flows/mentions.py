@@ -7,9 +7,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from retoma.flows.model import Node, Problem
+from retoma.flows.model import Node
 from retoma.flows.reach import MAX_HINTS
 from retoma.model.nearest import did_you_mean
+from retoma.trees.problem import Problem
 
 Named: TypeAlias = tuple[tuple[str, int], ...]
 """Keys with the lines that name them."""

@@ -9,28 +9,16 @@ import msgspec
 
 from retoma.model.codec import JsonField, JsonMap
 from retoma.model.flow import InputType
+from retoma.programs.allow_list import Tool
+from retoma.trees.problem import Problem
 
 NodeType: TypeAlias = Literal["text", "question", "tool", "format", "start"]
-Level: TypeAlias = Literal["error", "warning"]
 
 ROLLBACK = "rollback"
 """The target that is no node: what was done is taken back, and the flow has failed."""
 
 ENTRY_NAMES = ("start", "main", "index")
 EXTENSIONS = (".md", ".json", ".yaml", ".yml")
-
-
-class Problem(msgspec.Struct, frozen=True, order=True):
-    """Something in a flow's files that is wrong (`error`) or looks wrong (`warning`). Lines count from 1."""
-
-    file: str
-    line: int
-    level: Level
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message} {self.hint}".rstrip()
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -73,22 +61,6 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
     inline: tuple[str, ...] = ()
     line: int = 1
     texts: tuple[tuple[str, int], ...] = ()
-
-
-class Tool(msgspec.Struct, frozen=True, kw_only=True):
-    """A tool on the allow-list: a program with fixed arguments, run without a shell.
-
-    `timeout_s` is None when it may take as long as it likes. It is started again up to `retries` times when it fails.
-    """
-
-    name: str
-    command: str
-    args: tuple[str, ...] = ()
-    env: Mapping[str, str] = {}
-    description: str = ""
-    timeout_s: float | None = None
-    retries: int = 0
-    line: int = 1
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):

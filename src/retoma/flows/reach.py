@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from retoma.flows.model import ROLLBACK, Level, Node, Problem, resolved
+from retoma.flows.model import ROLLBACK, Node, resolved
 from retoma.model.nearest import did_you_mean
+from retoma.trees.problem import Level, Problem
 
 # To look for the nearest of 10,000 names takes as long as to read hundreds of files: the first mistakes get one.
 MAX_HINTS = 20

@@ -15,6 +15,7 @@ from retoma.flows.keys import (
     Shape,
 )
 from retoma.model.codec import Json
+from retoma.model.times import TIMEOUT
 
 Schema: TypeAlias = "dict[str, Json]"
 
@@ -78,7 +79,7 @@ _SHAPES: Final[dict[Shape, Schema]] = {
     "input_type": _one_of(*INPUT_TYPES),
     "duration": {
         "anyOf": [
-            {"type": "string", "pattern": r"^\s*(?=.*[1-9])(?:[0-9]+(?:\.[0-9]+)?(?:ms|w|d|h|m|s))+\s*$"},
+            {"type": "string", "pattern": rf"^\s*(?=.*[1-9]){TIMEOUT}\s*$"},
             {"type": "null"},
         ]
     },

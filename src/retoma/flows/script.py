@@ -7,13 +7,13 @@ from typing import TypeAlias
 
 import msgspec
 
-from retoma.flows import tree
-from retoma.flows.model import Problem
-from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, TreeError, plain
-from retoma.flows.written import is_null, named
 from retoma.model.call import Came
 from retoma.model.codec import Json, JsonField, JsonMap
 from retoma.model.nearest import did_you_mean
+from retoma.trees import tree
+from retoma.trees.problem import Problem
+from retoma.trees.tree import Mapping, Scalar, Sequence, Tree, TreeError, plain
+from retoma.trees.written import is_null, named
 
 KEYS = ("name", "context", "locale", "inputs", "tools", "expect")
 INPUT_KEYS = ("input", "signal", "at")

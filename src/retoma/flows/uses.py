@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from retoma.flows.model import Problem, ToolUse
-from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, plain
-from retoma.flows.written import is_null, named
+from retoma.flows.model import ToolUse
 from retoma.model.codec import Json
 from retoma.model.nearest import did_you_mean
+from retoma.trees.problem import Problem
+from retoma.trees.tree import Mapping, Scalar, Sequence, Tree, plain
+from retoma.trees.written import is_null, named
 
 KEYS = ("name", "args", "id", "metadata", "description")
 INLINE = "x-exec"

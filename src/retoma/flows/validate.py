@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TypeAlias
 
 import msgspec
 
-from retoma.errors import Invalid
-from retoma.flows import answer, tools
+from retoma.flows import answer
 from retoma.flows.garbage import uncollected
 from retoma.flows.mentions import Mentions, mentions_of, unset
-from retoma.flows.model import ROLLBACK, Flow, Node, Option, Problem, Tool
+from retoma.flows.model import ROLLBACK, Flow, Node, Option
 from retoma.flows.reach import Exits, Ways, exits_of, lost
+from retoma.model.nearest import did_you_mean
+from retoma.programs import allow_list
+from retoma.programs.allow_list import Tool
 from retoma.template import condition, template
 from retoma.template.syntax import MAX_ACTIONS
+from retoma.trees.problem import Problem, refusal
 
 Secrets: TypeAlias = Mapping[str, tuple[str, ...]]
 """The nodes that ask for each secret, by its key."""
@@ -72,24 +75,32 @@ def validate(flow: Flow, *, listed: Mapping[str, Tool] | None = None) -> list[Pr
     `listed` are the tools that may be called, instead of those that the flow brings.
     """
     allowed = flow.tools if listed is None else listed
-    return sorted({*flow.warnings, *examine(flow), *tools.unlisted(flow, allowed)})
+    return sorted({*flow.warnings, *examine(flow), *_unlisted(flow, allowed)})
+
+
+def _unlisted(flow: Flow, tools: Mapping[str, Tool]) -> Iterator[Problem]:
+    """Yield a warning for each tool that a node names and `tools` has not, and no node declares inline."""
+    for node in flow.nodes.values():
+        for key, use in (("do", node.do), ("undo", node.undo)):
+            if use is None or use.name in tools:
+                continue
+            if use.inline:
+                message = f"The tool {use.name!r} is declared here: it runs with --allow-inline alone."
+                yield Problem(node.file, use.line, "warning", message)
+                continue
+            hint = did_you_mean(
+                use.name, tools, f"Add it to {allow_list.FILES[0]}, or run with --tools FILE."
+            )
+            message = f"{key!r} names the tool {use.name!r}, which is not listed: it will be refused."
+            yield Problem(node.file, use.line, "warning", message, hint)
 
 
 def check(flow: Flow, examined: Examined | None = None) -> list[Problem]:
     """Return the warnings of a flow that is sound to run. Raises Invalid (`flow_invalid`) when it is not."""
     problems = sorted({*flow.warnings, *examine(flow, examined=examined)})
     if any(problem.level == "error" for problem in problems):
-        raise refusal(flow.name, problems)
+        raise refusal(f"The flow {flow.name!r}", problems)
     return problems
-
-
-def refusal(name: str, problems: Iterable[Problem]) -> Invalid:
-    """Return the error that lists the error-level `problems`, one a line; its fact `problems` has the warnings, too."""
-    found = sorted(set(problems))
-    errors = [problem for problem in found if problem.level == "error"]
-    lines = "\n".join(str(problem) for problem in errors)
-    count = "one problem" if len(errors) == 1 else f"{len(errors)} problems"
-    return Invalid(f"The flow {name!r} has {count}:\n{lines}", code="flow_invalid", problems=found)
 
 
 def examine(

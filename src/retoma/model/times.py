@@ -18,12 +18,14 @@ __all__ = [
     "LAST",
     "MINUTE",
     "SECOND",
+    "TIMEOUT",
     "WEEK",
     "duration",
     "instant",
     "relative",
     "rfc3339",
     "span",
+    "timeout_s",
 ]
 
 SECOND = 1_000
@@ -32,12 +34,15 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 WEEK = 7 * DAY
 
-_UNITS = (("w", WEEK), ("d", DAY), ("h", HOUR), ("m", MINUTE), ("s", SECOND))
-DURATION = "".join(rf"(?:([0-9]+(?:\.[0-9]+)?){letter})?" for letter, _ in _UNITS)
-"""The form of a duration, as a regular expression; what is empty fits it too, and is none."""
+_UNITS = {"w": WEEK, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+DURATION = "".join(rf"(?:{_NUMBER}{letter})?" for letter in "wdhms")
+"""The form of a duration, as a regular expression; the empty text fits it too, and is none."""
+TIMEOUT = rf"(?:{_NUMBER}(?:ms|[wdhms]))+"
+"""The form of a flow's duration: as Trellis writes it, with milliseconds, and the units in any order."""
 _INSTANT = (
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-    r"(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2})))?"
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:\.([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2}))?"
 )
 _AGO = (
     (MINUTE, SECOND, ""),
@@ -58,21 +63,24 @@ def duration(text: str) -> int:
 
     A unit is always there, each at most once, the larger first. Raises Invalid.
     """
-    match = re.fullmatch(DURATION, text.strip())
-    if match is None or not any(match.groups()):
+    total = _milliseconds(text.strip(), DURATION)
+    if total is None:
         raise Invalid(
             f"'{text}' is not a duration.",
             code="bad_duration",
             hint="Examples: 90s, 30m, 5h, 1h30m, 1.5h, 1d, 2w.",
         )
-    total = sum(
-        _scaled(number, unit) for number, (_, unit) in zip(match.groups(), _UNITS, strict=True) if number
-    )
     if total > _LONGEST:
         raise Invalid(
             f"'{text}' is longer than a hundred years.", code="bad_duration", hint="Give a shorter one."
         )
-    return total
+    return round(total)
+
+
+def timeout_s(text: str) -> float | None:
+    """Return the seconds of a flow's `5s` or `1m30s`; None when it is no duration, 0, or longer than ten years."""
+    total = _milliseconds(text, TIMEOUT)
+    return total / SECOND if total and total <= 3_650 * DAY else None
 
 
 def span(ms: int) -> str:
@@ -81,8 +89,8 @@ def span(ms: int) -> str:
     rest = abs(ms)
     # Weeks beside days are hard to read: they stand alone, from two on, or not at all.
     weeks = rest % WEEK == 0 and rest >= 2 * WEEK
-    for letter, unit in _UNITS[not weeks : -1]:
-        count, rest = divmod(rest, unit)
+    for letter in "wdhm"[not weeks :]:
+        count, rest = divmod(rest, _UNITS[letter])
         if count:
             parts.append(f"{count}{letter}")
     seconds, fraction = divmod(rest, SECOND)
@@ -100,12 +108,12 @@ def instant(text: str, *, now_ms: int) -> int:
     """
     written = text.strip()
     match = re.fullmatch(_INSTANT, written)
-    if match is not None:
-        ms = _from_parts(match, text)
-    elif re.fullmatch(DURATION, written) and written:
-        ms = now_ms - duration(written)
-    else:
+    if match is None and not (written and re.fullmatch(DURATION, written)):
         raise _not_an_instant(text)
+    try:
+        ms = _calendar(*match.groups()) if match else now_ms - duration(written)
+    except ValueError:
+        raise _not_an_instant(text) from None
     if not FIRST <= ms <= LAST:
         raise _not_an_instant(text)
     return ms
@@ -143,25 +151,24 @@ def _ahead(left: int, ms: int) -> str:
     return f"in {days} days" if days < 60 else f"on {rfc3339(ms)[:10]}"
 
 
-def _scaled(number: str, unit: int) -> int:
-    whole, _, fraction = number.partition(".")
-    return int(whole) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
+def _milliseconds(text: str, form: str) -> float | None:
+    # No duration is longer than 60 letters, and the form is tried again from each digit of what is none.
+    if not text or len(text) > 60 or not re.fullmatch(form, text):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in re.findall(rf"({_NUMBER})(ms|[wdhms])", text))
 
 
-def _from_parts(match: re.Match[str], text: str) -> int:
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.group(1, 2, 3, 4, 5, 6))
-    ahead = int(match[10] or 0) * HOUR + int(match[11] or 0) * MINUTE
+def _calendar(
+    date: str, clock: str | None, second: str | None, fraction: str | None, zone: str | None
+) -> int:
     # 60 is a leap second's; it is read as the second after, as POSIX clocks do.
-    leap = second == 60
-    try:
-        at = datetime(year, month, day, hour, minute, second - leap, tzinfo=UTC)
-    except ValueError:
-        raise _not_an_instant(text) from None
-    if ahead >= DAY:
-        raise _not_an_instant(text)
-    fraction = int((match[7] or "")[:3].ljust(3, "0"))
-    ms = (at - _EPOCH) // timedelta(milliseconds=1) + leap * SECOND + fraction
-    return ms + ahead if match[9] == "-" else ms - ahead
+    leap = second == "60"
+    at = datetime.fromisoformat(
+        f"{date}T{clock or '00:00'}:{'59' if leap else second or '00'}{(zone or 'Z').upper()}"
+    )
+    return (
+        (at - _EPOCH) // timedelta(milliseconds=1) + leap * SECOND + int((fraction or "")[:3].ljust(3, "0"))
+    )
 
 
 def _not_an_instant(text: str) -> Invalid:

@@ -11,8 +11,9 @@ from retoma.errors import Busy, Invalid, Refused
 from retoma.flows import SecretNeeded, arguments, rollback
 from retoma.model.call import Call, Came
 from retoma.model.flow import Step
+from retoma.programs.allow_list import backoff_s
 from retoma.runtime.course import Course
-from retoma.runtime.toolbox import Tools, backoff_s
+from retoma.runtime.toolbox import Tools
 from retoma.service import calls
 from retoma.service.calls import Returned
 from retoma.template import template

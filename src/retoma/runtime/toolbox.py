@@ -9,15 +9,13 @@ from typing import Protocol
 
 import msgspec
 
-from retoma.config.opened import open_file
-from retoma.errors import Invalid, NotFound
-from retoma.flows import Flow, Tool
-from retoma.flows import tools as lists
-from retoma.flows.validate import refusal
+from retoma.errors import NotFound
+from retoma.flows import Flow
 from retoma.model.call import Call, Came
-from retoma.model.codec import Json, encode
+from retoma.model.codec import Json
 from retoma.model.mask import Mask
 from retoma.model.nearest import did_you_mean
+from retoma.programs.allow_list import Tool, listed_in
 
 
 class Tools(Protocol):
@@ -90,46 +88,22 @@ class Toolbox:
             )
 
     def run(self, flow: Flow, call: Call, args: Json, session: str, mask: Mask) -> Came:
-        from retoma.model.veil import names_secret
-        from retoma.runtime.tool import Program, run
+        from retoma.programs.program import run_tool
 
         tool = self._listed.get(call.name) or _inline(flow, call)
         assert tool is not None, "a call that is refused is not made"
-        environment = {**self._environment, **tool.env}
-        program = Program(
-            command=tool.command,
-            arguments=tool.args,
+        return run_tool(
+            tool,
+            args,
+            key=call.key,
+            session=session,
             directory=self._directory,
-            environment={
-                **environment,
-                "RETOMA_IDEMPOTENCY_KEY": call.key,
-                "RETOMA_SESSION": session,
-            },
-            args=encode(args),
-            timeout_s=tool.timeout_s,
-            mask=mask.also(value for name, value in environment.items() if names_secret(name)),
+            environment=self._environment,
+            mask=mask,
         )
-        return run(program)
 
     def wait(self, seconds: float) -> None:
         self._sleep(seconds)
-
-
-def listed_in(file: Path) -> dict[str, Tool]:
-    """Return the tools that `file` lists. Raises NotFound, and Invalid naming all that is wrong with it."""
-    try:
-        with open_file(file) as opened_file:
-            data = opened_file.read()
-    except (OSError, ValueError) as error:
-        raise NotFound(
-            f"The tools' file {str(file)!r} cannot be read.", code="no_tools", hint="Give --tools a file."
-        ) from error
-    found, problems = lists.read(str(file), data)
-    if any(problem.level == "error" for problem in problems):
-        wrong = refusal(str(file), problems)
-        said = wrong.message.replace("The flow", "The file", 1)
-        raise Invalid(said, code="tools_invalid", problems=problems)
-    return found
 
 
 def _inline(flow: Flow, call: Call) -> Tool | None:
@@ -139,11 +113,6 @@ def _inline(flow: Flow, call: Call) -> Tool | None:
         return None
     command, *args = use.inline
     return Tool(name=call.name, command=command, args=tuple(args))
-
-
-def backoff_s(failures: int) -> float:
-    """Return how long to wait after so many failures: 1 s, 2 s, 4 s, at most a minute."""
-    return float(min(1 << min(failures - 1, 6), 60))
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):

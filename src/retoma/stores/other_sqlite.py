@@ -30,7 +30,7 @@ class OtherDatabase:
 
     def __init__(self, path: Path, *, shown: str) -> None:
         self._shown = shown
-        self._statements, _ = read("foreign")
+        self._statements, *_ = read("foreign")
         self._closing = ExitStack()
         try:
             self._handle = self._opened(path)

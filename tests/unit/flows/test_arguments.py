@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from retoma.flows.arguments import call_of, filled, needed
 from retoma.flows.model import ToolUse
-from retoma.flows.tree import plain
-from retoma.flows.tree import read as read_yaml
 from retoma.flows.uses import _texts, read
 from retoma.model.codec import encode
 from retoma.template.template import TemplateError
+from retoma.trees.tree import plain
+from retoma.trees.tree import read as read_yaml
 
 MARK = {"secret": True}
 texts = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -160,10 +160,10 @@ REFUSED = [
 
 @pytest.mark.parametrize("condition", REFUSED, ids=range(len(REFUSED)))
 def test_what_is_not_on_the_list_is_refused_at_once(condition: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(ConditionError):
         said(condition)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

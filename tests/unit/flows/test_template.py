@@ -156,10 +156,10 @@ EXHAUSTING = [
 
 @pytest.mark.parametrize("template", EXHAUSTING, ids=range(len(EXHAUSTING)))
 def test_what_would_exhaust_the_process_fails_soon(template: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(TemplateError):
         render(template, DATA)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 PIECES = st.sampled_from(

@@ -6,7 +6,7 @@ import pytest
 
 from retoma.errors import Invalid
 from retoma.flows import Tool, parse, validate
-from retoma.flows.tools import of_files, read
+from retoma.programs.allow_list import of_files, read
 
 WHOLE = """\
 tools:

@@ -6,7 +6,7 @@ import pytest
 
 from retoma.errors import Invalid
 from retoma.flows import check, parse, validate
-from retoma.flows.model import Problem
+from retoma.trees.problem import Problem
 
 
 def told(**files: str) -> list[Problem]:

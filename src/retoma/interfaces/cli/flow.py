@@ -56,7 +56,7 @@ def validate(ctx: Invocation, *, flow: Path, tools: Path | None) -> int:
 def _listed(file: Path | None) -> dict[str, Tool] | None:
     if file is None:
         return None
-    from retoma.runtime.toolbox import listed_in
+    from retoma.programs.allow_list import listed_in
 
     return listed_in(file)
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Mark
-from retoma.stores.postgres.statements import own, writing
+from retoma.stores.postgres.statements import GROUPED, own, writing
 from retoma.stores.sql.statements import STATEMENTS, Row, Value, Values
 
 Asked: TypeAlias = "tuple[Value, ...]"
@@ -98,12 +98,12 @@ class Batch:
         if len(whole.events) == 1:
             yield writing(STATEMENTS["add_event"]).text, whole.events[0]
         elif whole.events:
-            yield own("add_events").text, columns(whole.events, "ititibbbbbbb")
+            yield own(GROUPED["add_event"]).text, columns(whole.events, "ititibbbbbbb")
         moves = list(whole.moves.values())
         if len(moves) == 1:
             yield _move_of_one(moves[0])
         elif moves:
-            yield own("move_heads").text, columns(moves, "ibiiii")
+            yield own(GROUPED["move_head"]).text, columns(moves, "ibiiii")
         for text, values in whole.others:
             yield writing(text).text, values
 
@@ -198,7 +198,7 @@ def _move_of_one(move: Sequence[Value]) -> tuple[str, Sequence[Value]]:
 
 _HOLDER, _VALUE = STATEMENTS["lease"], STATEMENTS["state_key"]
 _CHANGES = {STATEMENTS["put_state"], STATEMENTS["drop_state_key"]}
-_OTHERS = {*_CHANGES, STATEMENTS["move_tags"], STATEMENTS["move_contexts"]}
+_OTHERS = {STATEMENTS[name] for name, said in GROUPED.items() if said == "as it is"}
 _DOES: dict[str, Callable[[Batch, tuple[Value, ...]], list[Row]]] = {
     HEAD: Batch._head,
     STATEMENTS["lease_token"]: Batch._lease,

@@ -1,4 +1,13 @@
-"""The shared statements as PostgreSQL takes them: made once from the text that SQLite runs, and kept."""
+"""The shared statements as PostgreSQL takes them: made once from the text that SQLite runs, and kept.
+
+Where PostgreSQL needs another text, it stands beneath the statement (`-- postgresql: NAME`). Comments there say more:
+
+- `locks`: what a transaction that writes adds, because it decides by these rows. SQLite has one writer at a time.
+- `alone`: the place of the tenant among the values of a statement that no two writers may run at once.
+- `kept`: a statement that finds the mark which this one leaves, and which of this one's values it takes. It is run when
+  the answer to COMMIT was lost.
+- `grouped`: what a group of writers runs for all of them at once, or that each is run as it is.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +15,17 @@ import re
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-from retoma.stores.sql.statements import FRAGMENTS, STATEMENTS, Value, Values, read
+from retoma.stores.sql.statements import FRAGMENTS, ON_POSTGRESQL, STATEMENTS, Value, Values, read
 
-OWN = read("queries/postgresql")[0].whole()
-"""What only PostgreSQL is asked, and what stands in the place of a shared statement."""
-
-_LOCKING = {
-    "session_head": "FOR UPDATE",
-    "sessions_of_uid": "ORDER BY pk FOR UPDATE",
-    "incoming_token": "FOR UPDATE",
-    "stale_incoming": "FOR UPDATE",
-    "doomed": "FOR UPDATE",
-    "erasing": "FOR UPDATE",
-    "trash_due": "FOR UPDATE",
-    "hold_blob": "FOR UPDATE",
-    "hold_flow_version": "FOR UPDATE",
-}
-"""What a transaction that writes locks as it reads: it decides by these rows. On SQLite writers follow one another."""
-
+_OWN = read("queries/postgresql")[0].whole()
+"""What only PostgreSQL is asked."""
+_INSTEAD = ON_POSTGRESQL.whole()
+_LOCKS, _ALONE = STATEMENTS.noted("locks"), STATEMENTS.noted("alone")
 _KEPT = {
-    "add_event": ("kept_event", (0, -1)),
-    "put_lease": ("kept_lease", (0, 1, 2)),
-    "add_name": ("kept_name", (0, 1, 2)),
-    "hide_session": ("kept_deletion", (0,)),
-    "drop_session": ("kept_drop", (0,)),
+    name: (kept.split()[0], tuple(map(int, kept.split()[1:])))
+    for name, kept in STATEMENTS.noted("kept").items()
 }
-"""Statements that leave a mark no other transaction leaves, and how it is looked for when COMMIT's answer was lost."""
+GROUPED = STATEMENTS.noted("grouped")
 
 _NAMES = {text: name for name, text in STATEMENTS.whole().items()}
 _COUNT = FRAGMENTS["count"].partition("{")[0]
@@ -66,7 +60,7 @@ class Statement(NamedTuple):
 def reading(text: str) -> Statement:
     """Return a shared statement for a transaction that only reads."""
     name = _NAMES.get(text, "")
-    adapted, names = _adapted(OWN.get(name, text))
+    adapted, names = _adapted(_INSTEAD.get(name, text))
     return Statement(adapted, name, names, bool(_ROWS.match(adapted)))
 
 
@@ -74,21 +68,17 @@ def reading(text: str) -> Statement:
 def writing(text: str) -> Statement:
     """Return a shared statement for a transaction that writes: with its locks, and its mark."""
     plain = reading(text)
-    locked = f"{plain.text} {_LOCKING[plain.name]}" if plain.name in _LOCKING else plain.text
-    alone = (
-        plain.names.index("tenant")
-        if text.startswith(_COUNT)
-        else 0
-        if plain.name == "sessions_of_uid"
-        else None
-    )
+    locked = f"{plain.text} {_LOCKS.get(plain.name, '')}".rstrip()
+    alone = plain.names.index("tenant") if text.startswith(_COUNT) else None
+    if plain.name in _ALONE:
+        alone = int(_ALONE[plain.name])
     return plain._replace(text=locked, alone=alone, mark=_KEPT.get(plain.name))
 
 
 @lru_cache(maxsize=64)
 def own(name: str) -> Statement:
     """Return one of PostgreSQL's own statements."""
-    text, names = _adapted(OWN[name])
+    text, names = _adapted(_OWN[name])
     return Statement(text, name, names, bool(_ROWS.match(text)))
 
 

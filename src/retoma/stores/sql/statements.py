@@ -17,7 +17,8 @@ Values: TypeAlias = "Sequence[Value] | Mapping[str, Value]"
 MANY = 64
 """How many numbers the fragment `many` has places for."""
 
-_HEAD = re.compile(r"^-- (name|fragment): (\w+)\n", re.MULTILINE)
+_HEAD = re.compile(r"^-- (name|fragment|postgresql): (\w+)\n", re.MULTILINE)
+_NOTE = re.compile(r"^-- (locks|alone|kept|grouped): (.+)$", re.MULTILINE)
 
 
 class Texts(dict[str, str]):
@@ -43,20 +44,24 @@ class Texts(dict[str, str]):
         """Return all of them, made."""
         return {name: self[name] for name in self._lines}
 
+    def noted(self, kind: str) -> dict[str, str]:
+        """Return what the comments of statements say PostgreSQL does with them, by name (see `postgres/statements`)."""
+        found = ((name, dict(_NOTE.findall(lines))) for name, lines in self._lines.items())
+        return {name: notes[kind] for name, notes in found if kind in notes}
 
-def read(folder: str) -> tuple[Texts, Texts]:
-    """Return the statements and the fragments of a folder's files, each by its name."""
-    statements: dict[str, str] = {}
-    fragments: dict[str, str] = {}
+
+def read(folder: str) -> tuple[Texts, Texts, Texts]:
+    """Return the statements of a folder's files, the fragments, and what PostgreSQL runs instead, each by its name."""
+    texts: dict[str, dict[str, str]] = {"name": {}, "fragment": {}, "postgresql": {}}
     for file in sorted((Path(__file__).parent / folder).glob("*.sql")):
         _, *parts = _HEAD.split(file.read_text(encoding="utf-8"))
         for kind, name, lines in zip(parts[0::3], parts[1::3], parts[2::3], strict=True):
-            (statements if kind == "name" else fragments)[name] = lines
-    known = Texts(fragments)
-    return Texts(statements, known), known
+            texts[kind][name] = lines
+    known = Texts(texts["fragment"])
+    return Texts(texts["name"], known), known, Texts(texts["postgresql"], known)
 
 
-STATEMENTS, FRAGMENTS = read("queries")
+STATEMENTS, FRAGMENTS, ON_POSTGRESQL = read("queries")
 
 
 def in_chunks(numbers: Sequence[int]) -> Iterator[tuple[int, ...]]:

@@ -17,9 +17,25 @@ WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3
 -- Events that a fork shares, oldest first.
 SELECT {event_columns} {inherited} ORDER BY g.last_seq, e.k LIMIT ?4
 
+-- postgresql: inherited_up
+-- Events that a fork shares, oldest first: no more of each stretch than is asked for, which SQLite's order of a join does by itself.
+SELECT e.* FROM segment g, LATERAL (
+  SELECT k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob FROM event
+  WHERE k > (g.source << 32) + GREATEST(g.first_seq - 1, ?2::bigint) AND k < (g.source << 32) + LEAST(g.last_seq + 1, ?3::bigint)
+  ORDER BY k LIMIT ?4) AS e
+WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3 ORDER BY g.last_seq, 1 LIMIT ?4
+
 -- name: inherited_down
 -- Events that a fork shares, newest first.
 SELECT {event_columns} {inherited} ORDER BY g.last_seq DESC, e.k DESC LIMIT ?4
+
+-- postgresql: inherited_down
+-- The same, newest first.
+SELECT e.* FROM segment g, LATERAL (
+  SELECT k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob FROM event
+  WHERE k > (g.source << 32) + GREATEST(g.first_seq - 1, ?2::bigint) AND k < (g.source << 32) + LEAST(g.last_seq + 1, ?3::bigint)
+  ORDER BY k DESC LIMIT ?4) AS e
+WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3 ORDER BY g.last_seq DESC, 1 DESC LIMIT ?4
 
 -- name: add_fork
 -- A session that begins with another's past.

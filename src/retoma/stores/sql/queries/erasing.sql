@@ -28,6 +28,7 @@ ON CONFLICT (tenant, session) DO UPDATE SET last_seq = excluded.last_seq
 -- name: erasing
 -- A journal with events that are still to be deleted.
 SELECT session, last_seq FROM erasing WHERE tenant = ? LIMIT 1
+-- locks: FOR UPDATE
 
 -- name: drop_erasing
 -- Nothing is left to be deleted.
@@ -48,6 +49,7 @@ DELETE FROM flow_use WHERE session = ?
 -- name: hold_flow_version
 -- A version that may go: where writers meet, none begins to run it before it went.
 SELECT 1 FROM flow_version WHERE tenant = ? AND hash = ?
+-- locks: FOR UPDATE
 
 -- name: drop_flow_version
 -- A version that no session ran goes.

@@ -4,6 +4,7 @@
 -- One key of a session's state.
 INSERT INTO state (session, key, value, seq) VALUES (?, ?, ?, ?)
 ON CONFLICT (session, key) DO UPDATE SET value = excluded.value, seq = excluded.seq
+-- grouped: as it is
 
 -- name: state
 -- A session's state.
@@ -16,6 +17,7 @@ SELECT value FROM state WHERE session = ? AND key = ?
 -- name: drop_state_key
 -- A key goes.
 DELETE FROM state WHERE session = ? AND key = ?
+-- grouped: as it is
 
 -- name: drop_state
 -- All of a session's state goes.
@@ -63,6 +65,11 @@ UPDATE session SET flow_version = ?, flow_path = ? WHERE pk = ?
 -- A version of a flow, once.
 INSERT INTO flow_version (tenant, hash, name, codec, files, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
+-- postgresql: add_flow_version
+-- A version of a flow, once; what is there is locked, so that nobody drops it before this transaction refers to it.
+INSERT INTO flow_version (tenant, hash, name, codec, files, at) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (tenant, hash) DO UPDATE SET name = flow_version.name
+
 -- name: flow_version
 -- A version of a flow.
 SELECT name, codec, files FROM flow_version WHERE tenant = ? AND hash = ?
@@ -83,6 +90,7 @@ SELECT session, token, holder, acquired_at, expires_at FROM lease WHERE session 
 INSERT INTO lease (session, token, holder, acquired_at, expires_at) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (session) DO UPDATE SET token = excluded.token, holder = excluded.holder,
   acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
+-- kept: kept_lease 0 1 2
 
 -- name: renew_lease
 -- The same holder goes on.

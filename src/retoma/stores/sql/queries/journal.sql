@@ -4,6 +4,8 @@
 -- One event at the journal's end.
 INSERT INTO event (k, type, at, actor, cause, operation, request, salt, data, blob, digest, hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+-- kept: kept_event 0 -1
+-- grouped: add_events
 
 -- fragment: event_columns
 k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob
@@ -37,6 +39,11 @@ ORDER BY k & 4294967295
 -- Content by its hash, once.
 INSERT INTO blob (hash, codec, size_bytes, stored, inline) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 
+-- postgresql: add_blob
+-- Content by its hash, once; what is there is locked, so that nobody drops it before this transaction refers to it.
+INSERT INTO blob (hash, codec, size_bytes, stored, inline) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (hash) DO UPDATE SET size_bytes = excluded.size_bytes
+
 -- name: blob
 -- Content by its hash.
 SELECT codec, inline FROM blob WHERE hash = ?
@@ -56,6 +63,7 @@ DELETE FROM event WHERE k > ? AND k <= ?
 -- name: hold_blob
 -- Content that may go: where writers meet, none begins to refer to it before it went.
 SELECT 1 FROM blob WHERE hash = ?
+-- locks: FOR UPDATE
 
 -- name: drop_blob
 -- Content that no event refers to any more.

@@ -53,3 +53,4 @@ SELECT seq FROM session_note WHERE session = ? ORDER BY seq
 -- name: trash_due
 -- The session that was in the trash before an instant for longest.
 SELECT id FROM session WHERE tenant = ? AND shelf = 2 AND trashed_at < ? ORDER BY trashed_at LIMIT 1
+-- locks: FOR UPDATE

@@ -19,6 +19,7 @@ SELECT pk, id, status, epoch, epoch_seq, head_seq, head_hash, fence, listed_at, 
   shelf, base_seq
 FROM session WHERE pk = (SELECT session FROM session_name WHERE tenant = ?1 AND id = ?2) AND tenant = ?1
   AND id = ?2
+-- locks: FOR UPDATE
 
 -- name: session
 -- One session, whole.
@@ -58,6 +59,7 @@ RETURNING pk
 -- name: add_name
 -- Give a session its name.
 INSERT INTO session_name (tenant, id, session) VALUES (?, ?, ?)
+-- kept: kept_name 0 1 2
 
 -- name: drop_name
 -- Free a session's name.
@@ -131,18 +133,22 @@ SELECT first_seq, epoch FROM epoch WHERE session = ? ORDER BY epoch
 -- name: move_head
 -- The journal grew; lists stay as they are.
 UPDATE session SET head_seq = ?, head_hash = ?, messages = ?, updated_at = ? WHERE pk = ?
+-- grouped: move_heads
 
 -- name: move_head_listed
 -- The journal grew, and lists move the session too.
 UPDATE session SET head_seq = ?, head_hash = ?, messages = ?, updated_at = ?, listed_at = ? WHERE pk = ?
+-- grouped: move_heads
 
 -- name: move_tags
 -- Lists by tag follow.
 UPDATE session_tag SET listed_at = ? WHERE session = ?
+-- grouped: as it is
 
 -- name: move_contexts
 -- Lists by context follow.
 UPDATE session_context SET listed_at = ? WHERE session = ?
+-- grouped: as it is
 
 -- name: set_status
 -- The state changes; a final one ends the lease elsewhere.
@@ -164,14 +170,17 @@ UPDATE session SET fence = ? WHERE pk = ?
 UPDATE session SET shelf = 4, parent = NULL, id = '', title = '', agent = '', model = '', channel = '', reason = '',
   trashed_at = NULL
 WHERE pk = ?
+-- kept: kept_deletion 0
 
 -- name: doomed
 -- Sessions whose rows are still to go.
 SELECT pk FROM session WHERE tenant = ? AND shelf = 4 ORDER BY pk LIMIT 1
+-- locks: FOR UPDATE
 
 -- name: drop_session
 -- The last row of a deleted session.
 DELETE FROM session WHERE pk = ?
+-- kept: kept_drop 0
 
 -- name: operation
 -- What an operation of the tenant did.

@@ -24,10 +24,13 @@ SELECT node FROM visit WHERE session = ?1 AND position > ?2 AND position <= ?2 +
 -- The sessions of one uid, shown and hidden: found by when they were made, which no index of its own could do faster.
 SELECT pk, id, shelf, head_seq, head_hash, base_seq, reason FROM session
 WHERE tenant = ? AND shelf IN (0, 1, 2, 3) AND pinned IN (0, 1) AND created_at = ? AND uid = ?
+-- locks: ORDER BY pk FOR UPDATE
+-- alone: 0
 
 -- name: stale_incoming
 -- An import that nobody went on with.
 SELECT pk FROM session WHERE tenant = ? AND shelf = 3 AND pinned = 0 AND listed_at < ? LIMIT 1
+-- locks: FOR UPDATE
 
 -- name: add_incoming
 -- A session that comes in: no name, nothing but where its journal begins and what it is to become.
@@ -43,6 +46,7 @@ UPDATE session SET fence = fence + 1, listed_at = ? WHERE pk = ? AND tenant = ? 
 -- name: incoming_token
 -- Who writes in a session that comes in.
 SELECT fence FROM session WHERE pk = ? AND tenant = ? AND shelf = 3
+-- locks: FOR UPDATE
 
 -- name: move_incoming
 -- The journal of a session that comes in grew.

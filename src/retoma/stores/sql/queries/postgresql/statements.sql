@@ -1,14 +1,4 @@
--- What PostgreSQL alone is asked. A statement that bears the name of a shared one stands in its place.
-
--- name: add_blob
--- Content by its hash, once; what is there is locked, so that nobody drops it before this transaction refers to it.
-INSERT INTO blob (hash, codec, size_bytes, stored, inline) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (hash) DO UPDATE SET size_bytes = excluded.size_bytes
-
--- name: add_flow_version
--- A version of a flow, once; what is there is locked, so that nobody drops it before this transaction refers to it.
-INSERT INTO flow_version (tenant, hash, name, codec, files, at) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (tenant, hash) DO UPDATE SET name = flow_version.name
+-- What PostgreSQL alone is asked.
 
 -- name: lease_beside
 -- The lease of the session that bears a name, asked in the breath that locks the session.
@@ -82,22 +72,6 @@ SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ? AND shelf < 4)
 -- name: kept_drop
 -- The same of a session that went for good.
 SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = ?)
-
--- name: inherited_up
--- Events that a fork shares, oldest first: no more of each stretch than is asked for, which SQLite's order of a join does by itself.
-SELECT e.* FROM segment g, LATERAL (
-  SELECT k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob FROM event
-  WHERE k > (g.source << 32) + GREATEST(g.first_seq - 1, ?2::bigint) AND k < (g.source << 32) + LEAST(g.last_seq + 1, ?3::bigint)
-  ORDER BY k LIMIT ?4) AS e
-WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3 ORDER BY g.last_seq, 1 LIMIT ?4
-
--- name: inherited_down
--- The same, newest first.
-SELECT e.* FROM segment g, LATERAL (
-  SELECT k & 4294967295, type, at, actor, cause, operation, request, salt, data, digest, hash, blob FROM event
-  WHERE k > (g.source << 32) + GREATEST(g.first_seq - 1, ?2::bigint) AND k < (g.source << 32) + LEAST(g.last_seq + 1, ?3::bigint)
-  ORDER BY k DESC LIMIT ?4) AS e
-WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3 ORDER BY g.last_seq DESC, 1 DESC LIMIT ?4
 
 -- name: heads_together
 -- What a group of writes needs to know, as `session_head` of each. Who is locked by another writes by itself.

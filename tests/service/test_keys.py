@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tests.calls import Calls
-from tests.unit.branching import texts
+from tests.service.branching import texts
 
 from retoma.errors import Conflict
 from retoma.model.changes import Changes

@@ -6,7 +6,7 @@ import io
 
 import pytest
 from tests.calls import Calls
-from tests.unit.test_damaged_imports import empty
+from tests.service.test_damaged_imports import empty
 
 from retoma import Client
 from retoma.commands.opened import Opened

@@ -14,9 +14,10 @@ import pytest
 from retoma.model.call import Call, Came
 from retoma.model.codec import decode
 from retoma.model.mask import Mask
-from retoma.runtime import tool
-from retoma.runtime.tool import MAX_OUTPUT_BYTES, Program, read_output, run
-from retoma.runtime.toolbox import Toolbox, backoff_s, listed_in
+from retoma.programs import program as tool
+from retoma.programs.allow_list import backoff_s, listed_in
+from retoma.programs.program import MAX_OUTPUT_BYTES, Program, read_output, run
+from retoma.runtime.toolbox import Toolbox
 
 pytestmark = pytest.mark.alone
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.calls import Calls
-from tests.unit.conftest import MakeFlow
-from tests.unit.test_imports import SAMPLES, parts, whole
+from tests.service.conftest import MakeFlow
+from tests.service.test_imports import SAMPLES, parts, whole
 
 from retoma.errors import Integrity, Invalid, Refused
 from retoma.runtime.drive import Request

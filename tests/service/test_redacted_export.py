@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.calls import Calls
-from tests.unit.conftest import MakeFlow
-from tests.unit.test_damaged_imports import empty
+from tests.service.conftest import MakeFlow
+from tests.service.test_damaged_imports import empty
 
 from retoma.errors import Conflict, Invalid
 from retoma.model.changes import Changes

@@ -14,7 +14,7 @@ import pytest
 from tests.calls import Calls
 from tests.crash.sessions import Maker
 from tests.crash.trials import client_at
-from tests.unit.branching import client, say, talk, texts, whole
+from tests.service.branching import client, say, talk, texts, whole
 
 from retoma.errors import Integrity, RetomaError
 from retoma.model.event import FORKED

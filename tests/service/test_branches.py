@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from tests.calls import Calls
-from tests.unit.branching import FLOW, client, say, talk, texts, whole
-from tests.unit.test_tools import Fake, done, failed, through
+from tests.service.branching import FLOW, client, say, talk, texts, whole
+from tests.service.test_tools import Fake, done, failed, through
 
 from retoma.errors import Conflict, Invalid, Limit, NotFound, Refused
 from retoma.model.changes import Changes

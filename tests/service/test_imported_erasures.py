@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.calls import Calls
-from tests.unit.branching import talk, texts, whole
+from tests.service.branching import talk, texts, whole
 
 from retoma.errors import Conflict
 from retoma.model.changes import Changes

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 import pytest
 from tests.calls import Calls
-from tests.unit.test_imports import SAMPLES, whole
+from tests.service.test_imports import SAMPLES, whole
 
 from retoma.model.session import NewSession
 from retoma.service.transfer.markup import rendered

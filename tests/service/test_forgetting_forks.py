@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.calls import Calls
-from tests.unit.branching import FLOW, client, say, talk, texts, whole
-from tests.unit.test_tools import Fake, through
+from tests.service.branching import FLOW, client, say, talk, texts, whole
+from tests.service.test_tools import Fake, through
 
 from retoma.errors import Busy, Conflict
 from retoma.model.changes import Changes

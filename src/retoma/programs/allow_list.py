@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
+from pathlib import Path
 
-from retoma.flows import json_tree, tree
-from retoma.flows.model import Flow, Problem, Tool
-from retoma.flows.tree import Mapping, Scalar, Sequence, Tree, TreeError
-from retoma.flows.written import duration, is_null, named
+import msgspec
+
+from retoma.config.opened import open_file
+from retoma.errors import NotFound
 from retoma.model.nearest import did_you_mean
+from retoma.model.times import timeout_s
+from retoma.trees import json_tree, tree
+from retoma.trees.problem import Problem, refusal
+from retoma.trees.tree import Mapping, Scalar, Sequence, Tree, TreeError
+from retoma.trees.written import is_null, named
 
 FILES = ("tools.yaml", "tools.yml", "tools.json")
 KEYS = ("name", "command", "args", "env", "description", "timeout", "retries")
@@ -17,6 +22,22 @@ MAX_RETRIES = 100
 
 RESERVED = ("TRELLIS_ARGS", "RETOMA_")
 """What a tool is told by the environment; an allow-list cannot say it otherwise."""
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool on the allow-list: a program with fixed arguments, run without a shell.
+
+    `timeout_s` is None when it may take as long as it likes. It is started again up to `retries` times when it fails.
+    """
+
+    name: str
+    command: str
+    args: tuple[str, ...] = ()
+    env: MappingOf[str, str] = {}
+    description: str = ""
+    timeout_s: float | None = None
+    retries: int = 0
+    line: int = 1
 
 
 def of_files(files: MappingOf[str, bytes]) -> tuple[dict[str, Tool], list[Problem]]:
@@ -45,19 +66,24 @@ def read(file: str, data: bytes) -> tuple[dict[str, Tool], list[Problem]]:
     return reader.list(root), reader.problems
 
 
-def unlisted(flow: Flow, tools: MappingOf[str, Tool]) -> Iterator[Problem]:
-    """Yield a warning for each tool that a node names and `tools` has not, and no node declares inline."""
-    for node in flow.nodes.values():
-        for key, use in (("do", node.do), ("undo", node.undo)):
-            if use is None or use.name in tools:
-                continue
-            if use.inline:
-                message = f"The tool {use.name!r} is declared here: it runs with --allow-inline alone."
-                yield Problem(node.file, use.line, "warning", message)
-                continue
-            hint = did_you_mean(use.name, tools, f"Add it to {FILES[0]}, or run with --tools FILE.")
-            message = f"{key!r} names the tool {use.name!r}, which is not listed: it will be refused."
-            yield Problem(node.file, use.line, "warning", message, hint)
+def listed_in(file: Path) -> dict[str, Tool]:
+    """Return the tools that `file` lists. Raises NotFound, and Invalid naming all that is wrong with it."""
+    try:
+        with open_file(file) as opened_file:
+            data = opened_file.read()
+    except (OSError, ValueError) as error:
+        raise NotFound(
+            f"The tools' file {str(file)!r} cannot be read.", code="no_tools", hint="Give --tools a file."
+        ) from error
+    found, problems = read(str(file), data)
+    if any(problem.level == "error" for problem in problems):
+        raise refusal(f"The file {str(file)!r}", problems, code="tools_invalid")
+    return found
+
+
+def backoff_s(failures: int) -> float:
+    """Return how long to wait after so many failures: 1 s, 2 s, 4 s, at most a minute."""
+    return float(min(1 << min(failures - 1, 6), 60))
 
 
 class _Reader:
@@ -147,7 +173,7 @@ class _Reader:
 
     def _timeout(self, item: Mapping) -> float | None:
         text = self._text(item, "timeout")
-        seconds = duration(text) if text else None
+        seconds = timeout_s(text) if text else None
         if text and seconds is None:
             line = item.items["timeout"].line
             self._problem(line, f"'timeout' cannot be {text!r}.", "Write a duration: 5s, 1m30s.")

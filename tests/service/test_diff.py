@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 from tests.crash.trials import client_at
-from tests.unit.branching import FLOW, client, say, talk
+from tests.service.branching import FLOW, client, say, talk
 
 from retoma.errors import Invalid, NotFound
 from retoma.model.codec import encode

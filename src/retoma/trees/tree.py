@@ -78,6 +78,8 @@ def read(text: str, *, first_line: int = 1) -> Tree | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = mark.line if mark else 0
+        if mark and _open_before(text, mark.index) > MAX_DEPTH:
+            raise _too_deep(first_line + at) from error
         problem = error.problem or error.context or ""
         hint = _hint(problem, text.split("\n")[at : at + 1])
         raise TreeError(f"This does not read as YAML: {problem}.", first_line + at, hint) from error
@@ -165,7 +167,7 @@ class _Builder:
         self._grow(1, line)
         anchor = _anchor(event, line)
         if len(self._open) >= MAX_DEPTH:
-            raise TreeError(f"This is nested more than {MAX_DEPTH} deep.", line)
+            raise _too_deep(line)
         tree: Sequence | Mapping = (
             Sequence([], line) if isinstance(event, yaml.SequenceStartEvent) else Mapping({}, {}, line)
         )
@@ -237,6 +239,15 @@ class _Builder:
         if done.anchor:
             self._anchors[done.anchor] = done.tree
         self._place(done.tree, line)
+
+
+def _too_deep(line: int) -> TreeError:
+    return TreeError(f"This is nested more than {MAX_DEPTH} deep.", line)
+
+
+def _open_before(text: str, index: int) -> int:
+    """Return how many brackets are open there: libyaml reads ahead, and has a limit (and words) of its own for them."""
+    return sum(text.count(sign, 0, index) * way for sign, way in zip("[{]}", (1, 1, -1, -1), strict=True))
 
 
 def _too_many(line: int) -> TreeError:

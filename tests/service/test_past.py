@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.branching import FLOW, client, say, talk, whole
+from tests.service.branching import FLOW, client, say, talk, whole
 
 from retoma.errors import Invalid
 from retoma.model.branch import Line, Segment, shared

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.calls import Calls
-from tests.unit.test_imports import SAMPLES, parts, records, texts, whole
+from tests.service.test_imports import SAMPLES, parts, records, texts, whole
 
 from retoma.errors import Integrity, Invalid
 from retoma.model.principal import LOCAL_TENANT, Principal

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 from tests.calls import Calls
-from tests.unit.branching import client, texts
+from tests.service.branching import client, texts
 
 from retoma.errors import Busy
 from retoma.model.changes import Changes

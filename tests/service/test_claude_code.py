@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 from tests.calls import Calls
-from tests.unit.test_imports import parts, records, texts, whole
+from tests.service.test_imports import parts, records, texts, whole
 
 SESSION = "11111111-2222-4333-8444-555555555555"
 

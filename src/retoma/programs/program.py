@@ -1,4 +1,4 @@
-"""A tool's process: no shell, a group of its own, both pipes drained, and an end to it."""
+"""One program, called: no shell, a group of its own, both pipes drained, and an end to it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from retoma.errors import Invalid
 from retoma.model.call import Came
 from retoma.model.codec import Json, decode, encode
 from retoma.model.mask import Mask
+from retoma.programs.allow_list import Tool
 
 MAX_OUTPUT_BYTES: Final = 1 << 20
 END_OF_ERRORS_BYTES: Final = 2_000
@@ -74,6 +75,36 @@ def run(program: Program) -> Came:
         except (OSError, ValueError) as error:
             return Came(outcome="failed", text=_not_started(program.command, error))
         return _Running(process, stack, program.mask).came(program.timeout_s)
+
+
+def run_tool(
+    tool: Tool,
+    args: Json,
+    *,
+    key: str,
+    session: str,
+    directory: Path,
+    environment: Mapping[str, str],
+    mask: Mask,
+) -> Came:
+    """Call a tool that may be called, and return what came of it, without the secrets of `mask` and the tool's own.
+
+    `environment` is all that it has of this process's. `key` is its idempotency key.
+    """
+    from retoma.model.veil import names_secret
+
+    seen = {**environment, **tool.env}
+    return run(
+        Program(
+            command=tool.command,
+            arguments=tool.args,
+            directory=directory,
+            environment={**seen, "RETOMA_IDEMPOTENCY_KEY": key, "RETOMA_SESSION": session},
+            args=encode(args),
+            timeout_s=tool.timeout_s,
+            mask=mask.also(value for name, value in seen.items() if names_secret(name)),
+        )
+    )
 
 
 class _Running:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from tests.unit.branching import FLOW, client, say, talk, texts, whole
+from tests.service.branching import FLOW, client, say, talk, texts, whole
 
 from retoma.errors import Busy, Conflict, Refused
 from retoma.model.changes import Changes

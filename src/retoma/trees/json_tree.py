@@ -6,7 +6,7 @@ import json
 import math
 import re
 
-from retoma.flows.tree import MAX_DEPTH, MAX_NODES, Mapping, Scalar, Sequence, Tree, TreeError
+from retoma.trees.tree import MAX_DEPTH, MAX_NODES, Mapping, Scalar, Sequence, Tree, TreeError
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"[ \t\n\r]*")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.calls import Calls
-from tests.unit.test_imports import SAMPLES
+from tests.service.test_imports import SAMPLES
 
 from retoma.errors import RetomaError
 from retoma.importers.bringing import Arrived
