@@ -15,8 +15,10 @@ from retoma.errors import Invalid
 from retoma.model import event as kinds
 from retoma.model.codec import JsonField
 from retoma.model.event import Event
-from retoma.model.fold import TOKENS
+from retoma.model.events.message import TOKENS
+from retoma.model.events.session import TEXTS
 from retoma.model.ids import SessionKey
+from retoma.model.ledger import Ledger
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, TRASHED, About, Session
@@ -24,7 +26,6 @@ from retoma.model.state import SYS
 from retoma.service import calls
 from retoma.service.access import missing
 from retoma.service.branch.snapshots import packed, unpacked
-from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.service.flows import Snapshot
 from retoma.stores.contract.store import Store, Transaction
 

@@ -8,9 +8,10 @@ import msgspec
 from blake3 import blake3
 
 from retoma.model.codec import decode, encode
+from retoma.model.events.session import TEXTS
 from retoma.model.fold import Folded
+from retoma.model.ledger import Ledger
 from retoma.model.session import About
-from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.contract.branches import Kept
 from retoma.stores.sql.pack import pack, unpack
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from retoma.model.codec import decode, encode
+from retoma.model.events.message import TOKENS
+from retoma.model.events.session import TEXTS
 from retoma.model.flow import FlowStatus, version_of
-from retoma.model.fold import TOKENS
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.model.session import SHOWN, TRASHED, Status
+from retoma.model.ledger import Ledger
+from retoma.model.session import LISTED_EVERY_MS, SHOWN, TRASHED, Status
 from retoma.model.state import SYS
 from retoma.service.check.copies import copied, same
-from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.contract.store import Transaction
-from retoma.stores.sql.journal import LISTED_EVERY_MS
 
 PAGE: Final = 1_000
 

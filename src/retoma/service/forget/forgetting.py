@@ -9,7 +9,8 @@ import msgspec
 from retoma.model import event as kinds
 from retoma.model.codec import Json, JsonField, encode
 from retoma.model.event import Event, new_event
-from retoma.model.fold import deleted_by, nodes_of
+from retoma.model.events import kind_of
+from retoma.model.fold import deleted_by, nodes_of, sets_of
 from retoma.model.ids import Operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
@@ -17,7 +18,7 @@ from retoma.model.session import About, Head, Session
 from retoma.model.state import SYS
 from retoma.service.access import append, fence
 from retoma.service.calls import in_system
-from retoma.service.forget.sharing import by_source, set_since, sets_of, sharing
+from retoma.service.forget.sharing import by_source, set_since, sharing
 from retoma.service.sessions import Whole, show
 from retoma.stores.contract.store import Transaction
 
@@ -186,16 +187,10 @@ def _in_state(
             keys |= {name for name, value in state.items() if value == REDACTED and name in _named(data)}
             spoken |= bool(data.get("ans")) and ans == REDACTED
             continue
-        if event.type == kinds.TOOL_RESULT:
-            spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
         for name, value in sets_of(event).items():
             if name in state and state[name] == value and value != REDACTED:
                 keys.add(name)
-        spoken |= (
-            event.type == kinds.FLOW_INPUT
-            and ans is not None
-            and ans == data.get("answer", data.get("input"))
-        )
+        spoken |= ans in kind_of(event.type).answer(data)
     if wanted is not None:
         keys |= {n for n, value in state.items() if n != SYS and (wanted(n) or holds(value, wanted))}
     return tuple(sorted(keys)), spoken
