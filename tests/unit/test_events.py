@@ -119,8 +119,8 @@ def test_a_type_of_another_program_is_kept_and_never_interpreted(client):
     index(client)
     assert found(client, "glow") == []
     client.fork("one", "two", at=seq)
-    assert client.events("two")[seq - 1].value()["content"] == "glow"
+    assert [*client.events("two")][seq - 1].value()["content"] == "glow"
     whole(client)
     client.redact("one", Selection(wanted=Pattern("glow")))
-    assert client.events("two")[seq - 1].erased
+    assert [*client.events("two")][seq - 1].erased
     whole(client)

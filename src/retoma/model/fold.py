@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from retoma.model import call as calls
+from retoma.model.call import FLOW_TOOL, Pending, flow_call, of_flow, system_state
 from retoma.model.codec import Json
 from retoma.model.event import Event
 from retoma.model.events import kind_of
@@ -33,7 +33,7 @@ class Folded(msgspec.Struct):
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
-    call: dict[str, Json] | None = None
+    pending: dict[str, Pending] = {}
     came: str | None = None
     rollback: dict[str, Json] | None = None
     partial: bool = False
@@ -41,7 +41,20 @@ class Folded(msgspec.Struct):
     @property
     def system(self) -> dict[str, Json]:
         """What the state keeps for the flow itself."""
-        return calls.system_state(self.ans, self.call, self.came, self.rollback)
+        return system_state(self.ans, self.came, self.rollback)
+
+    @property
+    def call(self) -> dict[str, Json] | None:
+        """The tool call that the flow waits for."""
+        return flow_call(self.pending.values())
+
+    @call.setter
+    def call(self, call: dict[str, Json] | None) -> None:
+        kept = {id: one for id, one in self.pending.items() if one.kind != FLOW_TOOL}
+        if call is not None:
+            one = of_flow(call)
+            kept[one.id] = one
+        self.pending = kept
 
 
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:

@@ -65,7 +65,8 @@ def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
     found = tx.sessions.get(who.tenant, session)
     if found is None:
         raise missing(tx, who, session)
-    return Snapshot(found, calls.position(found, tx.state.get(found.key)), tx.state.history(found.key))
+    at = calls.position(found, tx.state.get(found.key), calls.waiting(tx, found.key))
+    return Snapshot(found, at, tx.state.history(found.key))
 
 
 def begin(
@@ -260,7 +261,9 @@ def _record(
         tx.state.put(head.key, changes, seq=seq)
     came = _came(first, step)
     if kind_of(kind).answers or call or step.rolls or (at.came is not None and came is None):
-        tx.state.put(head.key, {SYS: calls.system_after(at, step, call, came)}, seq=seq)
+        tx.state.put(head.key, {SYS: calls.system_after(at, step, came)}, seq=seq)
+        if call or at.call is not None:
+            calls.keep(tx, head.key, None if step.status == "finished" else call)
     tx.flows.visit(head.key, nodes, visits=at.visits, node=stands, status=step.status)
     if step.rollback is not None:
         tx.flows.unwind(head.key, visits=step.kept, status=step.status)

@@ -9,7 +9,7 @@ import msgspec
 
 from retoma.errors import NotFound
 from retoma.model import event as kinds
-from retoma.model.call import Call, forked, idempotency_key
+from retoma.model.call import FLOW_TOOL, Call, flow_call, forked, idempotency_key, of_flow
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.events import kind_of
@@ -186,10 +186,11 @@ def add(
     head = tx.branches.add(
         who.tenant, name, of, like, then.about, at=like.seq, linked=like.hash, epoch_uid=epoch_uid
     )
-    system = _system(tx.state.value(of.key, SYS) if held else then.state.get(SYS), head, like, epoch_uid)
+    pending = tx.pending.get(of.key) if held else [*then.pending]
+    call = _own(flow_call(pending), head, like, epoch_uid)
     data = {"uid": like.uid.hex(), "of": of.uid.hex(), "seq": like.seq, "epoch_uid": epoch_uid.hex()}
-    if system is not None:
-        data["call_key"] = system["call"]["key"]
+    if call is not None:
+        data["call_key"] = call["key"]
     events = [new_event(kinds.FORKED, encode(data))]
     if said:
         events.append(new_event(kinds.UPDATED, encode(said)))
@@ -205,24 +206,26 @@ def add(
         for key in then.state.keys() - away:
             value = then.state[key]
             tx.state.put(head.key, {key: value}, seq=then.set_at[key])
-    if system is not None:
-        tx.state.put(head.key, {SYS: system}, seq=made)
+    for one in pending:
+        tx.pending.put(head.key, of_flow(call) if call is not None and one.kind == FLOW_TOOL else one)
+    if call is not None:
+        tx.state.put(head.key, {SYS: tx.state.value(head.key, SYS)}, seq=made)
     _redact(tx, head, redacted)
     return head
 
 
-def _system(kept: Json, head: Head, like: Session, epoch_uid: bytes) -> dict[str, Any] | None:
-    """Return what a flow keeps for itself with the call that it waits for as a call of the fork's own, if there is one.
+def _own(
+    call: Mapping[str, Any] | None, head: Head, like: Session, epoch_uid: bytes
+) -> dict[str, Json] | None:
+    """Return the call that a flow waits for as a call of the fork's own, if there is one.
 
     It was not made before: it has a key of its own, is approved by nobody and never started. To undo what the shared
     past did is the same for all who share it, and keeps its key.
     """
-    known: dict[str, Any] = kept if isinstance(kept, dict) else {}
-    if "call" not in known or known["call"].get("undo"):
+    if call is None or call.get("undo"):
         return None
-    call = msgspec.convert(known["call"], Call)
-    key = idempotency_key(head.id, epoch_uid.hex(), call, call.at or like.flow_visits)
-    return known | {"call": forked(known["call"], key)}
+    made = msgspec.convert(call, Call)
+    return forked(call, idempotency_key(head.id, epoch_uid.hex(), made, made.at or like.flow_visits))
 
 
 def _redact(tx: Transaction, head: Head, redacted: Mapping[str, Json]) -> None:
