@@ -26,6 +26,7 @@ class Folded(msgspec.Struct):
     epoch: int = 1
     messages: int = 0
     state: dict[str, Json] = {}
+    calls: dict[str, Pending] = {}
     flow: str | None = None
     flow_status: str | None = None
     history: list[str] = []
@@ -33,7 +34,6 @@ class Folded(msgspec.Struct):
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
-    pending: dict[str, Pending] = {}
     came: str | None = None
     rollback: dict[str, Json] | None = None
     partial: bool = False
@@ -46,15 +46,15 @@ class Folded(msgspec.Struct):
     @property
     def call(self) -> dict[str, Json] | None:
         """The tool call that the flow waits for."""
-        return flow_call(self.pending.values())
+        return flow_call(self.calls.values())
 
     @call.setter
     def call(self, call: dict[str, Json] | None) -> None:
-        kept = {id: one for id, one in self.pending.items() if one.kind != FLOW_TOOL}
+        kept = {id: one for id, one in self.calls.items() if one.kind != FLOW_TOOL}
         if call is not None:
             one = of_flow(call)
             kept[one.id] = one
-        self.pending = kept
+        self.calls = kept
 
 
 def fold(events: Iterable[Event], start: Folded | None = None) -> Folded:

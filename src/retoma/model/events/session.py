@@ -154,7 +154,7 @@ def _reset(folded: Folded, data: Data) -> None:
     folded.epoch = epoch if isinstance(epoch, int) else folded.epoch + 1
     folded.status, folded.reason, folded.messages = "active", "", 0
     folded.state, folded.history, folded.ans = {}, [], None
-    folded.pending, folded.came, folded.rollback = {}, None, None
+    folded.calls, folded.came, folded.rollback = {}, None, None
     folded.flow = folded.flow_status = None
     folded.tokens_in = folded.tokens_out = folded.tokens_cached = 0
 

@@ -93,7 +93,7 @@ def moment(tx: Transaction, who: Principal, session: Session, seq: int, *, near:
         session=_row(session, past, history),
         about=_about(about, ledger),
         state=ledger.folded.state | ({SYS: ledger.folded.system} if ledger.answered else {}),
-        pending=tuple(ledger.folded.pending.values()),
+        pending=tuple(ledger.folded.calls.values()),
         set_at=ledger.set_at,
         history=history,
         unexplained=tuple(sorted(ledger.unexplained)),

@@ -42,8 +42,8 @@ def unpacked(kept: Kept) -> Ledger | None:
     if plain is None:
         return None
     ledger = Ledger(cut=False)
-    pending = {id: Pending(**one) for id, one in plain["folded"]["pending"].items()}
-    ledger.folded = Folded(**plain["folded"] | {"pending": pending})
+    calls = {id: Pending(**one) for id, one in plain["folded"]["calls"].items()}
+    ledger.folded = Folded(**plain["folded"] | {"calls": calls})
     ledger.row = msgspec.structs.replace(ledger.row, **plain["row"])
     about = plain["about"]
     contexts = tuple((kind, ref) for kind, ref in about["contexts"])

@@ -228,7 +228,7 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str 
 
 def _of_pending(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[Unlike]:
     rows = sorted((tuple(row) for row in tx.audit.rows("pending", key)), key=repr)
-    calls = ledger.folded.pending.values()
+    calls = ledger.folded.calls.values()
     wanted = sorted(((one.id, one.kind, encode(one.what)) for one in calls), key=repr)
     if rows != wanted:
         kept, said = [row[0] for row in rows], [row[0] for row in wanted]

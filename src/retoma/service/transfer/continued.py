@@ -163,7 +163,7 @@ class Continued:
         tx.transfers.retell(self._who.tenant, key, self.here.id, record)
         rows = [(name, encode(state[name]), ledger.set_at[name]) for name in state if name not in missing]
         tx.transfers.add_state(key, rows)
-        for call in ledger.folded.pending.values():
+        for call in ledger.folded.calls.values():
             tx.pending.put(key, call)
         tx.transfers.add_visits(key, nodes, first=1)
 
