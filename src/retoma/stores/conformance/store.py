@@ -295,25 +295,15 @@ class StoreContract:
         assert some == {"none": None, "t": "ç"}
 
     def test_pending_calls_are_one_row_each(self, store: Store) -> None:
-        b, a, tool = (Pending(id, kind, {"n": [1]}) for id, kind in (("b", "x"), ("ä", "x"), ("a", "tool")))
-
-        def asks(tx: Transaction) -> None:
-            key = add(tx).key
-            for call in (a, b, tool):
-                tx.pending.put(key, call)
-
-        def waits(tx: Transaction) -> list[Pending]:
-            return tx.pending.get(_key_in(tx))
-
-        store.write(asks)
-        assert store.read(waits) == [tool, b, a]
-        again = Pending("b", "x", {"attempt": 2})
-        store.write(lambda tx: tx.pending.put(_key_in(tx), again))
-        assert store.read(waits) == [tool, again, a]
-        store.write(lambda tx: tx.pending.drop(_key_in(tx), "x"))
-        assert store.read(waits) == [tool]
+        a, b, c, again = (Pending(id, id[1], {"n": n}) for n, id in enumerate(("ax", "by", "äx", "by")))
+        key = store.write(lambda tx: add(tx)).key
+        for call in (c, b, a, again):
+            store.write(partial(lambda tx, call: tx.pending.put(key, call), call=call))
+        assert store.read(lambda tx: tx.pending.get(key)) == [a, again, c]
+        store.write(lambda tx: tx.pending.drop(key, "x"))
+        assert store.read(lambda tx: tx.pending.get(key)) == [again]
         store.write(lambda tx: tx.sessions.new_epoch(_head(tx)))
-        assert store.read(waits) == []
+        assert store.read(lambda tx: tx.pending.get(key)) == []
 
     def test_a_flow_stands_where_it_was_put(self, store: Store) -> None:
         def begins(tx: Transaction) -> None:
