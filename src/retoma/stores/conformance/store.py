@@ -296,7 +296,7 @@ class StoreContract:
 
     def test_pending_calls_are_one_row_each(self, store: Store) -> None:
         a, b, c, again = (Pending(id, id[1], {"n": n}) for n, id in enumerate(("ax", "by", "äx", "by")))
-        key = store.write(lambda tx: add(tx)).key
+        key = store.write(add).key
         for call in (c, b, a, again):
             store.write(partial(lambda tx, call: tx.pending.put(key, call), call=call))
         assert store.read(lambda tx: tx.pending.get(key)) == [a, again, c]
