@@ -13,13 +13,13 @@ from tests.service.branching import FLOW, client, say, talk, whole
 from retoma.errors import Invalid
 from retoma.model.branch import Line, Segment, shared
 from retoma.model.changes import Changes
+from retoma.model.ledger import Ledger
 from retoma.model.pattern import Pattern
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import NewSession
 from retoma.runtime.drive import Request
 from retoma.service.branch import past, snapshots
-from retoma.service.check.ledger import Ledger
 from retoma.service.forget.erasing import Selection
 from retoma.stores.contract.branches import Kept
 

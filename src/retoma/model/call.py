@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -48,6 +48,28 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def redacted(self) -> bool:
         """Whether its arguments were forgotten: then it cannot be made any more."""
         return bool(self.args == REDACTED)
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """A call that a session waits for: its `id` in the session, who asked (`kind`), and what is kept of it."""
+
+    id: str
+    kind: str
+    what: dict[str, JsonField]
+
+
+FLOW_TOOL: Final = "flow.tool"
+"""The kind of a tool call of a flow, which has one at a time; its id is its idempotency key."""
+
+
+def of_flow(call: Mapping[str, Any]) -> Pending:
+    """Return a flow's tool call as a pending one."""
+    return Pending(str(call.get("key", "")), FLOW_TOOL, dict(call))
+
+
+def flow_call(pending: Iterable[Pending]) -> dict[str, Json] | None:
+    """Return what is kept of the flow's tool call among calls, None when it waits for none."""
+    return next((one.what for one in pending if one.kind == FLOW_TOOL), None)
 
 
 class Came(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,15 +161,26 @@ def outcome_of(data: Mapping[str, Any]) -> Outcome:
     return "failed" if "error" in data else "done"
 
 
-def system_state(
-    ans: Json, call: Mapping[str, Any] | None, came: str | None, rollback: Mapping[str, Any] | None
-) -> dict[str, Json]:
-    """Return what the state keeps for the flow itself: the last answer, and what of tools is under way."""
+def system_state(ans: Json, came: str | None, rollback: Mapping[str, Any] | None) -> dict[str, Json]:
+    """Return what the state keeps for the flow itself: the last answer, what came of its call, and its rollback."""
     state: dict[str, Json] = {"ans": ans}
-    if call is not None:
-        state["call"] = dict(call)
     if came is not None:
         state["came"] = came
     if rollback is not None:
         state["rollback"] = dict(rollback)
     return state
+
+
+def with_call(system: Json, call: Mapping[str, Any] | None) -> Json:
+    """Return what the state keeps for the flow itself with its call in it, as exports have it."""
+    if call is None or not isinstance(system, dict):
+        return system
+    return {"ans": system.get("ans"), "call": dict(call)} | system
+
+
+def without_call(system: Json) -> tuple[Json, Pending | None]:
+    """Return both apart again. A call that cannot be one stays where it is."""
+    call = system.get("call") if isinstance(system, dict) else None
+    if not isinstance(system, dict) or not isinstance(call, dict):
+        return system, None
+    return {name: value for name, value in system.items() if name != "call"}, of_flow(call)

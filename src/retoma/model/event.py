@@ -9,6 +9,7 @@ import msgspec
 from retoma.errors import Integrity, Invalid
 from retoma.model.codec import MOST_LEVELS, Json, decode, is_deep
 
+# The names of the types. What each is to everybody who meets it is declared in `model/events/`.
 CREATED: Final = "session.created"
 UPDATED: Final = "session.updated"
 STATUS: Final = "session.status"
@@ -29,15 +30,6 @@ TOOL_CALL: Final = "flow.tool_call"
 TOOL_STARTED: Final = "flow.tool_started"
 TOOL_RESULT: Final = "flow.tool_result"
 FLOW_ROLLBACK: Final = "flow.rollback"
-
-CONVERSATION: Final = (MESSAGE, FLOW_INPUT, FLOW_STEP)
-"""The types that a reader of the conversation sees."""
-
-ANSWERS: Final = (FLOW_INPUT, TOOL_CALL, TOOL_STARTED, TOOL_RESULT, FLOW_ROLLBACK)
-"""The types that change what a flow keeps for itself: the last answer, and what of its tools is under way."""
-
-BESIDE: Final = (UPDATED, NOTE)
-"""The types that others write beside a driver: they change nothing of what it does."""
 
 MAX_DATA_BYTES: Final = 1 << 20
 INLINE_BYTES: Final = 16 << 10

@@ -41,6 +41,8 @@ ARCHIVED: Final = 1
 TRASHED: Final = 2
 """The shelves that a person can put a session on; lists show one at a time."""
 
+LISTED_EVERY_MS: Final = 1_000
+"""Lists follow a session's writes at most this often: an index that moved on every append would double its cost."""
 TITLE_LENGTH: Final = 200
 DESCRIPTION_LENGTH: Final = 4_000
 Thinking: TypeAlias = Literal["off", "low", "medium", "high"]

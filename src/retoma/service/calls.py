@@ -8,11 +8,21 @@ from typing import Any
 import msgspec
 
 from retoma.model import event as kinds
-from retoma.model.call import Call, Came, Rollback, idempotency_key, started, system_state
+from retoma.model.call import (
+    FLOW_TOOL,
+    Call,
+    Came,
+    Rollback,
+    flow_call,
+    idempotency_key,
+    of_flow,
+    started,
+    system_state,
+)
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.flow import Position, Step
-from retoma.model.ids import Operation
+from retoma.model.ids import Operation, SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
@@ -30,8 +40,8 @@ class Returned(msgspec.Struct, frozen=True):
     save_to: str = ""
 
 
-def position(session: Session, state: dict[str, Json]) -> Position:
-    """Return where a flow stands, from its session's row and its state."""
+def position(session: Session, state: dict[str, Json], call: Mapping[str, Json] | None) -> Position:
+    """Return where a flow stands, from its session's row, its state, and the call that it waits for."""
     context = dict(state)
     system = context.pop(SYS, None)
     kept: dict[str, Any] = system if isinstance(system, dict) else {}
@@ -41,7 +51,7 @@ def position(session: Session, state: dict[str, Json]) -> Position:
         context=context,
         ans=kept.get("ans"),
         visits=session.flow_visits,
-        call=msgspec.convert(kept["call"], Call) if "call" in kept else None,
+        call=msgspec.convert(call, Call) if call is not None else None,
         came=kept.get("came"),
         rollback=msgspec.convert(kept["rollback"], Rollback) if "rollback" in kept else None,
     )
@@ -49,9 +59,20 @@ def position(session: Session, state: dict[str, Json]) -> Position:
 
 def pending(tx: Transaction, who: Principal, session: str) -> Call | None:
     """Return the call that the session's flow waits for. Raises NotFound."""
-    system = tx.state.value(head_of(tx, who, session).key, SYS)
-    call = system.get("call") if isinstance(system, dict) else None
+    call = waiting(tx, head_of(tx, who, session).key)
     return msgspec.convert(call, Call) if call is not None else None
+
+
+def waiting(tx: Transaction, key: SessionKey) -> dict[str, Json] | None:
+    """Return what is kept of the tool call that the session's flow waits for, None when it waits for none."""
+    return flow_call(tx.pending.get(key))
+
+
+def keep(tx: Transaction, key: SessionKey, call: Mapping[str, Json] | None) -> None:
+    """Let the flow wait for `call`, or for none, in the place of the one before."""
+    tx.pending.drop(key, FLOW_TOOL)
+    if call is not None:
+        tx.pending.put(key, of_flow(call))
 
 
 def start(
@@ -78,15 +99,14 @@ def start(
     accept_writes(head, "steps")
     expect_head(head, expect)
     have_room(tx, head, 1, limits)
-    system = tx.state.value(head.key, SYS)
-    kept: dict[str, Any] = dict(system) if isinstance(system, dict) else {}
-    call = kept["call"]
+    call = waiting(tx, head.key)
+    assert call is not None, "a call that is started was asked for"
     data: dict[str, Json] = {"node": call["node"], "name": call["name"], "attempt": attempt}
     data |= {"approved": approved} if approved else {}
     data |= {"error": error} if error else {}
-    kept["call"] = started(call, data)
     moved = append(tx, who, head, [new_event(kinds.TOOL_STARTED, encode(data))], operation, token=token)
-    tx.state.put(head.key, {SYS: kept}, seq=moved.seq)
+    tx.pending.put(head.key, of_flow(started(call, data)))
+    tx.state.put(head.key, {SYS: tx.state.value(head.key, SYS)}, seq=moved.seq)
     return moved.seq
 
 
@@ -124,30 +144,30 @@ def ended(returned: Returned, at: Position, step: Step) -> NewEvent:
     return new_event(kinds.TOOL_RESULT, encode(data))
 
 
-def system_after(
-    at: Position, step: Step, call: Mapping[str, Json] | None, came: str | None
-) -> dict[str, Json]:
-    """Return what the state keeps for the flow itself after `step`, whose call is `call`."""
+def system_after(at: Position, step: Step, came: str | None) -> dict[str, Json]:
+    """Return what the state keeps for the flow itself after `step`."""
     over = step.status == "finished"
     rollback = None if over else step.rollback or at.rollback
     kept = msgspec.to_builtins(rollback) if rollback is not None else None
-    return system_state(step.ans, None if over else call, None if over else came, kept)
+    return system_state(step.ans, None if over else came, kept)
 
 
-def in_system(system: Json, found: Sequence[Event], wanted: Wanted | None) -> dict[str, Json]:
+def in_system(
+    system: Json, call: Mapping[str, Any] | None, found: Sequence[Event], wanted: Wanted | None
+) -> dict[str, Json]:
     """Return what stays of the call and the rollback under way when `found` is forgotten, and what is `wanted`.
 
     Empty when nothing of them is forgotten.
     """
     kept: dict[str, Any] = system if isinstance(system, dict) else {}
-    call, rollback = kept.get("call"), kept.get("rollback")
+    rollback = kept.get("rollback")
     taken = {event.type for event in found}
     cleared: dict[str, Json] = {}
     if call is not None:
         asked = any(event.type == kinds.TOOL_CALL and _asks_for(event.value(), call) for event in found)
         hit = asked or (wanted is not None and holds(call.get("args"), wanted))
         if hit or kinds.TOOL_STARTED in taken:
-            cleared["call"] = {**call, "args": REDACTED, "secrets": {}} if hit else call
+            cleared["call"] = {**call, "args": REDACTED, "secrets": {}} if hit else {**call}
     if rollback is not None and (
         taken & {kinds.FLOW_ROLLBACK, kinds.TOOL_RESULT} or (wanted is not None and holds(rollback, wanted))
     ):

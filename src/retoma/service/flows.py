@@ -13,6 +13,7 @@ from retoma.model import event as kinds
 from retoma.model.call import outcome_of
 from retoma.model.codec import Json, decode, encode
 from retoma.model.event import NewEvent, new_event
+from retoma.model.events import kind_of
 from retoma.model.flow import Position, Step
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
@@ -64,7 +65,8 @@ def look(tx: Transaction, who: Principal, session: str) -> Snapshot:
     found = tx.sessions.get(who.tenant, session)
     if found is None:
         raise missing(tx, who, session)
-    return Snapshot(found, calls.position(found, tx.state.get(found.key)), tx.state.history(found.key))
+    at = calls.position(found, tx.state.get(found.key), calls.waiting(tx, found.key))
+    return Snapshot(found, at, tx.state.history(found.key))
 
 
 def begin(
@@ -219,7 +221,7 @@ def _only_beside(tx: Transaction, head: Head, *, after: int) -> bool:
     """Return whether what was written behind `after` leaves a flow where it is: labels and notes."""
     while after < head.seq:
         page = tx.journal.read(head.key, after=after, limit=_CHUNK)
-        if not page or any(event.type not in kinds.BESIDE for event in page):
+        if not page or not all(kind_of(event.type).beside for event in page):
             return False
         after = page[-1].seq
     return True
@@ -258,8 +260,10 @@ def _record(
     if changes:
         tx.state.put(head.key, changes, seq=seq)
     came = _came(first, step)
-    if kind in kinds.ANSWERS or call or step.rolls or (at.came is not None and came is None):
-        tx.state.put(head.key, {SYS: calls.system_after(at, step, call, came)}, seq=seq)
+    if kind_of(kind).answers or call or step.rolls or (at.came is not None and came is None):
+        tx.state.put(head.key, {SYS: calls.system_after(at, step, came)}, seq=seq)
+        if call or at.call is not None:
+            calls.keep(tx, head.key, None if step.status == "finished" else call)
     tx.flows.visit(head.key, nodes, visits=at.visits, node=stands, status=step.status)
     if step.rollback is not None:
         tx.flows.unwind(head.key, visits=step.kept, status=step.status)

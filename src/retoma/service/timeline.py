@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from retoma.errors import Invalid
 from retoma.model import event as kinds
-from retoma.model.codec import Json, encode
+from retoma.model.codec import encode
 from retoma.model.event import Event, NewEvent, new_event
+from retoma.model.events import kind_of
 from retoma.model.ids import Operation, SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.limits import NO_LIMITS, Limits
-from retoma.model.message import Content, Message, Role, content, read_aloud
+from retoma.model.message import Content, Message, Role
 from retoma.model.principal import Principal
 from retoma.model.session import FINAL, Head, accept_writes
 from retoma.service.access import append as append_events
@@ -169,55 +169,14 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
 
     With `erased`, of one that was erased remains that something was said.
     """
-    if event.type not in kinds.CONVERSATION or (event.erased and not erased):
+    kind = kind_of(event.type)
+    if kind.said is None or (event.erased and not erased):
         return
     epoch = next((number for first, number in reversed(epochs) if first <= event.seq), 1)
     if event.erased:
-        role = {kinds.FLOW_INPUT: "user", kinds.FLOW_STEP: "assistant"}.get(event.type, "")
-        yield Message(seq=event.seq, at=event.at, role=role, text=ERASED, epoch=epoch)
-        return
-    data = event.value()
-    match event.type:
-        case kinds.MESSAGE:
-            sender = data.get("sender", "")
-            said = _content(data.get("content", ""))
-            yield Message(
-                seq=event.seq,
-                at=event.at,
-                role=str(data.get("role", "")),
-                text=read_aloud(said),
-                sender=sender if isinstance(sender, str) else "",
-                epoch=epoch,
-                parts=() if isinstance(said, str) else tuple(said),
-                tokens_in=_tokens(data, "tokens_in"),
-                tokens_out=_tokens(data, "tokens_out"),
-            )
-        case kinds.FLOW_INPUT:
-            yield Message(
-                seq=event.seq,
-                at=event.at,
-                role="user",
-                text=_text(data.get("input", "")),
-                sender=str(data.get("node")),
-                epoch=epoch,
-            )
-        case kinds.FLOW_STEP if data.get("content"):
-            yield Message(
-                seq=event.seq,
-                at=event.at,
-                role="assistant",
-                text=str(data["content"]),
-                sender=str(data.get("node")),
-                epoch=epoch,
-            )
-        case _:
-            pass
-
-
-def _tokens(data: Mapping[str, Json], name: str) -> int | None:
-    usage = data.get("usage")
-    count = usage.get(name) if isinstance(usage, dict) else None
-    return count if isinstance(count, int) else None
+        yield Message(seq=event.seq, at=event.at, role=kind.role, text=ERASED, epoch=epoch)
+    elif (message := kind.said(event, event.value())) is not None:
+        yield message if epoch == 1 else msgspec.structs.replace(message, epoch=epoch)
 
 
 def _after(head: Head, since: int, *, epochs: bool) -> int:
@@ -227,15 +186,3 @@ def _after(head: Head, since: int, *, epochs: bool) -> int:
 def _begun(tx: Transaction, head: Head, *, epochs: bool) -> list[tuple[int, int]]:
     """Return where each epoch begins; the running one alone, unless all are read."""
     return tx.sessions.epochs(head.key) if epochs else [(head.epoch_seq, head.epoch)]
-
-
-def _content(value: Json) -> Content:
-    """Return a content as it was kept. One that a later version wrote is shown as its JSON."""
-    try:
-        return content(value)
-    except Invalid:
-        return _text(value)
-
-
-def _text(value: Json) -> str:
-    return value if isinstance(value, str) else encode(value).decode()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from typing import Any, Final
 
 import msgspec
 
 from retoma.errors import NotFound
 from retoma.model import event as kinds
-from retoma.model.call import Call, forked, idempotency_key
+from retoma.model.call import FLOW_TOOL, Call, flow_call, forked, idempotency_key, of_flow
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, NewEvent, new_event
-from retoma.model.fold import TOKENS, deleted_by, fold
+from retoma.model.events import kind_of
+from retoma.model.events.message import TOKENS
+from retoma.model.fold import deleted_by, fold
 from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
@@ -63,7 +65,7 @@ def fork(
         raise id_taken(wanted)
     chosen = wanted or _free_id(tx, who, row)
     point = head.seq if seq is None else _whole_step(tx, row, seq)
-    then, held = moment(tx, who, row, _before_it_was_a_fork(tx, row, point), passing=_PASSING, near=near)
+    then, held = moment(tx, who, row, _before_it_was_a_fork(tx, row, point), passes=_passes, near=near)
     like = msgspec.structs.replace(then.session, pinned=False, archived=False, expires_at=None)
     then = msgspec.structs.replace(then, session=like)
     made = add(tx, who, chosen, row, then, operation, {"set": {"id": chosen}}, held=held)
@@ -103,16 +105,10 @@ def _whole_step(tx: Transaction, row: Session, seq: int) -> int:
         return seq
     page = tx.journal.read(row.key, after=seq - 1, limit=_CHUNK)
     for event in page[1:]:
-        if event.write != page[0].write or event.type not in _STEPS:
+        if event.write != page[0].write or not kind_of(event.type).step:
             break
         seq = event.seq
     return seq
-
-
-_STEPS: Final = (
-    kinds.FLOW_STARTED, kinds.FLOW_INPUT, kinds.FLOW_SIGNAL, kinds.FLOW_STEP, kinds.FLOW_END, kinds.FLOW_VERSION,
-    kinds.STATUS,
-)  # fmt: skip
 
 
 def _before_it_was_a_fork(tx: Transaction, row: Session, seq: int) -> int:
@@ -131,18 +127,23 @@ def _before_it_was_a_fork(tx: Transaction, row: Session, seq: int) -> int:
 
 
 def moment(
-    tx: Transaction, who: Principal, row: Session, seq: int, *, passing: tuple[str, ...], near: int | None
+    tx: Transaction,
+    who: Principal,
+    row: Session,
+    seq: int,
+    *,
+    passes: Callable[[Event], bool],
+    near: int | None,
 ) -> tuple[past.Moment, bool]:
     """Return the session as it was at `seq`, and whether its rows hold the state and history of then.
 
-    They do when all that came since are a few events of the types `passing`, and begin another write: then nothing is
+    They do when all that came since are a few events that `passes` accepts, and begin another write: then nothing is
     folded. A row names the last event of the write that set it, so inside of a write the rows are those of its end.
     """
     near_head = max(row.seq - _NEAR, 1) <= seq < row.seq
     page = tx.journal.read(row.key, after=seq - 1, limit=_NEAR + 1) if near_head else []
     ends = len(page) > 1 and page[0].seq == seq and page[0].write != page[1].write
-    passes = ends and all(event.type in passing and _passes(event) for event in page[1:])
-    if seq != row.seq and not passes:
+    if seq != row.seq and not (ends and all(map(passes, page[1:]))):
         return past.moment(tx, who, row, seq, near=near), False
     linked, passed = page[0].hash if page else row.hash, fold(page[1:])
     counts = {name: getattr(row, name) - getattr(passed, name) for name in ("messages", *TOKENS)}
@@ -150,12 +151,11 @@ def moment(
     return past.Moment(session=then, about=tx.sessions.about(row.key)), True
 
 
-_PASSING: Final = (kinds.MESSAGE, kinds.NOTE, kinds.FORKED, kinds.UPDATED)
-
-
 def _passes(event: Event) -> bool:
-    """Return whether an event of a passing type changes nothing of what a fork takes over: a new id does not."""
-    return not event.erased and (event.type != kinds.UPDATED or _is_name(event.value()))
+    """Return whether an event changes nothing of what a fork takes over: a new id does not."""
+    if event.type == kinds.UPDATED:
+        return not event.erased and _is_name(event.value())
+    return not event.erased and (event.type == kinds.FORKED or kind_of(event.type).passing)
 
 
 def _is_name(data: Mapping[str, Json]) -> bool:
@@ -186,10 +186,11 @@ def add(
     head = tx.branches.add(
         who.tenant, name, of, like, then.about, at=like.seq, linked=like.hash, epoch_uid=epoch_uid
     )
-    system = _system(tx.state.value(of.key, SYS) if held else then.state.get(SYS), head, like, epoch_uid)
+    pending = tx.pending.get(of.key) if held else [*then.pending]
+    call = _own(flow_call(pending), head, like, epoch_uid)
     data = {"uid": like.uid.hex(), "of": of.uid.hex(), "seq": like.seq, "epoch_uid": epoch_uid.hex()}
-    if system is not None:
-        data["call_key"] = system["call"]["key"]
+    if call is not None:
+        data["call_key"] = call["key"]
     events = [new_event(kinds.FORKED, encode(data))]
     if said:
         events.append(new_event(kinds.UPDATED, encode(said)))
@@ -205,24 +206,26 @@ def add(
         for key in then.state.keys() - away:
             value = then.state[key]
             tx.state.put(head.key, {key: value}, seq=then.set_at[key])
-    if system is not None:
-        tx.state.put(head.key, {SYS: system}, seq=made)
+    for one in pending:
+        tx.pending.put(head.key, of_flow(call) if call is not None and one.kind == FLOW_TOOL else one)
+    if call is not None:
+        tx.state.put(head.key, {SYS: tx.state.value(head.key, SYS)}, seq=made)
     _redact(tx, head, redacted)
     return head
 
 
-def _system(kept: Json, head: Head, like: Session, epoch_uid: bytes) -> dict[str, Any] | None:
-    """Return what a flow keeps for itself with the call that it waits for as a call of the fork's own, if there is one.
+def _own(
+    call: Mapping[str, Any] | None, head: Head, like: Session, epoch_uid: bytes
+) -> dict[str, Json] | None:
+    """Return the call that a flow waits for as a call of the fork's own, if there is one.
 
     It was not made before: it has a key of its own, is approved by nobody and never started. To undo what the shared
     past did is the same for all who share it, and keeps its key.
     """
-    known: dict[str, Any] = kept if isinstance(kept, dict) else {}
-    if "call" not in known or known["call"].get("undo"):
+    if call is None or call.get("undo"):
         return None
-    call = msgspec.convert(known["call"], Call)
-    key = idempotency_key(head.id, epoch_uid.hex(), call, call.at or like.flow_visits)
-    return known | {"call": forked(known["call"], key)}
+    made = msgspec.convert(call, Call)
+    return forked(call, idempotency_key(head.id, epoch_uid.hex(), made, made.at or like.flow_visits))
 
 
 def _redact(tx: Transaction, head: Head, redacted: Mapping[str, Json]) -> None:

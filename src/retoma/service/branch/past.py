@@ -13,10 +13,13 @@ import msgspec
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
+from retoma.model.call import Pending, flow_call
 from retoma.model.codec import JsonField
 from retoma.model.event import Event
-from retoma.model.fold import TOKENS
+from retoma.model.events.message import TOKENS
+from retoma.model.events.session import TEXTS
 from retoma.model.ids import SessionKey
+from retoma.model.ledger import Ledger
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import ARCHIVED, TRASHED, About, Session
@@ -24,7 +27,6 @@ from retoma.model.state import SYS
 from retoma.service import calls
 from retoma.service.access import missing
 from retoma.service.branch.snapshots import packed, unpacked
-from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.service.flows import Snapshot
 from retoma.stores.contract.store import Store, Transaction
 
@@ -47,13 +49,14 @@ class Past(msgspec.Struct):
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """A session as it was. `state` has what a flow keeps for itself, too; `set_at` for each key the event of its row.
 
-    `unexplained` are events that were erased since: what they set is not known. `untold` are places of the history,
-    from 0, and the erased steps that they are of.
+    `pending` are the calls that it waited for. `unexplained` are events that were erased since: what they set is not
+    known. `untold` are places of the history, from 0, and the erased steps that they are of.
     """
 
     session: Session
     about: About
     state: dict[str, JsonField] = {}
+    pending: tuple[Pending, ...] = ()
     set_at: dict[str, int] = {}
     history: list[str] = []
     unexplained: tuple[int, ...] = ()
@@ -90,6 +93,7 @@ def moment(tx: Transaction, who: Principal, session: Session, seq: int, *, near:
         session=_row(session, past, history),
         about=_about(about, ledger),
         state=ledger.folded.state | ({SYS: ledger.folded.system} if ledger.answered else {}),
+        pending=tuple(ledger.folded.calls.values()),
         set_at=ledger.set_at,
         history=history,
         unexplained=tuple(sorted(ledger.unexplained)),
@@ -103,7 +107,9 @@ def look(tx: Transaction, who: Principal, session: str, seq: int, *, near: int |
     if found is None:
         raise missing(tx, who, session)
     then = moment(tx, who, found, seq, near=near)
-    return Snapshot(then.session, calls.position(then.session, then.state), then.history)
+    return Snapshot(
+        then.session, calls.position(then.session, then.state, flow_call(then.pending)), then.history
+    )
 
 
 def prepare(store: Store, who: Principal, session: str, seq: int) -> None:

@@ -7,14 +7,16 @@ from typing import Any, Final
 import msgspec
 from blake3 import blake3
 
+from retoma.model.call import Pending
 from retoma.model.codec import decode, encode
+from retoma.model.events.session import TEXTS
 from retoma.model.fold import Folded
+from retoma.model.ledger import Ledger
 from retoma.model.session import About
-from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.contract.branches import Kept
 from retoma.stores.sql.pack import pack, unpack
 
-_VERSION: Final = b"\x03"
+_VERSION: Final = b"\x04"
 """Goes up when a ledger learns more: a snapshot of another version is passed over, and made again."""
 _CODECS: Final = ("raw", "zstd")
 
@@ -40,7 +42,8 @@ def unpacked(kept: Kept) -> Ledger | None:
     if plain is None:
         return None
     ledger = Ledger(cut=False)
-    ledger.folded = Folded(**plain["folded"])
+    calls = {id: Pending(**one) for id, one in plain["folded"]["calls"].items()}
+    ledger.folded = Folded(**plain["folded"] | {"calls": calls})
     ledger.row = msgspec.structs.replace(ledger.row, **plain["row"])
     about = plain["about"]
     contexts = tuple((kind, ref) for kind, ref in about["contexts"])

@@ -10,7 +10,8 @@ from retoma.errors import Refused
 from retoma.model import event as kinds
 from retoma.model.changes import Changes, difference
 from retoma.model.codec import encode
-from retoma.model.event import new_event
+from retoma.model.event import Event, new_event
+from retoma.model.events import kind_of
 from retoma.model.ids import ID_LENGTH, Operation, SessionId, session_id
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
@@ -62,7 +63,7 @@ def undo(
             status=head.status,
         )
     point = _before_it_took_over(tx, row, _last_said(tx, head) - 1)
-    then, held = branches.moment(tx, who, row, point, passing=_PASSING, near=near)
+    then, held = branches.moment(tx, who, row, point, passes=_passes, near=near)
     about = tx.sessions.about(head.key)
     if token is None:
         tx.leases.drop(head.key)  # of a holder whose time is over: it must not find itself in the new line
@@ -81,7 +82,10 @@ def undo(
 
 
 _SAID: Final = ("title", "agent", "model", "thinking", "channel", "pinned", "archived")
-_PASSING: Final = (kinds.MESSAGE, kinds.NOTE)
+
+
+def _passes(event: Event) -> bool:
+    return not event.erased and kind_of(event.type).passing
 
 
 def _last_said(tx: Transaction, head: Head) -> int:
@@ -90,8 +94,8 @@ def _last_said(tx: Transaction, head: Head) -> int:
     after = max(head.base, head.epoch_seq - 1, 0)
     while page := tx.journal.tail(head.key, before=before, after=after, limit=_CHUNK):
         for event in page:
-            by_user = event.type == kinds.MESSAGE and event.value().get("role") == "user"
-            if by_user or event.type == kinds.FLOW_INPUT:
+            kind = kind_of(event.type)
+            if kind.said and (kind.role or event.value().get("role")) == "user":
                 return event.seq
         before = page[-1].seq
     raise Refused(

@@ -7,9 +7,9 @@ from typing import Final
 
 from retoma.model.codec import Json, encode
 from retoma.model.ids import SessionKey
+from retoma.model.ledger import Ledger
 from retoma.model.state import SYS
 from retoma.service.check.journal import begun
-from retoma.service.check.ledger import Ledger
 from retoma.service.check.moments import Moments
 from retoma.stores.contract.store import Transaction
 from retoma.stores.sql.legible import UNREADABLE

@@ -21,6 +21,7 @@ COMPARED: Final[dict[str, str]] = {
     "event": "k type at actor cause operation request salt data blob digest hash",
     "blob": "hash codec size_bytes stored inline",
     "state": "session key value seq",
+    "pending": "session id kind what",
     "visit": "session position node",
     "flow_version": "tenant hash codec files",
     "session_note": "session seq",

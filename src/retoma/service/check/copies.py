@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.ledger import Ledger
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED
-from retoma.service.check.ledger import Ledger
 from retoma.stores.contract.store import Transaction
 
 INCOMING, DELETING, QUARANTINED = 3, 4, 5

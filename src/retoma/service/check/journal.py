@@ -12,7 +12,7 @@ from retoma.model.branch import END, Line
 from retoma.model.chain import as_written, follows, genesis
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
-from retoma.service.check.ledger import Ledger
+from retoma.model.ledger import Ledger
 from retoma.service.check.moments import Moment, Moments, thinned
 from retoma.stores.contract.store import Transaction
 from retoma.stores.sql.legible import UNREADABLE

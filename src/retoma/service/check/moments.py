@@ -11,7 +11,7 @@ import msgspec
 
 from retoma.model.branch import Line, Segment
 from retoma.model.ids import SessionKey
-from retoma.service.check.ledger import Ledger
+from retoma.model.ledger import Ledger
 
 MOST: Final = 256
 """How many moments are kept; a fork that begins at none of them begins at the one before, and reads on from there."""

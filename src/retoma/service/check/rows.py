@@ -6,15 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from retoma.model.codec import decode, encode
+from retoma.model.events.message import TOKENS
+from retoma.model.events.session import TEXTS
 from retoma.model.flow import FlowStatus, version_of
-from retoma.model.fold import TOKENS
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.model.session import SHOWN, TRASHED, Status
+from retoma.model.ledger import Ledger
+from retoma.model.session import LISTED_EVERY_MS, SHOWN, TRASHED, Status
 from retoma.model.state import SYS
 from retoma.service.check.copies import copied, same
-from retoma.service.check.ledger import TEXTS, Ledger
 from retoma.stores.contract.store import Transaction
-from retoma.stores.sql.journal import LISTED_EVERY_MS
 
 PAGE: Final = 1_000
 
@@ -50,6 +50,7 @@ def contradictions(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -
     yield from _of_labels(tx, key, row, ledger)
     yield from _of_epochs(tx, key, row, ledger)
     yield from _of_state(tx, key, ledger)
+    yield from _of_pending(tx, key, ledger)
     yield from _of_history(tx, key, row, ledger)
 
 
@@ -223,6 +224,15 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str 
         after = page[-1][0]
     for name in wanted:
         yield f"the key {name!r} is missing in its state"
+
+
+def _of_pending(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[Unlike]:
+    rows = sorted((tuple(row) for row in tx.audit.rows("pending", key)), key=repr)
+    calls = ledger.folded.calls.values()
+    wanted = sorted(((one.id, one.kind, encode(one.what)) for one in calls), key=repr)
+    if rows != wanted:
+        kept, said = [row[0] for row in rows], [row[0] for row in wanted]
+        yield Unlike("the calls that it waits for are not what its journal says", kept, said)
 
 
 def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:

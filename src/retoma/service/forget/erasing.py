@@ -11,6 +11,7 @@ from retoma.model import event as kinds
 from retoma.model.branch import shared as together
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event, new_event
+from retoma.model.events import kind_of
 from retoma.model.fold import deleted_by, nodes_of
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.pattern import Pattern
@@ -254,18 +255,13 @@ def due(tx: Transaction, who: Principal, *, now: int) -> bool:
 
 def takes(selection: Selection, event: Event) -> bool:
     """Return whether the selection has the event, which is not erased."""
-    if event.type in _OURS:
+    kind = kind_of(event.type)
+    if kind.fixed:
         return False
     if event.type == kinds.ERASED:
         names: list[Json] = [event.value().get("keys"), [*deleted_by(event), *nodes_of(event).values()]]
         return selection.wanted is not None and holds(names, selection.wanted)
     if selection.wanted is None:
         return True
-    data = {name: value for name, value in event.value().items() if name not in _HASHES}
+    data = {name: value for name, value in event.value().items() if name not in kind.hashes}
     return holds(data, selection.wanted)
-
-
-_OURS = (kinds.RESET, kinds.FORKED, kinds.FLOW_VERSION)
-"""Events that hold nothing of what was said: numbers, hashes and names of nodes."""
-_HASHES = ("version", "uid", "key")
-"""What is hexadecimal in an event's data: a short pattern would be found in it by chance."""

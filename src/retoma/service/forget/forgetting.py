@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from retoma.model import event as kinds
+from retoma.model.call import with_call, without_call
 from retoma.model.codec import Json, JsonField, encode
 from retoma.model.event import Event, new_event
-from retoma.model.fold import deleted_by, nodes_of
+from retoma.model.events import kind_of
+from retoma.model.fold import deleted_by, nodes_of, sets_of
 from retoma.model.ids import Operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
 from retoma.model.session import About, Head, Session
 from retoma.model.state import SYS
 from retoma.service.access import append, fence
-from retoma.service.calls import in_system
-from retoma.service.forget.sharing import by_source, set_since, sets_of, sharing
+from retoma.service.calls import in_system, waiting
+from retoma.service.forget.sharing import by_source, set_since, sharing
 from retoma.service.sessions import Whole, show
 from retoma.stores.contract.store import Transaction
 
@@ -59,7 +61,7 @@ def look(
     """Return what the session loses with the events `found`, and with the `last` of them what in its rows is wanted."""
     state, looked_for = tx.state.get(head.key), wanted if last else None
     keys, ans = _in_state(state, found, looked_for)
-    gone, tools = _deleted(state, found, wanted), _tools(state.get(SYS), found, looked_for)
+    gone, tools = _deleted(state, found, wanted), _tools(tx, head, state.get(SYS), found, looked_for)
     return _loss(tx, who, head, found, wanted, keys, gone, ans, tools, profile=last)
 
 
@@ -72,7 +74,7 @@ def look_beside(
     """
     state = tx.state.get(head.key)
     keys, ans = _in_state(state, found, None)
-    gone, tools = _deleted(state, found, wanted), _tools(state.get(SYS), found, None)
+    gone, tools = _deleted(state, found, wanted), _tools(tx, head, state.get(SYS), found, None)
     named = {name for name in keys if wanted is not None and wanted(name)}
     own = set_since(tx, head.key, named, shared) if named else set()
     kept = tuple(name for name in keys if name not in own)
@@ -165,7 +167,10 @@ def forget(tx: Transaction, who: Principal, loss: Loss, operation: Operation) ->
         system = tx.state.some(moved.key, [SYS]).get(SYS)
         known = system if isinstance(system, dict) else {}
         said = {"ans": REDACTED} if loss.ans else {}
-        tx.state.put(moved.key, {SYS: known | said | loss.tools}, seq=moved.seq)
+        system, call = without_call({**known, **said, **loss.tools})
+        tx.state.put(moved.key, {SYS: system}, seq=moved.seq)
+        if call is not None:
+            tx.pending.put(moved.key, call)
     if loss.fields and loss.wanted is not None:
         row, about = _cleared(loss.whole.session, loss.whole.about, loss.wanted)
         tx.profiles.put(who.tenant, moved, row, loss.whole.about, about)
@@ -186,16 +191,10 @@ def _in_state(
             keys |= {name for name, value in state.items() if value == REDACTED and name in _named(data)}
             spoken |= bool(data.get("ans")) and ans == REDACTED
             continue
-        if event.type == kinds.TOOL_RESULT:
-            spoken |= "undo" not in data and ans == data.get("error", data.get("result"))
         for name, value in sets_of(event).items():
             if name in state and state[name] == value and value != REDACTED:
                 keys.add(name)
-        spoken |= (
-            event.type == kinds.FLOW_INPUT
-            and ans is not None
-            and ans == data.get("answer", data.get("input"))
-        )
+        spoken |= ans in kind_of(event.type).answer(data)
     if wanted is not None:
         keys |= {n for n, value in state.items() if n != SYS and (wanted(n) or holds(value, wanted))}
     return tuple(sorted(keys)), spoken
@@ -230,14 +229,19 @@ def _named(data: Mapping[str, Json]) -> Sequence[Json]:
     return keys if isinstance(keys, list) else ()
 
 
-def _tools(system: Json, found: Sequence[Event], wanted: Wanted | None) -> dict[str, Json]:
+def _tools(
+    tx: Transaction, head: Head, system: Json, found: Sequence[Event], wanted: Wanted | None
+) -> dict[str, Json]:
     """Return what stays of the call and the rollback under way; what a forgotten event said of them is said again."""
-    known = system if isinstance(system, dict) else {}
+    call = waiting(tx, head.key)
+    known = with_call(system, call)
     again = {name for event in found if event.type == kinds.ERASED for name in event.value()}
     said: dict[str, Json] = {
-        name: known[name] for name in ("call", "rollback") if name in known and name in again
+        name: known[name]
+        for name in ("call", "rollback")
+        if isinstance(known, dict) and name in known and name in again
     }
-    return said | in_system(system, found, wanted)
+    return said | in_system(system, call, found, wanted)
 
 
 def clear_state(tx: Transaction, head: Head, keys: Sequence[str], wanted: Wanted | None) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from typing import Final, NamedTuple
 
-from retoma.model import event as kinds
 from retoma.model.branch import END, Line, shared
-from retoma.model.call import result_sets
-from retoma.model.codec import Json
 from retoma.model.event import Event
+from retoma.model.fold import sets_of
 from retoma.model.ids import SessionKey
 from retoma.model.principal import Principal
 from retoma.model.session import Head
@@ -73,15 +71,6 @@ def _rest_of_write(tx: Transaction, key: SessionKey, seq: int) -> tuple[set[str]
             names |= sets_of(event).keys()
             until = event.seq
     return names, until
-
-
-def sets_of(event: Event) -> Mapping[str, Json]:
-    """Return the keys of the state that the event sets, with their values."""
-    data = event.value()
-    if event.type == kinds.TOOL_RESULT:
-        return result_sets(data)
-    sets = data.get("set")
-    return sets if isinstance(sets, dict) else {}
 
 
 def by_source(line: Line, found: Sequence[Event]) -> dict[SessionKey, list[Event]]:

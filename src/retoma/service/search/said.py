@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from retoma.errors import Invalid
-from retoma.model import event as kinds
 from retoma.model.event import Event
+from retoma.model.events import Said, kind_of
+from retoma.model.events.note import ROLE as NOTE
 from retoma.model.ids import SessionKey
 from retoma.model.message import ROLES
 from retoma.model.tokens import index_terms
-from retoma.service.timeline import spoken
 
 __all__ = [
-    "NOTE",
     "TITLE",
     "Said",
     "heading",
@@ -25,28 +24,13 @@ __all__ = [
 ]
 
 TITLE: Final = "title"
-NOTE: Final = "note"
-"""Roles of what is searched beside messages."""
-
-
-class Said(NamedTuple):
-    """What is searched of an event."""
-
-    role: str
-    text: str
-    sender: str = ""
+"""The role in which a session's title and description are searched."""
 
 
 def said_in(event: Event) -> Said | None:
     """Return what is searched of an event; None when it is none that says something, or was erased."""
-    if event.erased or event.type not in (*kinds.CONVERSATION, kinds.NOTE):
-        return None
-    if event.type == kinds.NOTE:
-        return Said(NOTE, str(event.value().get("text", "")))
-    for message in spoken(event, ()):
-        secret = event.type == kinds.FLOW_INPUT and isinstance(event.value().get("input"), dict)
-        return Said(message.role, "" if secret else message.text, message.sender)
-    return Said("", "")
+    kind = kind_of(event.type)
+    return None if event.erased or kind.searched is None else kind.searched(event.value())
 
 
 def heading(title: str, description: str) -> Said:

@@ -12,8 +12,8 @@ from msgspec import Raw
 
 from retoma.model.chain import SALT_BYTES, digest, link
 from retoma.model.event import Event
+from retoma.model.ledger import Ledger
 from retoma.model.transfer import encoded, event_record
-from retoma.service.check.ledger import Ledger
 from retoma.service.transfer.foreign import Draft, fits, joined
 from retoma.service.transfer.source import Placed, record_of
 

@@ -18,13 +18,13 @@ from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.ids import Operation, new_operation
+from retoma.model.ledger import Ledger
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted
 from retoma.model.session import About, Head, Session
 from retoma.model.state import SYS
 from retoma.model.transfer import EpochPart, SessionRecord, session_record
 from retoma.service.access import head_of
-from retoma.service.check.ledger import Ledger
 from retoma.service.check.rows import contradictions, differences
 from retoma.service.forget.erasing import CHUNK, Selection, takes
 from retoma.service.forget.forgetting import erase_shared
@@ -163,6 +163,8 @@ class Continued:
         tx.transfers.retell(self._who.tenant, key, self.here.id, record)
         rows = [(name, encode(state[name]), ledger.set_at[name]) for name in state if name not in missing]
         tx.transfers.add_state(key, rows)
+        for call in ledger.folded.calls.values():
+            tx.pending.put(key, call)
         tx.transfers.add_visits(key, nodes, first=1)
 
     # What it loses

@@ -9,7 +9,7 @@ from typing import Any, Final
 from retoma.errors import Integrity, Invalid
 from retoma.model.codec import encode
 from retoma.model.ids import SessionKey
-from retoma.service.check.ledger import Ledger
+from retoma.model.ledger import Ledger
 from retoma.service.check.rows import Row, Unlike
 from retoma.stores.contract.store import Transaction
 

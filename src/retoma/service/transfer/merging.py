@@ -13,12 +13,11 @@ from typing import Final, NamedTuple
 
 from retoma.model import event as kinds
 from retoma.model.event import Event
+from retoma.model.events import kind_of
 from retoma.service.transfer.foreign import Draft
 
 _AHEAD: Final = 2_048
 """How far records may stand apart here and there: a part of a reply that came late stands behind what followed it."""
-
-_HARMLESS: Final = (*kinds.BESIDE, kinds.ERASED)
 
 
 class _Ahead(NamedTuple):
@@ -55,7 +54,7 @@ class Merge:
             self.met.add(event.operation)
             changed = event.value().get("set")
             self.owned |= set(changed) if isinstance(changed, dict) else set()
-        elif event.type not in _HARMLESS:
+        elif event.type != kinds.ERASED and not kind_of(event.type).beside:
             self.other = True
 
     def end(self) -> None:

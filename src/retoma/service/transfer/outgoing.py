@@ -11,12 +11,15 @@ from blake3 import blake3
 from msgspec import UNSET
 
 from retoma.errors import Conflict, Integrity
+from retoma.model.call import with_call
 from retoma.model.chain import as_written
+from retoma.model.codec import decode, encode
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.message import Message
 from retoma.model.principal import Principal
 from retoma.model.session import Session
+from retoma.model.state import SYS
 from retoma.model.transfer import (
     EndRecord,
     FlowRecord,
@@ -28,6 +31,7 @@ from retoma.model.transfer import (
 )
 from retoma.model.veil import Veil
 from retoma.service.access import missing
+from retoma.service.calls import waiting
 from retoma.service.timeline import spoken
 from retoma.service.transfer.veiling import Veiling
 from retoma.stores.contract.store import Store, Transaction
@@ -169,7 +173,9 @@ def _state(tx: Transaction, key: SessionKey) -> Iterator[StateRecord]:
     after: str | None = None
     while page := tx.transfers.state(key, after=after, limit=PAGE):
         for name, value, seq in page:
-            yield StateRecord(key=name, seq=seq, value=msgspec.Raw(value))
+            call = waiting(tx, key) if name == SYS else None
+            kept = value if call is None else encode(with_call(decode(value), call))
+            yield StateRecord(key=name, seq=seq, value=msgspec.Raw(kept))
         after = page[-1][0]
 
 

@@ -16,6 +16,7 @@ from retoma.model.chain import digest, follows, genesis
 from retoma.model.codec import MOST_LEVELS, decode, encode, is_deep
 from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, RESET, Event
 from retoma.model.flow import version_of
+from retoma.model.ledger import Ledger
 from retoma.model.session import NewSession, checked
 from retoma.model.transfer import (
     EndRecord,
@@ -27,7 +28,6 @@ from retoma.model.transfer import (
     VisitsRecord,
     encoded,
 )
-from retoma.service.check.ledger import Ledger
 from retoma.service.transfer.source import Placed, damaged
 from retoma.stores.sql.legible import UNREADABLE
 

@@ -7,10 +7,11 @@ from typing import Final
 import msgspec
 from msgspec import UNSET
 
-from retoma.model.fold import TOKENS
+from retoma.model.events.message import TOKENS
+from retoma.model.events.session import TEXTS
+from retoma.model.ledger import Ledger
 from retoma.model.session import ARCHIVED, SHOWN
 from retoma.model.transfer import ContextPart, EpochPart, FlowPart, SessionRecord
-from retoma.service.check.ledger import TEXTS, Ledger
 
 _ROW: Final = (*TEXTS, "pinned", "archived")
 

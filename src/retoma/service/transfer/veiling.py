@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from retoma.errors import Refused
-from retoma.model import event as kinds
 from retoma.model.codec import Json, encode
 from retoma.model.event import Event
-from retoma.model.fold import deleted_by, nodes_of
+from retoma.model.events import kind_of
+from retoma.model.fold import deleted_by, nodes_of, sets_of
 from retoma.model.redaction import REDACTED
 from retoma.model.state import SYS
 from retoma.model.transfer import (
@@ -27,9 +27,6 @@ from retoma.model.transfer import (
 )
 from retoma.model.veil import Veil
 
-_OURS = (kinds.RESET, kinds.FLOW_VERSION)
-_HASHES = ("version", "uid")
-"""What is hexadecimal in an event's data: a pattern would be found in it by chance."""
 _TEXTS = ("title", "description", "agent", "model", "channel", "reason")
 
 
@@ -39,7 +36,7 @@ class Veiling:
     def __init__(self, veil: Veil) -> None:
         self._veil = veil
         self._sets: dict[str, set[bytes]] = {}  # values of the state that events which are hidden set
-        self._inputs: set[bytes] = set()
+        self._answers: set[bytes] = set()  # and the answers that they gave
         self._fields: tuple[str, ...] = ()
         self._keys: dict[str, None] = {}
         self._deleted: dict[str, int] = {}
@@ -126,21 +123,19 @@ class Veiling:
         )
 
     def _event(self, event: Event, *, whole: bool) -> Event:
-        data = event.value()
-        shown = {name: value for name, value in data.items() if name not in _HASHES}
-        if event.erased or event.type in _OURS or not self._veil.hides(shown):
+        data, kind = event.value(), kind_of(event.type)
+        shown = {name: value for name, value in data.items() if name not in kind.hashes}
+        if event.erased or kind.fixed or not self._veil.hides(shown):
             return event
         if not whole:
             veiled = self._veil.value(shown)
             assert isinstance(veiled, dict)
             return msgspec.structs.replace(event, data=encode(data | veiled))
-        sets = data.get("set")
-        for key, value in sets.items() if isinstance(sets, dict) else ():
+        for key, value in sets_of(event).items():
             self._sets.setdefault(key, set()).add(encode(value))
         self._deleted |= deleted_by(event)
         self._nodes |= {seq: node for seq, node in nodes_of(event).items() if not self._veil.hides(node)}
-        if event.type == kinds.FLOW_INPUT:
-            self._inputs.add(encode(data.get("answer", data.get("input"))))
+        self._answers.update(map(encode, kind.answer(data)))
         return msgspec.structs.replace(event, data=None, salt=None)
 
     def _state(self, record: StateRecord) -> StateRecord | None:
@@ -154,7 +149,7 @@ class Veiling:
                     hint="Run the flow until the call has ended, or export without --redact.",
                 )
             ans = system.get("ans")
-            if ans is None or not (self._veil.hides(ans) or encode(ans) in self._inputs):
+            if ans is None or not (self._veil.hides(ans) or encode(ans) in self._answers):
                 return record
             self._ans = True
             return msgspec.structs.replace(record, value=system | {"ans": REDACTED})

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 from blake3 import blake3
 
+from retoma.model.call import Pending
 from retoma.model.chain import digest, genesis, link
 from retoma.model.codec import Json, encode
 from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
@@ -293,6 +294,17 @@ class StoreContract:
         some = store.read(lambda tx: tx.state.some(_key_in(tx), ["absent", "none", "t"]))
         assert some == {"none": None, "t": "ç"}
 
+    def test_pending_calls_are_one_row_each(self, store: Store) -> None:
+        a, b, c, again = (Pending(id, id[1], {"n": n}) for n, id in enumerate(("ax", "by", "äx", "by")))
+        key = store.write(add).key
+        for call in (c, b, a, again):
+            store.write(partial(lambda tx, call: tx.pending.put(key, call), call=call))
+        assert store.read(lambda tx: tx.pending.get(key)) == [a, again, c]
+        store.write(lambda tx: tx.pending.drop(key, "x"))
+        assert store.read(lambda tx: tx.pending.get(key)) == [again]
+        store.write(lambda tx: tx.sessions.new_epoch(_head(tx)))
+        assert store.read(lambda tx: tx.pending.get(key)) == []
+
     def test_a_flow_stands_where_it_was_put(self, store: Store) -> None:
         def begins(tx: Transaction) -> None:
             head = add(tx)
@@ -388,6 +400,7 @@ class StoreContract:
         store.write(lambda tx: append(tx, add(tx, tags=("t",), contexts=(("task", "7"),)), *["x"] * 30))
         store.write(lambda tx: append(tx, _head(tx), "y" * (INLINE_BYTES + 1)))
         store.write(lambda tx: add(tx, "other", tags=("t",)))
+        store.write(lambda tx: tx.pending.put(_key_in(tx), Pending("a", "tool", {})))
         key = _key(store)
         store.write(lambda tx: tx.sessions.hide(OURS, _head(tx)))
         assert store.read(lambda tx: tx.sessions.get(OURS, "one")) is None
@@ -401,6 +414,7 @@ class StoreContract:
         store.write(lambda tx: tx.sessions.drop(key))
         assert store.read(lambda tx: tx.sessions.doomed(OURS)) is None
         assert store.read(lambda tx: tx.journal.read(key, limit=ALL)) == []
+        assert store.read(lambda tx: tx.pending.get(key)) == []
 
     def test_content_that_two_events_share_outlives_one_of_them(self, store: Store) -> None:
         large = "z" * (INLINE_BYTES + 1)

@@ -35,6 +35,10 @@ class Audit(Protocol):
         """Return the numbers of sessions that have a state and share a past, or did where they were exported."""
         ...
 
+    def systems(self, *, after: int, limit: int) -> list[tuple[SessionKey, bytes, int]]:
+        """Return what the state of sessions keeps for their flows: the session, the value and its event."""
+        ...
+
     def session(self, key: SessionKey) -> Mapping[str, Any] | None: ...
     def events(
         self, key: SessionKey, *, after: int, until: int | None = None, limit: int
@@ -48,7 +52,7 @@ class Audit(Protocol):
         ...
 
     def rows(self, what: str, key: SessionKey) -> Sequence[tuple[Any, ...]]:
-        """Return a session's names, about, tags, contexts, epochs, notes or lease, as they are kept.
+        """Return a session's names, about, tags, contexts, epochs, notes, pending calls or lease, as they are kept.
 
         Or erasing: of which tenant, and up to where; copy: the second one of what no event repeats; aside: its name
         in quarantine.

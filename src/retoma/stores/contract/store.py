@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, Type
 
 import msgspec
 
+from retoma.model.call import Pending
 from retoma.model.codec import Json, JsonMap
 from retoma.model.event import Event, NewEvent
 from retoma.model.ids import SessionId, SessionKey, TenantKey
@@ -251,6 +252,22 @@ class State(Protocol):
     def history(self, key: SessionKey) -> list[str]: ...
 
 
+class PendingCalls(Protocol):
+    """The calls that a session waits for, several at a time, each under its id."""
+
+    def get(self, key: SessionKey) -> list[Pending]:
+        """Return them in the order of their ids."""
+        ...
+
+    def put(self, key: SessionKey, call: Pending) -> None:
+        """Keep a call, in the place of one with the same id."""
+        ...
+
+    def drop(self, key: SessionKey, kind: str) -> None:
+        """Let all calls of a kind go."""
+        ...
+
+
 class Flows(Protocol):
     """Versions of flows, and where one stands. `unwind` keeps the first `visits` nodes, and stands at the last."""
 
@@ -377,6 +394,8 @@ class Transaction(Protocol):
     def journal(self) -> Journal: ...
     @property
     def profiles(self) -> Profiles: ...
+    @property
+    def pending(self) -> PendingCalls: ...
     @property
     def erasing(self) -> Erasing: ...
     @property

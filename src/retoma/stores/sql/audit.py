@@ -27,6 +27,10 @@ class SqlAudit:
     def branches(self, *, after: int, limit: int) -> list[SessionKey]:
         return [SessionKey(key) for (key,) in self._run(STATEMENTS["branches"], (after, limit))]
 
+    def systems(self, *, after: int, limit: int) -> list[tuple[SessionKey, bytes, int]]:
+        rows = self._run(STATEMENTS["systems"], (after, limit))
+        return [(SessionKey(key), value, seq) for key, value, seq in rows]
+
     def session(self, key: SessionKey) -> dict[str, Value] | None:
         rows = self._run(STATEMENTS["session_row"], (key,))
         return dict(zip(_COLUMNS, rows[0], strict=True)) if rows else None
@@ -118,6 +122,7 @@ _OF_SESSION = {
     "contexts": "audit_contexts",
     "epochs": "epoch_rows",
     "notes": "notes",
+    "pending": "pending",
     "lease": "lease",
     "erasing": "whole_erasing",
     "copy": "second_copy",

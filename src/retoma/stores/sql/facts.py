@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from retoma.errors import Integrity
+from retoma.model.call import Pending
 from retoma.model.codec import Json, JsonMap, decode, encode
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.lease import LEASE_TTL_MS, FencingToken, Holder, Lease, Ticking, Ticks, no_ticks
@@ -46,6 +47,23 @@ class SqlState:
 
     def history(self, key: SessionKey) -> list[str]:
         return [node for (node,) in self._run(STATEMENTS["visits"], (key,))]
+
+
+class SqlPending:
+    """Pending calls over `run`."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def get(self, key: SessionKey) -> list[Pending]:
+        found = [(id, kind, decode(what)) for id, kind, what in self._run(STATEMENTS["pending"], (key,))]
+        return [Pending(id, kind, what) for id, kind, what in found if isinstance(what, dict)]
+
+    def put(self, key: SessionKey, call: Pending) -> None:
+        self._run(STATEMENTS["put_pending"], (key, call.id, call.kind, encode(call.what)))
+
+    def drop(self, key: SessionKey, kind: str) -> None:
+        self._run(STATEMENTS["drop_pending_kind"], (key, kind))
 
 
 class SqlFlows:

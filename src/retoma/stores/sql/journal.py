@@ -12,7 +12,7 @@ from retoma.model.branch import END
 from retoma.model.chain import SALT_BYTES, digest, link
 from retoma.model.event import INLINE_BYTES, MESSAGE, Event, NewEvent
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.model.session import Head
+from retoma.model.session import LISTED_EVERY_MS, Head
 from retoma.stores.sql.pack import pack, unpack
 from retoma.stores.sql.statements import STATEMENTS, Row, Run, in_chunks
 from retoma.stores.witness import packed_head
@@ -20,9 +20,6 @@ from retoma.stores.witness import packed_head
 _ADD = STATEMENTS["add_event"]
 _MOVE = STATEMENTS["move_head"]
 _MOVE_LISTED = STATEMENTS["move_head_listed"]
-
-LISTED_EVERY_MS = 1_000
-"""Lists follow a session's writes at most this often: an index that moved on every append would double its cost."""
 
 
 class Writing(Protocol):

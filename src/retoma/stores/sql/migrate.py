@@ -13,7 +13,7 @@ from retoma.errors import Integrity, Unavailable
 if TYPE_CHECKING:
     from retoma.stores.contract.store import Transaction
 
-FORMAT = 7
+FORMAT = 8
 """The number of the newest migration; a store of a higher one is of a newer Retoma."""
 
 

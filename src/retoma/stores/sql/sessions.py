@@ -107,6 +107,7 @@ class SqlSessions:
         self._run(STATEMENTS["add_epoch"], (head.key, epoch, uid, head.seq + 1, self._now(), 1))
         self._run(STATEMENTS["set_epoch"], (epoch, head.seq + 1, head.key))
         self._run(STATEMENTS["drop_state"], (head.key,))
+        self._run(STATEMENTS["drop_pending"], (head.key,))
         self._run(STATEMENTS["drop_visits"], (head.key,))
         self._run(STATEMENTS["copy_facts"], (head.key,))
         return uid
@@ -133,8 +134,8 @@ class SqlSessions:
     def drop(self, key: SessionKey) -> None:
         forget_session(self._run, key)
         for statement in (
-            "free_sources", "drop_segments", "drop_state", "drop_visits", "drop_notes", "drop_epochs", "drop_snapshots",
-            "drop_copy", "drop_session",
+            "free_sources", "drop_segments", "drop_state", "drop_pending", "drop_visits", "drop_notes", "drop_epochs",
+            "drop_snapshots", "drop_copy", "drop_session",
         ):  # fmt: skip
             self._run(STATEMENTS[statement], (key,))
 

@@ -33,6 +33,11 @@ class Texts(dict[str, str]):
         self._fragments = fragments
 
     def __missing__(self, name: str) -> str:
+        if name == "searched_types":
+            # No command needs them but the check: the declarations are not loaded before.
+            from retoma.model.events import known
+
+            return ", ".join(f"'{kind.name}'" for kind in known().values() if kind.searched is not None)
         kept = (line for line in self._lines[name].splitlines() if not line.startswith("--"))
         text = " ".join(" ".join(kept).split())
         if self._fragments is not None and "{" in text:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.sql.erasing import SqlErasing
-from retoma.stores.sql.facts import SqlFlows, SqlLeases, SqlState
+from retoma.stores.sql.facts import SqlFlows, SqlLeases, SqlPending, SqlState
 from retoma.stores.sql.journal import SqlJournal
 from retoma.stores.sql.names import Names
 from retoma.stores.sql.profiles import SqlProfiles
@@ -44,6 +44,7 @@ class SqlTransaction:
         self.erasing = SqlErasing(run)
         self.journal = SqlJournal(run, self, random)
         self.state = SqlState(run)
+        self.pending = SqlPending(run)
         self.flows = SqlFlows(run, now)
         self.leases = SqlLeases(run, now, ticks)
         self._run = run

@@ -73,6 +73,7 @@ class SqlTransfers:
     def take(self, tenant: TenantKey, key: SessionKey) -> int:
         token: int = self._run(STATEMENTS["take_incoming"], (self._now(), key, tenant))[0][0]
         self._run(STATEMENTS["drop_state"], (key,))
+        self._run(STATEMENTS["drop_pending"], (key,))
         self._run(STATEMENTS["drop_visits"], (key,))
         return token
 
@@ -121,6 +122,7 @@ class SqlTransfers:
         self._run(STATEMENTS["hand_over_events"], (shift, low, (key + 1) << 32))
         self._clear(into)
         self._run(STATEMENTS["hand_over_state"], (into, key))
+        self._run(STATEMENTS["hand_over_pending"], (into, key))
         self._run(STATEMENTS["hand_over_visits"], (into, key))
         self._run(STATEMENTS["hand_over_notes"], (into, key))
         self._run(STATEMENTS["drop_session"], (key,))
@@ -135,6 +137,7 @@ class SqlTransfers:
     def _clear(self, key: SessionKey) -> None:
         for statement in (
             "drop_state",
+            "drop_pending",
             "drop_visits",
             "drop_epochs",
             "drop_about",

@@ -17,6 +17,10 @@ fork_of, fork_seq, parent, expires_at, warned_for
 -- All of a session's row that the journal can be held against.
 SELECT {audit_columns} FROM session WHERE pk = ?
 
+-- name: systems
+-- What the state keeps for flows themselves, from one session on.
+SELECT session, value, seq FROM state WHERE session > ? AND key = 'sys' ORDER BY session LIMIT ?
+
 -- name: branches
 -- Sessions that may have state rows of another one, from one on: forks, what was imported of forks, and what these read.
 SELECT pk FROM session s WHERE pk > ?1 AND shelf < 3 AND EXISTS (SELECT 1 FROM state WHERE session = s.pk) AND (
@@ -86,6 +90,7 @@ UNION SELECT 'description', session FROM session_about x WHERE NOT EXISTS (SELEC
 UNION SELECT 'name', session FROM session_name x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'epochs', session FROM epoch x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'state', session FROM state x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
+UNION SELECT 'pending calls', session FROM pending x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'history', session FROM visit x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'notes', session FROM session_note x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)
 UNION SELECT 'lease', session FROM lease x WHERE NOT EXISTS (SELECT 1 FROM session WHERE pk = x.session)

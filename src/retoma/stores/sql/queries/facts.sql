@@ -19,6 +19,23 @@ SELECT value FROM state WHERE session = ? AND key = ?
 DELETE FROM state WHERE session = ? AND key = ?
 -- grouped: as it is
 
+-- name: put_pending
+-- A call that a session waits for.
+INSERT INTO pending (session, id, kind, what) VALUES (?, ?, ?, ?)
+ON CONFLICT (session, id) DO UPDATE SET kind = excluded.kind, what = excluded.what
+
+-- name: pending
+-- The calls that a session waits for.
+SELECT id, kind, what FROM pending WHERE session = ? ORDER BY id
+
+-- name: drop_pending_kind
+-- Calls of a kind that it waits for no more.
+DELETE FROM pending WHERE session = ? AND kind = ?
+
+-- name: drop_pending
+-- All calls that it waits for go.
+DELETE FROM pending WHERE session = ?
+
 -- name: drop_state
 -- All of a session's state goes.
 DELETE FROM state WHERE session = ?

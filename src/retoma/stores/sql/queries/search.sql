@@ -226,6 +226,6 @@ SELECT x.session, coalesce(s.id, ''), coalesce(s.tenant, 0), coalesce(s.shelf, 0
   (SELECT count(*) FROM event e
     WHERE e.k > (x.session << 32) + coalesce(s.base_seq, 0) AND e.k <= (x.session << 32) + x.indexed_seq
     AND (e.data IS NOT NULL OR e.blob IS NOT NULL)
-    AND e.type IN ('message', 'flow.input', 'flow.step', 'session.note')),
+    AND e.type IN ({searched_types})),
   (SELECT count(*) FROM segment g WHERE g.source = x.session) + (SELECT count(*) FROM erasing r WHERE r.session = x.session)
 FROM search_session x LEFT JOIN session s ON s.pk = x.session WHERE x.session > ? ORDER BY x.session LIMIT ?

@@ -73,6 +73,10 @@ UPDATE session SET parent = ? WHERE pk = ? AND tenant = ?
 -- What came in goes to the end of the journal that it belongs to.
 UPDATE event SET k = k + ? WHERE k > ? AND k < ?
 
+-- name: hand_over_pending
+-- The calls that are waited for with it.
+UPDATE pending SET session = ? WHERE session = ?
+
 -- name: hand_over_state
 -- And the state with it.
 UPDATE state SET session = ? WHERE session = ?

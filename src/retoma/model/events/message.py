@@ -1,0 +1,102 @@
+"""Messages: what is said in a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec import Raw
+
+from retoma.errors import Invalid
+from retoma.model import event as kinds
+from retoma.model.codec import Json, encode
+from retoma.model.event import Event
+from retoma.model.events.kind import Data, Kind, Number, Said
+from retoma.model.message import Content, Message, content, read_aloud
+
+if TYPE_CHECKING:
+    from retoma.model.fold import Folded
+
+TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cached")
+"""What the usage of a message counts."""
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message took."""
+
+    tokens_in: Number | None = None
+    tokens_out: Number | None = None
+    tokens_cached: Number | None = None
+
+
+class Spoken(msgspec.Struct, frozen=True, kw_only=True):
+    """`message`. Content that is no text and no known parts is shown as its JSON."""
+
+    role: str
+    content: Raw
+    sender: str = ""
+    usage: Usage | None = None
+
+
+def text_of(value: Json) -> str:
+    """Return a value as a text: itself, or its JSON."""
+    return value if isinstance(value, str) else encode(value).decode()
+
+
+def _counted(folded: Folded, data: Data) -> None:
+    folded.messages += 1
+    for name in TOKENS:
+        setattr(folded, name, getattr(folded, name) + (_tokens(data, name) or 0))
+
+
+def _lost(folded: Folded) -> None:
+    folded.messages += 1
+
+
+def _said(event: Event, data: Data) -> Message:
+    sender = data.get("sender", "")
+    said = _content(data.get("content", ""))
+    return Message(
+        seq=event.seq,
+        at=event.at,
+        role=str(data.get("role", "")),
+        text=read_aloud(said),
+        sender=sender if isinstance(sender, str) else "",
+        parts=() if isinstance(said, str) else tuple(said),
+        tokens_in=_tokens(data, "tokens_in"),
+        tokens_out=_tokens(data, "tokens_out"),
+    )
+
+
+def _searched(data: Data) -> Said:
+    sender, said = data.get("sender", ""), _content(data.get("content", ""))
+    return Said(str(data.get("role", "")), read_aloud(said), sender if isinstance(sender, str) else "")
+
+
+def _tokens(data: Mapping[str, Json], name: str) -> int | None:
+    usage = data.get("usage")
+    count = usage.get(name) if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else None
+
+
+def _content(value: Json) -> Content:
+    """Return a content as it was kept. One that a later version wrote is shown as its JSON."""
+    try:
+        return content(value)
+    except Invalid:
+        return text_of(value)
+
+
+KINDS: Final = (
+    Kind(
+        name=kinds.MESSAGE,
+        payload=Spoken,
+        fold=_counted,
+        lost=_lost,
+        loses=frozenset(TOKENS),
+        said=_said,
+        searched=_searched,
+        passing=True,
+    ),
+)
