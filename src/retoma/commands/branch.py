@@ -10,8 +10,7 @@ from retoma.commands.opened import Opened
 from retoma.model.lease import FencingToken
 from retoma.model.principal import Principal
 from retoma.model.session import Session
-from retoma.service.branch.branches import Forked
-from retoma.service.branch.undo import Undone
+from retoma.model.shapes import Forked, Undone
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from retoma.model import shapes
+from retoma.model.instant import Instant
+from retoma.model.message import Message
 
 SESSION_VERBS: Final[dict[str, object]] = {
     "session append": shapes.Written,
@@ -29,7 +31,7 @@ SESSION_VERBS: Final[dict[str, object]] = {
     "session pick": shapes.Session,
     "session pin": shapes.Page[shapes.Outcome],
     "session prune": shapes.Pruned,
-    "session read": shapes.Page[shapes.Message],
+    "session read": shapes.Page[Message],
     "session redact": shapes.Redacted,
     "session rename": shapes.Whole,
     "session reset": shapes.Begun,
@@ -61,7 +63,9 @@ SESSION_VERBS: Final[dict[str, object]] = {
 def schema() -> dict[str, object]:
     """Return the schema: `verbs` says which definition in `$defs` is whose."""
     types = [one for shape in SESSION_VERBS.values() for one in _several(shape)]
-    found, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
+    found, definitions = msgspec.json.schema_components(
+        types, schema_hook=_instant, ref_template="#/$defs/{name}"
+    )
     made = dict(zip(map(id, types), found, strict=True))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -82,8 +86,29 @@ def _one_of(found: list[dict[str, Any]]) -> dict[str, Any]:
     return found[0] if len(found) == 1 else {"oneOf": found}
 
 
+def _instant(kind: type) -> dict[str, Any]:
+    if not issubclass(kind, Instant):
+        raise NotImplementedError(kind)
+    return {
+        "type": "string",
+        "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$",
+        "format": "date-time",
+    }
+
+
 def _said(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return a definition whose description is its sentences, without an example in Python."""
-    if "description" not in definition:
-        return definition
-    return definition | {"description": definition["description"].partition(">>>")[0].strip()}
+    """Return a definition without what is said in Python: an example, and defaults. Every key is there in JSON."""
+    fields = definition.get("properties", {})
+    if "enum" not in fields.get(
+        "type", {}
+    ):  # a part of a message is given by users, who may leave something out
+        whole = [name for name, field in fields.items() if "default" in field]
+        definition["required"] = sorted([*definition.get("required", ()), *whole])
+        for name in whole:
+            del fields[name]["default"]
+    for name, field in fields.items():
+        if field.pop("nullable", False):
+            fields[name] = {"anyOf": [field, {"type": "null"}]}
+    if "description" in definition:
+        definition["description"] = definition["description"].partition(">>>")[0].strip()
+    return definition

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
-from retoma.model.codec import Json, encode
+from retoma.model.codec import Json, Name, encode
 from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.ids import Operation, SessionKey
+from retoma.model.instant import Instant
 from retoma.model.lease import FencingToken
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Content, Message, Role, content, read_aloud
@@ -174,50 +175,27 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
     epoch = next((number for first, number in reversed(epochs) if first <= event.seq), 1)
     if event.erased:
         role = {kinds.FLOW_INPUT: "user", kinds.FLOW_STEP: "assistant"}.get(event.type, "")
-        yield Message(seq=event.seq, at=event.at, role=role, text=ERASED, epoch=epoch)
+        yield _message(event, epoch, role, ERASED)
         return
     data = event.value()
     match event.type:
         case kinds.MESSAGE:
             sender = data.get("sender", "")
             said = _content(data.get("content", ""))
-            yield Message(
-                seq=event.seq,
-                at=event.at,
-                role=str(data.get("role", "")),
-                text=read_aloud(said),
-                sender=sender if isinstance(sender, str) else "",
-                epoch=epoch,
-                parts=() if isinstance(said, str) else tuple(said),
-                tokens_in=_tokens(data, "tokens_in"),
-                tokens_out=_tokens(data, "tokens_out"),
-            )
+            by = sender if isinstance(sender, str) else ""
+            yield _message(event, epoch, str(data.get("role", "")), read_aloud(said), by, said)
         case kinds.FLOW_INPUT:
-            yield Message(
-                seq=event.seq,
-                at=event.at,
-                role="user",
-                text=_text(data.get("input", "")),
-                sender=str(data.get("node")),
-                epoch=epoch,
-            )
+            yield _message(event, epoch, "user", _text(data.get("input", "")), str(data.get("node")))
         case kinds.FLOW_STEP if data.get("content"):
-            yield Message(
-                seq=event.seq,
-                at=event.at,
-                role="assistant",
-                text=str(data["content"]),
-                sender=str(data.get("node")),
-                epoch=epoch,
-            )
+            yield _message(event, epoch, "assistant", str(data["content"]), str(data.get("node")))
         case _:
             pass
 
 
-def _tokens(data: Mapping[str, Json], name: str) -> int | None:
-    usage = data.get("usage")
-    count = usage.get(name) if isinstance(usage, dict) else None
-    return count if isinstance(count, int) else None
+def _message(event: Event, epoch: int, role: str, text: str, sender: str = "", said: Content = "") -> Message:
+    parts = None if isinstance(said, str) else tuple(said)
+    at = Instant.of(event.at)
+    return Message(seq=event.seq, at=at, role=role, sender=Name(sender), text=text, whole=parts, epoch=epoch)
 
 
 def _after(head: Head, since: int, *, epochs: bool) -> int:

@@ -18,6 +18,7 @@ from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import Head, Session, in_trash
+from retoma.model.shapes import Forked
 from retoma.model.state import SYS
 from retoma.service.access import append, head_of, is_same, missing, other_request
 from retoma.service.branch import past
@@ -26,14 +27,6 @@ from retoma.stores.contract.store import Transaction
 
 _CHUNK: Final = 500
 _NEAR: Final = 1_000
-
-
-class Forked(msgspec.Struct, frozen=True, kw_only=True):
-    """A fork: `of` is the session that has the event it was made at, None when that one is gone; `seq` that event."""
-
-    id: SessionId
-    of: str | None
-    seq: int
 
 
 def fork(
