@@ -12,20 +12,9 @@ if TYPE_CHECKING:
     from retoma.model.call import Call as PendingCall
     from retoma.model.flow import Prompt, Visit
     from retoma.model.message import File, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-    from retoma.model.shapes import (
-        Branch,
-        Difference,
-        Differs,
-        Event,
-        Flow,
-        Found,
-        Hit,
-        LogEntry,
-        Note,
-        Page,
-        Pruned,
-        Usage,
-    )
+    from retoma.model.outcomes import Difference, Differs, LogEntry, Pruned
+    from retoma.model.page import Event, Found, Hit, Page
+    from retoma.model.shapes import Branch, Flow, Note, Usage
     from retoma.model.shapes import Lease as Driver
     from retoma.runtime.backup import Done as Backup
     from retoma.service.check.report import Report
@@ -38,8 +27,23 @@ __all__ = [
     "Redaction", "Report", "Text", "ToolCall", "ToolResult", "Usage", "Visit",
 ]  # fmt: skip
 
-_PARTS = {"File", "Image", "Message", "Opaque", "Part", "Reasoning", "Text", "ToolCall", "ToolResult"}
-_ELSEWHERE = {
+_HOME = {
+    "model.message": {
+        "File",
+        "Image",
+        "Message",
+        "Opaque",
+        "Part",
+        "Reasoning",
+        "Text",
+        "ToolCall",
+        "ToolResult",
+    },
+    "model.outcomes": {"Difference", "Differs", "LogEntry", "Pruned"},
+    "model.page": {"Event", "Found", "Hit", "Page"},
+    "model.shapes": {"Branch", "Flow", "Note", "Usage"},
+}
+_RENAMED = {
     "Arrived": "importers.bringing.Arrived",
     "Backup": "runtime.backup.Done",
     "Driver": "model.shapes.Lease",
@@ -57,6 +61,6 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    here = f"model.message.{name}" if name in _PARTS else f"model.shapes.{name}"
-    module, _, found = _ELSEWHERE.get(name, here).rpartition(".")
+    home = next((f"{module}.{name}" for module, names in _HOME.items() if name in names), "")
+    module, _, found = (home or _RENAMED[name]).rpartition(".")
     return getattr(import_module(f"retoma.{module}"), found)

@@ -14,9 +14,10 @@ from retoma.service import clock
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
+    from retoma.model.outcomes import LogEntry
+    from retoma.model.page import Page
     from retoma.model.retention import Choice
     from retoma.model.session import Status
-    from retoma.model.shapes import LogEntry, Page
     from retoma.service.forget.collect import Due
     from retoma.service.retention import Preview, Standing
 
@@ -180,7 +181,8 @@ class ReadLog(Read["Page[LogEntry]"], frozen=True, kw_only=True):
     cursor: str | None = None
 
     def read(self, tx: Transaction, who: Principal) -> Page[LogEntry]:
-        from retoma.model.shapes import LogEntry, Page
+        from retoma.model.outcomes import LogEntry
+        from retoma.model.page import Page
         from retoma.stores.contract.retention import END
 
         place, limit = _place(self.cursor) if self.cursor is not None else END, self.limit

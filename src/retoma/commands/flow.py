@@ -15,7 +15,7 @@ from retoma.model.principal import Principal
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
-    from retoma.model.shapes import Signalled
+    from retoma.model.outcomes import Signalled
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.lease import Held
     from retoma.service.flows import Snapshot

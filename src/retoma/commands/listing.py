@@ -8,9 +8,9 @@ import msgspec
 
 from retoma.commands.command import R, Read
 from retoma.errors import Invalid
+from retoma.model.page import Page
 from retoma.model.principal import Principal
 from retoma.model.session import SHOWN, Session, statuses
-from retoma.model.shapes import Page
 from retoma.service import opening, sessions
 from retoma.service.access import head_of
 from retoma.stores.contract.store import Listing, Place, Sort, Transaction

@@ -11,8 +11,8 @@ from retoma.errors import RetomaError
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
 from retoma.model.limits import Limits
+from retoma.model.outcomes import Forked, Undone
 from retoma.model.principal import Principal
-from retoma.model.shapes import Forked, Undone
 from retoma.runtime.lease import unless_driven
 from retoma.service.branch import branches, past
 from retoma.service.branch import undo as undoing

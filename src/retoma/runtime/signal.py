@@ -7,7 +7,7 @@ from pathlib import Path
 
 from retoma import flows
 from retoma.errors import Refused
-from retoma.model.shapes import Signalled
+from retoma.model.outcomes import Signalled
 from retoma.runtime.drive import Drive, Request
 from retoma.service.flows import Snapshot
 

@@ -163,7 +163,7 @@ def _change(ctx: Invocation, id: str, to: Status, reason: str = "") -> None:
     change = FailSession if to == "failed" else ChangeStatus
     done = ctx.do(change(session=session, to=to, reason=reason))
     if ctx.out.json:
-        from retoma.model.shapes import Changed
+        from retoma.model.outcomes import Changed
 
         ctx.out.print_json(Changed(id=session, old=done.old, new=done.new, reason=reason))
     else:

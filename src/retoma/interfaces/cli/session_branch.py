@@ -124,7 +124,7 @@ def _short(value: object) -> str:
 def _document(found: Diff) -> Iterator[bytes]:
     """Yield the one JSON document, message by message."""
     from retoma.model.codec import encode
-    from retoma.model.shapes import Alone
+    from retoma.model.outcomes import Alone
 
     head, state = encode(found.without(Alone((), ()))).split(b'{"a":[],"b":[]}', 1)
     yield head + b"{"

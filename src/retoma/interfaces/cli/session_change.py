@@ -11,7 +11,7 @@ from retoma.interfaces.cli.from_store import SESSION, SIGNED_TAG
 from retoma.interfaces.cli.given import pairs, value
 from retoma.interfaces.cli.verb import verb
 from retoma.model.changes import Changes
-from retoma.model.shapes import Renamed, Written
+from retoma.model.outcomes import Renamed, Written
 
 __all__ = [
     "describe", "link", "meta", "note", "rename", "set_agent", "set_channel", "set_id", "set_model", "set_thinking",

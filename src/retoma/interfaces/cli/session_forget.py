@@ -18,7 +18,7 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.several import agreed, each
 from retoma.interfaces.cli.verb import verb
-from retoma.model.shapes import Begun, Redacted
+from retoma.model.outcomes import Begun, Redacted
 
 __all__ = ["redact", "reset", "rm"]
 

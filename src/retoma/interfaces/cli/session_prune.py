@@ -94,7 +94,7 @@ def _choice(
 
 def _print(ctx: Invocation, choice: Choice, counts: Mapping[Status, int], found: Preview, verb: str) -> None:
     if ctx.out.json:
-        from retoma.model.shapes import Pruned
+        from retoma.model.outcomes import Pruned
 
         ctx.out.print_json(Pruned.of(choice.before, counts, found.first, done=verb == "Trashed"))
         return

@@ -15,8 +15,9 @@ from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.text import Styled
 from retoma.interfaces.cli.verb import verb
 from retoma.model.message import Message
+from retoma.model.outcomes import Written
+from retoma.model.page import Event
 from retoma.model.session import Session
-from retoma.model.shapes import Event, Written
 
 __all__ = ["append", "inspect", "log", "read", "tree"]
 

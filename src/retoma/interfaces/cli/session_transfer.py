@@ -75,7 +75,7 @@ def export(
         assert output is not None
         written = write_file(Path(output), pieces, force=force)
     if ctx.out.json:
-        from retoma.model.shapes import Exported
+        from retoma.model.outcomes import Exported
 
         ctx.out.print_json(
             Exported(id=session, format=chosen, file=output, size_bytes=written, redacted=veil is not None)

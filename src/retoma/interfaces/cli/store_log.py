@@ -12,7 +12,7 @@ from retoma.interfaces.cli.text import counted
 from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
-    from retoma.model.shapes import LogEntry
+    from retoma.model.outcomes import LogEntry
 
 __all__ = ["log"]
 

@@ -15,10 +15,10 @@ from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.fold import TOKENS, deleted_by, fold
 from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
 from retoma.model.limits import NO_LIMITS, Limits
+from retoma.model.outcomes import Forked
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import Head, Session, in_trash
-from retoma.model.shapes import Forked
 from retoma.model.state import SYS
 from retoma.service.access import append, head_of, is_same, missing, other_request
 from retoma.service.branch import past

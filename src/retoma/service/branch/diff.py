@@ -9,15 +9,15 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from retoma.errors import Invalid
-from retoma.model import shapes
+from retoma.model import outcomes
 from retoma.model.branch import shared
 from retoma.model.codec import Json, JsonMap, decode
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.message import Message
+from retoma.model.outcomes import Differs
 from retoma.model.principal import Principal
 from retoma.model.session import Session
-from retoma.model.shapes import Differs
 from retoma.model.state import SYS
 from retoma.service.branch import past
 from retoma.service.sessions import show
@@ -67,17 +67,20 @@ class Diff:
         one, after = (self.a, self.common.a) if side == "a" else (self.b, self.common.b)
         return self._messages(msgspec.structs.replace(one, after=after))
 
-    def whole(self) -> shapes.Difference:
+    def whole(self) -> outcomes.Difference:
         """Return all of it, in memory."""
-        alone = shapes.Alone(tuple(self.only("a")), tuple(self.only("b")))
+        alone = outcomes.Alone(tuple(self.only("a")), tuple(self.only("b")))
         return self.without(alone)
 
-    def without(self, messages: shapes.Alone) -> shapes.Difference:
+    def without(self, messages: outcomes.Alone) -> outcomes.Difference:
         """Return it with these messages."""
-        return shapes.Difference(
-            a=shapes.Side.of(self.a.session), b=shapes.Side.of(self.b.session), common=shapes.Common(*self.common),
-            messages=messages, state=tuple(self.state),
-        )  # fmt: skip
+        return outcomes.Difference(
+            a=outcomes.Side.of(self.a.session),
+            b=outcomes.Side.of(self.b.session),
+            common=outcomes.Common(*self.common),
+            messages=messages,
+            state=tuple(self.state),
+        )
 
     def _messages(self, side: Side) -> Iterator[Message]:
         after, last = side.after, side.session.seq

@@ -13,9 +13,9 @@ from retoma.model.codec import encode
 from retoma.model.event import new_event
 from retoma.model.ids import ID_LENGTH, Operation, SessionId, session_id
 from retoma.model.lease import FencingToken
+from retoma.model.outcomes import Undone
 from retoma.model.principal import Principal
 from retoma.model.session import About, Head, Session
-from retoma.model.shapes import Undone
 from retoma.service.access import append, fence, head_of, named_at
 from retoma.service.branch import branches
 from retoma.stores.contract.store import Transaction
