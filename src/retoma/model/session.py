@@ -41,6 +41,9 @@ ARCHIVED: Final = 1
 TRASHED: Final = 2
 """The shelves that a person can put a session on; lists show one at a time."""
 
+PROPERTIES: Final = ("title", "agent", "model", "thinking", "channel")
+"""The texts in a session's row that can be changed. The fragments `properties…` of the statements have them, too."""
+
 TITLE_LENGTH: Final = 200
 DESCRIPTION_LENGTH: Final = 4_000
 Thinking: TypeAlias = Literal["off", "low", "medium", "high"]
@@ -148,6 +151,11 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     contexts: tuple[tuple[str, str], ...] = ()
     metadata: JsonMap = {}
     ttl_ms: int | None = None
+
+
+def properties(of: object) -> tuple[str, ...]:
+    """Return the PROPERTIES of a row, a new session or a record of one."""
+    return tuple(getattr(of, name) for name in PROPERTIES)
 
 
 def change_status(head: Head, to: Status) -> None:

@@ -15,7 +15,7 @@ from retoma.model.ids import ID_LENGTH, Operation, SessionId, session_id
 from retoma.model.lease import FencingToken
 from retoma.model.outcomes import Undone
 from retoma.model.principal import Principal
-from retoma.model.session import About, Head, Session
+from retoma.model.session import PROPERTIES, About, Head, Session
 from retoma.service.access import append, fence, head_of, named_at
 from retoma.service.branch import branches
 from retoma.stores.contract.store import Transaction
@@ -73,7 +73,7 @@ def undo(
     return Undone(id=head.id, seq=point, kept=kept)
 
 
-_SAID: Final = ("title", "agent", "model", "thinking", "channel", "pinned", "archived")
+_SAID: Final = (*PROPERTIES, "pinned", "archived")
 _PASSING: Final = (kinds.MESSAGE, kinds.NOTE)
 
 

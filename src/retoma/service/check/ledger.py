@@ -16,10 +16,10 @@ from retoma.model.fold import TOKENS, Folded, apply, nodes_of
 from retoma.model.ids import SessionId, SessionKey
 from retoma.model.payload import KNOWN, prove
 from retoma.model.redaction import REDACTED
-from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Session
+from retoma.model.session import ARCHIVED, PROPERTIES, SHOWN, TRASHED, About, Session
 from retoma.stores.sql.journal import LISTED_EVERY_MS
 
-TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
+TEXTS: Final = PROPERTIES
 PROFILE: Final = frozenset(
     {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed", "template"}
 )

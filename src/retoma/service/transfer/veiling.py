@@ -15,6 +15,7 @@ from retoma.model.codec import Json, encode
 from retoma.model.event import Event
 from retoma.model.fold import deleted_by, nodes_of
 from retoma.model.redaction import REDACTED
+from retoma.model.session import TEXTS
 from retoma.model.state import SYS
 from retoma.model.transfer import (
     ContextPart,
@@ -30,7 +31,7 @@ from retoma.model.veil import Veil
 _OURS = (kinds.RESET, kinds.FLOW_VERSION)
 _HASHES = ("version", "uid")
 """What is hexadecimal in an event's data: a pattern would be found in it by chance."""
-_TEXTS = ("title", "description", "agent", "model", "channel", "reason")
+_TEXTS = (*TEXTS, "reason")
 
 
 class Veiling:
