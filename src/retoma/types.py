@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from retoma.model.flow import Prompt, Visit
     from retoma.model.message import File, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
     from retoma.model.outcomes import Difference, Differs, LogEntry, Pruned
-    from retoma.model.page import Event, Found, Hit, Page
+    from retoma.model.pages import Event, Found, Hit, Page
     from retoma.model.shapes import Branch, Flow, Note, Usage
     from retoma.model.shapes import Lease as Driver
     from retoma.runtime.backup import Done as Backup
@@ -40,7 +40,7 @@ _HOME = {
         "ToolResult",
     },
     "model.outcomes": {"Difference", "Differs", "LogEntry", "Pruned"},
-    "model.page": {"Event", "Found", "Hit", "Page"},
+    "model.pages": {"Event", "Found", "Hit", "Page"},
     "model.shapes": {"Branch", "Flow", "Note", "Usage"},
 }
 _RENAMED = {

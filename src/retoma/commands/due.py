@@ -15,7 +15,7 @@ from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
     from retoma.model.outcomes import LogEntry
-    from retoma.model.page import Page
+    from retoma.model.pages import Page
     from retoma.model.retention import Choice
     from retoma.model.session import Status
     from retoma.service.forget.collect import Due
@@ -182,7 +182,7 @@ class ReadLog(Read["Page[LogEntry]"], frozen=True, kw_only=True):
 
     def read(self, tx: Transaction, who: Principal) -> Page[LogEntry]:
         from retoma.model.outcomes import LogEntry
-        from retoma.model.page import Page
+        from retoma.model.pages import Page
         from retoma.stores.contract.retention import END
 
         place, limit = _place(self.cursor) if self.cursor is not None else END, self.limit

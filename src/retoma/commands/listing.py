@@ -8,7 +8,7 @@ import msgspec
 
 from retoma.commands.command import R, Read
 from retoma.errors import Invalid
-from retoma.model.page import Page
+from retoma.model.pages import Page
 from retoma.model.principal import Principal
 from retoma.model.session import SHOWN, Session, statuses
 from retoma.service import opening, sessions

@@ -12,7 +12,7 @@ from retoma.model import event
 from retoma.model.codec import JsonField
 from retoma.model.lease import FencingToken
 from retoma.model.message import ROLES, Message, content, role
-from retoma.model.page import Event
+from retoma.model.pages import Event
 from retoma.model.principal import Principal
 from retoma.service import timeline
 from retoma.service.timeline import Appended

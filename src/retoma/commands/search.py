@@ -5,7 +5,7 @@ from __future__ import annotations
 from retoma.commands.command import Read
 from retoma.commands.listing import with_status
 from retoma.errors import Invalid
-from retoma.model import page
+from retoma.model import pages
 from retoma.model.codec import Name
 from retoma.model.instant import Instant
 from retoma.model.principal import Principal
@@ -58,10 +58,10 @@ class Search(Read[Found], frozen=True, kw_only=True):
             width=self.width,
         )
 
-    def page(self, found: Found) -> page.Found:
+    def page(self, found: Found) -> pages.Found:
         """Return the page that was found, with the cursor of the next one."""
         items = [
-            page.Hit(
+            pages.Hit(
                 session=hit.session.id, title=Name(hit.session.title), seq=hit.seq or None, epoch=hit.epoch,
                 at=Instant.of(hit.at), role=hit.role, sender=Name(hit.sender), snippet=hit.snippet.text,
                 marks=tuple(hit.snippet.marks), score=hit.score,
@@ -69,7 +69,7 @@ class Search(Read[Found], frozen=True, kw_only=True):
             for hit in found.items
         ]  # fmt: skip
         following = written(found.next, self.asked()) if found.next is not None else None
-        return page.Found(
+        return pages.Found(
             items=items, next=following, total=found.total, indexed_to=Instant.at(found.indexed_to)
         )
 

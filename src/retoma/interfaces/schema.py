@@ -6,13 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
-from retoma.model import outcomes, page, shapes
+from retoma.model import outcomes, pages, shapes
 from retoma.model.instant import Instant
 from retoma.model.message import Message
 
 SESSION_VERBS: Final[dict[str, object]] = {
     "session append": outcomes.Written,
-    "session archive": page.Page[outcomes.Outcome],
+    "session archive": pages.Page[outcomes.Outcome],
     "session create": shapes.Whole,
     "session describe": shapes.Whole,
     "session diff": outcomes.Difference,
@@ -20,25 +20,25 @@ SESSION_VERBS: Final[dict[str, object]] = {
     "session export": outcomes.Exported,
     "session fail": outcomes.Changed,
     "session fork": outcomes.Forked,
-    "session import": page.Page[outcomes.Imported],
+    "session import": pages.Page[outcomes.Imported],
     "session inspect": (shapes.State, shapes.Trellis),
     "session link": shapes.Whole,
-    "session log": page.Page[page.Event],
-    "session ls": page.Page[shapes.Session],
+    "session log": pages.Page[pages.Event],
+    "session ls": pages.Page[shapes.Session],
     "session meta": shapes.Whole,
     "session note": outcomes.Written,
     "session pause": outcomes.Changed,
     "session pick": shapes.Session,
-    "session pin": page.Page[outcomes.Outcome],
+    "session pin": pages.Page[outcomes.Outcome],
     "session prune": outcomes.Pruned,
-    "session read": page.Page[Message],
+    "session read": pages.Page[Message],
     "session redact": outcomes.Redacted,
     "session rename": shapes.Whole,
     "session reset": outcomes.Begun,
-    "session restore": page.Page[outcomes.Outcome],
+    "session restore": pages.Page[outcomes.Outcome],
     "session resume": outcomes.Changed,
-    "session rm": page.Page[outcomes.Outcome],
-    "session search": page.Found,
+    "session rm": pages.Page[outcomes.Outcome],
+    "session search": pages.Found,
     "session set-agent": shapes.Whole,
     "session set-channel": shapes.Whole,
     "session set-id": outcomes.Renamed,
@@ -47,12 +47,12 @@ SESSION_VERBS: Final[dict[str, object]] = {
     "session show": shapes.Shown,
     "session signal": outcomes.Signalled,
     "session tag": shapes.Whole,
-    "session trash": page.Page[outcomes.Outcome],
+    "session trash": pages.Page[outcomes.Outcome],
     "session tree": shapes.Tree,
     "session undo": outcomes.Undone,
-    "session unarchive": page.Page[outcomes.Outcome],
+    "session unarchive": pages.Page[outcomes.Outcome],
     "session unlink": shapes.Whole,
-    "session unpin": page.Page[outcomes.Outcome],
+    "session unpin": pages.Page[outcomes.Outcome],
 }
 """What each verb prints; of several shapes one, as its options say.
 

@@ -29,12 +29,6 @@ _WORDS: Final[dict[str, tuple[Status, ...]]] = {
     "ended": FINAL,
     "encerrada": FINAL,
 }
-_VERBS: Final[dict[Status, str]] = {
-    "active": "resume",
-    "suspended": "pause",
-    "completed": "end",
-    "failed": "fail",
-}
 
 SHOWN: Final = 0
 ARCHIVED: Final = 1
@@ -203,11 +197,6 @@ def in_trash(session: str) -> Refused:
         hint=f"Take it out first: retoma session restore {session}",
         session=session,
     )
-
-
-def verb_of(status: Status) -> str:
-    """Return the command that leads to `status`."""
-    return _VERBS[status]
 
 
 def statuses(word: str) -> tuple[Status, ...]:

@@ -89,7 +89,7 @@ class Output:
 
     def page(self, items: Sequence[object], following: str | None = None, total: int | None = None) -> None:
         """Print the one JSON shape of a list, empty or not. `total` is None unless it was asked for."""
-        from retoma.model.page import Page
+        from retoma.model.pages import Page
 
         self.print_json(Page(items=items, next=following, total=total))
 

@@ -16,7 +16,7 @@ from retoma.interfaces.cli.text import Styled
 from retoma.interfaces.cli.verb import verb
 from retoma.model.message import Message
 from retoma.model.outcomes import Written
-from retoma.model.page import Event
+from retoma.model.pages import Event
 from retoma.model.session import Session
 
 __all__ = ["append", "inspect", "log", "read", "tree"]
