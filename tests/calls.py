@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from unittest.mock import patch
 
 from retoma.commands import branch, checked, due, flow, forget, message, session, store, transfer
@@ -10,8 +11,9 @@ from retoma.commands.opened import Opened, opened_at
 from retoma.errors import Invalid
 from retoma.model.ids import Operation, new_operation
 from retoma.runtime.forget import redact
-from retoma.service import sessions
+from retoma.service import profiles, sessions, timeline
 from retoma.service.search.search import search as found
+from retoma.stores.contract.retention import END
 
 __all__ = ["Calls", "client_at"]
 
@@ -88,7 +90,7 @@ class Calls:
         return self._do(session.AddNote(session=name, text=text), key)[0]
 
     def notes(self, name):
-        return self._do(session.ListNotes(session=name))
+        return self._store.read(lambda tx: profiles.notes(tx, self._who, name))
 
     def trash(self, name, *, key=None):
         self._do(session.TrashSession(session=name), key)
@@ -146,7 +148,10 @@ class Calls:
         return message.ReadConversation(session=name, since=since, epochs=epochs).run(self._opened)
 
     def events(self, name, *, since=0) -> Iterator[object]:
-        return message.ReadEvents(session=name, since=since).run(self._opened)
+        """Yield the chain's own events."""
+        while page := self._store.read(partial(timeline.events, who=self._who, session=name, after=since)):
+            yield from page
+            since = page[-1].seq
 
     def follow(self, name, *, since=0, wait=None) -> Iterator[object]:
         return message.ReadEvents(session=name, since=since, follow=True).run(self._opened, wait=wait)
@@ -200,8 +205,15 @@ class Calls:
         return self._do(due.Prune(choice=choice, progress=progress))
 
     def log(self, *, session=None, since=0, before=None, limit=50) -> Sequence[object]:
-        cursor = before and f"{before[0]}.{before[1]}"
-        return self._do(due.ReadLog(session=session, since=since, cursor=cursor, limit=limit)).items
+        """Return the rows of the store's log."""
+        place = before or END
+
+        def read(tx):
+            if session is None:
+                return tx.log.page(self._who.tenant, since=since, before=place, limit=limit)
+            return tx.log.of(self._who.tenant, session, since=since, before=place, limit=limit)
+
+        return self._store.read(read)
 
     def work_due(self, *, within_s=0.020) -> Mapping[str, int]:
         return self._do(due.WorkDue(within_s=within_s))

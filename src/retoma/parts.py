@@ -1,7 +1,17 @@
-"""The parts that a message can be made of: `session.append("assistant", [retoma.parts.Text("I count."), …])`."""
+"""The former name of `retoma.types`. Each use of a name of it warns."""
 
 from __future__ import annotations
 
-from retoma.model.message import File, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from typing import TYPE_CHECKING
+from warnings import warn
 
-__all__ = ["File", "Image", "Opaque", "Part", "Reasoning", "Text", "ToolCall", "ToolResult"]
+from retoma import types
+
+if TYPE_CHECKING:
+    from retoma.types import *  # noqa: F403
+
+
+def __getattr__(name: str) -> object:
+    found: object = getattr(types, name)
+    warn(f"retoma.parts.{name} is retoma.types.{name} now.", DeprecationWarning, stacklevel=2)
+    return found

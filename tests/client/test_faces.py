@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import retoma
-from retoma import aio, errors, parts, values
+from retoma import aio, errors, types
 from retoma.client.batch import AwaitedBatch, Batch, BlockingBatch
 from retoma.client.driven import FlowRun
 from retoma.client.held import AwaitedLease, BlockingLease, Lease
@@ -74,15 +74,27 @@ def test_public_names_are_what_they_are_called():
     assert set(dir(retoma)) == set(retoma.__all__)
     for name in retoma.__all__:
         assert getattr(retoma, name) is not None
-    for module in (aio, parts, values):
+    for module in (aio, types):
         for name in module.__all__:
             assert getattr(module, name) is not None
     with pytest.raises(AttributeError):
         retoma.nothing  # noqa: B018
 
 
+@pytest.mark.parametrize(("module", "name"), [("parts", "Text"), ("parts", "Part"), ("values", "Message")])
+def test_former_names_are_there_and_warn_with_the_new_one(module, name):
+    former = getattr(retoma, module)
+    with pytest.warns(DeprecationWarning, match=rf"retoma\.{module}\.{name} is retoma\.types\.{name} now"):
+        found = getattr(former, name)
+    assert found is getattr(types, name)
+    with pytest.raises(AttributeError):
+        former.nothing  # noqa: B018
+
+
 # Docstrings
 
+MADE_OF = ("File", "Image", "Opaque", "Reasoning", "Text", "ToolCall", "ToolResult")
+"""The parts of a message."""
 ERRORS = [getattr(retoma, name) for name in errors.__all__]
 
 
@@ -92,7 +104,7 @@ def documented() -> Iterator[tuple[str, object]]:
     yield "retoma.open", retoma.open
     owners = [retoma.Client, retoma.Session, State, Batch, Lease, FlowRun]
     owners += [
-        getattr(values, name)
+        getattr(types, name)
         for name in (
             "Message",
             "Event",
@@ -108,7 +120,7 @@ def documented() -> Iterator[tuple[str, object]]:
             "Pruned",
         )
     ]
-    owners += [getattr(parts, name) for name in parts.__all__ if name != "Part"]
+    owners += [getattr(types, name) for name in MADE_OF]
     owners += ERRORS
     for owner in owners:
         yield owner.__name__, owner
@@ -185,7 +197,7 @@ def test_the_python_page_names_every_name():
     client, _, session = page.partition("| on `Session` |")
     for section, owner in ((client, retoma.Client), (session, retoma.Session)):
         assert public(owner).keys() - set(re.findall(r"`(\w+)`", section)) == set(), owner
-    for module in (aio, parts, values):
+    for module in (aio, types):
         assert {name for name in module.__all__ if name != "Part"} <= set(re.findall(r"`(\w+)`", session))
     table = (
         (Path(__file__).parents[2] / "docs/python.md").read_text(encoding="utf-8").partition("## Errors")[2]
@@ -222,7 +234,7 @@ def test_what_waits_needs_nothing_of_what_is_awaited():
 def test_the_package_is_typed_and_its_public_modules_hide_nothing():
     root = Path(retoma.__file__).parent
     assert (root / "py.typed").exists()
-    for module in ("aio", "parts", "values", "__init__"):
+    for module in ("aio", "types", "__init__"):
         tree = ast.parse((root / f"{module}.py").read_text())
         assert any(
             isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"

@@ -68,7 +68,7 @@ KEPT: dict[str, tuple[Callable[[retoma.Client, retoma.Session], object], str, st
     ),
     "append parts": (
         lambda c, s: s.append(
-            "assistant", [retoma.parts.Text("March."), retoma.parts.Reasoning("x")], key=KEY
+            "assistant", [retoma.types.Text("March."), retoma.types.Reasoning("x")], key=KEY
         ),
         "demo",
         "b0f792df99295692bfca45ffb6ccedd4",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from retoma import Invalid, NotFound
-from retoma.values import Found, Hit
+from retoma.types import Found, Hit
 
 
 def test_what_was_said_is_found_with_where_and_when(client, session, clock):

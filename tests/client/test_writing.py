@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import retoma
-from retoma import parts
+from retoma import types as parts
 from retoma.model.lease import LEASE_TTL_MS
 from retoma.runtime import follow as following
 from retoma.service import entries

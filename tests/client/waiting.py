@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 
 from retoma.aio import AsyncClient, AsyncSession, AsyncState
-from retoma.values import Found, Page
+from retoma.types import Found, Page
 
 
 class Waiting:
@@ -67,7 +67,9 @@ class Waiting:
             case Found():
                 return found
             case Page():
-                return Page([self._shown(one) for one in found.items], found.next, found.total)
+                return Page(
+                    items=[self._shown(one) for one in found.items], next=found.next, total=found.total
+                )
             case _:
                 return found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +11,12 @@ from tests.calls import Calls
 
 from retoma.errors import Busy, Conflict, Invalid, NotFound, Refused
 from retoma.model.changes import Changes, applied
+from retoma.model.codec import encode
 from retoma.model.event import CREATED, UPDATED
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.retention import SETTLED_MS, TRASH_KEPT_MS
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, NewSession
-from retoma.model.views import tree_view
+from retoma.model.shapes import Tree
 from retoma.runtime.drive import Request
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Listing
@@ -216,7 +216,7 @@ def test_a_tree_is_no_deeper_than_its_json_can_be_read(client):
         client.create(NewSession(id=f"s{n}", parent=f"s{n - 1}" if n else None))
     found = client.tree("s0")
     assert [depth for depth, _ in found] == list(range(101))
-    json.loads(msgspec.json.encode(tree_view(found, 0)))
+    json.loads(encode(Tree.above(found, 0)))
 
 
 def test_a_key_whose_session_is_deleted_says_so(client):

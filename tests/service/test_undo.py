@@ -239,5 +239,5 @@ def test_who_follows_a_session_sees_how_it_goes_on(client):
             client.change("one", "completed")
 
     for event in client.follow("one", wait=wait):
-        seen.append(event.value().get("content", event.type))
+        seen.append((event.data or {}).get("content", event.type))
     assert seen == ["session.created", *"abcd", "undone", "session.forked", "x", "session.status"]

@@ -18,12 +18,12 @@ from retoma.commands.session import CreateSession, GetOrCreateSession, GetSessio
 from retoma.model.codec import JsonField
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED
 from retoma.stores.contract.store import Sort
-from retoma.values import Found, Page
+from retoma.types import Found, Page
 
 if TYPE_CHECKING:
     from retoma.importers.detect import Source
     from retoma.model.transfer import Format
-    from retoma.values import Arrived, Backup, Branch, Difference, Imported, LogEntry, Page, Pruned, Report
+    from retoma.types import Arrived, Backup, Branch, Difference, Imported, LogEntry, Page, Pruned, Report
 
 
 class AsyncClient(Awaiting):
@@ -157,7 +157,9 @@ class AsyncClient(Awaiting):
                 total=total,
             )
         )
-        return Page([AsyncSession(self._opened, one) for one in found.items], found.next, found.total)
+        return Page(
+            items=[AsyncSession(self._opened, one) for one in found.items], next=found.next, total=found.total
+        )
 
     async def delete(self, id: str, *, with_forks: bool = False, key: str | None = None) -> None:
         """See `Client.delete`."""
@@ -182,17 +184,17 @@ class AsyncClient(Awaiting):
 
     async def tree(self, id: str, *, most: int = 1000) -> Sequence[Branch]:
         """See `Client.tree`."""
-        from retoma.client.public import branches
         from retoma.commands.branch import ShowTree
+        from retoma.types import Branch
 
-        return await self._shown(ShowTree(session=id, most=most), branches)
+        found = await self._run(ShowTree(session=id, most=most))
+        return list(map(Branch.of, found))
 
     async def diff(self, a: str, b: str, *, at: int | None = None) -> Difference:
         """See `Client.diff`."""
-        from retoma.client.public import difference
         from retoma.commands.branch import DiffSessions
 
-        return await self._shown(DiffSessions(a=a, b=b, at=at), difference)
+        return await self._work((await self._run(DiffSessions(a=a, b=b, at=at))).whole)
 
     async def search(
         self,
@@ -211,7 +213,6 @@ class AsyncClient(Awaiting):
         cursor: str | None = None,
     ) -> Found:
         """See `Client.search`."""
-        from retoma.client.public import found
         from retoma.commands.search import Search
 
         now = self._opened.now()
@@ -229,7 +230,7 @@ class AsyncClient(Awaiting):
             limit=limit,
             cursor=cursor,
         )
-        return await self._shown(asked, lambda page: found(page, asked.asked()))
+        return asked.page(await self._run(asked))
 
     async def run_flow(
         self,
@@ -265,7 +266,7 @@ class AsyncClient(Awaiting):
         """See `Client.export`."""
         from retoma.commands.transfer import ExportSession
 
-        async for one in self._each(ExportSession(session=named(id, self._opened), format=format), bytes):
+        async for one in self._each(ExportSession(session=named(id, self._opened), format=format)):
             yield one
 
     async def import_(
@@ -309,7 +310,7 @@ class AsyncClient(Awaiting):
         from retoma.commands.due import PreviewPrune, Prune
         from retoma.model.retention import PRUNED, Choice
         from retoma.model.session import statuses
-        from retoma.values import Pruned
+        from retoma.types import Pruned
 
         choice = Choice(
             before=self._opened.now() - (given.duration(older_than) or 0),
@@ -322,7 +323,7 @@ class AsyncClient(Awaiting):
         )
         found = await self._run(PreviewPrune(choice=choice))
         done = found.by_status if dry_run else await self._run(Prune(choice=choice))
-        return Pruned(by_status={str(status): count for status, count in done.items()}, first=found.first)
+        return Pruned.of(choice.before, done, found.first, done=not dry_run)
 
     async def log(
         self,
@@ -333,11 +334,10 @@ class AsyncClient(Awaiting):
         cursor: str | None = None,
     ) -> Page[LogEntry]:
         """See `Client.log`."""
-        from retoma.client.public import log
         from retoma.commands.due import ReadLog
 
         after = given.instant(since, self._opened.now()) or 0
-        return await self._shown(ReadLog(session=session, since=after, limit=limit, cursor=cursor), log)
+        return await self._run(ReadLog(session=session, since=after, limit=limit, cursor=cursor))
 
     async def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
         """See `Client.backup`."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from retoma.client import given, public
+from retoma.client import given
 from retoma.client.batch import AwaitedBatch
 from retoma.client.current import current
 from retoma.client.faces import Awaiting
@@ -29,10 +29,10 @@ from retoma.commands.session import (
 )
 from retoma.model.changes import Changes
 from retoma.model.codec import JsonField
-from retoma.values import Event, Message, Note
+from retoma.types import Event, Message, Note
 
 if TYPE_CHECKING:
-    from retoma.values import Redaction
+    from retoma.types import Redaction
 
 
 class AsyncSession(Handle, Awaiting):
@@ -75,15 +75,13 @@ class AsyncSession(Handle, Awaiting):
     ) -> list[Message]:
         """See `Session.messages`."""
         asked = ReadMessages(session=self.id, last=last, since=since, before=before, epochs=epochs)
-        return await self._shown(asked, public.messages)
+        return await self._run(asked)
 
     async def events(
         self, since: int = 0, *, types: str | Sequence[str] | None = None
     ) -> AsyncIterator[Event]:
         """See `Session.events`."""
-        async for one in self._each(
-            ReadEvents(session=self.id, since=since, types=given.types(types)), public.event
-        ):
+        async for one in self._each(ReadEvents(session=self.id, since=since, types=given.types(types))):
             yield one
 
     async def follow(
@@ -91,9 +89,8 @@ class AsyncSession(Handle, Awaiting):
     ) -> AsyncIterator[Event]:
         """See `Session.follow`."""
         after = self.head if since is None else since
-        async for one in self._each(
-            ReadEvents(session=self.id, since=after, types=given.types(types), follow=True), public.event
-        ):
+        asked = ReadEvents(session=self.id, since=after, types=given.types(types), follow=True)
+        async for one in self._each(asked):
             yield one
 
     async def rename(self, title: str, *, key: str | None = None) -> None:
@@ -172,7 +169,7 @@ class AsyncSession(Handle, Awaiting):
 
     async def notes(self) -> list[Note]:
         """See `Session.notes`."""
-        return await self._shown(ListNotes(session=self.id), public.notes)
+        return await self._run(ListNotes(session=self.id))
 
     async def _change(self, changes: Changes, key: str | None) -> None:
         self._saw(await self._run(UpdateSession(session=self.id, changes=changes), key))

@@ -13,7 +13,7 @@ from retoma.client.faces import Blocking
 if TYPE_CHECKING:
     from retoma.importers.detect import Source
     from retoma.model.transfer import Format
-    from retoma.values import Arrived, Backup, Imported, LogEntry, Page, Pruned, Report
+    from retoma.types import Arrived, Backup, Imported, LogEntry, Page, Pruned, Report
 
 
 class Carrying(Blocking):
@@ -31,7 +31,7 @@ class Carrying(Blocking):
         """
         from retoma.commands.transfer import ExportSession
 
-        yield from self._each(ExportSession(session=named(id, self._opened), format=format), bytes)
+        yield from self._each(ExportSession(session=named(id, self._opened), format=format))
 
     def import_(
         self, file: str | Path | BinaryIO, *, name: str | None = None, erase_too: bool = False
@@ -112,7 +112,7 @@ class Carrying(Blocking):
         from retoma.commands.due import PreviewPrune, Prune
         from retoma.model.retention import PRUNED, Choice
         from retoma.model.session import statuses
-        from retoma.values import Pruned
+        from retoma.types import Pruned
 
         choice = Choice(
             before=self._opened.now() - (given.duration(older_than) or 0),
@@ -125,7 +125,7 @@ class Carrying(Blocking):
         )
         found = self._run(PreviewPrune(choice=choice))
         done = found.by_status if dry_run else self._run(Prune(choice=choice))
-        return Pruned(by_status={str(status): count for status, count in done.items()}, first=found.first)
+        return Pruned.of(choice.before, done, found.first, done=not dry_run)
 
     def log(
         self,
@@ -142,11 +142,10 @@ class Carrying(Blocking):
         >>> [(entry.session, entry.action) for entry in client.log("demo", since="7d")]
         []
         """
-        from retoma.client.public import log
         from retoma.commands.due import ReadLog
 
         after = given.instant(since, self._opened.now()) or 0
-        return self._shown(ReadLog(session=session, since=after, limit=limit, cursor=cursor), log)
+        return self._run(ReadLog(session=session, since=after, limit=limit, cursor=cursor))
 
     def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
         """Write one moment of the store to a new file, checked; others go on writing meanwhile.

@@ -10,7 +10,7 @@ from retoma.client.session import Session
 from retoma.commands.session import ShowSession
 
 if TYPE_CHECKING:
-    from retoma.values import Branch, Difference
+    from retoma.types import Branch, Difference
 
 
 class Comparing(Blocking):
@@ -40,10 +40,11 @@ class Comparing(Blocking):
         >>> [(one.depth, one.id, one.fork_seq) for one in client.tree("demo")]
         [(0, 'demo', None), (1, 'other-way', 1)]
         """
-        from retoma.client.public import branches
         from retoma.commands.branch import ShowTree
+        from retoma.types import Branch
 
-        return self._shown(ShowTree(session=id, most=most), branches)
+        found = self._run(ShowTree(session=id, most=most))
+        return list(map(Branch.of, found))
 
     def diff(self, a: str, b: str, *, at: int | None = None) -> Difference:
         """Return what each of two sessions has alone, now or as both were at the seq `at`.
@@ -57,7 +58,6 @@ class Comparing(Blocking):
         >>> found.by, [message.text for message in found.only_b], found.state
         ('fork', ['The short one.'], ())
         """
-        from retoma.client.public import difference
         from retoma.commands.branch import DiffSessions
 
-        return self._shown(DiffSessions(a=a, b=b, at=at), difference)
+        return self._work(self._run(DiffSessions(a=a, b=b, at=at)).whole)

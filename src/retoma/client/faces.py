@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from os import getpid
 from typing import TYPE_CHECKING, TypeVar
 
-from retoma.commands.command import Command, Stream, Write
+from retoma.commands.command import Command, Stream
 from retoma.commands.opened import Opened
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 T = TypeVar("T")
-U = TypeVar("U")
 
 
 class Face:
@@ -43,13 +42,9 @@ class Blocking(Face):
             self._ready()
         return command.run(opened, key=key, token=held.token if held is not None else None)
 
-    def _shown(self, command: Command[R], show: Callable[[R], U]) -> U:
+    def _each(self, command: Stream[T]) -> Iterator[T]:
         self._ready()
-        return show(command.run(self._opened))
-
-    def _each(self, command: Stream[T], show: Callable[[T], U]) -> Iterator[U]:
-        self._ready()
-        return map(show, command.run(self._opened, ready=self._ready))
+        return command.run(self._opened, ready=self._ready)
 
     def _work(self, work: Callable[[], R]) -> R:
         return work()
@@ -63,15 +58,9 @@ class Awaiting(Face):
         held = self._held
         return await command.submit(self._opened, key=key, token=held.token if held is not None else None)
 
-    async def _shown(self, command: Command[R], show: Callable[[R], U]) -> U:
+    def _each(self, command: Stream[T]) -> AsyncIterator[T]:
         self._ready()
-        if isinstance(command, Write):
-            return show(await command.submit(self._opened))
-        return await self._opened.in_thread(lambda: show(command.run(self._opened)))
-
-    def _each(self, command: Stream[T], show: Callable[[T], U]) -> AsyncIterator[U]:
-        self._ready()
-        return command.submit(self._opened, show, ready=self._ready)
+        return command.submit(self._opened, ready=self._ready)
 
     async def _work(self, work: Callable[[], R]) -> R:
         return await self._opened.in_thread(work)

@@ -18,7 +18,7 @@ from retoma.commands.session import (
 from retoma.model.codec import JsonField
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED, NewSession
 from retoma.stores.contract.store import Sort
-from retoma.values import Page
+from retoma.types import Page
 
 
 class Finding(Blocking):
@@ -188,7 +188,9 @@ class Finding(Blocking):
                 total=total,
             )
         )
-        return Page([Session(self._opened, one) for one in found.items], found.next, found.total)
+        return Page(
+            items=[Session(self._opened, one) for one in found.items], next=found.next, total=found.total
+        )
 
     def delete(self, id: str, *, with_forks: bool = False, key: str | None = None) -> None:
         """Delete a session for good: its rows, state and journal are in no file of the store any more.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 import msgspec
 
-from retoma.client.public import milliseconds
 from retoma.commands import entries
 from retoma.commands.checked import check_texts
 from retoma.errors import Invalid
@@ -24,7 +23,7 @@ Duration: TypeAlias = "timedelta | str"
 Contexts: TypeAlias = "Mapping[str, str | Sequence[str]] | Iterable[tuple[str, str]]"
 """What a session is about: a mapping of kind to one reference or several, or the pairs that a session shows."""
 Sayable: TypeAlias = "str | Part | Sequence[Part | Mapping[str, JsonField]]"
-"""What a message says: a text, a part of `retoma.parts`, or several; a mapping is a part as JSON has it."""
+"""What a message says: a text, a part of `retoma.types`, or several; a mapping is a part as JSON has it."""
 NewMessage: TypeAlias = "tuple[str, Sayable] | Mapping[str, Sayable]"
 """A message to append: (role, content), or a mapping with `role`, `content` and perhaps `sender`."""
 
@@ -45,7 +44,7 @@ def instant(given: Instant | None, now_ms: int) -> int | None:
                 hint="Give it one: datetime.now(UTC), or moment.astimezone().",
             )
         case datetime():
-            return milliseconds(given)
+            return _milliseconds(given - datetime(1970, 1, 1, tzinfo=UTC))
         case _:
             raise _no_type(given, "a datetime, a timedelta or a text such as 2h")
 

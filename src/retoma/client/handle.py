@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from retoma.client import public
 from retoma.client.faces import Face
 from retoma.commands.opened import Opened
 from retoma.errors import Unavailable
 from retoma.model.codec import JsonField
+from retoma.model.instant import Instant
 from retoma.model.session import Head, Status
 from retoma.service import sessions
-from retoma.values import Driver, Flow, Usage
+from retoma.types import Driver, Flow, Usage
 
 if TYPE_CHECKING:
     from retoma.runtime.lease import Held
@@ -122,37 +122,37 @@ class Handle(Face):
     @property
     def usage(self) -> Usage:
         """What the running epoch used."""
-        return public.usage(self._row)
+        return Usage.of(self._row)
 
     @property
     def flow(self) -> Flow | None:
         """Where its flow stands; None when it runs none."""
-        return public.flow(self._row)
+        return Flow.of(self._row)
 
     @property
     def driver(self) -> Driver | None:
         """Who drove it when this handle last read it whole; None when nobody did."""
-        return public.driver(self._whole.lease, self._seen_at)
+        return Driver.of(self._whole.lease, self._seen_at)
 
     @property
     def created_at(self) -> datetime:
         """When it was made, UTC."""
-        return public.moment(self._row.created_at)
+        return Instant.of(self._row.created_at)
 
     @property
     def updated_at(self) -> datetime:
         """When it was last written in, UTC."""
-        return public.moment(self._row.updated_at)
+        return Instant.of(self._row.updated_at)
 
     @property
     def expires_at(self) -> datetime | None:
         """When it expires, UTC; None when it does not."""
-        return None if self._row.expires_at is None else public.moment(self._row.expires_at)
+        return Instant.at(self._row.expires_at)
 
     @property
     def trashed_at(self) -> datetime | None:
         """When it was put in the trash, UTC; None when it is not in it."""
-        return None if self._row.trashed_at is None else public.moment(self._row.trashed_at)
+        return Instant.at(self._row.trashed_at)
 
     @property
     def pinned(self) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from retoma.client import given, public
+from retoma.client import given
 from retoma.client.faces import Blocking
 from retoma.client.handle import Handle
 from retoma.commands.session import AddNote, ListNotes, RenameSession, UpdateSession
 from retoma.model.changes import Changes
 from retoma.model.codec import JsonField
-from retoma.values import Note
+from retoma.types import Note
 
 
 class Labelling(Handle, Blocking):
@@ -204,7 +204,7 @@ class Labelling(Handle, Blocking):
         >>> [note.text for note in session.notes()]
         ['Waits for the new data.']
         """
-        return self._shown(ListNotes(session=self.id), public.notes)
+        return self._run(ListNotes(session=self.id))
 
     def _change(self, changes: Changes, key: str | None) -> None:
         self._saw(self._run(UpdateSession(session=self.id, changes=changes), key))

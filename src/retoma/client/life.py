@@ -16,7 +16,7 @@ from retoma.commands.session import (
 )
 
 if TYPE_CHECKING:
-    from retoma.values import Redaction
+    from retoma.types import Redaction
 
 
 class Living(Handle, Blocking):

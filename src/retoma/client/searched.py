@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from retoma.client import given
 from retoma.client.faces import Blocking
 from retoma.model.session import ARCHIVED, SHOWN
-from retoma.values import Found
+from retoma.types import Found
 
 __all__ = ["Searching"]
 
@@ -55,7 +55,6 @@ class Searching(Blocking):
         >>> page.total, page.next, page.indexed_to
         (1, None, None)
         """
-        from retoma.client.public import found
         from retoma.commands.search import Search
 
         now = self._opened.now()
@@ -73,4 +72,4 @@ class Searching(Blocking):
             limit=limit,
             cursor=cursor,
         )
-        return self._shown(asked, lambda page: found(page, asked.asked()))
+        return asked.page(self._run(asked))

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from retoma.client.async_session import AsyncSession
     from retoma.client.session import Session
-    from retoma.service.flows import Snapshot
 
 T = TypeVar("T")
 _MISSING = object()
@@ -85,7 +84,7 @@ class State(MutableMapping[str, JsonField]):
         """
         from retoma.commands.flow import LookAtSession
 
-        return self._session._shown(LookAtSession(session=self._session.id, at=seq), _context)
+        return dict(self._session._run(LookAtSession(session=self._session.id, at=seq)).position.context)
 
     def __getitem__(self, name: str) -> JsonField:
         return self._session._run(ReadState(session=self._session.id, names=(name,))).values[name]
@@ -220,7 +219,8 @@ class AsyncState:
         """Return all of it as it was at the event `seq`: see `State.at`."""
         from retoma.commands.flow import LookAtSession
 
-        return await self._session._shown(LookAtSession(session=self._session.id, at=seq), _context)
+        at = await self._session._run(LookAtSession(session=self._session.id, at=seq))
+        return dict(at.position.context)
 
     async def get(self, name: str, default: JsonField = None) -> JsonField:
         """Return what a key holds, or `default`. Raises NotFound."""
@@ -272,7 +272,3 @@ def _taken(written: Written, name: str, default: object) -> JsonField:
     if default is _MISSING:
         raise KeyError(name)
     return default
-
-
-def _context(at: Snapshot) -> dict[str, JsonField]:
-    return dict(at.position.context)

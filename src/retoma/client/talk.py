@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from retoma.client import given, public
+from retoma.client import given
 from retoma.client.faces import Blocking
 from retoma.client.handle import Handle
 from retoma.commands.message import AppendMessage, ReadEvents, ReadMessages
-from retoma.values import Event, Message
+from retoma.types import Event, Message
 
 
 class Talking(Handle, Blocking):
@@ -25,7 +25,7 @@ class Talking(Handle, Blocking):
     ) -> int:
         """Append a message and return its seq, once it is durable. No agent answers.
 
-        `role` is `user`, `assistant`, `system` or `tool`; `content` a text, or parts of `retoma.parts`; `sender` a
+        `role` is `user`, `assistant`, `system` or `tool`; `content` a text, or parts of `retoma.types`; `sender` a
         name within the role. With `key` (any text) it is appended once, however often the call is repeated: the first
         seq is returned. With `expect` only if the session has that many events.
 
@@ -34,7 +34,7 @@ class Talking(Handle, Blocking):
 
         >>> session.append("user", "Which rows fail?", key="question-1")
         2
-        >>> session.append("assistant", [retoma.parts.Text("Those of March."), retoma.parts.Reasoning("By date.")])
+        >>> session.append("assistant", [retoma.types.Text("Those of March."), retoma.types.Reasoning("By date.")])
         3
         """
         said = content if isinstance(content, str) else given.plain(content)
@@ -84,7 +84,7 @@ class Talking(Handle, Blocking):
         ['user: Which rows fail?', 'assistant: Those of March.']
         """
         asked = ReadMessages(session=self.id, last=last, since=since, before=before, epochs=epochs)
-        return self._shown(asked, public.messages)
+        return self._run(asked)
 
     def events(self, since: int = 0, *, types: str | Sequence[str] | None = None) -> Iterator[Event]:
         """Yield the journal behind the seq `since`, oldest first, read in pages of 1,000; only of `types`, if given.
@@ -97,9 +97,7 @@ class Talking(Handle, Blocking):
         >>> [event.data for event in session.events(types="session.status")]
         [{'from': 'active', 'to': 'suspended'}]
         """
-        yield from self._each(
-            ReadEvents(session=self.id, since=since, types=given.types(types)), public.event
-        )
+        yield from self._each(ReadEvents(session=self.id, since=since, types=given.types(types)))
 
     def follow(
         self, since: int | None = None, *, types: str | Sequence[str] | None = None
@@ -118,6 +116,5 @@ class Talking(Handle, Blocking):
         ['message', 'session.status']
         """
         after = self.head if since is None else since
-        yield from self._each(
-            ReadEvents(session=self.id, since=after, types=given.types(types), follow=True), public.event
-        )
+        asked = ReadEvents(session=self.id, since=after, types=given.types(types), follow=True)
+        yield from self._each(asked)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 from retoma.commands.command import Call, Command, Job, Read
 from retoma.commands.opened import Opened
 from retoma.model.lease import FencingToken
+from retoma.model.outcomes import Forked, Undone
 from retoma.model.principal import Principal
 from retoma.model.session import Session
-from retoma.service.branch.branches import Forked
-from retoma.service.branch.undo import Undone
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 
@@ -213,24 +213,18 @@ class Stream(Checked, Generic[T], frozen=True, kw_only=True):
         finally:
             following.close()
 
-    async def submit(
-        self, opened: Opened, each: Callable[[T], U], *, ready: Callable[[], None] | None = None
-    ) -> AsyncIterator[U]:
-        """Yield what `each` makes of what it finds, and hold nobody up."""
+    async def submit(self, opened: Opened, *, ready: Callable[[], None] | None = None) -> AsyncIterator[T]:
+        """Yield what it finds, and hold nobody up."""
         from retoma.runtime.follow import Following
 
-        def next_page() -> list[U] | object | None:
-            # StopIteration cannot pass through a Future.
-            page = next(pages, _END)
-            return [each(one) for one in cast("Sequence[T]", page)] if page and page is not _END else page
-
-        pages: Iterator[Sequence[T] | None] = self.pages(opened)
+        # StopIteration cannot pass through a Future.
+        next_page = partial(next, self.pages(opened), _END)
         following = Following(opened.store)
         try:
             while (found := await opened.in_thread(next_page)) is not _END:
                 if found is None:
                     await following.come(opened.in_thread)
-                for one in cast("list[U]", found or ()):
+                for one in found or ():
                     yield one
                 (ready or opened.ready)()
         finally:

@@ -14,8 +14,9 @@ from retoma.service import clock
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
-    from retoma.commands.listing import Page
-    from retoma.model.retention import Choice, Entry
+    from retoma.model.outcomes import LogEntry
+    from retoma.model.pages import Page
+    from retoma.model.retention import Choice
     from retoma.model.session import Status
     from retoma.service.forget.collect import Due
     from retoma.service.retention import Preview, Standing
@@ -168,7 +169,7 @@ def _untold(done: int) -> None:
     return None
 
 
-class ReadLog(Read["Page[Entry]"], frozen=True, kw_only=True):
+class ReadLog(Read["Page[LogEntry]"], frozen=True, kw_only=True):
     """Return a page of the store's log, newest first; with `session`, of that one, deleted or not.
 
     `since` is ms UTC; `cursor` is the `next` of the page before. Raises Invalid for another cursor.
@@ -179,8 +180,9 @@ class ReadLog(Read["Page[Entry]"], frozen=True, kw_only=True):
     limit: int = 50
     cursor: str | None = None
 
-    def read(self, tx: Transaction, who: Principal) -> Page[Entry]:
-        from retoma.commands.listing import Page
+    def read(self, tx: Transaction, who: Principal) -> Page[LogEntry]:
+        from retoma.model.outcomes import LogEntry
+        from retoma.model.pages import Page
         from retoma.stores.contract.retention import END
 
         place, limit = _place(self.cursor) if self.cursor is not None else END, self.limit
@@ -189,7 +191,9 @@ class ReadLog(Read["Page[Entry]"], frozen=True, kw_only=True):
         else:
             found = tx.log.of(who.tenant, self.session, since=self.since, before=place, limit=limit + 1)
         page = found[:limit]
-        return Page(page, f"{page[-1].at}.{page[-1].number}" if len(found) > limit else None)
+        items = list(map(LogEntry.of, page))
+        following = f"{page[-1].at}.{page[-1].number}" if len(found) > limit else None
+        return Page(items=items, next=following)
 
 
 def _place(cursor: str) -> tuple[int, int]:

@@ -15,9 +15,9 @@ from retoma.model.principal import Principal
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
+    from retoma.model.outcomes import Signalled
     from retoma.runtime.drive import Drive, Request
     from retoma.runtime.lease import Held
-    from retoma.runtime.signal import Sent
     from retoma.service.flows import Snapshot
 
 __all__ = ["HoldSession", "LookAtSession", "RunFlow", "SendSignal"]
@@ -70,14 +70,14 @@ class RunFlow(command.Drive["Drive"], frozen=True, kw_only=True):
         )
 
 
-class SendSignal(Command["Sent"], frozen=True, kw_only=True):
+class SendSignal(Command["Signalled"], frozen=True, kw_only=True):
     """Send the flow of a session that nobody drives a signal. Raises NotFound, Refused, Busy."""
 
     session: str
     name: str
     locale: str = ""
 
-    def run(self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None) -> Sent:
+    def run(self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None) -> Signalled:
         from retoma.runtime.signal import send_signal
 
         def driven(request: Request) -> Drive:

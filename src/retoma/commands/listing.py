@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Generic, TypeVar, get_args
+from typing import get_args
 
 import msgspec
 
 from retoma.commands.command import R, Read
 from retoma.errors import Invalid
+from retoma.model.pages import Page
 from retoma.model.principal import Principal
 from retoma.model.session import SHOWN, Session, statuses
 from retoma.service import opening, sessions
 from retoma.service.access import head_of
 from retoma.stores.contract.store import Listing, Place, Sort, Transaction
 
-__all__ = ["CountSessions", "ListSessions", "ListWhole", "Page", "cursor", "place", "with_status"]
+__all__ = ["CountSessions", "ListSessions", "ListWhole", "cursor", "place", "with_status"]
 
 MOST = 1_000
 """Sessions of one page."""
-
-
-S = TypeVar("S")
-
-
-class Page(msgspec.Struct, Generic[S], frozen=True):
-    """A page of sessions. `next` is the cursor of the next page, None on the last; `total` None unless counted."""
-
-    items: Sequence[S]
-    next: str | None
-    total: int | None = None
 
 
 class _Meant(Read[R], frozen=True, kw_only=True):
@@ -95,9 +84,8 @@ class ListSessions(_Paged[Page[Session]], frozen=True, kw_only=True):
     def read(self, tx: Transaction, who: Principal) -> Page[Session]:
         after, listings = self.after(), self.listings(tx, who)
         found = sessions.ls(tx, who, listings, after=after, limit=self.limit)
-        return Page(
-            found.items, cursor(found.next), sessions.count(tx, who, listings) if self.total else None
-        )
+        total = sessions.count(tx, who, listings) if self.total else None
+        return Page(items=found.items, next=cursor(found.next), total=total)
 
 
 class ListWhole(_Paged[Page[sessions.Whole]], frozen=True, kw_only=True):
@@ -105,8 +93,9 @@ class ListWhole(_Paged[Page[sessions.Whole]], frozen=True, kw_only=True):
 
     def read(self, tx: Transaction, who: Principal) -> Page[sessions.Whole]:
         after, listings = self.after(), self.listings(tx, who)
-        found = opening.page(tx, who, listings, after=after, limit=self.limit, total=self.total)
-        return Page(found.items, cursor(found.next), found.total)
+        found = sessions.ls(tx, who, listings, after=after, limit=self.limit)
+        total = sessions.count(tx, who, listings) if self.total else None
+        return Page(items=opening.wholes(tx, found.items), next=cursor(found.next), total=total)
 
 
 class CountSessions(_Meant[int], frozen=True, kw_only=True):

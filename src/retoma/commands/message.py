@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from retoma.commands.command import Call, Read, Stream, Write
 from retoma.commands.opened import Opened
+from retoma.model import event
 from retoma.model.codec import JsonField
-from retoma.model.event import Event
-from retoma.model.ids import SessionKey
 from retoma.model.lease import FencingToken
 from retoma.model.message import ROLES, Message, content, role
+from retoma.model.pages import Event
 from retoma.model.principal import Principal
 from retoma.service import timeline
 from retoma.service.timeline import Appended
@@ -58,7 +58,7 @@ class AppendMessage(Write[Appended], frozen=True, kw_only=True):
         )
 
 
-class ReadMessages(Read[Sequence[Message]], frozen=True, kw_only=True):
+class ReadMessages(Read[list[Message]], frozen=True, kw_only=True):
     """Return the conversation of the running epoch, oldest first; of all epochs with `epochs`.
 
     `last` reads that many from its end, `before` a seq those before it; without both everything is read, in pages.
@@ -74,7 +74,7 @@ class ReadMessages(Read[Sequence[Message]], frozen=True, kw_only=True):
     before: int | None = None
     epochs: bool = False
 
-    def read(self, tx: Transaction, who: Principal) -> Sequence[Message]:
+    def read(self, tx: Transaction, who: Principal) -> list[Message]:
         last = _EVERY if self.last is None else self.last
         return timeline.messages(
             tx, who, self.session, last=last, since=self.since, before=self.before, epochs=self.epochs
@@ -82,7 +82,7 @@ class ReadMessages(Read[Sequence[Message]], frozen=True, kw_only=True):
 
     def run(
         self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None
-    ) -> Sequence[Message]:
+    ) -> list[Message]:
         if self.last is None and self.before is None:
             every = ReadConversation(session=self.session, since=self.since, epochs=self.epochs)
             return list(every.run(opened))
@@ -93,13 +93,22 @@ _EVERY = 1 << 31
 
 
 class ReadConversation(Stream[Message], frozen=True, kw_only=True):
-    """Yield the conversation after `since`, oldest first, read in pages of 1,000 events. Raises NotFound."""
+    """Yield the conversation after `since`, oldest first, read in pages of 1,000 events. Raises NotFound.
+
+    With `follow`, also what is said from now on, until the session is completed or failed.
+    """
 
     session: str
     since: int = 0
     epochs: bool = False
+    follow: bool = False
 
-    def pages(self, opened: Opened) -> Iterator[Sequence[Message]]:
+    def pages(self, opened: Opened) -> Iterator[Sequence[Message] | None]:
+        if self.follow:
+            for events in _journal(opened, self.session, self.since, follow=True):
+                said = (one for event in events or () for one in timeline.spoken(event, ()))
+                yield None if events is None else [one for one in said if one.spoken]
+            return
         following: int | None = self.since
         while following is not None:
             page, following = opened.store.read(
@@ -126,20 +135,25 @@ class ReadEvents(Stream[Event], frozen=True, kw_only=True):
     follow: bool = False
 
     def pages(self, opened: Opened) -> Iterator[Sequence[Event] | None]:
-        since, line, wanted = self.since, None, self.types
-        while True:
-            page, over, line = opened.store.read(
-                partial(self._following, who=opened.who, after=since, line=line)
-            )
-            if page:
-                since = page[-1].seq
-                yield page if wanted is None else [one for one in page if one.type in wanted]
-            elif over or not self.follow:
-                return
-            else:
+        wanted = self.types
+        for page in _journal(opened, self.session, self.since, follow=self.follow):
+            if page is None:
                 yield None
+            else:
+                yield [Event.of(one) for one in page if wanted is None or one.type in wanted]
 
-    def _following(
-        self, tx: Transaction, who: Principal, after: int, line: SessionKey | None
-    ) -> timeline.Following:
-        return timeline.following(tx, who, self.session, after=after, line=line)
+
+def _journal(
+    opened: Opened, session: str, since: int, *, follow: bool
+) -> Iterator[Sequence[event.Event] | None]:
+    line = None
+    while True:
+        asked = partial(timeline.following, who=opened.who, session=session, after=since, line=line)
+        page, over, line = opened.store.read(asked)
+        if page:
+            since = page[-1].seq
+            yield page
+        elif over or not follow:
+            return
+        else:
+            yield None

@@ -5,10 +5,13 @@ from __future__ import annotations
 from retoma.commands.command import Read
 from retoma.commands.listing import with_status
 from retoma.errors import Invalid
+from retoma.model import pages
+from retoma.model.codec import Name
+from retoma.model.instant import Instant
 from retoma.model.principal import Principal
 from retoma.model.session import SHOWN
 from retoma.model.snippet import WIDTH
-from retoma.service.search.found import Asked, Found, cursor_of
+from retoma.service.search.found import Asked, Found, cursor_of, written
 from retoma.service.search.said import searched_role
 from retoma.service.search.search import search
 from retoma.stores.contract.store import Listing, Transaction
@@ -53,6 +56,21 @@ class Search(Read[Found], frozen=True, kw_only=True):
             since=self.since,
             before=self.before,
             width=self.width,
+        )
+
+    def page(self, found: Found) -> pages.Found:
+        """Return the page that was found, with the cursor of the next one."""
+        items = [
+            pages.Hit(
+                session=hit.session.id, title=Name(hit.session.title), seq=hit.seq or None, epoch=hit.epoch,
+                at=Instant.of(hit.at), role=hit.role, sender=Name(hit.sender), snippet=hit.snippet.text,
+                marks=tuple(hit.snippet.marks), score=hit.score,
+            )
+            for hit in found.items
+        ]  # fmt: skip
+        following = written(found.next, self.asked()) if found.next is not None else None
+        return pages.Found(
+            items=items, next=following, total=found.total, indexed_to=Instant.at(found.indexed_to)
         )
 
     def read(self, tx: Transaction, who: Principal) -> Found:

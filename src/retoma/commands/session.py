@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -11,10 +10,10 @@ from retoma.commands.checked import check
 from retoma.commands.command import Call, Read, Write
 from retoma.errors import Invalid
 from retoma.model.changes import Changes
-from retoma.model.event import Event
 from retoma.model.ids import SessionId
 from retoma.model.principal import Principal
 from retoma.model.session import NewSession, Status
+from retoma.model.shapes import Note
 from retoma.service import access, opening, profiles, sessions
 from retoma.service.sessions import Whole
 from retoma.stores.contract.store import Transaction
@@ -227,13 +226,13 @@ class AddNote(Write[tuple[int, Whole]], frozen=True, kw_only=True):
         return seq, sessions.show(tx, call.who, self.session)
 
 
-class ListNotes(Read[Sequence[Event]], frozen=True, kw_only=True):
+class ListNotes(Read[list[Note]], frozen=True, kw_only=True):
     """Return a session's notes, oldest first. Raises NotFound."""
 
     session: str
 
-    def read(self, tx: Transaction, who: Principal) -> Sequence[Event]:
-        return profiles.notes(tx, who, self.session)
+    def read(self, tx: Transaction, who: Principal) -> list[Note]:
+        return list(map(Note.of, profiles.notes(tx, who, self.session)))
 
 
 class TrashSession(Write[Whole], frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ import msgspec
 
 from retoma.errors import Invalid
 from retoma.model.codec import Json, JsonMap
-from retoma.model.session import TEXTS, About, Session, check_labels, check_texts, thinking
+from retoma.model.session import PROPERTIES, TEXTS, About, Session, check_labels, check_texts, thinking
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     forget: tuple[str, ...] = ()
 
 
-_ROW = ("title", "agent", "model", "thinking", "channel", "pinned", "archived")
+_ROW = (*PROPERTIES, "pinned", "archived")
 
 
 def checked(changes: Changes) -> Changes:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from retoma.errors import Invalid
 
@@ -20,7 +21,28 @@ JsonMap: TypeAlias = Mapping[str, Json]
 
 T = TypeVar("T")
 
-_encoder = msgspec.json.Encoder()
+
+class Name(str):
+    """A text that JSON has as null when it is empty."""
+
+    __slots__ = ()
+
+
+NameField: TypeAlias = Annotated[str, Meta(extra_json_schema={"nullable": True})]
+"""A Name as the field of a struct: whoever makes one by hand may give any text."""
+
+
+def _text(value: object) -> str | None:
+    from retoma.model.instant import Instant
+
+    if isinstance(value, Instant):
+        return value.text
+    if isinstance(value, Name):
+        return str(value) or None
+    raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
+
+
+_encoder = msgspec.json.Encoder(enc_hook=_text)
 _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
 
 

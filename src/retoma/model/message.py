@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias, get_args
 import msgspec
 
 from retoma.errors import Invalid
-from retoma.model.codec import Json, JsonField
+from retoma.model.codec import Json, JsonField, NameField
+from retoma.model.instant import Instant
 
 Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -17,7 +18,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 class Text(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
     """Said aloud.
 
-    >>> session.append("assistant", [retoma.parts.Text("Those of March."), retoma.parts.Text("By date.")])
+    >>> session.append("assistant", [retoma.types.Text("Those of March."), retoma.types.Text("By date.")])
     2
     >>> session.messages()[0].text
     'Those of March.\\nBy date.'
@@ -29,7 +30,7 @@ class Text(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
 class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", forbid_unknown_fields=True):
     """Thought, not said: kept, and left out of the conversation as it is read.
 
-    >>> session.append("assistant", [retoma.parts.Reasoning("Look at dates."), retoma.parts.Text("March.")])
+    >>> session.append("assistant", [retoma.types.Reasoning("Look at dates."), retoma.types.Text("March.")])
     2
     >>> session.messages()[0].text
     'March.'
@@ -41,7 +42,7 @@ class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", forbid_unknown_fie
 class Image(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True, omit_defaults=True):
     """A picture, by the reference of an artifact.
 
-    >>> session.append("user", [retoma.parts.Text("What is this?"), retoma.parts.Image("scan-1", "image/png")])
+    >>> session.append("user", [retoma.types.Text("What is this?"), retoma.types.Image("scan-1", "image/png")])
     2
     """
 
@@ -52,7 +53,7 @@ class Image(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True
 class File(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True, omit_defaults=True):
     """A file, by the reference of an artifact.
 
-    >>> session.append("user", [retoma.parts.Text("Read this."), retoma.parts.File("report-7", "text/csv")])
+    >>> session.append("user", [retoma.types.Text("Read this."), retoma.types.File("report-7", "text/csv")])
     2
     """
 
@@ -63,8 +64,8 @@ class File(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True, 
 class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fields=True):
     """A tool is to be called. `id` pairs it with its result.
 
-    >>> call = retoma.parts.ToolCall(id="1", name="count", arguments={"month": 3})
-    >>> session.append("assistant", [retoma.parts.Text("I count."), call])
+    >>> call = retoma.types.ToolCall(id="1", name="count", arguments={"month": 3})
+    >>> session.append("assistant", [retoma.types.Text("I count."), call])
     2
     >>> session.messages()[0].tools
     ('count',)
@@ -80,9 +81,9 @@ class ToolResult(
 ):
     """What a tool returned, or why it failed.
 
-    >>> session.append("tool", retoma.parts.ToolResult(id="1", result=412))
+    >>> session.append("tool", retoma.types.ToolResult(id="1", result=412))
     2
-    >>> session.append("tool", retoma.parts.ToolResult(id="2", error="no such month"))
+    >>> session.append("tool", retoma.types.ToolResult(id="2", error="no such month"))
     3
     """
 
@@ -94,7 +95,7 @@ class ToolResult(
 class Opaque(msgspec.Struct, frozen=True, tag="opaque", forbid_unknown_fields=True):
     """What another program kept with the message and no other part stands for: its word for it, and the JSON.
 
-    >>> session.append("assistant", [retoma.parts.Text("Look:"), retoma.parts.Opaque("chart", {"bars": [1, 2]})])
+    >>> session.append("assistant", [retoma.types.Text("Look:"), retoma.types.Opaque("chart", {"bars": [1, 2]})])
     2
     """
 
@@ -107,24 +108,34 @@ Content: TypeAlias = "str | Sequence[Part]"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One message of a conversation. `sender` is a name within the role: the flow's node, an agent, a session.
+    """A message of a conversation. `role` is empty for one that was erased; `parts` null for a text alone.
 
-    `text` is what is read; `parts` all of it, empty when it is that text alone. `tools` names what was called. The
-    tokens are None where nobody counted them.
+    `seq` is its number in the journal. `text` is what is read. `sender` is a name within the role: a flow's node, an
+    agent, a session.
+
+    >>> session.append("user", "Which rows fail?", sender="ana")
+    2
+    >>> message = session.messages()[0]
+    >>> message.seq, message.role, message.sender, message.text
+    (2, 'user', 'ana', 'Which rows fail?')
     """
 
     seq: int
-    at: int
-    role: str
+    at: Instant
+    role: Role | str
+    sender: NameField = ""
     text: str
-    sender: str = ""
+    whole: tuple[Part, ...] | None = msgspec.field(name="parts", default=None)
     epoch: int = 1
-    parts: tuple[Part, ...] = ()
-    tokens_in: int | None = None
-    tokens_out: int | None = None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All of it; empty when it is a text alone."""
+        return self.whole or ()
 
     @property
     def tools(self) -> tuple[str, ...]:
+        """The names of what it calls."""
         return tuple(part.name for part in self.parts if isinstance(part, ToolCall))
 
     @property

@@ -29,12 +29,6 @@ _WORDS: Final[dict[str, tuple[Status, ...]]] = {
     "ended": FINAL,
     "encerrada": FINAL,
 }
-_VERBS: Final[dict[Status, str]] = {
-    "active": "resume",
-    "suspended": "pause",
-    "completed": "end",
-    "failed": "fail",
-}
 
 SHOWN: Final = 0
 ARCHIVED: Final = 1
@@ -43,6 +37,9 @@ TRASHED: Final = 2
 
 LISTED_EVERY_MS: Final = 1_000
 """Lists follow a session's writes at most this often: an index that moved on every append would double its cost."""
+PROPERTIES: Final = ("title", "agent", "model", "thinking", "channel")
+"""The texts in a session's row that can be changed. The fragments `properties…` of the statements have them, too."""
+
 TITLE_LENGTH: Final = 200
 DESCRIPTION_LENGTH: Final = 4_000
 Thinking: TypeAlias = Literal["off", "low", "medium", "high"]
@@ -152,6 +149,11 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     ttl_ms: int | None = None
 
 
+def properties(of: object) -> tuple[str, ...]:
+    """Return the PROPERTIES of a row, a new session or a record of one."""
+    return tuple(getattr(of, name) for name in PROPERTIES)
+
+
 def change_status(head: Head, to: Status) -> None:
     """Raise Refused, naming both states and what is allowed, unless the session may change to `to`."""
     if to in _WAYS[head.status]:
@@ -197,11 +199,6 @@ def in_trash(session: str) -> Refused:
         hint=f"Take it out first: retoma session restore {session}",
         session=session,
     )
-
-
-def verb_of(status: Status) -> str:
-    """Return the command that leads to `status`."""
-    return _VERBS[status]
 
 
 def statuses(word: str) -> tuple[Status, ...]:

@@ -1,39 +1,57 @@
-"""The JSON shapes as types: what `--json` prints, and what the JSON Schema of them is made from.
+"""The one shape of each thing: what commands return and Python reads, and as JSON what `--json` prints.
 
-A time is RFC 3339 in UTC with `Z`. Every key is there in every object of its shape, null when it has no value.
+Every key is there in every object of its shape, null when it has no value. A `Name` is null when it is empty, and
+Python reads it as a text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Generic, Literal, NotRequired, TypeAlias, TypedDict, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
+import msgspec
 from msgspec import Meta
 
-from retoma.model.codec import JsonField
-from retoma.model.message import Part, Role
+from retoma.model.codec import JsonField, JsonMap
+from retoma.model.instant import Instant
 from retoma.model.session import Status
+
+if TYPE_CHECKING:
+    from retoma.model import session
+    from retoma.model.call import Call
+    from retoma.model.event import Event as Linked
+    from retoma.model.flow import Position
+    from retoma.model.lease import Lease as Term
 
 T = TypeVar("T")
 
-Time: TypeAlias = Annotated[
-    str,
-    Meta(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$", extra_json_schema={"format": "date-time"}),
-]
 Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]*$")]
 
 
-class Usage(TypedDict):
-    """Tokens, and cost in millionths of the provider's currency unit, of the running epoch."""
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens, and cost in millionths of the provider's currency unit, of the running epoch.
 
-    tokens_in: int
-    tokens_out: int
-    tokens_cached: int
-    cost_micros: int
+    >>> session.usage.tokens_in
+    0
+    """
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    cost_micros: int = 0
+
+    @classmethod
+    def of(cls, row: session.Session) -> Usage:
+        """Return what a session used."""
+        return Usage(**{name: getattr(row, name) for name in cls.__struct_fields__})
 
 
-class Flow(TypedDict):
-    """Where a session's flow stands. `version` is the hash of its files; `visits` counts the nodes it entered."""
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a session's flow stands. `version` is the hash of its files; `visits` counts the nodes it entered.
+
+    >>> session.flow is None
+    True
+    """
 
     name: str
     path: str | None
@@ -42,8 +60,18 @@ class Flow(TypedDict):
     node: str | None
     visits: int
 
+    @classmethod
+    def of(cls, row: session.Session) -> Flow | None:
+        """Return where a session's flow stands, None when it runs none."""
+        if row.flow is None:
+            return None
+        return Flow(
+            name=row.flow, path=row.flow_path, version=row.flow_version.hex() if row.flow_version else None,
+            status=row.flow_status, node=row.flow_node, visits=row.flow_visits,
+        )  # fmt: skip
 
-class Session(TypedDict):
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A session, as lists show it."""
 
     id: str
@@ -63,24 +91,29 @@ class Session(TypedDict):
     messages: int
     pinned: bool
     archived: bool
-    trashed_at: Time | None
+    trashed_at: Instant | None
     ephemeral: bool
     expired: bool
-    expires_at: Time | None
-    created_at: Time
-    updated_at: Time
+    expires_at: Instant | None
+    created_at: Instant
+    updated_at: Instant
     usage: Usage
     flow: Flow | None
 
+    @classmethod
+    def of(cls, row: session.Session, now_ms: int) -> Session:
+        """Return the session that a row is, at that instant."""
+        return Session(**_facts(row, now_ms))
 
-class Context(TypedDict):
+
+class Context(msgspec.Struct, frozen=True):
     """What a session is about."""
 
     kind: str
     ref: str
 
 
-class Holder(TypedDict):
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
     """The process that drives a session."""
 
     host: str
@@ -89,35 +122,83 @@ class Holder(TypedDict):
     user: str
 
 
-class Lease(TypedDict):
-    """Who drives a session, and until when."""
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """Who drives a session, and until when. `token` only grows: of two drivers the one with the lower is the earlier.
+
+    >>> session.driver is None
+    True
+    """
 
     holder: Holder
     token: int
-    acquired_at: Time
-    expires_at: Time
+    acquired_at: Instant
+    expires_at: Instant
+
+    @classmethod
+    def of(cls, term: Term | None, now_ms: int) -> Lease | None:
+        """Return who drove at that instant, None when nobody did or the term was over."""
+        if term is None or term.expires_at <= now_ms:
+            return None
+        by = term.holder
+        return Lease(
+            holder=Holder(host=by.host, pid=by.pid, command=by.command, user=by.user), token=term.token,
+            acquired_at=Instant.of(term.acquired_at), expires_at=Instant.of(term.expires_at),
+        )  # fmt: skip
+
+    @property
+    def host(self) -> str:
+        """The machine of the process."""
+        return self.holder.host
+
+    @property
+    def pid(self) -> int:
+        """The number of the process on that machine."""
+        return self.holder.pid
+
+    @property
+    def command(self) -> str:
+        """What the process was started as."""
+        return self.holder.command
+
+    @property
+    def user(self) -> str:
+        """The user of the process."""
+        return self.holder.user
 
 
-class Whole(Session):
+class Whole(Session, frozen=True, kw_only=True):
     """A session with all that is said of it."""
 
     description: str
-    tags: list[str]
-    contexts: list[Context]
+    tags: Sequence[str]
+    contexts: Sequence[Context]
     metadata: Mapping[str, JsonField]
     lease: Lease | None
 
 
-class Note(TypedDict):
-    """A remark; `text` is null once it was erased."""
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """A remark; `text` is null once it was erased.
+
+    >>> session.note("Waits for the new data.")
+    2
+    >>> session.notes()[0].text
+    'Waits for the new data.'
+    """
 
     seq: int
-    at: Time
+    at: Instant
     actor: str
     text: str | None
 
+    @classmethod
+    def of(cls, event: Linked) -> Note:
+        """Return the note that an event is."""
+        text = event.value().get("text")
+        said = text if isinstance(text, str) else None
+        return Note(seq=event.seq, at=Instant.of(event.at), actor=event.actor, text=said)
 
-class ToolCall(TypedDict):
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     """A tool that a flow waits for; with `undo` it takes back what the node did."""
 
     node: str
@@ -129,28 +210,72 @@ class ToolCall(TypedDict):
     approved: str | None
     attempt: int
 
+    @classmethod
+    def of(cls, call: Call | None) -> ToolCall | None:
+        """Return the call that a flow waits for. The texts of secrets are not in it."""
+        if call is None:
+            return None
+        return ToolCall(
+            node=call.node, name=call.name, id=call.id or None, args=call.args, undo=call.undo, key=call.key,
+            approved=call.approved or None, attempt=call.attempt,
+        )  # fmt: skip
 
-class Shown(Whole):
+
+class Shown(Whole, frozen=True, kw_only=True):
     """What `session show` prints."""
 
-    notes: list[Note]
+    notes: Sequence[Note]
     pending_tool_call: ToolCall | None
 
 
-class Tree(Session):
+class Tree(Session, frozen=True, kw_only=True):
     """A session with those below it."""
 
     children: list[Tree]
     forks: list[Tree]
 
+    @classmethod
+    def above(cls, found: Sequence[tuple[int, session.Session]], now_ms: int) -> Tree:
+        """Return the first with the others inside, from (depth, session), parents first."""
+        path: list[Tree] = []
+        for depth, row in found:
+            one = Tree(**_facts(row, now_ms), children=[], forks=[])
+            del path[depth:]
+            if path:
+                (path[-1].forks if is_fork_of(row, path[-1].id) else path[-1].children).append(one)
+            path.append(one)
+        return path[0]
 
-class Sys(TypedDict):
+
+class Branch(msgspec.Struct, frozen=True):
+    """A session of a tree. `depth` is 0 for the first; `fork_seq` is the event of `fork_of` up to which it shares.
+
+    >>> client.tree("demo")[0].depth
+    0
+    """
+
+    depth: int
+    id: str
+    title: str
+    status: str
+    parent: str | None
+    fork_of: str | None
+    fork_seq: int | None
+
+    @classmethod
+    def of(cls, found: tuple[int, session.Session]) -> Branch:
+        """Return a session of a tree, from its depth and its row."""
+        depth, row = found
+        return cls(depth, row.id, row.title, row.status, row.parent, row.fork_of, row.fork_seq)
+
+
+class Sys(msgspec.Struct, frozen=True):
     """What templates of flows see as `sys`."""
 
     ans: JsonField
 
 
-class State(TypedDict):
+class State(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a session, at its event `seq`."""
 
     id: str
@@ -162,248 +287,77 @@ class State(TypedDict):
     flow_status: str | None
     current_node: str | None
     context: Mapping[str, JsonField]
-    history: list[str]
+    history: Sequence[str]
     sys: Sys
     pending_tool_call: ToolCall | None
 
+    @classmethod
+    def of(cls, row: session.Session, position: Position, history: Sequence[str]) -> State:
+        """Return the state of a session."""
+        return State(
+            id=row.id, status=row.status, reason=row.reason, seq=row.seq, epoch=row.epoch, flow=row.flow,
+            flow_status=row.flow_status, current_node=row.flow_node, context=position.context, history=history,
+            sys=Sys(position.ans), pending_tool_call=ToolCall.of(position.call),
+        )  # fmt: skip
 
-class Trellis(TypedDict):
+
+class Trellis(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """The four fields of the session guide."""
 
-    CurrentNodeID: str
-    Status: Status
-    Context: Mapping[str, JsonField]
-    History: list[str]
-
-
-class Message(TypedDict):
-    """A message of a conversation. `role` is empty for one that was erased; `parts` null for a text alone."""
-
-    seq: int
-    at: Time
-    role: Role | str
-    sender: str | None
-    text: str
-    parts: list[Part] | None
-    epoch: int
-
-
-class Event(TypedDict):
-    """An event of a journal; `data` is null once it was erased."""
-
-    seq: int
-    type: str
-    at: Time
-    actor: str
-    cause: int | None
-    operation: Hex | None
-    data: Mapping[str, JsonField] | None
-    hash: Hex
-
-
-Changed = TypedDict("Changed", {"id": str, "from": Status, "to": Status, "reason": str})
-Renamed = TypedDict("Renamed", {"id": str, "from": str})
-
-
-class Written(TypedDict):
-    """The event that a message or a note became."""
-
-    id: str
-    seq: int
-
-
-class Begun(TypedDict):
-    """A new epoch, and whether the earlier ones were deleted."""
-
-    id: str
-    epoch: int
-    erased: bool
-
-
-class Redacted(TypedDict):
-    """What a redaction took, or would take."""
-
-    id: str
-    events: list[int]
-    keys: list[str]
-    fields: list[str]
-    branches: list[str]
-    done: bool
-
-
-class Forked(TypedDict):
-    """A fork, with the last event that it shares, and the session that has it; null when that one is gone."""
-
-    id: str
-    fork_of: str | None
-    fork_seq: int
-
-
-class Undone(TypedDict):
-    """A session taken back to its event `seq`; all that was is `kept`, null once deleted."""
-
-    id: str
-    seq: int
-    kept: str | None
-
-
-class Side(TypedDict):
-    """One of two sessions that are compared, as it was then."""
-
-    id: str
-    seq: int
+    current_node_id: str = msgspec.field(name="CurrentNodeID")
     status: Status
-    flow: str | None
-    current_node: str | None
+    context: Mapping[str, JsonField]
+    history: Sequence[str]
+
+    @classmethod
+    def of(cls, row: session.Session, position: Position, history: Sequence[str]) -> Trellis:
+        """Return the state of a session; its history leaves out the current node."""
+        return Trellis(
+            current_node_id=row.flow_node or "", status=row.status, context=position.context, history=history[:-1]
+        )  # fmt: skip
 
 
-class Common(TypedDict):
-    """By what two sessions have a beginning in common, and up to which event in each."""
-
-    by: Literal["fork", "content"] | None
-    a: int
-    b: int
+def whole(row: session.Session, about: session.About, lease: Term | None, now_ms: int) -> Whole:
+    """Return a session with all that is said of it."""
+    return Whole(**_facts(row, now_ms), **_said(about, lease, now_ms))
 
 
-class Alone(TypedDict):
-    """The messages that each of two sessions has alone."""
-
-    a: list[Message]
-    b: list[Message]
-
-
-class Differs(TypedDict):
-    """A key of the state that is not the same in both; null in a session that does not have it."""
-
-    key: str
-    where: Literal["a", "b", "both"]
-    a: JsonField
-    b: JsonField
+def shown(
+    row: session.Session, about: session.About, lease: Term | None, notes: Sequence[Note], call: Call | None,
+    now_ms: int,
+) -> Shown:  # fmt: skip
+    """Return what `session show` prints."""
+    said = _said(about, lease, now_ms)
+    return Shown(**_facts(row, now_ms), **said, notes=notes, pending_tool_call=ToolCall.of(call))
 
 
-class Difference(TypedDict):
-    """What two sessions have alone."""
-
-    a: Side
-    b: Side
-    common: Common
-    messages: Alone
-    state: list[Differs]
+def is_fork_of(row: session.Session, above: str) -> bool:
+    """Return whether a session stands below another in a tree because it was forked from it, and is no child."""
+    return row.parent != above and row.fork_of == above
 
 
-class Pruned(TypedDict):
-    """What was put in the trash, or would be: sessions without an event since `before`; `first` names 20 at most."""
-
-    before: Time
-    count: int
-    by_status: dict[str, int]
-    first: list[str]
-    done: bool
+_UNSAID = ("agent", "model", "thinking", "channel", "template")
 
 
-class Signalled(TypedDict):
-    """What a signal did; `to` is null when nothing handles an interrupt."""
-
-    id: str
-    signal: str
-    node: str | None
-    to: str | None
-    current_node: str | None
-    flow_status: str
+_INSTANTS = ("trashed_at", "expires_at", "created_at", "updated_at")
 
 
-class Exported(TypedDict):
-    """A file that was written."""
-
-    id: str
-    format: str
-    file: str
-    size_bytes: int
-    redacted: bool
-
-
-class Outcome(TypedDict):
-    """What became of one of several sessions: the verb's own word says whether it was done, `code` why not."""
-
-    id: str
-    pinned: NotRequired[bool]
-    unpinned: NotRequired[bool]
-    archived: NotRequired[bool]
-    unarchived: NotRequired[bool]
-    trashed: NotRequired[bool]
-    restored: NotRequired[bool]
-    deleted: NotRequired[bool]
-    code: NotRequired[str]
-    forks: NotRequired[list[str]]
-    lines: NotRequired[list[str]]
-    shared: NotRequired[int]
+def _facts(row: session.Session, now_ms: int) -> dict[str, JsonField]:
+    """Return the fields of a session: those of its row, and what follows from them."""
+    facts: dict[str, JsonField] = {
+        name: getattr(row, name) for name in Session.__struct_fields__ if hasattr(row, name)
+    }
+    facts |= {name: facts[name] or None for name in _UNSAID}
+    facts |= {name: Instant.at(facts[name]) for name in _INSTANTS}
+    expires = row.expires_at
+    ends = {"ephemeral": expires is not None, "expired": expires is not None and expires <= now_ms}
+    return facts | ends | {"events": row.seq, "usage": Usage.of(row), "flow": Flow.of(row)}
 
 
-class Error(TypedDict):
-    """What went wrong: `code` is stable, `facts` depend on it."""
-
-    code: str
-    title: str
-    detail: str
-    hint: str
-    facts: Mapping[str, JsonField]
-
-
-class Notice(TypedDict):
-    """What was met in another tool's file: `code` is stable, `line` counts from 1 where a line is meant."""
-
-    code: str
-    detail: str
-    line: NotRequired[int]
-
-
-class Imported(TypedDict):
-    """What became of a session of a file; of a file with several, an item each. `warnings` stand with the first.
-
-    `kept` events are here and erased where the file comes from; `erased` ones were here until now.
-    """
-
-    file: str
-    format: str | None
-    id: str | None
-    events: int | None
-    added: int
-    kept: int
-    erased: int
-    outcome: str
-    error: Error | None
-    warnings: list[Notice]
-
-
-class Hit(TypedDict):
-    """What a search found: a message, a note, or with `seq` null a title. `marks` are [begin, end) in the snippet."""
-
-    session: str
-    title: str | None
-    seq: int | None
-    epoch: int
-    at: Time
-    role: str
-    sender: str | None
-    snippet: str
-    marks: list[tuple[int, int]]
-    score: float
-
-
-class Found(TypedDict):
-    """A page of what was found. `indexed_to` is null unless the index was behind: up to when it holds everything."""
-
-    items: list[Hit]
-    next: str | None
-    more: bool
-    total: int | None
-    indexed_to: Time | None
-
-
-class Page(TypedDict, Generic[T]):
-    """A page of a list. `total` is null unless it was asked for."""
-
-    items: list[T]
-    next: str | None
-    more: bool
-    total: int | None
+def _said(about: session.About, lease: Term | None, now_ms: int) -> dict[str, JsonField]:
+    contexts = tuple(Context(kind, ref) for kind, ref in about.contexts)
+    metadata: JsonMap = about.metadata
+    return {
+        "description": about.description, "tags": about.tags, "contexts": contexts, "metadata": metadata,
+        "lease": Lease.of(lease, now_ms),
+    }  # fmt: skip

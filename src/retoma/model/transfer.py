@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from retoma.model.event import Event
-from retoma.model.session import About, Session, Status
+from retoma.model.session import PROPERTIES, About, Session, Status
 
 FORMAT_VERSION: Final = 1
 """Goes up with every change that an earlier Retoma would misread; it refuses what it does not know."""
@@ -207,38 +207,26 @@ def event_record(event: Event, data: Raw | UnsetType, text: str | UnsetType = UN
 def session_record(session: Session, about: About, base: Link, epochs: list[EpochPart]) -> SessionRecord:
     """Return the record of a session from what its rows say."""
     return SessionRecord(
-        id=session.id,
+        **{name: getattr(session, name) for name in _ROW},
         uid=session.uid.hex(),
-        title=session.title,
         description=about.description,
-        status=session.status,
-        reason=session.reason,
-        archived=session.archived,
-        pinned=session.pinned,
-        agent=session.agent,
-        model=session.model,
-        thinking=session.thinking,
-        channel=session.channel,
-        parent=session.parent,
         tags=about.tags,
         contexts=tuple(ContextPart(kind=kind, ref=ref) for kind, ref in about.contexts),
         metadata=dict(about.metadata),
-        created_at=session.created_at,
-        updated_at=session.updated_at,
-        expires_at=session.expires_at,
         epochs=tuple(epochs),
         base=base,
         head=Link(seq=session.seq, hash=session.hash.hex()),
-        messages=session.messages,
-        usage=UsagePart(
-            tokens_in=session.tokens_in,
-            tokens_out=session.tokens_out,
-            tokens_cached=session.tokens_cached,
-            cost_micros=session.cost_micros,
-        ),
+        usage=UsagePart(**{name: getattr(session, name) for name in UsagePart.__struct_fields__}),
         flow=_flow_part(session),
         template=session.template or UNSET,
     )
+
+
+_ROW: Final = (
+    "id", *PROPERTIES, "status", "reason", "archived", "pinned", "parent", "created_at", "updated_at", "expires_at",
+    "messages",
+)  # fmt: skip
+"""What a record has of a row as it is."""
 
 
 def _flow_part(session: Session) -> FlowPart | None:

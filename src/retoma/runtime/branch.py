@@ -11,12 +11,11 @@ from retoma.errors import RetomaError
 from retoma.model.ids import Operation
 from retoma.model.lease import FencingToken
 from retoma.model.limits import Limits
+from retoma.model.outcomes import Forked, Undone
 from retoma.model.principal import Principal
 from retoma.runtime.lease import unless_driven
 from retoma.service.branch import branches, past
 from retoma.service.branch import undo as undoing
-from retoma.service.branch.branches import Forked
-from retoma.service.branch.undo import Undone
 from retoma.service.flows import Snapshot
 from retoma.stores.contract.store import Store, Transaction
 

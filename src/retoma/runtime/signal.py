@@ -5,26 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from retoma import flows
 from retoma.errors import Refused
+from retoma.model.outcomes import Signalled
 from retoma.runtime.drive import Drive, Request
 from retoma.service.flows import Snapshot
 
 
-class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a signal did: `to` is the node that its handler names, None when an interrupt has no handler."""
-
-    id: str
-    signal: str
-    node: str | None
-    to: str | None
-    current_node: str | None
-    flow_status: str
-
-
-def send_signal(opened: Callable[[Request], Drive], at: Snapshot, name: str, *, locale: str = "") -> Sent:
+def send_signal(
+    opened: Callable[[Request], Drive], at: Snapshot, name: str, *, locale: str = ""
+) -> Signalled:
     """Send the flow of a session its signal, and return what it did.
 
     Raises Refused when the session has no flow, has ended or is suspended, or nothing handles the signal; Busy when
@@ -60,7 +50,7 @@ def send_signal(opened: Callable[[Request], Drive], at: Snapshot, name: str, *, 
         drive.signal(name)
         if (key := drive.wanted) is not None:
             raise flows.SecretNeeded(to or "", key)
-        return Sent(
+        return Signalled(
             id=drive.session, signal=name, node=node, to=to, current_node=drive.position.node,
             flow_status=drive.position.status,
         )  # fmt: skip

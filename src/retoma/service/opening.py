@@ -4,37 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from retoma.errors import Conflict, Invalid
 from retoma.model.ids import Operation
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.model.session import About, NewSession, Session, in_trash
-from retoma.service.sessions import Whole, change, count, create, get, ls, show
-from retoma.stores.contract.store import Listing, Place, Transaction
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """A page of sessions, each with all there is to say of it. `total` is None unless they were counted."""
-
-    items: list[Whole]
-    next: Place | None
-    total: int | None = None
-
-
-def page(
-    tx: Transaction,
-    who: Principal,
-    listings: Sequence[Listing],
-    *,
-    after: Place | None,
-    limit: int,
-    total: bool = False,
-) -> Listed:
-    """Return a page of the sessions that any of `listings` means (they must not overlap), newest first."""
-    found = ls(tx, who, listings, after=after, limit=limit)
-    return Listed(_wholes(tx, found.items), found.next, count(tx, who, listings) if total else None)
+from retoma.service.sessions import Whole, change, create, get, show
+from retoma.stores.contract.store import Transaction
 
 
 def get_or_create(
@@ -66,7 +42,7 @@ def take_up(tx: Transaction, who: Principal, session: str, *, operation: Operati
     return show(tx, who, session)
 
 
-def _wholes(tx: Transaction, found: Sequence[Session]) -> list[Whole]:
+def wholes(tx: Transaction, found: Sequence[Session]) -> list[Whole]:
     """Return all there is to say of each session of a page, in its order."""
     keys = [session.key for session in found]
     abouts, leases = tx.sessions.abouts(keys), tx.leases.of(keys)

@@ -8,6 +8,7 @@ import msgspec
 
 from retoma.errors import Conflict, Limit, NotFound
 from retoma.model import event as kinds
+from retoma.model import shapes
 from retoma.model.codec import Json, encode
 from retoma.model.event import new_event
 from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
@@ -36,6 +37,10 @@ class Whole(msgspec.Struct, frozen=True):
     session: Session
     about: About
     lease: Lease | None
+
+    def shape(self, now_ms: int) -> shapes.Whole:
+        """Return it as callers get it, at that instant."""
+        return shapes.whole(self.session, self.about, self.lease, now_ms)
 
 
 class Page(msgspec.Struct, frozen=True):

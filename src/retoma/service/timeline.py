@@ -12,6 +12,7 @@ from retoma.model.codec import encode
 from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.events import kind_of
 from retoma.model.ids import Operation, SessionKey
+from retoma.model.instant import Instant
 from retoma.model.lease import FencingToken
 from retoma.model.limits import NO_LIMITS, Limits
 from retoma.model.message import Content, Message, Role
@@ -174,7 +175,7 @@ def spoken(event: Event, epochs: Sequence[tuple[int, int]], *, erased: bool = Fa
         return
     epoch = next((number for first, number in reversed(epochs) if first <= event.seq), 1)
     if event.erased:
-        yield Message(seq=event.seq, at=event.at, role=kind.role, text=ERASED, epoch=epoch)
+        yield Message(seq=event.seq, at=Instant.of(event.at), role=kind.role, text=ERASED, epoch=epoch)
     elif (message := kind.said(event, event.value())) is not None:
         yield message if epoch == 1 else msgspec.structs.replace(message, epoch=epoch)
 

@@ -87,11 +87,11 @@ class Output:
             text = decoder.decode(piece)
             sys.stdout.write(escaped(text) if json else clean(text))
 
-    def page(
-        self, items: Sequence[object], *, next_cursor: str | None, more: bool, total: int | None = None
-    ) -> None:
+    def page(self, items: Sequence[object], following: str | None = None, total: int | None = None) -> None:
         """Print the one JSON shape of a list, empty or not. `total` is None unless it was asked for."""
-        self.print_json({"items": items, "next": next_cursor, "more": more, "total": total})
+        from retoma.model.pages import Page
+
+        self.print_json(Page(items=items, next=following, total=total))
 
     def when(self, ms: int, now_ms: int) -> str:
         """Return an instant for people: relative, or with `--utc` the date."""

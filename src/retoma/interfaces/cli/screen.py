@@ -184,15 +184,14 @@ class JsonScreen:
         self._out = out
 
     def show(self, visits: Sequence[Visit]) -> None:
-        from retoma.model.views import render_view
-
         for visit in visits:
-            self._line(render_view(visit))
+            self._line({"type": "render", "node": visit.node, "content": visit.content})
 
     def ask(self, prompt: Prompt) -> None:
-        from retoma.model.views import prompt_view
-
-        self._line(prompt_view(prompt))
+        self._line(
+            {"type": "request_input", "node": prompt.node, "input_type": prompt.input_type}
+            | {"options": prompt.options, "default": prompt.default}
+        )
 
     def label(self, prompt: Prompt) -> str:
         return ""
@@ -207,9 +206,12 @@ class JsonScreen:
         self._line({"type": "signal", "name": name, "node": node, "to": to})
 
     def call(self, call: Call) -> None:
-        from retoma.model.views import call_view
+        from msgspec.structs import asdict
 
-        self._line({"type": "call_tool"} | (call_view(call) or {}))
+        from retoma.model.shapes import ToolCall
+
+        shown = ToolCall.of(call)
+        self._line({"type": "call_tool"} | (asdict(shown) if shown else {}))
 
     def approval(self, call: Call, question: str) -> str:
         asked = {
@@ -223,9 +225,17 @@ class JsonScreen:
         return ""
 
     def came(self, call: Call, came: Came) -> None:
-        from retoma.model.views import came_view
-
-        self._line(came_view(call, came))
+        said = {"done": "result", "failed": "error", "denied": "denied"}[came.outcome]
+        self._line(
+            {
+                "type": "tool_result",
+                "node": call.node,
+                "name": call.name,
+                "id": call.id or None,
+                "undo": call.undo,
+            }
+            | {"key": call.key, "outcome": came.outcome, said: came.value}
+        )
 
     def reloaded(self, reload: Reload) -> None:
         self._line(
@@ -253,14 +263,17 @@ class JsonScreen:
         )
 
     def end(self, status: str, drive: Drive, cause: str) -> None:
-        from retoma.model.views import end_view
-
         if drive.wanted is not None and not cause:
             cause = f"The secret '{drive.wanted}' is needed again."
         shown = status
         if status in ("interrupted", "stopped") and (drive.prompt or drive.call):
             shown = "waiting_for_input" if drive.prompt else "waiting_for_tool"
-        self._line(end_view(shown, drive.position, drive.history, drive.session, cause))
+        at = drive.position
+        self._line(
+            {"type": "end", "status": shown, "node": at.node, "context": at.context, "history": drive.history}
+            | {"session": drive.session or None}
+            | ({"cause": cause} if cause else {})
+        )
 
     def _line(self, value: object) -> None:
         self._out.json_line(value)

@@ -49,7 +49,6 @@ def create(
 ) -> None:
     """Make a session and print its id; without ID one is generated."""
     from retoma.model.times import duration
-    from retoma.model.views import whole_view
 
     new = NewSession(
         id=id,
@@ -66,7 +65,7 @@ def create(
     )
     whole = ctx.do(CreateSession(new=new, template=template), key=key)
     if ctx.out.json:
-        ctx.out.print_json(whole_view(whole.session, whole.about, whole.lease, ctx.now_ms))
+        ctx.out.print_json(whole.shape(ctx.now_ms))
     else:
         ctx.out.line(whole.session.id)
 
@@ -76,15 +75,14 @@ def create(
 def show(ctx: Invocation, *, id: str) -> None:
     """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
     from retoma.interfaces.cli.session_list import expiry
-    from retoma.model.views import call_view, note_view, whole_view
 
     whole = ctx.read(ShowSession(session=ctx.found(id)))
-    view = whole_view(whole.session, whole.about, whole.lease, ctx.now_ms)
     notes = ctx.read(ListNotes(session=whole.session.id))
     call = _pending(ctx, whole.session)
     if ctx.out.json:
-        shown = {"notes": [note_view(note) for note in notes], "pending_tool_call": call_view(call)}
-        ctx.out.print_json(view | shown)
+        from retoma.model.shapes import shown
+
+        ctx.out.print_json(shown(whole.session, whole.about, whole.lease, notes, call, ctx.now_ms))
         return
     session, about = whole.session, whole.about
     when = ctx.out.when
@@ -125,7 +123,8 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("driven by", _driver(ctx, whole.lease)),
     ]
     rows += [
-        ("note", f"{note.value().get('text', '(erased)')} ({when(note.at, ctx.now_ms)})") for note in notes
+        ("note", f"{'(erased)' if note.text is None else note.text} ({when(note.at.ms, ctx.now_ms)})")
+        for note in notes
     ]
     ctx.out.table([row for row in rows if row[1]])
 
@@ -164,7 +163,9 @@ def _change(ctx: Invocation, id: str, to: Status, reason: str = "") -> None:
     change = FailSession if to == "failed" else ChangeStatus
     done = ctx.do(change(session=session, to=to, reason=reason))
     if ctx.out.json:
-        ctx.out.print_json({"id": session, "from": done.old, "to": done.new, "reason": reason})
+        from retoma.model.outcomes import Changed
+
+        ctx.out.print_json(Changed(id=session, old=done.old, new=done.new, reason=reason))
     else:
         ctx.out.line(f"{session}: {done.old} → {done.new}")
 

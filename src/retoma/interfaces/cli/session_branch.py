@@ -33,7 +33,7 @@ def fork(ctx: Invocation, *, id: str, new: str | None, at: int | None, key: str 
     session = ctx.meant(id)
     made = ctx.do(ForkSession(session=session, new=new, at=at), key=key)
     if ctx.out.json:
-        ctx.out.print_json({"id": made.id, "fork_of": made.of, "fork_seq": made.seq})
+        ctx.out.print_json(made)
         return
     ctx.out.line(made.id)
     ctx.out.note(f"It shares {counted(made.seq, 'event')} with '{made.of or session}'.")
@@ -46,7 +46,7 @@ def undo(ctx: Invocation, *, id: str, key: str | None) -> None:
     """Take a session back to before the last user message or input; all of it is kept under another id."""
     done = ctx.do(UndoSession(session=ctx.meant(id)), key=key)
     if ctx.out.json:
-        ctx.out.print_json({"id": done.id, "seq": done.seq, "kept": done.kept})
+        ctx.out.print_json(done)
         return
     ctx.out.line(f"{done.id}: back at event {done.seq:,}")
     if done.kept:
@@ -63,9 +63,7 @@ def diff(ctx: Invocation, *, a: str, b: str, at: int | None) -> None:
     if not ctx.out.json:
         _print(ctx, found)
     elif ctx.out.terminal:
-        from retoma.model.codec import decode
-
-        ctx.out.print_json(decode(b"".join(_document(found))))
+        ctx.out.print_json(found.whole())
     else:
         ctx.out.document(chain(_document(found), [b"\n"]), json=True)
 
@@ -126,12 +124,12 @@ def _short(value: object) -> str:
 def _document(found: Diff) -> Iterator[bytes]:
     """Yield the one JSON document, message by message."""
     from retoma.model.codec import encode
-    from retoma.model.views import diff_view, message_view
+    from retoma.model.outcomes import Alone
 
-    head, state = diff_view(found.a.session, found.b.session, found.common, found.state)
-    yield encode(head)[:-1] + b',"messages":{'
+    head, state = encode(found.without(Alone((), ()))).split(b'{"a":[],"b":[]}', 1)
+    yield head + b"{"
     for side in ("a", "b"):
         yield b'"a":[' if side == "a" else b'],"b":['
         for n, message in enumerate(found.only(side)):
-            yield (b"," if n else b"") + encode(message_view(message))
-    yield b']},"state":' + encode(state) + b"}"
+            yield (b"," if n else b"") + encode(message)
+    yield b"]}" + state

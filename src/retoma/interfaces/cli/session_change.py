@@ -11,6 +11,7 @@ from retoma.interfaces.cli.from_store import SESSION, SIGNED_TAG
 from retoma.interfaces.cli.given import pairs, value
 from retoma.interfaces.cli.verb import verb
 from retoma.model.changes import Changes
+from retoma.model.outcomes import Renamed, Written
 
 __all__ = [
     "describe", "link", "meta", "note", "rename", "set_agent", "set_channel", "set_id", "set_model", "set_thinking",
@@ -24,9 +25,7 @@ def _change(ctx: Invocation, id: str, changes: Changes, said: str) -> None:
     """Make the changes; print the session as JSON, or what it says now."""
     whole = ctx.do(UpdateSession(session=ctx.meant(id), changes=changes))
     if ctx.out.json:
-        from retoma.model.views import whole_view
-
-        ctx.out.print_json(whole_view(whole.session, whole.about, whole.lease, ctx.now_ms))
+        ctx.out.print_json(whole.shape(ctx.now_ms))
         return
     session, about = whole.session, whole.about
     shown = {
@@ -62,7 +61,7 @@ def set_id(ctx: Invocation, *, id: str, new: str) -> None:
     ctx.do(ShowSession(session=id))
     made = ctx.do(RenameSession(session=id, new=new)).session.id
     if ctx.out.json:
-        ctx.out.print_json({"id": made, "from": id})
+        ctx.out.print_json(Renamed(id=made, old=id))
     else:
         ctx.out.line(f"{id} → {made}")
 
@@ -121,7 +120,7 @@ def note(ctx: Invocation, *, id: str, text: str) -> None:
     session = ctx.meant(id)
     seq, _ = ctx.do(AddNote(session=session, text=text))
     if ctx.out.json:
-        ctx.out.print_json({"id": session, "seq": seq})
+        ctx.out.print_json(Written(session, seq))
     else:
         ctx.out.line(f"{session}: noted as event {seq:,}")
 

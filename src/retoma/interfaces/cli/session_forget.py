@@ -18,6 +18,7 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.several import agreed, each
 from retoma.interfaces.cli.verb import verb
+from retoma.model.outcomes import Begun, Redacted
 
 __all__ = ["redact", "reset", "rm"]
 
@@ -139,7 +140,7 @@ def reset(ctx: Invocation, *, id: str, erase: bool, yes: bool) -> int:
     else:
         epoch, _ = ctx.do(ResetSession(session=session))
     if ctx.out.json:
-        ctx.out.print_json({"id": session, "epoch": epoch, "erased": erase})
+        ctx.out.print_json(Begun(id=session, epoch=epoch, erased=erase))
     else:
         ctx.out.line(f"{session}: epoch {epoch}" + (", the earlier ones are gone" if erase else ""))
     return 0
@@ -173,15 +174,11 @@ def redact(
     taken = ctx.do(asked)
     if ctx.out.json:
         ctx.out.print_json(
-            {
-                "id": id,
-                "events": taken.events,
-                "keys": taken.keys,
-                "fields": taken.fields,
-                "branches": taken.branches,
-                "done": not dry_run,
-            }
-        )
+            Redacted(
+                id=id, events=taken.events, keys=taken.keys, fields=taken.fields, branches=taken.branches,
+                done=not dry_run,
+            )
+        )  # fmt: skip
     else:
         ctx.out.line(f"{id}: {_said(taken, 'would take out' if dry_run else 'took out')}")
     if taken.branches:

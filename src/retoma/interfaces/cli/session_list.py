@@ -81,10 +81,9 @@ def ls(
         items += page.items
         following = page.next
     if ctx.out.json:
-        from retoma.model.views import session_view
+        from retoma.model import shapes
 
-        shown = [session_view(session, ctx.now_ms) for session in items]
-        ctx.out.page(shown, next_cursor=following, more=following is not None, total=count)
+        ctx.out.page([shapes.Session.of(session, ctx.now_ms) for session in items], following, count)
         return
     if not items:
         which = "deleted" if deleted else "archived" if archived else status or "active"

@@ -29,10 +29,10 @@ def pick(ctx: Invocation, *, only_print: bool) -> int | None:
     if picked is None:
         return 130
     if ctx.out.json:
-        from retoma.model.views import session_view
+        from retoma.model.shapes import Session
 
         session = ctx.do(ShowSession(session=picked)).session
-        ctx.out.print_json(session_view(session, ctx.now_ms))
+        ctx.out.print_json(Session.of(session, ctx.now_ms))
         return None
     if only_print or not ctx.out.terminal:
         ctx.out.line(picked)

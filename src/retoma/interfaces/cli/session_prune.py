@@ -93,18 +93,10 @@ def _choice(
 
 
 def _print(ctx: Invocation, choice: Choice, counts: Mapping[Status, int], found: Preview, verb: str) -> None:
-    from retoma.model.times import rfc3339
-
     if ctx.out.json:
-        ctx.out.print_json(
-            {
-                "before": rfc3339(choice.before),
-                "count": sum(counts.values()),
-                "by_status": counts,
-                "first": found.first,
-                "done": verb == "Trashed",
-            }
-        )
+        from retoma.model.outcomes import Pruned
+
+        ctx.out.print_json(Pruned.of(choice.before, counts, found.first, done=verb == "Trashed"))
         return
     if not counts:
         ctx.out.line("No session was left alone for so long.")

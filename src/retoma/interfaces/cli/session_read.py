@@ -14,8 +14,9 @@ from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.text import Styled
 from retoma.interfaces.cli.verb import verb
-from retoma.model.event import Event
 from retoma.model.message import Message
+from retoma.model.outcomes import Written
+from retoma.model.pages import Event
 from retoma.model.session import Session
 
 __all__ = ["append", "inspect", "log", "read", "tree"]
@@ -33,11 +34,11 @@ def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
 
     from retoma.commands.flow import LookAtSession
     from retoma.model.codec import encode
-    from retoma.model.views import state_view, trellis_view
+    from retoma.model.shapes import State, Trellis
 
     snapshot = ctx.read(LookAtSession(session=ctx.found(id), at=at))
-    view = trellis_view if shape == "trellis" else state_view
-    value = view(snapshot.session, snapshot.position, snapshot.history)
+    shown = Trellis if shape == "trellis" else State
+    value = shown.of(snapshot.session, snapshot.position, snapshot.history)
     if ctx.out.json:
         ctx.out.print_json(value)
     else:
@@ -72,7 +73,7 @@ def append(
     asked = AppendMessage(session=session, role=role, content=content, sender=sender, expect=expect)
     seq = ctx.do(asked, key=key).seq
     if ctx.out.json:
-        ctx.out.print_json({"id": session, "seq": seq})
+        ctx.out.print_json(Written(session, seq))
     else:
         ctx.out.line(f"{session}: event {seq:,}")
 
@@ -128,11 +129,9 @@ def read(
         )
         found, more = page[-count:], len(page) > count
     if ctx.out.json:
-        from retoma.model.views import message_view
-
         shown = list(found)
         earlier = str(shown[0].seq) if more else None
-        ctx.out.page([message_view(message) for message in shown], next_cursor=earlier, more=more)
+        ctx.out.page(shown, earlier)
         return
     last = _print(ctx, found)
     if follow:
@@ -156,11 +155,9 @@ def _print(ctx: Invocation, found: Iterable[Message]) -> int:
 
 
 def _follow(ctx: Invocation, session: str, since: int) -> None:
-    from retoma.service.timeline import spoken
-
     since = since or ctx.read(ShowSession(session=session)).session.seq
-    for event in ReadEvents(session=session, since=since, follow=True).run(ctx.reader):
-        _print(ctx, (said for said in spoken(event, ()) if said.spoken))
+    for message in ReadConversation(session=session, since=since, follow=True).run(ctx.reader):
+        _print(ctx, [message])
     ctx.out.note(f">>> '{session}' is over.")
 
 
@@ -197,26 +194,20 @@ def log(
 def _log_page(ctx: Invocation, events: Iterable[Event], limit: int | None) -> None:
     from itertools import islice
 
-    from retoma.model.views import event_view
-
     found = list(islice(events, None if limit is None else limit + 1))
     more = limit is not None and len(found) > limit
     page = found[:limit]
-    ctx.out.page(
-        [event_view(event) for event in page], next_cursor=str(page[-1].seq) if more else None, more=more
-    )
+    ctx.out.page(page, str(page[-1].seq) if more else None)
 
 
 def _log_line(ctx: Invocation, event: Event) -> None:
     from retoma.model.codec import encode
-    from retoma.model.times import rfc3339
-    from retoma.model.views import event_view
 
     if ctx.out.json:
-        ctx.out.json_line(event_view(event))
+        ctx.out.json_line(event)
         return
-    data = "(erased)" if event.erased else encode(event.value()).decode()
-    ctx.out.line(f"{event.seq:>6}  {rfc3339(event.at)}  {event.type:<15} {event.actor}  {data}")
+    data = "(erased)" if event.data is None else encode(event.data).decode()
+    ctx.out.line(f"{event.seq:>6}  {event.at.text}  {event.type:<15} {event.actor}  {data}")
 
 
 @verb("session tree", example="retoma session tree my-experiment")
@@ -224,14 +215,14 @@ def _log_line(ctx: Invocation, event: Event) -> None:
 def tree(ctx: Invocation, *, id: str) -> None:
     """Show a session, its children and its forks, and theirs, as a tree."""
     from retoma.commands.branch import ShowTree
-    from retoma.model.views import tree_view
+    from retoma.model.shapes import Tree
     from retoma.service.tree import DEEPEST
 
     found = ctx.read(ShowTree(session=ctx.found(id)))
     if len(found) >= 1_000 or any(depth == DEEPEST for depth, _ in found):
         ctx.out.note(f"At most 1,000 sessions are shown, and {DEEPEST} deep.")
     if ctx.out.json:
-        ctx.out.print_json(tree_view(found, ctx.now_ms))
+        ctx.out.print_json(Tree.above(found, ctx.now_ms))
         return
     top = found[0][1]
     if top.parent:
@@ -243,12 +234,12 @@ def tree(ctx: Invocation, *, id: str) -> None:
 
 def _branches(found: Sequence[tuple[int, Session]]) -> Iterator[tuple[str, ...]]:
     """Yield a row for each session of a tree: a child behind a dash, a fork behind a slash."""
-    from retoma.model.views import is_fork_of
+    from retoma.model.shapes import is_fork_of
 
     path: list[Session] = []
     for depth, one in found:
         del path[depth:]
-        forked = bool(path) and is_fork_of(one, path[-1])
+        forked = bool(path) and is_fork_of(one, path[-1].id)
         mark = "" if not depth else "/ " if forked else "- "
         yield (
             f"{'  ' * depth}{mark}{one.id}",

@@ -55,7 +55,6 @@ def search(
     """Find what was said, and titles: words, "a phrase", begin*, -without."""
     from retoma.commands.search import Search
     from retoma.interfaces.cli.given import moment, pairs
-    from retoma.service.search.found import view
 
     search = Search(
         text=_query(text),
@@ -75,7 +74,7 @@ def search(
     asked = search.asked()
     found = ctx.read(search)
     if ctx.out.json:
-        ctx.out.print_json(view(found, asked))
+        ctx.out.print_json(search.page(found))
     else:
         _print(ctx, asked, found)
 

@@ -75,14 +75,10 @@ def export(
         assert output is not None
         written = write_file(Path(output), pieces, force=force)
     if ctx.out.json:
+        from retoma.model.outcomes import Exported
+
         ctx.out.print_json(
-            {
-                "id": session,
-                "format": chosen,
-                "file": output,
-                "size_bytes": written,
-                "redacted": veil is not None,
-            }
+            Exported(id=session, format=chosen, file=output, size_bytes=written, redacted=veil is not None)
         )
     else:
         ctx.out.note(f"Wrote {output}: {size(written)}{', redacted' if veil is not None else ''}")
@@ -131,7 +127,7 @@ def import_(
             except RetomaError as error:
                 done.failed(path, error)
     if ctx.out.json:
-        ctx.out.page(done.items, next_cursor=None, more=False)
+        ctx.out.page(done.items)
     return done.worst
 
 

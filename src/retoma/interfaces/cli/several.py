@@ -51,7 +51,7 @@ def each(
             if say is not None:
                 say(said)
     if ctx.out.json:
-        ctx.out.page(outcomes, next_cursor=None, more=False)
+        ctx.out.page(outcomes)
     return worst
 
 

@@ -12,7 +12,7 @@ from retoma.interfaces.cli.text import counted
 from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
-    from retoma.model.retention import Entry
+    from retoma.model.outcomes import LogEntry
 
 __all__ = ["log"]
 
@@ -26,7 +26,6 @@ def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, 
     """What went without anybody's hand: failed, trashed or deleted by prune, retention or the trash; newest first."""
     from retoma.commands.due import ReadLog
     from retoma.model.times import instant
-    from retoma.model.views import entry_view
 
     found = ctx.read(
         ReadLog(
@@ -38,7 +37,7 @@ def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, 
     )
     page, following = found.items, found.next
     if ctx.out.json:
-        ctx.out.page([entry_view(entry) for entry in page], next_cursor=following, more=following is not None)
+        ctx.out.print_json(found)
         return
     if not page:
         ctx.out.line("Nothing is in the store's log.")
@@ -47,9 +46,7 @@ def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, 
         ctx.out.note(f"More: --cursor {following}")
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
-    from retoma.model.times import rfc3339
-
-    named = entry.id or (f"({entry.digest.hex()[:12]})" if entry.digest is not None else "")
-    noun = "row" if entry.deed == "upgraded" else "event" if entry.digest is not None else "piece"
-    return (rfc3339(entry.at), entry.actor, entry.deed, named, counted(entry.count, noun), entry.why)
+def _row(entry: LogEntry) -> tuple[str, ...]:
+    named = entry.session or (f"({entry.digest[:12]})" if entry.digest is not None else "")
+    noun = "row" if entry.action == "upgraded" else "event" if entry.digest is not None else "piece"
+    return (entry.at.text, entry.actor, entry.action, named, counted(entry.count, noun), entry.why)

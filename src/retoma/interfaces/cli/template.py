@@ -19,7 +19,7 @@ def ls(ctx: Invocation) -> None:
     templates = ctx.settings.templates
     if ctx.out.json:
         items = [_view(ctx, name, one) for name, one in templates.items()]
-        ctx.out.page(items, next_cursor=None, more=False)
+        ctx.out.page(items)
         return
     if not templates:
         ctx.out.line("No templates found. `[templates.NAME]` in a retoma.toml makes one.")
@@ -64,7 +64,16 @@ def _source(ctx: Invocation, name: str, key: str) -> str:
 
 
 def _view(ctx: Invocation, name: str, template: Template) -> dict[str, object]:
-    from retoma.model.views import template_view
+    from retoma.model.times import span
 
-    unused = [key for key in ctx.settings.unused if key.startswith(f"templates.{name}.")]
-    return template_view(name, template) | {"unused": unused}
+    return {
+        "name": name,
+        "title_prefix": template.title_prefix or None,
+        "tags": template.tags,
+        "metadata": template.metadata,
+        "agent": template.agent or None,
+        "model": template.model or None,
+        "ttl": span(template.ttl_ms) if template.ttl_ms is not None else None,
+        "limits": {"events_per_session": template.events_per_session},
+        "unused": [key for key in ctx.settings.unused if key.startswith(f"templates.{name}.")],
+    }

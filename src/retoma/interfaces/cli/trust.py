@@ -83,7 +83,7 @@ def _list(ctx: Invocation) -> None:
     found = [(record, _still(ctx, record)) for record in list_trusted(ctx.environment)]
     if ctx.out.json:
         items = [_view(record) | {"unchanged": same} for record, same in found]
-        ctx.out.page(items, next_cursor=None, more=False)
+        ctx.out.page(items)
         return
     if not found:
         ctx.out.line("No file is trusted.")

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from retoma.model import event as kinds
-from retoma.model.codec import Json
+from retoma.model.codec import Json, Name
 from retoma.model.event import Event
 from retoma.model.events.kind import (
     Data,
@@ -23,6 +23,7 @@ from retoma.model.events.kind import (
 from retoma.model.events.message import text_of
 from retoma.model.events.state import State, change
 from retoma.model.flow import FlowStatus
+from retoma.model.instant import Instant
 from retoma.model.message import Message
 from retoma.model.state import SYS
 
@@ -120,7 +121,7 @@ def _answer(data: Data) -> tuple[Json, ...]:
 
 def _typed(event: Event, data: Data) -> Message:
     text, sender = text_of(data.get("input", "")), str(data.get("node"))
-    return Message(seq=event.seq, at=event.at, role="user", text=text, sender=sender)
+    return Message(seq=event.seq, at=Instant.of(event.at), role="user", text=text, sender=Name(sender))
 
 
 def _searched_input(data: Data) -> Said:
@@ -162,7 +163,7 @@ def _content(event: Event, data: Data) -> Message | None:
     if not data.get("content"):
         return None
     text, sender = str(data["content"]), str(data.get("node"))
-    return Message(seq=event.seq, at=event.at, role="assistant", text=text, sender=sender)
+    return Message(seq=event.seq, at=Instant.of(event.at), role="assistant", text=text, sender=Name(sender))
 
 
 def _searched_step(data: Data) -> Said:

@@ -10,9 +10,10 @@ from msgspec import Raw
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
-from retoma.model.codec import Json, encode
+from retoma.model.codec import Json, Name, encode
 from retoma.model.event import Event
 from retoma.model.events.kind import Data, Kind, Number, Said
+from retoma.model.instant import Instant
 from retoma.model.message import Content, Message, content, read_aloud
 
 if TYPE_CHECKING:
@@ -59,13 +60,11 @@ def _said(event: Event, data: Data) -> Message:
     said = _content(data.get("content", ""))
     return Message(
         seq=event.seq,
-        at=event.at,
+        at=Instant.of(event.at),
         role=str(data.get("role", "")),
         text=read_aloud(said),
-        sender=sender if isinstance(sender, str) else "",
-        parts=() if isinstance(said, str) else tuple(said),
-        tokens_in=_tokens(data, "tokens_in"),
-        tokens_out=_tokens(data, "tokens_out"),
+        sender=Name(sender if isinstance(sender, str) else ""),
+        whole=None if isinstance(said, str) else tuple(said),
     )
 
 

@@ -16,13 +16,13 @@ from retoma.model.events.flow import HISTORY
 from retoma.model.events.kind import Data, Kind, Names, Number, Pairs, Uid, Values
 from retoma.model.events.message import TOKENS
 from retoma.model.redaction import REDACTED
-from retoma.model.session import ARCHIVED, SHOWN, TRASHED, Status
+from retoma.model.session import ARCHIVED, PROPERTIES, SHOWN, TRASHED, Status
 
 if TYPE_CHECKING:
     from retoma.model.fold import Folded
     from retoma.model.ledger import Ledger
 
-TEXTS: Final = ("title", "agent", "model", "thinking", "channel")
+TEXTS: Final = PROPERTIES
 PROFILE: Final = frozenset(
     {*TEXTS, "description", "metadata", "tags", "contexts", "pinned", "archived", "trashed", "template"}
 )

@@ -17,6 +17,7 @@ from retoma.model.events.message import TOKENS
 from retoma.model.fold import deleted_by, fold
 from retoma.model.ids import Operation, SessionId, SessionKey, generated_id, session_id
 from retoma.model.limits import NO_LIMITS, Limits
+from retoma.model.outcomes import Forked
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED
 from retoma.model.session import Head, Session, in_trash
@@ -28,14 +29,6 @@ from retoma.stores.contract.store import Transaction
 
 _CHUNK: Final = 500
 _NEAR: Final = 1_000
-
-
-class Forked(msgspec.Struct, frozen=True, kw_only=True):
-    """A fork: `of` is the session that has the event it was made at, None when that one is gone; `seq` that event."""
-
-    id: SessionId
-    of: str | None
-    seq: int
 
 
 def fork(

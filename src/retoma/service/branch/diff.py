@@ -9,11 +9,13 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from retoma.errors import Invalid
+from retoma.model import outcomes
 from retoma.model.branch import shared
-from retoma.model.codec import Json, JsonField, JsonMap, decode
+from retoma.model.codec import Json, JsonMap, decode
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey
 from retoma.model.message import Message
+from retoma.model.outcomes import Differs
 from retoma.model.principal import Principal
 from retoma.model.session import Session
 from retoma.model.state import SYS
@@ -33,16 +35,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     epochs: tuple[tuple[int, int], ...]
 
 
-class Differs(msgspec.Struct, frozen=True, kw_only=True):
-    """A key of the state that is not the same in both. One that a session does not have is null there; see `where`."""
-
-    key: str
-    where: Literal["a", "b", "both"]
-    a: JsonField = None
-    b: JsonField = None
-
-
-class Common(NamedTuple):
+class Shared(NamedTuple):
     """The beginning that both have, by events that they share or because the same was said; up to where in each."""
 
     by: Literal["fork", "content"] | None
@@ -67,12 +60,27 @@ class Diff:
                 break
             same += 1
             ends = one.seq, other.seq
-        self.common = Common("fork" if forked else "content" if same else None, *ends)
+        self.common = Shared("fork" if forked else "content" if same else None, *ends)
 
     def only(self, side: Literal["a", "b"]) -> Iterator[Message]:
         """Yield the messages that one of the two has alone, oldest first, of all its epochs."""
         one, after = (self.a, self.common.a) if side == "a" else (self.b, self.common.b)
         return self._messages(msgspec.structs.replace(one, after=after))
+
+    def whole(self) -> outcomes.Difference:
+        """Return all of it, in memory."""
+        alone = outcomes.Alone(tuple(self.only("a")), tuple(self.only("b")))
+        return self.without(alone)
+
+    def without(self, messages: outcomes.Alone) -> outcomes.Difference:
+        """Return it with these messages."""
+        return outcomes.Difference(
+            a=outcomes.Side.of(self.a.session),
+            b=outcomes.Side.of(self.b.session),
+            common=outcomes.Common(*self.common),
+            messages=messages,
+            state=tuple(self.state),
+        )
 
     def _messages(self, side: Side) -> Iterator[Message]:
         after, last = side.after, side.session.seq

@@ -14,22 +14,15 @@ from retoma.model.event import Event, new_event
 from retoma.model.events import kind_of
 from retoma.model.ids import ID_LENGTH, Operation, SessionId, session_id
 from retoma.model.lease import FencingToken
+from retoma.model.outcomes import Undone
 from retoma.model.principal import Principal
-from retoma.model.session import About, Head, Session
+from retoma.model.session import PROPERTIES, About, Head, Session
 from retoma.service.access import append, fence, head_of, named_at
 from retoma.service.branch import branches
 from retoma.stores.contract.store import Transaction
 
 _CHUNK: Final = 500
 _MANY: Final = 1 << 31
-
-
-class Undone(msgspec.Struct, frozen=True, kw_only=True):
-    """An undo: `seq` is the last event that is left; `kept` the id under which all of it is kept, None once deleted."""
-
-    id: SessionId
-    seq: int
-    kept: SessionId | None
 
 
 def undo(
@@ -81,7 +74,7 @@ def undo(
     return Undone(id=head.id, seq=point, kept=kept)
 
 
-_SAID: Final = ("title", "agent", "model", "thinking", "channel", "pinned", "archived")
+_SAID: Final = (*PROPERTIES, "pinned", "archived")
 
 
 def _passes(event: Event) -> bool:

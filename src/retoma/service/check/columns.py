@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from retoma.model.session import PROPERTIES
+
 COMPARED: Final[dict[str, str]] = {
     "migration": "version name checksum",
     "store": "only_row",
@@ -11,7 +13,7 @@ COMPARED: Final[dict[str, str]] = {
     "operation": "tenant id request result at",
     "session_name": "tenant id session",
     "session": "pk tenant id uid status shelf pinned epoch epoch_seq head_seq head_hash base_seq base_hash messages "
-    "labels created_at updated_at listed_at expires_at warned_for trashed_at title agent model thinking channel reason "
+    f"labels created_at updated_at listed_at expires_at warned_for trashed_at {' '.join(PROPERTIES)} reason "
     "parent fork_of fork_seq tokens_in tokens_out tokens_cached cost_micros flow flow_path flow_version flow_node "
     "flow_status flow_visits template",
     "session_about": "session description metadata",
@@ -42,7 +44,7 @@ COMPARED: Final[dict[str, str]] = {
 
 UNTOLD: Final = frozenset(
     {
-        "session.title", "session.agent", "session.model", "session.thinking", "session.channel", "session.reason",
+        *(f"session.{name}" for name in PROPERTIES), "session.reason",
         "session.pinned", "session.template", "session.tokens_in", "session.tokens_out", "session.tokens_cached",
         "session_about.description", "session_about.metadata", "session_about.*", "session_tag.tag", "session_tag.*",
         "session_context.kind", "session_context.ref", "session_context.*",

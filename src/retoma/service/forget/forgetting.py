@@ -15,7 +15,7 @@ from retoma.model.fold import deleted_by, nodes_of, sets_of
 from retoma.model.ids import Operation
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, Wanted, holds
-from retoma.model.session import About, Head, Session
+from retoma.model.session import PROPERTIES, TEXTS, About, Head, Session
 from retoma.model.state import SYS
 from retoma.service.access import append, fence
 from retoma.service.calls import in_system, waiting
@@ -263,7 +263,7 @@ def _in_profile(session: Session, about: About, wanted: Wanted) -> tuple[str, ..
     return tuple(names)
 
 
-_TEXTS = ("title", "agent", "model", "channel", "reason")
+_TEXTS = (*(name for name in PROPERTIES if name in TEXTS), "reason")
 
 
 def _cleared(session: Session, about: About, wanted: Wanted) -> tuple[Session, About]:

@@ -10,10 +10,9 @@ import msgspec
 from retoma.errors import Invalid
 from retoma.model.session import Session
 from retoma.model.snippet import WIDTH, Snippet
-from retoma.model.times import rfc3339
 from retoma.stores.contract.store import Listing
 
-__all__ = ["LAST", "Asked", "Cursor", "Found", "Hit", "Order", "cursor_of", "view", "written"]
+__all__ = ["LAST", "Asked", "Cursor", "Found", "Hit", "Order", "cursor_of", "written"]
 
 LAST: Final = 1 << 62
 """Ahead of this are all documents."""
@@ -80,31 +79,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     next: Cursor | None
     total: int | None
     indexed_to: int | None
-
-
-def view(found: Found, asked: Asked) -> dict[str, object]:
-    """Return the one JSON shape of a page of results."""
-    return {
-        "items": [
-            {
-                "session": hit.session.id,
-                "title": hit.session.title or None,
-                "seq": hit.seq or None,
-                "epoch": hit.epoch,
-                "at": rfc3339(hit.at),
-                "role": hit.role,
-                "sender": hit.sender or None,
-                "snippet": hit.snippet.text,
-                "marks": hit.snippet.marks,
-                "score": hit.score,
-            }
-            for hit in found.items
-        ],
-        "next": written(found.next, asked) if found.next is not None else None,
-        "more": found.next is not None,
-        "total": found.total,
-        "indexed_to": rfc3339(found.indexed_to) if found.indexed_to is not None else None,
-    }
 
 
 def written(cursor: Cursor, asked: Asked) -> str:

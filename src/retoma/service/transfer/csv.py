@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from io import StringIO
 
+from retoma.model.event import MESSAGE, Event
 from retoma.model.message import Message
-from retoma.model.times import rfc3339
+from retoma.service.timeline import spoken
 from retoma.service.transfer.outgoing import Outgoing
 
 HEADER = (
@@ -21,8 +22,15 @@ _FORMULA = re.compile(r"[\t\r\n]|[\s\0\ufeff]*[=+@\uff1d\uff0b\uff0d\uff20-]")
 def write(session: Outgoing) -> Iterator[bytes]:
     """Yield the rows, a page of them at a time."""
     yield _rows([HEADER])
-    for page in session.messages():
-        yield _rows([_row(session.record.id, message) for message in page])
+    epochs = session.epochs()
+    for page in session.pages():
+        yield _rows(
+            [
+                _row(session.record.id, event, said)
+                for event in page
+                for said in spoken(event, epochs, erased=True)
+            ]
+        )
 
 
 def guarded(text: str) -> str:
@@ -30,11 +38,13 @@ def guarded(text: str) -> str:
     return "'" + text if _FORMULA.match(text) else text
 
 
-def _row(session: str, message: Message) -> tuple[object, ...]:
+def _row(session: str, event: Event, message: Message) -> tuple[object, ...]:
     role, sender, text = guarded(message.role), guarded(message.sender), guarded(message.text)
     tools = guarded(", ".join(message.tools))
-    tokens = [count if count is not None else "" for count in (message.tokens_in, message.tokens_out)]
-    return (session, message.seq, message.epoch, rfc3339(message.at), role, sender, text, tools, *tokens)
+    usage = event.value().get("usage") if event.type == MESSAGE else None
+    counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("tokens_in", "tokens_out")]
+    tokens = [count if isinstance(count, int) else "" for count in counts]
+    return (session, message.seq, message.epoch, message.at.text, role, sender, text, tools, *tokens)
 
 
 def _rows(rows: Iterable[Iterable[object]]) -> bytes:

@@ -28,7 +28,6 @@ from retoma.model.message import (
     ToolCall,
     ToolResult,
 )
-from retoma.model.times import rfc3339
 from retoma.model.transfer import SessionRecord
 from retoma.service.transfer.markup import rendered, safe
 from retoma.service.transfer.md import facts
@@ -92,7 +91,7 @@ def _head(record: SessionRecord) -> str:
 
 def _message(message: Message) -> str:
     role = message.role if message.role in ("user", "assistant", "system", "tool") else "other"
-    at = rfc3339(message.at)
+    at = message.at.text
     shown = f"{at[:10]} {at[11:19]} UTC"
     body = _parts(message.parts) if message.parts else rendered(message.text)
     quiet = "" if message.spoken else " quiet"

@@ -13,7 +13,6 @@ from retoma.model.transfer import (
     FORMAT_VERSION,
     encoded,
 )
-from retoma.model.views import message_view
 from retoma.service.transfer.jsonl import record_of
 from retoma.service.transfer.outgoing import Outgoing
 
@@ -53,7 +52,7 @@ def _aside(session: Outgoing, kind: str) -> Iterator[list[bytes]]:
 
 
 def _message(message: Message) -> bytes:
-    return encode(message_view(message))
+    return encode(message)
 
 
 def _event(event: Event) -> bytes:

@@ -69,7 +69,7 @@ def _message(message: Message) -> str:
     who = message.role or "message"
     if message.sender:
         who += f", {message.sender}"
-    return f"\n## {_inline(who)}\n\n{rfc3339(message.at)} · event {message.seq}\n\n{_quoted(message.text)}\n"
+    return f"\n## {_inline(who)}\n\n{message.at.text} · event {message.seq}\n\n{_quoted(message.text)}\n"
 
 
 def _quoted(text: str) -> str:

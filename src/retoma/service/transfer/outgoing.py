@@ -96,12 +96,16 @@ class Outgoing:
                 _prove(event)
             yield page
 
+    def epochs(self) -> list[tuple[int, int]]:
+        """Return the epochs as (first seq, number)."""
+        return [(epoch.first_seq, epoch.epoch) for epoch in self.record.epochs]
+
     def messages(self) -> Iterator[list[Message]]:
         """Yield the conversation of all epochs, oldest first; what was erased says so.
 
         Tool calls and thoughts alone are in it, too: see `Message.spoken`.
         """
-        epochs = [(epoch.first_seq, epoch.epoch) for epoch in self.record.epochs]
+        epochs = self.epochs()
         for page in self.pages():
             yield [message for event in page for message in spoken(event, epochs, erased=True)]
 

@@ -17,7 +17,7 @@ from retoma.model.codec import MOST_LEVELS, decode, encode, is_deep
 from retoma.model.event import FORKED, MAX_DATA_BYTES, MESSAGE, RESET, Event
 from retoma.model.flow import version_of
 from retoma.model.ledger import Ledger
-from retoma.model.session import NewSession, checked
+from retoma.model.session import PROPERTIES, NewSession, checked
 from retoma.model.transfer import (
     EndRecord,
     EventRecord,
@@ -163,12 +163,8 @@ def plausible(session: SessionRecord, line: int) -> None:
     """Raise Integrity for what no session could have, so that nothing else meets it later."""
     contexts = tuple((context.kind, context.ref) for context in session.contexts)
     new = NewSession(
-        title=session.title,
+        **{name: getattr(session, name) for name in PROPERTIES},
         description=session.description,
-        agent=session.agent,
-        model=session.model,
-        thinking=session.thinking,
-        channel=session.channel,
         tags=session.tags,
         contexts=contexts,
         template="" if session.template is UNSET else session.template,

@@ -15,6 +15,7 @@ from retoma.model.event import Event
 from retoma.model.events import kind_of
 from retoma.model.fold import deleted_by, nodes_of, sets_of
 from retoma.model.redaction import REDACTED
+from retoma.model.session import TEXTS
 from retoma.model.state import SYS
 from retoma.model.transfer import (
     ContextPart,
@@ -27,7 +28,7 @@ from retoma.model.transfer import (
 )
 from retoma.model.veil import Veil
 
-_TEXTS = ("title", "description", "agent", "model", "channel", "reason")
+_TEXTS = (*TEXTS, "reason")
 
 
 class Veiling:

@@ -8,7 +8,7 @@ from retoma.model.branch import Line, Segment
 from retoma.model.chain import genesis
 from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.session import ARCHIVED, SHOWN, About, Head, Session
+from retoma.model.session import ARCHIVED, SHOWN, About, Head, Session, properties
 from retoma.stores.contract.branches import Kept, Reader
 from retoma.stores.sql.names import Names
 from retoma.stores.sql.sessions import session_of
@@ -57,8 +57,8 @@ class SqlBranches:
         shelf = ARCHIVED if like.archived else SHOWN
         row = (
             tenant, name, like.uid, like.status, shelf, pinned, like.epoch, epoch_seq, at, linked, base, first,
-            like.messages, labels, now, now, now, like.expires_at, like.title, like.agent, like.model, like.thinking,
-            like.channel, like.template, line.source(at), at, like.tokens_in, like.tokens_out, like.tokens_cached,
+            like.messages, labels, now, now, now, like.expires_at, *properties(like), like.template,
+            line.source(at), at, like.tokens_in, like.tokens_out, like.tokens_cached,
             like.cost_micros, like.flow, like.flow_path, like.flow_version, like.flow_node,
             like.flow_status, like.flow_visits,
         )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from retoma.model.codec import encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Head, Session
+from retoma.model.session import ARCHIVED, SHOWN, TRASHED, About, Head, Session, properties
 from retoma.stores.sql.forgetting import TITLE, forget_docs
 from retoma.stores.sql.names import Names
 from retoma.stores.sql.statements import STATEMENTS, Run
@@ -22,18 +22,13 @@ class SqlProfiles:
 
     def put(self, tenant: TenantKey, head: Head, session: Session, before: About, about: About) -> None:
         run, key = self._run, head.key
-        texts = (
-            session.title,
-            session.agent,
-            session.model,
-            session.thinking,
-            session.channel,
-            session.reason,
-        )
         labels = len(about.tags) + len(about.contexts)
         if run(STATEMENTS["title"], (key,)) != [(session.title,)] or before.description != about.description:
             forget_docs(run, key, [TITLE])
-        run(STATEMENTS["put_profile"], (*texts, int(session.pinned), labels, key))
+        run(
+            STATEMENTS["put_profile"],
+            (*properties(session), session.reason, int(session.pinned), labels, key),
+        )
         if (before.description, before.metadata) != (about.description, about.metadata):
             run(STATEMENTS["put_about"], (key, about.description, encode(about.metadata)))
         place = (int(session.pinned), head.listed_at, key)

@@ -8,7 +8,7 @@ from typing import Any
 from retoma.model.chain import genesis
 from retoma.model.codec import decode, encode
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status
+from retoma.model.session import ARCHIVED, SHOWN, About, Head, NewSession, Session, Status, properties
 from retoma.stores.contract.store import Listing, Place
 from retoma.stores.sql import listing as listing_of
 from retoma.stores.sql.forgetting import TITLE, forget_docs, forget_session
@@ -85,7 +85,7 @@ class SqlSessions:
         expires = now + new.ttl_ms if new.ttl_ms else None
         row = (
             tenant, session, uid, first, now, now, now, expires,
-            new.title, new.agent, new.model, new.thinking, new.channel, parent, labels, new.template,
+            *properties(new), parent, labels, new.template,
         )  # fmt: skip
         key = SessionKey(run(STATEMENTS["add_session"], row)[0][0])
         reused = self._names.give(tenant, session, key)
@@ -181,17 +181,12 @@ def _about(
 
 
 def session_of(row: Row) -> Session:
-    """Return a session from its row, whose columns are those of the fragment `columns`."""
+    """Return a session from its row, whose columns are those of the fragment `columns`, in the order of its fields."""
     facts: dict[str, Any] = dict(zip(_COLUMNS, row, strict=False))
-    facts["archived"] = facts.pop("shelf") == ARCHIVED
+    facts["archived"] = facts["archived"] == ARCHIVED
     facts["pinned"] = bool(facts["pinned"])
     return Session(**facts)
 
 
-_COLUMNS = (
-    "key", "id", "uid", "status", "reason", "title", "agent", "model", "thinking", "channel", "parent",
-    "epoch", "seq", "hash", "messages", "tokens_in", "tokens_out", "tokens_cached", "cost_micros",
-    "created_at", "updated_at", "expires_at", "pinned", "shelf", "trashed_at", "flow", "flow_path", "flow_version",
-    "flow_node", "flow_status", "flow_visits", "template", "fork_of", "fork_seq",
-)  # fmt: skip
+_COLUMNS = Session.__struct_fields__
 _PINNED = _COLUMNS.index("pinned")

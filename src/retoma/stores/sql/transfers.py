@@ -10,7 +10,7 @@ from retoma.model.chain import genesis
 from retoma.model.codec import encode
 from retoma.model.event import NOTE, Event
 from retoma.model.ids import SessionId, SessionKey, TenantKey
-from retoma.model.session import ARCHIVED, SHOWN
+from retoma.model.session import ARCHIVED, SHOWN, properties
 from retoma.model.transfer import ContextPart, EpochPart, Link, SessionRecord
 from retoma.stores.contract.store import Known
 from retoma.stores.sql.forgetting import TITLE, forget_docs
@@ -159,8 +159,8 @@ class SqlTransfers:
         row = (
             name, ARCHIVED if record.archived else SHOWN, pinned, record.status, record.reason, epoch.epoch,
             epoch.first_seq, record.head.seq, bytes.fromhex(record.head.hash), record.messages,
-            len(record.tags) + len(record.contexts), record.updated_at, listed, record.expires_at, record.title,
-            record.agent, record.model, record.thinking, record.channel, usage.tokens_in, usage.tokens_out,
+            len(record.tags) + len(record.contexts), record.updated_at, listed, record.expires_at, *properties(record),
+            usage.tokens_in, usage.tokens_out,
             usage.tokens_cached, usage.cost_micros, *position, template, key, tenant,
         )  # fmt: skip
         # It may be older than what is indexed, and lists do not show then that it is behind.

@@ -7,12 +7,6 @@ head_seq - CASE WHEN fork_seq > base_seq THEN fork_seq ELSE base_seq END
 -- Sessions in the order of their numbers, from one on.
 SELECT pk, id, shelf, {own_events} FROM session WHERE pk > ? ORDER BY pk LIMIT ?
 
--- fragment: audit_columns
-pk, tenant, id, uid, status, shelf, pinned, epoch, epoch_seq, head_seq, head_hash, base_seq, base_hash, fence, messages,
-labels, created_at, updated_at, listed_at, trashed_at, title, agent, model, thinking, channel, reason, tokens_in,
-tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status, flow_visits, template,
-fork_of, fork_seq, parent, expires_at, warned_for
-
 -- name: session_row
 -- All of a session's row that the journal can be held against.
 SELECT {audit_columns} FROM session WHERE pk = ?

@@ -40,10 +40,11 @@ WHERE g.session = ?1 AND g.last_seq > ?2 AND g.first_seq < ?3 ORDER BY g.last_se
 -- name: add_fork
 -- A session that begins with another's past.
 INSERT INTO session (tenant, id, uid, status, shelf, pinned, epoch, epoch_seq, head_seq, head_hash, base_seq, base_hash,
-  messages, labels, created_at, updated_at, listed_at, expires_at, title, agent, model, thinking, channel, template, fork_of,
+  messages, labels, created_at, updated_at, listed_at, expires_at, {properties}, template, fork_of,
   fork_seq, tokens_in, tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status,
   flow_visits)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {properties_given},
+  ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 RETURNING pk
 
 -- name: fork_segments

@@ -2,7 +2,7 @@
 
 -- name: put_profile
 -- The texts in a session's row, its shelf and its pin.
-UPDATE session SET title = ?, agent = ?, model = ?, thinking = ?, channel = ?, reason = ?, pinned = ?, labels = ?
+UPDATE session SET {properties_set}, reason = ?, pinned = ?, labels = ?
 WHERE pk = ?
 
 -- name: title

@@ -8,6 +8,21 @@ s.pinned, s.shelf, s.trashed_at, s.flow, s.flow_path, s.flow_version, s.flow_nod
 s.template,
 (SELECT f.id FROM session f WHERE f.pk = s.fork_of AND f.tenant = s.tenant AND f.shelf < 4), s.fork_seq
 
+-- fragment: audit_columns
+pk, tenant, id, uid, status, shelf, pinned, epoch, epoch_seq, head_seq, head_hash, base_seq, base_hash, fence, messages,
+labels, created_at, updated_at, listed_at, trashed_at, title, agent, model, thinking, channel, reason, tokens_in,
+tokens_out, tokens_cached, cost_micros, flow, flow_path, flow_version, flow_node, flow_status, flow_visits, template,
+fork_of, fork_seq, parent, expires_at, warned_for
+
+-- fragment: properties
+title, agent, model, thinking, channel
+
+-- fragment: properties_given
+?, ?, ?, ?, ?
+
+-- fragment: properties_set
+title = ?, agent = ?, model = ?, thinking = ?, channel = ?
+
 -- name: session_key
 -- The session that bears a name.
 SELECT session FROM session_name WHERE tenant = ? AND id = ?
@@ -52,8 +67,8 @@ SELECT id FROM session_name WHERE session = ?
 -- name: add_session
 -- A new session; its journal begins with the event that makes it.
 INSERT INTO session (tenant, id, uid, status, epoch, epoch_seq, head_seq, head_hash, created_at, updated_at, listed_at,
-  expires_at, title, agent, model, thinking, channel, parent, labels, template)
-VALUES (?, ?, ?, 'active', 1, 0, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  expires_at, {properties}, parent, labels, template)
+VALUES (?, ?, ?, 'active', 1, 0, 0, ?, ?, ?, ?, ?, {properties_given}, ?, ?, ?)
 RETURNING pk
 
 -- name: add_name

@@ -59,8 +59,8 @@ UPDATE session SET shelf = 4, reason = '' WHERE pk = ? AND tenant = ? AND shelf 
 -- name: publish_session
 -- A session becomes what the file says.
 UPDATE session SET id = ?, shelf = ?, pinned = ?, status = ?, reason = ?, epoch = ?, epoch_seq = ?, head_seq = ?,
-  head_hash = ?, messages = ?, labels = ?, updated_at = ?, listed_at = ?, expires_at = ?, title = ?, agent = ?,
-  model = ?, thinking = ?, channel = ?, tokens_in = ?, tokens_out = ?, tokens_cached = ?, cost_micros = ?, flow = ?,
+  head_hash = ?, messages = ?, labels = ?, updated_at = ?, listed_at = ?, expires_at = ?, {properties_set},
+  tokens_in = ?, tokens_out = ?, tokens_cached = ?, cost_micros = ?, flow = ?,
   flow_path = ?, flow_version = ?, flow_node = ?, flow_status = ?, flow_visits = ?,
   template = ?
 WHERE pk = ? AND tenant = ?

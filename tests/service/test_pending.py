@@ -5,8 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 
 import pytest
-from tests.unit.branching import client, whole
-from tests.unit.test_tools import END, RING, TOOLS, Fake, done, through
+from tests.service.branching import client, whole
+from tests.service.test_tools import END, RING, TOOLS, Fake, done, through
 
 from retoma.errors import Integrity
 from retoma.model.call import FLOW_TOOL, Pending, with_call, without_call

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.unit.branching import client, talk, whole
-from tests.unit.test_erasing import index
+from tests.service.branching import client, talk, whole
+from tests.service.test_erasing import index
 
 from retoma.model import event as names
 from retoma.model.codec import encode
