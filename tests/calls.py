@@ -154,7 +154,11 @@ class Calls:
             since = page[-1].seq
 
     def follow(self, name, *, since=0, wait=None) -> Iterator[object]:
-        return message.ReadEvents(session=name, since=since, follow=True).run(self._opened, wait=wait)
+        """Yield what comes; `wait` is called where nothing is there yet."""
+        for page in message.ReadEvents(session=name, since=since, follow=True).pages(self._opened):
+            if page is None:
+                wait()
+            yield from page or ()
 
     def search(self, asked, *, after=None, limit=20):
         return self._store.read(lambda tx: found(tx, self._who, asked, after=after, limit=limit))

@@ -189,14 +189,24 @@ async def blocking(client: Any, name: str, log: Log, seed: str, over: Callable[[
 
 
 async def tasks(place: str, number: str, log: Log, over: Callable[[], bool]) -> None:
+    opened(place).close()  # the server answers
     async with aio.open(place) as client:
         names = [f"{number}a{task}" for task in range(TASKS)]
         await asyncio.gather(*(blocking(client, name, log, name, over) for name in names))
 
 
+def opened(place: str) -> retoma.Client:
+    """Open the place, also where the server is cut off meanwhile."""
+    while True:
+        try:
+            return retoma.open(place)
+        except retoma.Unavailable:
+            continue
+
+
 def main(place: str, file: str, seed: str) -> None:
     log, stop = Log(Path(file)), Path(file).with_name("stop")
-    with retoma.open(place) as client:
+    with opened(place) as client:
         threads = [
             threading.Thread(
                 target=lambda name: asyncio.run(blocking(client, name, log, name, stop.exists)),

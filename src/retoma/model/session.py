@@ -37,6 +37,7 @@ TRASHED: Final = 2
 
 LISTED_EVERY_MS: Final = 1_000
 """Lists follow a session's writes at most this often: an index that moved on every append would double its cost."""
+
 PROPERTIES: Final = ("title", "agent", "model", "thinking", "channel")
 """The texts in a session's row that can be changed. The fragments `properties…` of the statements have them, too."""
 

@@ -63,7 +63,7 @@ def _said(event: Event, data: Data) -> Message:
         at=Instant.of(event.at),
         role=str(data.get("role", "")),
         text=read_aloud(said),
-        sender=Name(sender if isinstance(sender, str) else ""),
+        sender=Name(sender) if isinstance(sender, str) else Name(),
         whole=None if isinstance(said, str) else tuple(said),
     )
 
