@@ -161,9 +161,7 @@ def _own(node: Node, before: Own | None) -> Own:
 def _unsupported(node: Node) -> Iterator[Problem]:
     for key in node.unsupported:
         message = f"The node {node.id!r} uses an agent, and this version does not run agents."
-        yield Problem(
-            node.file, node.line(key), "error", message, f"Remove {key!r}, or use a later version."
-        )
+        yield Problem(node.file, node.line(key), "error", message, f"Remove {key!r}, or use a later version.")
 
 
 def _conditions(node: Node) -> Iterator[Problem]:
