@@ -85,7 +85,7 @@ def _unlisted(flow: Flow, tools: Mapping[str, Tool]) -> Iterator[Problem]:
             if use is None or use.name in tools:
                 continue
             if use.inline:
-                message = f"The tool {use.name!r} is declared here: it runs with --allow-inline alone."
+                message = f"The tool {use.name!r} is declared here: it runs only with --allow-inline."
                 yield Problem(node.file, use.line, "warning", message)
                 continue
             hint = did_you_mean(
