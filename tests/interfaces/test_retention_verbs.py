@@ -336,7 +336,8 @@ def test_trust_holds_for_a_file_as_it_is(do, config, tmp_path):
     unsure = do("doctor")
     assert unsure.status == 1
     assert (
-        f"{path} names commands that are not run yet. Read it, then run: retoma trust '{path}'" in unsure.out
+        f"{path} names commands, which run only after you trust it. Read it, then run: retoma trust '{path}'"
+        in unsure.out
     )
     assert "Read it, then run: retoma trust" in do("config").err
     done = do("trust")

@@ -97,7 +97,7 @@ def test_a_store_that_is_lost_is_not_taken_for_a_new_one(
     ):
         done = retoma(*verb)
         assert done.returncode == 6, verb
-        assert f"is {'gone' if loss == 'gone' else 'empty'}, and " in done.stderr
+        assert f"is {'gone' if loss == 'gone' else 'empty'}, but " in done.stderr
         assert "store restore FILE" in done.stderr
     assert {file.name: file.read_bytes() for file in filled.iterdir()} == beside
     assert retoma("store", "restore", str(tmp_path / "copy.db")).returncode == 0

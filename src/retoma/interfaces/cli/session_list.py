@@ -27,7 +27,7 @@ _MOST = 10_000
     multiple=True,
     metavar="T",
     type=TAG,
-    help="Has this tag; repeat for more tags, all must match.",
+    help="Has this tag; if repeated, all of the tags.",
 )
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
 @click.option("--parent", metavar="ID", type=SESSION, help="Children of this session.")

@@ -33,7 +33,7 @@ __all__ = ["prune"]
     multiple=True,
     metavar="T",
     type=TAG,
-    help="Has this tag; repeat for more tags, all must match.",
+    help="Has this tag; if repeated, all of the tags.",
 )
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
 @click.option("--yes", is_flag=True, help="Do not ask.")

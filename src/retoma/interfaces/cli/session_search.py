@@ -35,7 +35,7 @@ _NARROWEST, _WIDEST = 40, 200
     multiple=True,
     metavar="T",
     type=TAG,
-    help="With this tag; repeat for more tags, all must match.",
+    help="With this tag; if repeated, all of the tags.",
 )
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
 @click.option("--archived", is_flag=True, help="In archived sessions instead.")
