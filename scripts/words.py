@@ -40,7 +40,7 @@ INSTEAD = {
     r"\bthat was (not )?to be\b|\bof nobody\b|\bto nobody\b": "the plain sentence",
 }
 _EVERY = re.compile("|".join(INSTEAD), re.IGNORECASE)
-_CODE = re.compile(r"`\w+`|\"\w+\":|^[a-z_]+( [a-z_]+){4,}$")
+_CODE = re.compile(r"`\w+`|\"\w+\":|^ ?[a-z_]+( [a-z_]+){4,} ?$")
 _ANY = [(re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in INSTEAD.items()]
 
 

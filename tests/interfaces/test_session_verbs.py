@@ -256,7 +256,7 @@ def test_what_deletes_wants_the_whole_id(retoma, s):
     for name, args in (("session-o", ["rm"]), ("@last", ["rm"]), ("session-o", ["reset", "--erase"])):
         refused = retoma("session", args[0], name, *args[1:])
         assert refused.returncode == 2
-        assert "'session-one'; what deletes wants the whole id" in refused.stderr
+        assert "'session-one'; verbs that delete need the full id" in refused.stderr
     assert retoma("session", "show", "session-one").returncode == 0
 
 

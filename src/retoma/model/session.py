@@ -270,7 +270,9 @@ def thinking(word: str) -> Thinking:
 
 def _at_most(what: str, text: str, length: int) -> None:
     if len(text) > length:
-        raise Invalid(f"{what} may have {length:,} characters; this one has {len(text):,}.", code="too_long")
+        raise Invalid(
+            f"{what} may have at most {length:,} characters; this one has {len(text):,}.", code="too_long"
+        )
 
 
 def _label(what: str, text: str, length: int = 100) -> None:

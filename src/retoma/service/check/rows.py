@@ -232,7 +232,7 @@ def _of_pending(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[Un
     wanted = sorted(((one.id, one.kind, encode(one.what)) for one in calls), key=repr)
     if rows != wanted:
         kept, said = [row[0] for row in rows], [row[0] for row in wanted]
-        yield Unlike("the calls that it waits for are not what its journal says", kept, said)
+        yield Unlike("the calls that it waits for differ from its journal", kept, said)
 
 
 def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
