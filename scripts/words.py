@@ -2,6 +2,7 @@
 """Find words that this project does not use, in what its users read: help, errors, notices, README and docs.
 
 Prints each as FILE:LINE, the word and what to write instead; exit status 1 when there is one.
+Names of columns and keys (a word in backticks, a list of columns, a key of JSON) are code and not judged.
 Usage: scripts/words.py
 """
 
@@ -21,7 +22,7 @@ INSTEAD = {
     r"\b(behind|ahead of) (the |an |that |its |this )?(seq|event|cursor)\b|\bwhat is behind\b": "after, before",
     r"\bheld against\b": "compared with",
     r"\bread over\b|\btaken along\b|\bbrought\b": "ignored, included, imported",
-    r"\b(is|are) none\b|\bis no cursor\b": "there is no …",
+    r"\b(is|are) (?-i:none)\b|\bis no cursor\b": "there is no …",
     r"\bsaid of\b": "a session's properties",
     r"\b(who|what) drives\b": "the driver",
     r"\b(a|one|same|no) moment\b|\ba look\b|\bone look\b|\ba word for\b": "an instant, a check, a name for",
@@ -38,6 +39,8 @@ INSTEAD = {
     r"\b[Ww]hoever\b|\b[Ww]homever\b": "the noun",
     r"\bthat was (not )?to be\b|\bof nobody\b|\bto nobody\b": "the plain sentence",
 }
+_EVERY = re.compile("|".join(INSTEAD), re.IGNORECASE)
+_CODE = re.compile(r"`\w+`|\"\w+\":|^ ?[a-z_]+( [a-z_]+){4,} ?$")
 _ANY = [(re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in INSTEAD.items()]
 
 
@@ -74,6 +77,9 @@ def _docstrings(tree: ast.AST) -> dict[int, ast.Constant]:
 
 
 def _judged(place: str, text: str) -> Iterator[tuple[str, str, str]]:
+    text = _CODE.sub("``", text)
+    if not _EVERY.search(text):
+        return
     for pattern, instead in _ANY:
         for match in pattern.finditer(text):
             yield place, match[0], instead

@@ -249,6 +249,38 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
 
 
+def test_no_page_has_a_placeholder() -> None:
+    for page in PAGES:
+        text = re.sub(r"`[^`\n]*`", "", _FENCE.sub("", page.read_text(encoding="utf-8")))
+        assert re.findall(r"@@.*?@@|\b(?:TODO|FIXME|TBD)\b", text) == [], page.name
+
+
+def test_a_figure_of_the_benchmarks_is_one_of_its_results() -> None:
+    results = (ROOT / "benchmarks/RESULTS.md").read_text(encoding="utf-8")
+    for page in PAGES:
+        assert _unmeasured(page.read_text(encoding="utf-8"), results) == set(), page.name
+    assert _unmeasured("| measure | figure |\n|---|---|\n| append | 9,999,999 a second |\n", results) == {
+        "9,999,999"
+    }
+    assert _unmeasured("It writes 9,999,999 messages a second.", results) == {"9,999,999"}
+
+
+def _unmeasured(text: str, results: str) -> set[str]:
+    """Return the rates in a page, and the numbers in its columns of figures, that the results do not have."""
+    quoted = set(re.findall(r"(\d[\d,.]*) (?:\w+ )?(?:a|per) second\b", text))
+    for table in re.findall(r"^\|.*\| figure \|\n((?:\|.*\n)+)", text, re.MULTILINE):
+        for row in table.splitlines():
+            quoted |= set(re.findall(r"\d[\d,.]*", row.rstrip("| ").rpartition("|")[2]))
+    return quoted - set(re.findall(r"\d[\d,.]*", results))
+
+
+def test_help_errors_and_docs_use_the_words_of_the_project() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts/words.py"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
 def _verbs() -> Iterator[tuple[str, click.Command]]:
     app = App()
     with app.make_context("retoma", [], resilient_parsing=True) as ctx:

@@ -30,7 +30,7 @@ class RetomaError(Exception):
     ...     client.session("dmo")
     ... except retoma.RetomaError as error:
     ...     error.code, error.message, error.nearest
-    ('no_session', "No session 'dmo'.", ['demo'])
+    ('no_session', "There is no session 'dmo'.", ['demo'])
     """
 
     family: ClassVar[str] = "error"
@@ -59,7 +59,7 @@ class NotFound(RetomaError):
     >>> client.delete("nobody")
     Traceback (most recent call last):
     ...
-    retoma.errors.NotFound: No session 'nobody'. Nearest: none. ...
+    retoma.errors.NotFound: There is no session 'nobody'. ...
     """
 
     family = "not_found"
@@ -108,7 +108,7 @@ class Limit(RetomaError):
     >>> session.append_many([("user", "again")] * 10_001)
     Traceback (most recent call last):
     ...
-    retoma.errors.Limit: One transaction takes at most 10,000 entries; these are 10,001. ...
+    retoma.errors.Limit: One transaction accepts at most 10,000 entries; there are 10,001. ...
     """
 
     family = "limit"
@@ -148,7 +148,7 @@ class Unavailable(RetomaError):
     >>> session.append("user", "Too late")
     Traceback (most recent call last):
     ...
-    retoma.errors.Unavailable: This client was closed. Open another: retoma.open().
+    retoma.errors.Unavailable: This client is closed. Open a new one: retoma.open().
     """
 
     family = "unavailable"

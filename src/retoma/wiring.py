@@ -132,7 +132,7 @@ def _open_postgres(place: StorePlace, sources: Sources, upgrades: Upgrades | Non
         from retoma.stores.postgres.store import PostgresStore
     except ImportError as error:
         raise Unavailable(
-            f"{place.shown} names a PostgreSQL server, and the driver for it is not installed.",
+            f"{place.shown} is a PostgreSQL URL, but the PostgreSQL driver is not installed.",
             code="no_postgresql",
             hint="Install it: pip install 'retoma[postgres]'",
         ) from error
@@ -193,8 +193,8 @@ def _file_of(place: StorePlace) -> Path:
         raise Unavailable(
             f"{place.shown} is not a file.",
             code="not_a_file",
-            hint="PostgreSQL has its own: pg_dump and pg_restore."
+            hint="For PostgreSQL, use pg_dump and pg_restore."
             if place.kind == "postgresql"
-            else "Name a store with --store PATH.",
+            else "Give a file with --store PATH.",
         )
     return place.path

@@ -59,7 +59,7 @@ def test_create_wants_a_free_id_and_get_one_that_is_there(client, session):
     assert (taken.value.code, taken.value.session) == ("id_taken", "demo")
     assert client.get("nobody") is None
     for ask in (client.session, client.resume):
-        with pytest.raises(retoma.NotFound, match="Nearest: demo") as missing:
+        with pytest.raises(retoma.NotFound, match="Did you mean 'demo'") as missing:
             ask("dmo")
         assert missing.value.nearest == ["demo"]
     with pytest.raises(retoma.Invalid, match="it has a slash"):
@@ -110,7 +110,7 @@ def test_resume_takes_up_a_suspended_session_and_refuses_one_that_is_over(client
         client.resume("demo")
     session.restore()
     session.end()
-    with pytest.raises(retoma.Refused, match="is completed, it cannot become active"):
+    with pytest.raises(retoma.Refused, match="is completed and cannot become active"):
         client.resume("demo")
     assert client.get("demo").status == "completed"
 
@@ -260,7 +260,7 @@ def test_pages_go_on_where_the_one_before_ended(client):
         if not page.more:
             break
     assert found == [f"s{n}" for n in range(7)]
-    with pytest.raises(retoma.Invalid, match="no cursor"):
+    with pytest.raises(retoma.Invalid, match="Invalid cursor"):
         client.list(cursor="nonsense")
 
 
@@ -310,7 +310,7 @@ def test_what_is_redacted_is_gone(client, session):
     assert session.redact(first=3).events == (3,)
     assert [event.data for event in session.events(types="message")] == [None, None]
     assert client.check().whole
-    with pytest.raises(retoma.Invalid, match="Name what is to go"):
+    with pytest.raises(retoma.Invalid, match="Give what to redact"):
         session.redact()
 
 
@@ -326,7 +326,7 @@ def test_a_call_without_an_id_means_the_current_session(client, another, session
         assert client.session().id == "demo"
         other = another()
         assert other.current is None
-        with pytest.raises(retoma.Invalid, match="another client's"):
+        with pytest.raises(retoma.Invalid, match="to another client"):
             other.session()
     assert retoma.current.get() is None
 
@@ -376,4 +376,4 @@ def test_another_tools_file_comes_in_once_with_what_was_met(client, tmp_path):
     assert client.session("pedido-001").state["mesa"] == "4 & 5"
     assert client.import_from(str(file)).sessions[0].imported.added == 0
     with pytest.raises(retoma.Invalid):
-        client.import_from(io.BytesIO(b"no format"))
+        client.import_from(io.BytesIO(b"not an export format"))

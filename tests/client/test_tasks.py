@@ -178,7 +178,7 @@ def test_a_store_is_opened_by_await_or_async_with(tmp_path):
         (tmp_path / "broken.db").write_bytes(b"no database" * 500)
         with pytest.raises(retoma.Integrity):
             await aio.open(tmp_path / "broken.db")
-        with pytest.raises(retoma.Invalid, match="names no kind of store"):
+        with pytest.raises(retoma.Invalid, match="is not a kind of store"):
             async with aio.open("mysql://x"):
                 pass
 

@@ -40,7 +40,7 @@ def test_messages_are_read_as_they_were_written(session):
     [
         ("nobody", "x", "not a role"),
         ("user", [], "at least one part"),
-        ("user", [{"type": "sound"}], "not the content"),
+        ("user", [{"type": "sound"}], "not valid message content"),
         ("user", "x" * (1 << 20), "may have 1,048,576"),
     ],
 )
@@ -102,7 +102,7 @@ def test_many_are_written_together_or_not_at_all(session):
 
 def test_a_transaction_has_an_end(session, monkeypatch):
     monkeypatch.setattr(entries, "MOST", 10)
-    with pytest.raises(retoma.Limit, match="at most 10 entries; these are 11"):
+    with pytest.raises(retoma.Limit, match="at most 10 entries; there are 11"):
         session.append_many([("user", "x")] * 11)
     assert session.messages() == []
 
@@ -301,7 +301,7 @@ def test_who_lost_it_is_told_by_whom_and_writes_nothing(another, session, clock)
                 assert (fenced.value.code, fenced.value.holder.user) == ("fenced", "eva")
             other.append("user", "theirs")
         assert lost.token == 1
-        with pytest.raises(retoma.Busy, match="no longer driven from here"):
+        with pytest.raises(retoma.Busy, match="no longer driven by this process"):
             session.append("user", "x")
     session.append("user", "after")
     assert texts(session) == ["nobody took it", "theirs", "after"]

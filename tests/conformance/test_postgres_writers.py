@@ -1,4 +1,4 @@
-"""Writers that meet on PostgreSQL, where they do not follow one another, and answers that are lost."""
+"""Writers that meet on PostgreSQL, where they are not contiguous, and answers that are lost."""
 
 from __future__ import annotations
 

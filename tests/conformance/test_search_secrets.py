@@ -105,7 +105,7 @@ def _reset_all(client: Calls) -> None:
 
 FORGET: dict[str, Callable[[Calls], object]] = {
     "redact": lambda client: client.redact("s", WANTED),
-    "redact, of a session that is gone": lambda client: (client.delete("s"), client.redact("fork", WANTED)),
+    "redact, of a deleted session": lambda client: (client.delete("s"), client.redact("fork", WANTED)),
     "reset --erase": _reset_all,
     "rm": lambda client: client.delete("s", with_forks=True),
     "rm, one by one": lambda client: [client.delete(name) for name in ("s", "of-fork", "fork")],

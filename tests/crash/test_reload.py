@@ -25,8 +25,8 @@ from retoma.runtime.reload import Found, Settling
 EDITS = 1_000
 A_SESSION = 40
 NAMES = ("start", "a", "b", "c", "d")
-GOES_ON = "The session goes on with the version it has."
-AS_BEFORE = "The flow is again what the session runs."
+GOES_ON = "The session continues with the version it has."
+AS_BEFORE = "The flow is now the same as the version that the session runs."
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Version:
         if missing:
             return f"The node '{node.path}' needs {missing} in the context."
         wrong = [f"{key!r} must be int, not string" for key in node.ints]
-        return f"At the node '{node.path}' the context does not fit: {wrong[0]}." if wrong else ""
+        return f"At the node '{node.path}' the context is not valid: {wrong[0]}." if wrong else ""
 
 
 @dataclass
@@ -120,9 +120,11 @@ class Model:
             return False, f"{said}. {lacking} {GOES_ON}", []
         self.running = self.used[edited.hash()] = edited
         if gone:
-            said += f", and its node '{was}' is gone: back to 'start', with what was collected."
+            said += (
+                f", and its node '{was}' no longer exists: back to 'start', with the data collected so far."
+            )
             return True, said, self.enter("start")
-        said += "; the session goes on with the new version."
+        said += "; the session continues with the new version."
         if (path := edited.nodes[first].path) != was:
             self.history[-1] = path
             said += f" Its node '{was}' is '{path}' now."
@@ -318,7 +320,7 @@ class Trial:
     def _no_yaml(self) -> Version:
         version, name = self.fresh(), self.chance.choice(NAMES)
         text = version.files()[f"{name}.md"].replace("---\n", f"---\n# {self.number}\nid: twice\n", 1)
-        said = "The key 'id' is here twice. It is at line 3 already."
+        said = "The key 'id' appears twice. The first one is at line 3."
         return replace(version, wrong=(f"{name}.md", 4, said), mistake={f"{name}.md": text})
 
     def _dangling(self) -> Version:

@@ -40,11 +40,11 @@ def test_a_fork_prints_its_id_and_what_it_shares(retoma, one):
 
 def test_what_cannot_be_forked_says_why(retoma, one):
     for args, status, said in (
-        (("one", "one"), 5, "There is a session 'one' already."),
+        (("one", "one"), 5, "Session 'one' already exists."),
         (("one", "two", "--at", "9"), 2, "Session 'one' has no event 9: its last one is 4."),
         (("one", "two", "--at", "0"), 2, "0 is not in the range"),
         (("one", "a/b"), 2, "it has a slash"),
-        (("nobody",), 4, "No session 'nobody'"),
+        (("nobody",), 4, "There is no session 'nobody'"),
     ):
         done = retoma("session", "fork", *args)
         assert (done.returncode, done.stdout) == (status, "")
@@ -71,7 +71,7 @@ def test_an_undo_says_where_it_is_and_what_is_kept(retoma, one):
     done = retoma("session", "undo", "one")
     assert (done.stdout, done.stderr) == (
         "one: back at event 3\n",
-        "What was is kept as 'one~1', archived.\n",
+        "The session as it was is kept as 'one~1' in the archive.\n",
     )
     assert json(retoma("session", "undo", "one", "--key", "k", "--json")) == {
         "id": "one",
@@ -81,7 +81,7 @@ def test_an_undo_says_where_it_is_and_what_is_kept(retoma, one):
     assert json(retoma("session", "undo", "one", "--key", "k", "--json"))["kept"] == "one~2"
     nothing = retoma("session", "undo", "one")
     assert nothing.returncode == 5
-    assert "There is nothing to undo: no user has said anything in 'one'." in nothing.stderr
+    assert "There is nothing to undo: there is no user message or input in 'one'." in nothing.stderr
     assert "'one'" in retoma("session", "read", "one").stderr
     assert retoma("session", "ls").stdout.count("- one") == 1
     assert "Why?" in retoma("session", "read", "one~1").stdout
@@ -129,7 +129,7 @@ def test_a_difference_is_printed_for_people_and_programs(retoma, one):
     assert [message["text"] for message in diff["messages"]["b"]] == ["The short one."]
     assert (diff["a"]["id"], diff["b"]["seq"], diff["state"]) == ("one", 5, [])
     same = retoma("session", "diff", "one", "two", "--at", "2")
-    assert same.stderr == "The same was said in both, and their states are the same.\n"
+    assert same.stderr == "Both have the same messages and the same state.\n"
     assert retoma("session", "diff", "one", "nobody").returncode == 4
 
 
@@ -139,11 +139,17 @@ def test_a_deletion_says_what_stays_for_whom(retoma, one):
     dry = retoma("session", "rm", "one", "--dry-run")
     assert (dry.stdout, dry.stderr) == (
         "Would delete one\n",
-        "What its forks share would stay, for them alone: two, three. --with-forks takes them too.\n",
+        (
+            "The events shared with its forks would stay, readable only in the forks: two, three. "
+            "--with-forks deletes the forks too.\n"
+        ),
     )
     done = retoma("session", "rm", "one")
-    assert done.stderr == "Its events up to 4 stay for its forks, and go with the last of them: three, two.\n"
-    assert "fork of   a session that is gone at event 4" in retoma("session", "show", "two").stdout
+    assert (
+        done.stderr
+        == "Its events up to 4 stay for its forks, and are deleted with the last fork: three, two.\n"
+    )
+    assert "fork of   a deleted session at event 4" in retoma("session", "show", "two").stdout
     assert retoma("session", "read", "two", "-n", "1").stdout == "user  Why?\n"
     assert retoma("store", "check", "--json").returncode == 0
     gone = json(retoma("session", "rm", "two", "three", "--with-forks", "--json"))
@@ -158,7 +164,7 @@ def test_with_its_forks_all_of_it_goes(retoma, one):
     done = retoma("session", "rm", "one", "two", "--with-forks")
     assert (done.stdout, done.stderr, done.returncode) == (
         "Deleted one\nDeleted two\n",
-        "Its forks are gone too: two.\n",
+        "Its forks were deleted too: two.\n",
         0,
     )
     assert retoma("session", "ls", "--all").stdout == "No active sessions found.\n"
@@ -167,15 +173,18 @@ def test_with_its_forks_all_of_it_goes(retoma, one):
 def test_what_is_redacted_or_erased_names_the_branches(retoma, one):
     retoma("session", "fork", "one", "two")
     done = retoma("session", "redact", "one", "--pattern", "lake", "--yes")
-    assert (done.stdout, done.stderr) == ("one: took out 1 event\n", "Also from what shares its past: two.\n")
+    assert (done.stdout, done.stderr) == (
+        "one: took out 1 event\n",
+        "Also in sessions that share its events: two.\n",
+    )
     assert "lake" not in retoma("session", "read", "two").stdout
     assert json(retoma("session", "redact", "two", "--seq", "2", "--json"))["branches"] == ["one"]
     done = retoma("session", "reset", "one", "--erase")
-    assert done.stderr == "What they share of it is erased in its forks, too: two.\n"
+    assert done.stderr == "The shared events are erased in its forks too: two.\n"
     assert retoma("session", "read", "two").stdout == ""
 
 
 def test_undoing_leaves_lines_that_rm_names(retoma, one):
     retoma("session", "undo", "one")
     done = retoma("session", "rm", "one")
-    assert done.stderr == "What undoing left of it stays: one~1.\n"
+    assert done.stderr == "The copies that `undo` kept of it stay: one~1.\n"

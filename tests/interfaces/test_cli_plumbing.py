@@ -104,16 +104,16 @@ def test_a_traceback_is_shown_only_when_asked_for(
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["sesion", "ls"], "No verb 'sesion'. Nearest: session"),
-        (["session", "lst"], "'session' has no verb 'lst'. Nearest: ls."),
+        (["sesion", "ls"], "There is no verb 'sesion'. Did you mean 'session'"),
+        (["session", "lst"], "'session' has no verb 'lst'. Did you mean 'ls'?"),
         (["ls"], "Did you mean `retoma session ls`?"),
-        (["xyzzy"], "Nearest: none."),
-        (["session"], "`retoma session` needs a verb. `retoma session --help` lists"),
+        (["xyzzy"], "There is no verb 'xyzzy'. `retoma --help`"),
+        (["session"], "`retoma session` needs a verb after it. `retoma session --help` lists"),
         (["version", "--jsn"], "No such option '--jsn'. Did you mean '--json'?\n`retoma version --help`"),
         (["version", "more"], "unexpected extra argument (more).\n`retoma version --help`"),
         (["completion"], "Missing argument"),
         (["--store"], "Option '--store' requires an argument."),
-        (["config", "--store", "mysql://x"], "'mysql://' names no kind of store (--store)."),
+        (["config", "--store", "mysql://x"], "'mysql://' is not a kind of store (--store)."),
     ],
 )
 def test_wrong_usage_is_two_lines_at_most_and_exits_2(
@@ -189,7 +189,7 @@ def test_config_says_where_each_value_came_from(capsys: pytest.CaptureFixture[st
         ["store", str(tmp_path / "s"), "--store"],
         ["limits.sessions", "5,000", f"retoma.toml:{tmp_path}/retoma.toml"],
     ]
-    assert err == "artifacts.store is known, and not used by this version.\n"
+    assert err == "artifacts.store is a known key, but this version does not use it.\n"
     assert main(["config", "--json"]) == 0
     shape = json.loads(capsys.readouterr().out)
     assert {
@@ -216,7 +216,10 @@ def test_init_says_which_store_holds_when_it_is_another(
 ) -> None:
     monkeypatch.setenv("RETOMA_STORE", "elsewhere")
     assert main(["init"]) == 0
-    assert capsys.readouterr().err == "RETOMA_STORE names another store: verbs use that one while it does.\n"
+    assert (
+        capsys.readouterr().err
+        == "RETOMA_STORE names another store, so verbs use that store instead of this one.\n"
+    )
 
 
 def test_init_hides_nothing_of_a_directory_that_was_there(
@@ -280,7 +283,10 @@ def test_output_that_cannot_be_written_is_a_failure() -> None:
             text=True,
             check=False,
         )
-    assert (ran.returncode, ran.stderr) == (1, "The system refused: No space left on device.\n")
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        "The operating system reported an error: No space left on device.\n",
+    )
 
 
 def test_an_encoding_without_the_letters_ends_nothing() -> None:

@@ -93,7 +93,7 @@ def test_no_verb_waits_for_a_pipe(retoma, tmp_path):
     (flow / "start.md").write_text("Hi.\n", encoding="utf-8")
     for args, said in (
         (["session", "import", pipe], "It cannot be read: it is a pipe or a device, not a file."),
-        (["session", "import", str(tmp_path)], "There is no session of a tool that is known here"),
+        (["session", "import", str(tmp_path)], "There is no session of a tool that Retoma can import"),
         (["session", "import", "/dev/zero"], "it is a pipe or a device"),
         (["run", str(flow), "--context", f"@{pipe}"], "it is a pipe or a device"),
         (["run", str(flow), "--tools", pipe], "cannot be read"),

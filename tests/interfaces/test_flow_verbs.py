@@ -47,7 +47,7 @@ def test_a_graph_marks_where_a_session_was_and_is(retoma):
     assert retoma("flow", "graph", str(EXAMPLES / "quiz"), "--session", "nosuch").returncode == 4
     retoma("session", "create", "plain")
     plain = retoma("flow", "graph", str(EXAMPLES / "quiz"), "--session", "plain")
-    assert (plain.returncode, "runs no flow yet" in plain.stderr) == (0, True)
+    assert (plain.returncode, "has no flow yet" in plain.stderr) == (0, True)
 
 
 def test_a_signal_is_sent_from_beside(retoma):
@@ -66,7 +66,7 @@ def test_a_signal_is_sent_from_beside(retoma):
     retoma("run", str(EXAMPLES / "tour"), "--session", "s", "--headless")
     left = retoma("session", "signal", "s", "interrupt")
     assert (left.returncode, left.stdout) == (0, "")
-    assert left.stderr == "Nothing handles 'interrupt' at 'start': s stays where it is.\n"
+    assert left.stderr == "Nothing handles 'interrupt' at 'start': s did not move.\n"
 
 
 @pytest.mark.parametrize("handled", [True, False])
@@ -113,13 +113,13 @@ def test_pinned_and_an_edited_flow(retoma, tmp_path):
     retoma("run", str(flow), "--session", "s", "--headless", input="4711\n")
     write(flow, who=WHO.replace("Who?", "Who is there?"))
     pinned = retoma("run", str(flow), "--session", "s", "--headless", "--pinned")
-    assert (pinned.stdout, ">>> The flow was edited since." in pinned.stderr) == ("Who?\n", True)
+    assert (pinned.stdout, ">>> The flow was edited since the last run." in pinned.stderr) == ("Who?\n", True)
     write(flow, who="---\nto: [\n")
     broken = retoma("run", str(flow), "--session", "s", "--headless")
     assert (broken.returncode, broken.stdout) == (3, "Who?\n")
-    assert "who.md:1: The front matter that begins here has no closing line." in broken.stderr
+    assert "who.md:1: The front matter that starts here has no closing line." in broken.stderr
     both = retoma("run", str(flow), "--session", "s", "--fresh", "--pinned")
-    assert (both.returncode, "Give one of the two." in both.stderr) == (2, True)
+    assert (both.returncode, "Use only one of the two." in both.stderr) == (2, True)
 
 
 def test_a_full_session_says_so(retoma, tmp_path):
@@ -141,7 +141,7 @@ def test_a_full_session_says_so(retoma, tmp_path):
     )
     assert ran.returncode == 5
     assert "Session 's' has 3 events, and limits.events_per_session allows 4." in ran.stderr
-    assert "What was typed" not in ran.stderr
+    assert "Your last answer" not in ran.stderr
 
 
 def test_what_run_says_follows_the_language(retoma, monkeypatch):

@@ -71,7 +71,7 @@ def test_rf05_an_active_or_paused_session_is_ended(retoma, first):
     for verb in ("resume", "pause"):
         refused = retoma("session", verb, "s")
         assert refused.returncode == 5
-        assert "That state is final" in refused.stderr
+        assert "The session has ended" in refused.stderr
 
 
 def test_rf06_messages_belong_to_their_session(retoma):

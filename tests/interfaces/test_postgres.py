@@ -47,7 +47,7 @@ def test_reading_makes_no_tables_and_init_makes_them_once(named: Retoma, databas
         ).fetchone() == (0,)
     shown = database.replace(":pass%20word", "").partition("?")[0]
     assert named("--store", database, "init").stdout == f"Made the store {shown}.\n"
-    assert named("--store", database, "init").stdout == f"The store {shown} was already there.\n"
+    assert named("--store", database, "init").stdout == f"The store {shown} already exists.\n"
 
 
 def test_a_password_is_never_shown(named: Retoma, database: str) -> None:
@@ -93,7 +93,7 @@ def test_a_second_driver_is_refused(named: Retoma, database: str, flow: Path) ->
         (lambda url: url.replace("pass%20word", "wrong"), "refused the user or the password"),
         (lambda url: url.rpartition("/")[0] + "/nowhere", 'database "nowhere" does not exist'),
         (lambda url: "postgresql://u@127.0.0.1:1/x", "cannot be reached: Connection refused"),
-        (lambda url: url.replace("%20", "%2"), "is not as PostgreSQL wants it"),
+        (lambda url: url.replace("%20", "%2"), "is not a valid PostgreSQL URL"),
     ],
 )
 def test_what_is_wrong_with_the_url_is_said_at_once(
@@ -114,7 +114,9 @@ def test_a_database_of_a_newer_version_or_of_another_program_is_left_alone(
     with psycopg.connect(database) as other:
         other.execute("INSERT INTO migration VALUES (999, 'later', '', 0)")
     ran = named("session", "ls")
-    assert (ran.returncode, "is of a newer Retoma: it has format 999" in ran.stderr) == (1, True), ran.stderr
+    assert (ran.returncode, "is from a newer Retoma: it has format 999" in ran.stderr) == (1, True), (
+        ran.stderr
+    )
     with psycopg.connect(database) as other:
         other.execute("DROP TABLE migration")
     for args in (("session", "ls"), ("session", "create", "two")):
@@ -141,7 +143,7 @@ def test_a_replica_is_read_and_not_written(named: Retoma, replica: str) -> None:
     assert "one" in named("session", "ls", at=replica).stdout
     assert ", a replica" in named("doctor", at=replica).stdout
     ran = named("session", "append", "one", "user", "hello", at=replica)
-    assert (ran.returncode, "is read-only: a replica" in ran.stderr) == (1, True), ran.stderr
+    assert (ran.returncode, "is read-only: it is a replica" in ran.stderr) == (1, True), ran.stderr
 
 
 def test_a_server_that_does_not_wait_for_its_disk_is_told_of(named: Retoma) -> None:

@@ -57,7 +57,7 @@ def test_a_conversation_is_taken_up_by_the_next_start_of_a_program(retoma, store
         assert said.splitlines() == expected
     assert retoma("session", "ls").stdout == "No active sessions found.\n"
     said, _ = started(store, "persisting_sessions.py", "resume").communicate()
-    assert said.startswith("No session 'user-123-conversation'. Nearest: none.")
+    assert said.startswith("There is no session 'user-123-conversation'.")
     said, _ = started(store, "persisting_sessions.py").communicate()
     assert said.splitlines() == [line for expected in steps.values() for line in expected]
 

@@ -80,7 +80,7 @@ def made(do: Do, *names: str, end: bool = True) -> None:
 def test_prune_shows_before_it_does_and_restore_brings_back(do):
     made(do, "one", "two")
     made(do, "active", end=False)
-    assert do("session", "prune").out == "No session was left alone for so long.\n"
+    assert do("session", "prune").out == "No session was inactive for that long.\n"
     dry = do("session", "prune", "--older-than", "0s", "--dry-run")
     assert dry == (0, "Would trash 2 sessions (2 completed):\n- one\n- two\n", "")
     unasked = do("session", "prune", "--older-than", "0s")
@@ -89,7 +89,7 @@ def test_prune_shows_before_it_does_and_restore_brings_back(do):
     assert len(do("session", "ls", "--json").json["items"]) == 3
     done = do("session", "prune", "--older-than", "0s", "--yes")
     assert done.out == (
-        "Trashed 2 sessions (2 completed). `retoma session restore ID` brings one back, for seven days.\n"
+        "Trashed 2 sessions (2 completed). `retoma session restore ID` restores one within seven days.\n"
     )
     assert [item["id"] for item in do("session", "ls", "--json").json["items"]] == ["active"]
     assert do("session", "restore", "two").out == "Restored two\n"
@@ -147,11 +147,11 @@ def test_a_command_that_writes_does_what_is_due_and_says_so(do, config, later):
     due = do("doctor", "--json").json
     assert due["retention"] == {"idle_timeout": "1h", "completed_after": None}
     assert due["due"] == {"idle": 1, "over": 0, "trashed": 0}
-    assert "1 session to be failed: the next commands that write do it" in do("doctor").out
-    assert do("session", "create", "idle").err.startswith("There is a session 'idle' already.")
+    assert "1 session to be failed: done by the next commands that write" in do("doctor").out
+    assert do("session", "create", "idle").err.startswith("Session 'idle' already exists.")
     assert do("session", "show", "idle", "--json").json["status"] == "active"  # what failed does nothing more
     noted = do("session", "create", "new")
-    assert (noted.out, noted.err) == ("new\n", "Retention: 1 failed. `retoma store log` says which.\n")
+    assert (noted.out, noted.err) == ("new\n", "Retention: 1 failed. `retoma store log` lists them.\n")
     shown = do("session", "show", "idle", "--json").json
     assert (shown["status"], shown["reason"]) == ("failed", "no event for 1h ([retention] idle_timeout)")
     config("[retention]\ncompleted_after = '30m'\n")
@@ -167,7 +167,7 @@ def test_a_command_that_writes_does_what_is_due_and_says_so(do, config, later):
 def test_gc_does_what_retention_says(do, config):
     made(do, "over")
     config("[retention]\ncompleted_after = '0.001s'\n")
-    assert "sessions that were over long enough, to be trashed  1" in do("store", "gc", "--dry-run").out
+    assert "ended sessions to be trashed  1" in do("store", "gc", "--dry-run").out
     assert do("store", "gc", "--json").json["over"] == 1
     assert do("session", "ls", "--deleted", "--json").json["items"][0]["id"] == "over"
 
@@ -185,7 +185,7 @@ def test_the_log_forgets_the_name_and_still_answers_for_it(do):
     assert (entry["session"], entry["deed"], entry["count"]) == (None, "trashed", 2)
     assert len(entry["digest"]) == 32
     assert f"({entry['digest'][:12]})" in do("store", "log").out
-    assert do("store", "log", "--since", "2100-01-01").out == "Nothing is in the store's log.\n"
+    assert do("store", "log", "--since", "2100-01-01").out == "The store's log is empty.\n"
     assert do("store", "log", "--cursor", "x").status == 2
 
 
@@ -242,7 +242,7 @@ def test_a_session_is_made_from_a_template(do, config):
     missing = do("session", "create", "--template", "reviw")
     assert (missing.status, missing.err) == (
         4,
-        "No template 'reviw'. Nearest: review. `retoma template ls` lists them.\n",
+        "There is no template 'reviw'. Did you mean 'review'? `retoma template ls` lists them.\n",
     )
     do("session", "append", "s", "user", "a")
     do("session", "append", "s", "user", "b")
@@ -250,13 +250,13 @@ def test_a_session_is_made_from_a_template(do, config):
     assert full.status == 5
     assert full.err == (
         "Session 's' has 3 events, and templates.review.limits.events_per_session allows 3.\n"
-        f"Nothing of this was written. Begin another session, or raise the limit in {path}.\n"
+        f"Nothing was written. Use another session, or raise the limit in {path}.\n"
     )
     assert do("session", "end", "s").status == 0
 
 
 def test_templates_are_listed_and_shown(do, config):
-    assert do("template", "ls").out == "No templates found. `[templates.NAME]` in a retoma.toml makes one.\n"
+    assert do("template", "ls").out == "No templates found. Add `[templates.NAME]` to a retoma.toml.\n"
     path = config(TEMPLATES)
     listed = do("template", "ls").out.splitlines()
     assert (listed[0], listed[1][:10]) == ("- plain", "- review  ")
@@ -277,7 +277,7 @@ def test_templates_are_listed_and_shown(do, config):
     assert [one["name"] for one in do("template", "ls", "--json").json["items"]] == ["plain", "review"]
     assert (
         do("template", "show", "plan").err
-        == "No template 'plan'. Nearest: plain. `retoma template ls` lists them.\n"
+        == "There is no template 'plan'. Did you mean 'plain'? `retoma template ls` lists them.\n"
     )
 
 
@@ -294,8 +294,8 @@ def test_a_limit_says_its_name_and_where_it_is_set(do, config):
     refused = do("session", "create", "b")
     assert refused.status == 5
     assert refused.err == (
-        "There is one active session already, as many as limits.sessions_active allows.\n"
-        f"End or delete some, or raise the limit in {path}.\n"
+        "There is 1 active session, the most that limits.sessions_active allows.\n"
+        f"End or delete sessions, or raise the limit in {path}.\n"
     )
 
 
@@ -316,7 +316,7 @@ def test_config_shows_everything_and_what_is_not_used_yet(do, config):
     assert rows["limits.waiting_prompts"] == (3, source)
     assert said["unused"] == ["artifacts.inline_below", "limits.waiting_prompts"]
     shown = do("config")
-    assert "limits.waiting_prompts is known, and not used by this version.\n" in shown.err
+    assert "limits.waiting_prompts is a known key, but this version does not use it.\n" in shown.err
     assert ["retention.completed_after", "never", "default"] in [
         line.split() for line in shown.out.splitlines()
     ]
@@ -335,8 +335,11 @@ def test_trust_holds_for_a_file_as_it_is(do, config, tmp_path):
     path = config("[agents.main]\ntools = [{name = 'count', command = ['wc']}]\n")
     unsure = do("doctor")
     assert unsure.status == 1
-    assert f"{path} names commands that are not run yet. Read it, then: retoma trust '{path}'" in unsure.out
-    assert "Read it, then: retoma trust" in do("config").err
+    assert (
+        f"{path} names commands, which run only after you trust it. Read it, then run: retoma trust '{path}'"
+        in unsure.out
+    )
+    assert "Read it, then run: retoma trust" in do("config").err
     done = do("trust")
     assert done.out.endswith("It names commands in agents.main.tools.\n")
     row = {"file": str(path), "commands": ["agents.main.tools"], "trusted": True}

@@ -40,7 +40,7 @@ def test_json_asks_for_each_tool_and_shows_what_came_of_it(retoma):
 def test_nothing_is_called_twice_over_several_runs(retoma):
     stopped = retoma("run", str(TRIP), "--session", "s", input="Faro\n2\n")
     assert stopped.returncode == 3
-    assert "the tool 'book' waits. Go on with the same command." in stopped.stderr
+    assert "the tool 'book' waits. Resume with the same command." in stopped.stderr
     state = json.loads(retoma("session", "inspect", "s").stdout)
     assert (state["flow_status"], state["pending_tool_call"]["name"]) == ("waiting_for_tool", "book")
     shown = retoma("session", "show", "s").stdout
@@ -62,7 +62,7 @@ def test_deny_refuses_all_and_a_failure_is_rolled_back(retoma):
     assert failed.stderr.splitlines()[-1].endswith("Undone: 'hotel' (cancel), 'flight' (cancel).")
     again = retoma("run", str(TRIP), "--headless", "--session", "s")
     assert again.stderr.startswith(
-        ">>> Session 's' failed before, and was rolled back. Begin anew with --fresh."
+        ">>> Session 's' failed before, and was rolled back. Restart it with --fresh."
     )
     assert retoma("run", str(TRIP), "--yes", "--deny").returncode == 2
 
@@ -70,7 +70,7 @@ def test_deny_refuses_all_and_a_failure_is_rolled_back(retoma):
 @pytest.mark.in_files
 def test_inline_tools_and_lists_of_ones_own(retoma, tmp_path):
     refused = retoma("run", str(KIOSK), "--headless", input="coffee\n")
-    assert "it runs with --allow-inline alone." in refused.stderr
+    assert "it runs only with --allow-inline." in refused.stderr
     assert refused.returncode == 0
     allowed = retoma("run", str(KIOSK), "--headless", "--allow-inline", input="coffee\nno\n")
     assert "A hot Coffee. Another?" in allowed.stdout
@@ -159,7 +159,7 @@ def test_flow_test_says_what_differs_and_flow_new_makes_one_that_passes(retoma, 
     made = retoma("flow", "new", "supper")
     assert made.stdout.splitlines()[1].startswith("  retoma flow test supper")
     assert retoma("flow", "new", "supper").returncode == 5
-    assert retoma("flow", "validate", "supper").stdout == "supper: 5 nodes, nothing to mend.\n"
+    assert retoma("flow", "validate", "supper").stdout == "supper: 5 nodes, no problems.\n"
     assert retoma("flow", "test", "supper").returncode == 0
     ran = retoma("run", "supper", "--yes", "--headless", input="Ana\n9\n2\n")
     assert ran.stdout.splitlines()[-1].endswith("is yours, Ana.")
@@ -172,7 +172,7 @@ def test_flow_test_says_what_differs_and_flow_new_makes_one_that_passes(retoma, 
     assert (told["passed"], told["failed"]) == (1, 2)
     assert told["scripts"][0]["difference"] == {"what": "node", "line": 6, "expected": "start", "got": "end"}
     assert (
-        "wrong.yaml:1: The key 'nod' of expect is not known. Did you mean 'node'?"
+        "wrong.yaml:1: The key 'nod' of expect is unknown. Did you mean 'node'?"
         in retoma("flow", "test", "supper", "supper/.tests/wrong.yaml").stdout
     )
     assert retoma("flow", "test", "supper", "nowhere.yaml").returncode == 4

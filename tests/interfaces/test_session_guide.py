@@ -23,18 +23,18 @@ def test_a_session_is_made_and_taken_up_where_it_stopped(retoma):
     assert "That is the tour, Ana." in second.stdout
     third = retoma("run", TOUR, "--session", "my-experiment", "--headless")
     assert third.returncode == 0
-    assert "ended before, at 'end' node. Begin anew with --fresh." in third.stderr
+    assert "ended before, at 'end' node. Restart it with --fresh." in third.stderr
     assert third.stdout == second.stdout[second.stdout.index("That is the tour") :]
 
 
 @pytest.mark.parametrize(
     ("args", "status", "said"),
     [
-        (("end", "s"), 0, ">>> Session 's' ended before, at 'roads' node. Begin anew with --fresh.\n"),
+        (("end", "s"), 0, ">>> Session 's' ended before, at 'roads' node. Restart it with --fresh.\n"),
         (
             ("fail", "s", "--reason", "broke"),
             1,
-            """>>> Session 's' failed before, at 'roads' node. Begin anew with --fresh.
+            """>>> Session 's' failed before, at 'roads' node. Restart it with --fresh.
 >>> Failed at 'roads' node: broke
 """,
         ),
@@ -53,7 +53,7 @@ def test_a_session_that_ended_without_a_flow_says_so(retoma):
     retoma("session", "end", "s")
     again = retoma("run", TOUR, "--session", "s", "--headless")
     assert (again.returncode, again.stdout) == (0, "")
-    assert again.stderr == ">>> Session 's' ended before, with no flow in it. Begin anew with --fresh.\n"
+    assert again.stderr == ">>> Session 's' ended before, with no flow in it. Restart it with --fresh.\n"
 
 
 def test_ls_names_the_active_sessions(retoma):
@@ -75,7 +75,8 @@ def test_ls_counts(retoma):
 def test_nothing_to_read_says_of_what(retoma):
     retoma("run", TOUR, "--session", "s", "--headless")
     assert (
-        retoma("session", "read", "s", "--since", "99").stderr == "Nothing was said in 's' after event 99.\n"
+        retoma("session", "read", "s", "--since", "99").stderr
+        == "There is no message in 's' after event 99.\n"
     )
     assert retoma("session", "log", "s", "--type", "messag").stderr == "No event of type messag in 's'.\n"
 
@@ -122,7 +123,7 @@ def test_rm_takes_several_and_says_which_was_missing(retoma):
     done = retoma("session", "rm", "s1", "nosuch", "s2", "s3")
     assert done.returncode == 4
     assert done.stdout.splitlines() == ["Deleted s1", "Deleted s2", "Deleted s3"]
-    assert "No session 'nosuch'" in done.stderr
+    assert "There is no session 'nosuch'" in done.stderr
     assert retoma("session", "ls").stdout == "No active sessions found.\n"
 
 
@@ -155,7 +156,7 @@ def test_the_life_of_a_session(retoma):
     assert retoma("session", "fail", "s", "--reason", "why").stdout == "s: active → failed\n"
     refused = retoma("session", "resume", "s")
     assert refused.returncode == 5
-    assert "is failed, it cannot become active" in refused.stderr
+    assert "is failed and cannot become active" in refused.stderr
     for word in ("encerrada", "ended", "failed"):
         assert "- s " in retoma("session", "ls", "--status", word).stdout
     fresh = retoma("run", TOUR, "--session", "s", "--fresh", "--headless", input="Bia\n")

@@ -34,7 +34,7 @@ def test_what_is_said_of_a_session(retoma, s):
         (("set-model", "s", "clear"), "s: model none"),
         (("set-thinking", "s", "verbose"), "s: thinking high"),
         (("set-channel", "s", "slack:C1"), "s: channel slack:C1"),
-        (("note", "s", "Remember"), "s: noted as event 13"),
+        (("note", "s", "Remember"), "s: note added as event 13"),
     ):
         done = retoma("session", *args)
         assert (done.stdout, done.stderr, done.returncode) == (line + "\n", "", 0)
@@ -59,9 +59,9 @@ def test_wrong_words_are_refused(retoma, s):
         (("rename", "s", "x" * 201), "at most 200"),
         (("set-id", "s", "a/b"), "it has a slash"),
         (("append", "s", "robot", "x"), "Roles: user, assistant"),
-        (("append", "s", "user", "[1]", "--parts"), "not the content of a message"),
+        (("append", "s", "user", "[1]", "--parts"), "not valid message content"),
         (("redact", "s"), "--seq N[-M] or --pattern P"),
-        (("redact", "s", "--seq", "5-2"), "no range"),
+        (("redact", "s", "--seq", "5-2"), "range of numbers"),
         (("redact", "s", "--pattern", "("), "not a regular expression"),
     ):
         done = retoma("session", *args)
@@ -76,7 +76,7 @@ def test_another_id(retoma, s):
     retoma("session", "create", "u")
     taken = retoma("session", "set-id", "t", "u")
     assert taken.returncode == 5
-    assert "There is a session 'u' already" in taken.stderr
+    assert "Session 'u' already exists" in taken.stderr
 
 
 def test_put_away_and_brought_back(retoma, s):
@@ -125,7 +125,7 @@ def test_a_key_of_format_1_is_still_known(retoma, store):
     retoma("session", "rm", "review-88")
     gone = retoma("session", "create", "review-88", "--key", "k")
     assert gone.returncode == 4
-    assert "has been deleted" in gone.stderr
+    assert "was deleted" in gone.stderr
 
 
 def test_sorting(retoma):
@@ -152,7 +152,7 @@ def test_a_reset_begins_anew_and_erases_only_when_asked(retoma, s, store):
     assert s()["status"] == "active"
     assert retoma("session", "read", "s").stdout == ""
     assert "first epoch" in retoma("session", "read", "s", "--epochs").stdout
-    assert retoma("session", "reset", "s", "--erase").stdout == "s: epoch 3, the earlier ones are gone\n"
+    assert retoma("session", "reset", "s", "--erase").stdout == "s: epoch 3, the earlier epochs are deleted\n"
     assert retoma("session", "read", "s", "--epochs").stdout == ""
     assert [f.name for f in store.iterdir() if b"first epoch" in f.read_bytes()] == []
 
@@ -256,7 +256,7 @@ def test_what_deletes_wants_the_whole_id(retoma, s):
     for name, args in (("session-o", ["rm"]), ("@last", ["rm"]), ("session-o", ["reset", "--erase"])):
         refused = retoma("session", args[0], name, *args[1:])
         assert refused.returncode == 2
-        assert "'session-one'; what deletes wants the whole id" in refused.stderr
+        assert "'session-one'; verbs that delete need the full id" in refused.stderr
     assert retoma("session", "show", "session-one").returncode == 0
 
 

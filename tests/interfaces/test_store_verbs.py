@@ -41,8 +41,8 @@ def spoiled(store: Path) -> None:
 def test_a_whole_store(retoma: Retoma, filled: Path) -> None:
     done = retoma("store", "check")
     assert (done.returncode, done.stderr) == (0, "checked 1 session · 2 events · 0 pieces of large content\n")
-    assert done.stdout.startswith("whole: every event is in its chain")
-    assert "nothing was cut off (witness 2)" in done.stdout
+    assert done.stdout.startswith("OK: every event verified")
+    assert "no commits missing (witness 2)" in done.stdout
     said = out(retoma("store", "check", "--json"))
     assert set(said) == WHOLE
     assert (said["whole"], said["sessions"], said["events"], said["damage"]) == (True, 1, 2, [])
@@ -52,7 +52,9 @@ def test_damage_is_listed_and_put_aside(retoma: Retoma, filled: Path) -> None:
     spoiled(filled)
     done = retoma("store", "check")
     assert done.returncode == 6
-    assert "Session 'a', event 2: its data is not what was written.\n  Restore a backup" in done.stdout
+    assert (
+        "Session 'a', event 2: its data was changed after it was written.\n  Restore a backup" in done.stdout
+    )
     assert done.stdout.endswith("damaged: 1 finding.\n")
     said = retoma("store", "check", "--json")
     assert said.returncode == 6
@@ -95,7 +97,7 @@ def test_a_store_that_is_lost_is_not_taken_for_a_new_one(
     ):
         done = retoma(*verb)
         assert done.returncode == 6, verb
-        assert f"is {'gone' if loss == 'gone' else 'empty'}, and " in done.stderr
+        assert f"is {'gone' if loss == 'gone' else 'empty'}, but " in done.stderr
         assert "store restore FILE" in done.stderr
     assert {file.name: file.read_bytes() for file in filled.iterdir()} == beside
     assert retoma("store", "restore", str(tmp_path / "copy.db")).returncode == 0
@@ -206,12 +208,12 @@ def test_an_older_store_is_migrated(retoma: Retoma, store: Path) -> None:
     applied = [f"Applied: step {step.version}, {step.name}" for step in steps]
     *done, said = retoma("store", "migrate").stdout.splitlines()
     assert (done, said.startswith("Upgraded the store ")) == (applied, True)
-    assert "nothing is pending" in retoma("store", "migrate").stdout
+    assert "no steps are pending" in retoma("store", "migrate").stdout
     assert retoma("store", "check").returncode == 0
 
 
 def test_what_is_due_goes(retoma: Retoma, filled: Path) -> None:
-    assert retoma("store", "gc", "--dry-run").stdout == "Nothing is due.\n"
+    assert retoma("store", "gc", "--dry-run").stdout == "There is no work due.\n"
     retoma("session", "trash", "a")
     with sqlite3.connect(filled / "retoma.db") as database:
         database.execute("UPDATE session SET trashed_at = 1")

@@ -185,7 +185,7 @@ def test_a_menu_whose_flow_is_edited_is_shown_anew(terminal, retoma, menu):
     child.send("\x1b[B")
     child.expect_exact("\x1b[K> 1")
     (menu / "start.md").write_text(MENU.replace("Short", "Shortest"))
-    child.expect_exact("goes on with the new version.")
+    child.expect_exact("continues with the new version.")
     child.expect_exact("1  Shortest")
     child.expect_exact("> 1")
     child.send("\r")
@@ -195,7 +195,7 @@ def test_a_menu_whose_flow_is_edited_is_shown_anew(terminal, retoma, menu):
 
 def test_what_validate_would_warn_of_is_pointed_at_once(terminal, tmp_path):
     (tmp_path / "start.md").write_text("---\nwait: true\nconten: x\n---\nHi {{ .nobody }}.\n")
-    said = f">>> 2 to look at in this flow: retoma flow validate {tmp_path}"
+    said = f">>> Warnings in this flow: 2. Show them: retoma flow validate {tmp_path}"
     child = terminal("run", tmp_path, "--session", "s", "--plain")
     child.expect_exact("Hi .")
     assert said in child.before
@@ -204,7 +204,7 @@ def test_what_validate_would_warn_of_is_pointed_at_once(terminal, tmp_path):
     left(child)
     child = terminal("run", tmp_path, "--session", "s", "--plain")
     child.expect_exact("Hi .")
-    assert "to look at" not in child.before
+    assert "Warnings" not in child.before
 
 
 def test_a_line_is_edited_with_the_arrow_keys(terminal, retoma):
@@ -235,7 +235,7 @@ def test_ctrl_c_says_how_to_go_on(terminal):
     child.sendintr()
     status, said = left(child)
     assert status == 130
-    assert "^C\r\n>>> Interrupted at 'start' node. Go on with the same command and --session tour-" in said
+    assert "^C\r\n>>> Interrupted at 'start' node. Resume with the same command and --session tour-" in said
 
 
 def test_a_wait_that_ends_by_itself_begins_a_new_line(terminal, tmp_path):
@@ -244,7 +244,7 @@ def test_a_wait_that_ends_by_itself_begins_a_new_line(terminal, tmp_path):
     status, said = left(terminal("run", tmp_path, "--session", "s", "--plain"))
     assert status == 0
     assert (
-        "Quick!\r\n> \r\n>>> Signal 'timeout' at 'start' node: on to 'late'.\r\nToo late.\r\n"
+        "Quick!\r\n> \r\n>>> Signal 'timeout' at 'start' node: going to 'late'.\r\nToo late.\r\n"
         in said.replace("\x1b[?2004h", "").replace("\x1b[?2004l\r", "")
     )
 
@@ -295,7 +295,7 @@ def test_an_edited_flow_shows_at_the_prompt_and_what_was_typed_stays(terminal, r
     child.expect_exact("世")
     (flow / "start.md").write_text(ask.format("Who are you"))
     child.expect_exact(
-        ">>> The flow was edited; the session goes on with the new version.\r\nWho are you?\r\n"
+        ">>> The flow was edited; the session continues with the new version.\r\nWho are you?\r\n"
     )
     child.expect_exact("> An世")
     (flow / "end.md").write_text("Bye {{ .name\n")

@@ -28,7 +28,9 @@ def test_a_flow_moves_to_another_store_and_goes_on_there(retoma, tmp_path, other
     done = retoma("session", "import", str(file), at=other)
     events = len(json.loads(file.read_bytes())["events"])
     assert done.stdout == f"walk: imported, {events} events\n"
-    assert retoma("session", "import", str(file), at=other).stdout == "walk: here already, nothing added\n"
+    assert (
+        retoma("session", "import", str(file), at=other).stdout == "walk: already up to date, nothing added\n"
+    )
     done = retoma("run", TOUR, "--session", "walk", "--headless", input="blue\nyes\n", at=other)
     assert done.returncode == 0
     assert ">>> Resuming at 'colour' node..." in done.stderr
@@ -163,7 +165,7 @@ def test_a_directory_of_another_tool_comes_in_and_again_adds_nothing(retoma):
     assert "5a3f0c11-7b2e-4d19-9c40-1f6e2a8b0003:af4d97ae22e9f17c1: imported, 16 events" in lines
     again = retoma(*args)
     assert again.stdout.splitlines() == [
-        f"{line.rpartition(': ')[0]}: here already, nothing added" for line in lines
+        f"{line.rpartition(': ')[0]}: already up to date, nothing added" for line in lines
     ]
     assert retoma(
         "session", "ls", "--context", "claude-code=5a3f0c11-7b2e-4d19-9c40-1f6e2a8b0003"
@@ -186,11 +188,11 @@ def test_each_file_of_a_directory_is_tried_and_what_was_met_is_told(retoma):
     }  # fmt: skip
     assert items["torn.json"]["error"]["code"] == "damaged_import"
     assert items["trailing-nul.json"]["warnings"] == [
-        {"code": "nul_bytes", "detail": "512 NUL bytes at the end were passed over.", "line": 16},
+        {"code": "nul_bytes", "detail": "512 NUL bytes at the end were ignored.", "line": 16},
         {"code": "no_result", "detail": "The tool call 'aquecer-1' at the node 'preparar' has no result."},
     ]
     assert f"{SAMPLES}/trellis/damaged/torn.json: Line 14: " in done.stderr
-    assert "trailing-nul.json: line 16: 512 NUL bytes at the end were passed over." in done.stderr
+    assert "trailing-nul.json: line 16: 512 NUL bytes at the end were ignored." in done.stderr
     quiet = retoma("session", "import", str(SAMPLES / "trellis/damaged/trailing-nul.json"), "--quiet")
     assert quiet.stderr == ""
 
@@ -201,7 +203,7 @@ def test_a_name_is_for_one_session(retoma):
     for wrong in (str(SAMPLES / "trellis/sessions"), str(SAMPLES / "openai-agents/sessions.db")):
         done = retoma("session", "import", wrong, "--as", "x")
         assert done.returncode == 2
-        assert "--as names one" in done.stderr
+        assert "--as works with one" in done.stderr
 
 
 def test_standard_input_and_a_named_source(retoma):
@@ -227,7 +229,7 @@ def test_run_goes_on_with_an_imported_session(retoma, tmp_path, sample):
     assert "(not named) at preparar (waiting_for_tool)" in retoma("session", "show", name).stdout
     done = retoma("run", str(flow), "--session", name, "--headless", input="sim\n")
     assert done.returncode == 0
-    assert ">>> The session was imported; it goes on in the flow 'coffee'." in done.stderr
+    assert ">>> The session was imported; it continues in the flow 'coffee'." in done.stderr
     assert ">>> Resuming at 'preparar' node..." in done.stderr
     drink = "chá" if name == "pedido-002" else "café"
     assert done.stdout == f"Para {drink}?\nPronto: {drink}.\n"

@@ -63,7 +63,7 @@ def test_json_lines(running, flow, retoma):
         "taken": True,
         "version": reload["version"],
         "node": "second",
-        "text": "The flow was edited; the session goes on with the new version.",
+        "text": "The flow was edited; the session continues with the new version.",
         "problems": [],
     }
     assert (render["content"], request["options"]) == ("Dear Ana, which colour?", ["Red", "Blue"])
@@ -90,7 +90,7 @@ def test_headless_the_node_is_shown_again_and_half_a_line_is_kept(running, flow)
     assert child.stdout.readline() == "Who are you?\n"
     out, said = child.communicate("a\n")
     assert out.startswith("Hello Ana, which colour?\n")
-    assert ">>> The flow was edited; the session goes on with the new version.\n" in said
+    assert ">>> The flow was edited; the session continues with the new version.\n" in said
     assert child.returncode == 3
 
 
@@ -104,4 +104,4 @@ def test_a_flow_that_never_read_is_refused_at_the_start(running, flow):
 def test_pinned_and_watch_contradict_each_other(retoma, flow):
     done = retoma("run", str(flow), "--watch", "--pinned")
     assert done.returncode == 2
-    assert done.stderr.endswith("--watch takes up each new one. Give one of the two.\n")
+    assert done.stderr.endswith("--watch takes up each new one. Use only one of the two.\n")

@@ -94,7 +94,7 @@ def test_a_store_of_each_format_is_upgraded_announced_and_kept(tmp_path: Path, n
     kept = tmp_path / f"retoma.format-{number}.db"
     done = run(file, "session", "ls", "--json", "--quiet")
     assert f"Upgraded the store {file} from format {number} to {FORMAT}." in done.stderr
-    assert f"The file as it was is kept as {kept}." in done.stderr
+    assert f"The old file is kept as {kept}." in done.stderr
     assert "delete it if you erased content" in done.stderr
     assert {one["id"] for one in json.loads(done.stdout)["items"]} >= {"tour", "made"}
     assert (format_of(file), format_of(kept)) == (FORMAT, number)
@@ -225,7 +225,7 @@ def test_postgresql_is_upgraded_by_migrate_alone(database: str) -> None:
     done = run(database, "store", "migrate")
     assert "Applied: step 7, trust" in done.stdout
     assert "Repaired 3 rows of the state of branches" in done.stdout
-    assert "nothing is pending" in run(database, "store", "migrate").stdout
+    assert "no steps are pending" in run(database, "store", "migrate").stdout
     with retoma.open(database) as client:
         assert [one.detail for one in client.check().damage] == []
 

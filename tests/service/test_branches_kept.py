@@ -91,7 +91,7 @@ def test_a_journal_with_another_beginning_is_no_import(client):
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return a store with a talk, a fork of it, one of that, and a fork of a session that is gone."""
+    """Return a store with a talk, a fork of it, one of that, and a fork of a deleted session."""
     file = tmp_path / "retoma.db"
     with client_at(file) as client:
         talk(client, "one", "a", "b", "c")

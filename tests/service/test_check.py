@@ -80,7 +80,7 @@ def test_a_word_whose_event_is_erased_is_one_of_those_there_are(
         client.redact("flow", Selection(first=2, last=last))
     assert found(file) == []
     change(file, f"UPDATE session SET {column} = '{flipped}' WHERE id = 'flow'")
-    assert any("status is none that there is" in said or "status is not what" in said for said in found(file))
+    assert any("status is not a valid value" in said or "status differs" in said for said in found(file))
 
 
 def test_a_whole_store_is_whole(file: Path) -> None:
@@ -148,16 +148,16 @@ DOC = "(SELECT doc FROM search_doc WHERE k = (SELECT pk << 32 | 2 FROM session W
         ("UPDATE search_page SET data = zeroblob(length(data))", "cannot be read"),
         (
             "DELETE FROM search_page WHERE rowid = (SELECT min(rowid) FROM search_page)",
-            "not what the journals",
+            "differs from the journals",
         ),
         (f"DELETE FROM search_doc WHERE doc = {DOC}", "has 3 events, and should have 4"),
-        (f"UPDATE search_doc SET k = k + 4294967296000 WHERE doc = {DOC}", "an event that is not there"),
-        (f"UPDATE search_doc SET k = k + 1 WHERE doc = {DOC}", "it is not what the journals say"),
-        (f"UPDATE search_doc SET at = at + 1 WHERE doc = {DOC}", "an event that is not there"),
-        ("UPDATE search_session SET indexed_seq = 1", "more events of session 'talk' than there are"),
-        ("UPDATE search_session SET indexed_seq = 99", "more events of session 'talk' than there are"),
-        ("INSERT INTO search_session VALUES (77, 1)", "session number 77, which is not there"),
-        ("UPDATE search_part SET number = number + 5", "not what the journals say"),
+        (f"UPDATE search_doc SET k = k + 4294967296000 WHERE doc = {DOC}", "an event that does not exist"),
+        (f"UPDATE search_doc SET k = k + 1 WHERE doc = {DOC}", "it differs from the journals"),
+        (f"UPDATE search_doc SET at = at + 1 WHERE doc = {DOC}", "an event that does not exist"),
+        ("UPDATE search_session SET indexed_seq = 1", "more events of session 'talk' than exist"),
+        ("UPDATE search_session SET indexed_seq = 99", "more events of session 'talk' than exist"),
+        ("INSERT INTO search_session VALUES (77, 1)", "session number 77, which does not exist"),
+        ("UPDATE search_part SET number = number + 5", "differs from the journals"),
     ],
 )
 def test_a_damaged_index_is_found_and_built_anew(indexed: Path, statement: str, said: str) -> None:
@@ -197,42 +197,42 @@ TALK = "(SELECT pk FROM session WHERE id = 'talk')"
 FLOW = "(SELECT pk FROM session WHERE id = 'flow')"
 ALONE: list[tuple[str, str]] = [
     (f"UPDATE event SET data = replace(data, 'one', 'two') WHERE k = ({TALK} << 32) + 2", "event 2: its data"),
-    (f"UPDATE event SET at = at + 1 WHERE k = ({TALK} << 32) + 2", "event 2: it is not the one that was written"),
-    (f"UPDATE event SET actor = x'616e61' WHERE k = ({TALK} << 32) + 2", "event 2: it is not the one that was"),
-    (f"UPDATE event SET salt = NULL, data = NULL WHERE k = ({TALK} << 32) + 2", "nothing says that it was erased"),
+    (f"UPDATE event SET at = at + 1 WHERE k = ({TALK} << 32) + 2", "event 2: its hash does not follow"),
+    (f"UPDATE event SET actor = x'616e61' WHERE k = ({TALK} << 32) + 2", "event 2: its hash does not follow"),
+    (f"UPDATE event SET salt = NULL, data = NULL WHERE k = ({TALK} << 32) + 2", "no record that it was erased"),
     (f"DELETE FROM event WHERE k = ({TALK} << 32) + 2", "events 2 to 2 are missing"),
-    (f"DELETE FROM event WHERE k = ({TALK} << 32) + 5", "its journal ends at event 4, and had 5"),
-    ("UPDATE blob SET inline = x'00'", "event 3: its content, which is kept apart, is missing or damaged"),
-    ("UPDATE blob SET size_bytes = 1", "event 3: its content, which is kept apart"),
-    ("DELETE FROM blob", "event 3: its content, which is kept apart"),
+    (f"DELETE FROM event WHERE k = ({TALK} << 32) + 5", "its journal ends at event 4, but had 5"),
+    ("UPDATE blob SET inline = x'00'", "event 3: its content, stored as a blob, is missing or damaged"),
+    ("UPDATE blob SET size_bytes = 1", "event 3: its content, stored as a blob"),
+    ("DELETE FROM blob", "event 3: its content, stored as a blob"),
     (f"UPDATE event SET type = CAST(x'ff' AS TEXT) WHERE k = ({TALK} << 32) + 2", "event 2: it cannot be read"),
-    ("UPDATE session SET head_seq = 4 WHERE id = 'talk'", "is not the head that the session knows"),
-    ("UPDATE session SET uid = x'00' WHERE id = 'talk'", "event 1: it is not the one that was written"),
-    ("UPDATE session SET title = 'a' WHERE id = 'talk'", "its title is not what its journal says"),
-    ("UPDATE session SET status = 'failed' WHERE id = 'talk'", "its status is not what its journal says"),
-    ("UPDATE session SET status = 'failed' WHERE id = 'cut'", "its status is not what its journal says"),
+    ("UPDATE session SET head_seq = 4 WHERE id = 'talk'", "is not the head of the session"),
+    ("UPDATE session SET uid = x'00' WHERE id = 'talk'", "event 1: its hash does not follow"),
+    ("UPDATE session SET title = 'a' WHERE id = 'talk'", "its title differs from its journal"),
+    ("UPDATE session SET status = 'failed' WHERE id = 'talk'", "its status differs from its journal"),
+    ("UPDATE session SET status = 'failed' WHERE id = 'cut'", "its status differs from its journal"),
     ("UPDATE session SET messages = 9 WHERE id = 'talk'", "its number of messages"),
     ("UPDATE session SET pinned = 1 WHERE id = 'talk'", "its pin"),
     ("UPDATE session SET template = 'x' WHERE id = 'talk'", "its template"),
-    ("UPDATE session SET shelf = 1 WHERE id = 'talk'", "where it is put away"),
+    ("UPDATE session SET shelf = 1 WHERE id = 'talk'", "its archive or trash state differs"),
     ("UPDATE session SET created_at = 1 WHERE id = 'talk'", "its time of creation"),
     ("UPDATE session SET updated_at = updated_at + 1 WHERE id = 'talk'", "its time of the last change"),
-    ("UPDATE session SET listed_at = 1 WHERE id = 'talk'", "the time that lists go by"),
+    ("UPDATE session SET listed_at = 1 WHERE id = 'talk'", "the time used to sort lists"),
     ("UPDATE session SET tokens_in = 1 WHERE id = 'talk'", "its number of tokens in"),
     ("UPDATE session SET flow_node = 'x' WHERE id = 'flow'", "its flow's node"),
     ("UPDATE session SET flow_version = x'00' WHERE id = 'flow'", "its flow's version"),
-    ("UPDATE session SET epoch = 3 WHERE id = 'cut'", "its epoch is not"),
-    ("UPDATE session SET epoch_seq = 1 WHERE id = 'cut'", "where its epoch begins"),
+    ("UPDATE session SET epoch = 3 WHERE id = 'cut'", "its epoch differs"),
+    ("UPDATE session SET epoch_seq = 1 WHERE id = 'cut'", "the start of its epoch"),
     ("UPDATE epoch SET began_at = 1", "its first epoch"),
-    ("DELETE FROM epoch WHERE session = (SELECT pk FROM session WHERE id = 'cut')", "its epochs are not"),
-    ("UPDATE session_name SET id = 'x' WHERE id = 'talk'", "the name that leads to it is not its own"),
-    ("DELETE FROM session_name WHERE id = 'talk'", "no name leads to it"),
-    ("UPDATE session_tag SET tag = 'x'", "its tags are not"),
-    ("UPDATE session_tag SET listed_at = 1", "stand elsewhere in lists"),
-    ("DELETE FROM session_context", "its contexts are not"),
+    ("DELETE FROM epoch WHERE session = (SELECT pk FROM session WHERE id = 'cut')", "its epochs differ"),
+    ("UPDATE session_name SET id = 'x' WHERE id = 'talk'", "the id that refers to it is not its own"),
+    ("DELETE FROM session_name WHERE id = 'talk'", "no id refers to it"),
+    ("UPDATE session_tag SET tag = 'x'", "its tags differ"),
+    ("UPDATE session_tag SET listed_at = 1", "have another place in lists"),
+    ("DELETE FROM session_context", "its contexts differ"),
     ("UPDATE session_about SET metadata = '{}'", "its metadata cannot be read"),
-    ("UPDATE session_about SET metadata = CAST('{\"m\":2}' AS BLOB)", "its metadata is not"),
-    ("UPDATE session_about SET description = 'x'", "its description is not"),
+    ("UPDATE session_about SET metadata = CAST('{\"m\":2}' AS BLOB)", "its metadata differs"),
+    ("UPDATE session_about SET description = 'x'", "its description differs"),
     ("DELETE FROM session_note", "the list of its notes"),
     (f"UPDATE state SET value = CAST('1' AS BLOB) WHERE session = {FLOW} AND key = 'name'", "value of 'name'"),
     (f"UPDATE state SET seq = 1 WHERE session = {FLOW} AND key = 'name'", "the event that set 'name'"),
@@ -241,27 +241,27 @@ ALONE: list[tuple[str, str]] = [
     (f"UPDATE visit SET node = 'x' WHERE session = {FLOW} AND position = 2", "node 2 of its flow's history"),
     (f"DELETE FROM visit WHERE session = {FLOW} AND position = 2", "history"),
     ("UPDATE flow_version SET files = x'00'", "flow 'tour' is damaged"),
-    ("INSERT INTO state VALUES (99, 'k', '1', 1)", "a state of session number 99, which is not there"),
+    ("INSERT INTO state VALUES (99, 'k', '1', 1)", "a state of session number 99, which does not exist"),
     ("INSERT INTO session_name VALUES (1, 'x', 99)", "a name of session number 99"),
     (f"UPDATE event SET k = 99 << 32 WHERE k = ({TALK} << 32) + 5", "a journal of session number 99"),
     (f"UPDATE event SET k = 2147483647 << 32 WHERE k = ({TALK} << 32) + 5", "a journal of session number 2147483647"),
     ("UPDATE sqlite_sequence SET seq = 1", "the number of the next session"),
-    ("UPDATE session SET parent = 2 WHERE id = 'talk'", "its parent is not that of its second copy"),
+    ("UPDATE session SET parent = 2 WHERE id = 'talk'", "its parent differs from its second copy"),
     ("UPDATE session SET expires_at = 1 WHERE id = 'talk'", "its time of expiry"),
     ("UPDATE session SET trashed_at = 1 WHERE id = 'talk'", "it is not in the trash"),
-    ("UPDATE session SET shelf = 4 WHERE id = 'talk'", "it is hidden as if it were being deleted"),
-    ("UPDATE session SET shelf = 5 WHERE id = 'talk'", "it is in quarantine by one of its rows"),
-    ("UPDATE session SET shelf = 9 WHERE id = 'talk'", "it is put away where no session is"),
-    ("UPDATE session SET uid = x'' WHERE id = 'cut'", "its uid is not that of its second copy"),
-    ("UPDATE session SET shelf = 1 WHERE id = 'cut'", "its place among those that are shown"),
-    ("UPDATE epoch SET uid = x'00' WHERE epoch = 1", "its first epoch is not that of its second copy"),
-    ("UPDATE epoch SET reused = 1 WHERE epoch = 1", "its first epoch is not that of its second copy"),
-    ("DELETE FROM flow_version", "the files of the flow's version that it runs are missing"),
-    ("UPDATE flow_version SET tenant = 2", "the files of the flow's version that it runs are missing"),
+    ("UPDATE session SET shelf = 4 WHERE id = 'talk'", "it is hidden like a session that is being deleted"),
+    ("UPDATE session SET shelf = 5 WHERE id = 'talk'", "one of its rows says that it is in quarantine"),
+    ("UPDATE session SET shelf = 9 WHERE id = 'talk'", "its archive or trash state is invalid"),
+    ("UPDATE session SET uid = x'' WHERE id = 'cut'", "its uid differs from its second copy"),
+    ("UPDATE session SET shelf = 1 WHERE id = 'cut'", "its archive or trash state"),
+    ("UPDATE epoch SET uid = x'00' WHERE epoch = 1", "its first epoch differs from its second copy"),
+    ("UPDATE epoch SET reused = 1 WHERE epoch = 1", "its first epoch differs from its second copy"),
+    ("DELETE FROM flow_version", "the files of its flow version are missing"),
+    ("UPDATE flow_version SET tenant = 2", "the files of its flow version are missing"),
     ("DELETE FROM flow_use", "is not listed as its own"),
     ("UPDATE migration SET checksum = x'00' WHERE version = 3", "the steps of its format"),
-    ("PRAGMA user_version = 2", "it says that it is of format 2"),
-    ("CREATE TABLE another (x)", "its tables are not those of its format"),
+    ("PRAGMA user_version = 2", "it claims format 2"),
+    ("CREATE TABLE another (x)", "its tables do not match its format"),
 ]  # fmt: skip
 
 
@@ -274,8 +274,11 @@ def test_one_thing_that_was_changed_is_found(file: Path, statement: str, said: s
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("UPDATE segment SET last_seq = last_seq - 1", "what it shares is not what it was forked from"),
-        ("UPDATE segment SET first_seq = 2", "do not follow one another"),
+        (
+            "UPDATE segment SET last_seq = last_seq - 1",
+            "its shared events are not those of the session it was forked from",
+        ),
+        ("UPDATE segment SET first_seq = 2", "are not contiguous"),
         ("UPDATE session SET fork_of = 3 WHERE id = 'branch'", "it was forked from"),
     ],
 )
@@ -391,7 +394,7 @@ def test_what_is_damaged_is_put_aside_and_nothing_is_deleted(file: Path) -> None
         report = client.check()
         assert report.whole
         assert [one.id for one in report.quarantined] == ["talk", ""]
-        assert "event 2: its data is not what was written" in report.quarantined[0].why
+        assert "event 2: its data was changed after it was written" in report.quarantined[0].why
         client.create(NewSession(id="talk"))
         assert client.check().whole
 

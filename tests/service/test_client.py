@@ -113,7 +113,7 @@ def test_a_refused_transition_names_both_states_and_what_is_allowed(client, path
 def test_only_an_active_session_takes_messages(client, status):
     make(client)
     client.change("s", status)
-    with pytest.raises(Refused, match=f"is {status} and takes no messages"):
+    with pytest.raises(Refused, match=f"is {status} and accepts no messages"):
         client.append("s", "user", "a")
     assert client.messages("s") == []
 
@@ -121,7 +121,7 @@ def test_only_an_active_session_takes_messages(client, status):
 def test_a_missing_session_is_told_with_the_nearest(client):
     make(client, "experiment-one")
     for call in (client.show, client.messages, client.position, lambda s: client.append(s, "user", "a")):
-        with pytest.raises(NotFound, match="Nearest: experiment-one"):
+        with pytest.raises(NotFound, match="Did you mean 'experiment-one'"):
             call("experimnt-one")
 
 
@@ -141,7 +141,7 @@ def test_last_is_the_one_that_this_user_wrote_last(client, clock):
     client.append("a", "user", "x")
     assert client.resolve("@last") == "a"
     other = Calls(client._store, Principal(client._who.tenant, "eva"), sources=Sources(clock, clock.bytes))
-    with pytest.raises(NotFound, match="eva has written in no session"):
+    with pytest.raises(NotFound, match="eva has not written to any session"):
         other.resolve("@last")
 
 
@@ -169,7 +169,7 @@ def test_who_may_only_read_writes_nothing(client, clock):
         lambda: reader.change("s", "completed"),
         lambda: reader.delete("s"),
     ):
-        with pytest.raises(Refused, match="may read here, not write"):
+        with pytest.raises(Refused, match="may read this store, but not write"):
             write()
     assert reader.get("s").status == "active"
 
@@ -194,7 +194,7 @@ def test_limits_hold(client, clock):
 
 def test_a_message_of_more_than_a_mebibyte_is_refused(client):
     make(client)
-    with pytest.raises(Invalid, match=r"one message may have 1,048,576"):
+    with pytest.raises(Invalid, match=r"the limit is 1,048,576"):
         client.append("s", "user", "x" * (1 << 20))
     assert client.get("s").messages == 0
 

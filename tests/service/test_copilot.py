@@ -140,5 +140,5 @@ def test_the_same_id_with_another_content_is_kept(client: Calls, tmp_path: Path)
 def test_a_file_with_nothing_whole_is_refused(client: Calls, tmp_path: Path, content: bytes) -> None:
     file = folder(tmp_path, [])
     file.write_bytes(content)
-    with pytest.raises(Integrity, match="is whole"):
+    with pytest.raises(Integrity, match="no complete record"):
         client.bring(file)

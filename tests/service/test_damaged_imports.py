@@ -202,5 +202,5 @@ def test_notices_are_never_too_many() -> None:
     found = notices.all()
     assert len(found) == 12
     assert found[10].detail == "40 more like this."
-    assert "50 records are of a type" in found[11].detail
+    assert "50 records are of unknown type" in found[11].detail
     assert "and 40 others" in found[11].detail

@@ -90,7 +90,7 @@ def test_both_as_they_were_at_an_event(client):
     assert (only(diff), diff.a.session.seq, diff.b.session.seq) == ([["c"], []], 4, 4)
     assert only(client.diff("one", "two", at=6)) == [["c", "d"], ["x"]]
     assert client.diff("one", "two", at=2).common == ("fork", 2, 2)
-    with pytest.raises(Invalid, match="Neither of the two has an event 99"):
+    with pytest.raises(Invalid, match="Neither session has an event 99"):
         client.diff("one", "two", at=99)
     with pytest.raises(NotFound):
         client.diff("one", "nobody")

@@ -100,7 +100,7 @@ def test_a_context_that_is_too_large_changes_no_session(client, flow):
         pass
     before = client.get("s")
     for session, fresh in (("s", True), ("new", False)):
-        with pytest.raises(Invalid, match="one step of a flow may have"):
+        with pytest.raises(Invalid, match="This step of a flow has"):
             client.drive(Request(directory=flow, session=session, fresh=fresh, context=large))
     assert (client.get("s"), client.get("new")) == (before, None)
 
@@ -184,7 +184,7 @@ def test_a_write_beside_the_driver_is_refused_and_one_that_slipped_in_is_noticed
             client.append("s", "user", "from beside")
         client.change("s", "suspended")
         client.change("s", "active")
-        with pytest.raises(Conflict, match="Somebody wrote meanwhile"):
+        with pytest.raises(Conflict, match="Another process wrote to it"):
             drive.send("Ana")
 
 
@@ -263,7 +263,7 @@ def test_an_edited_text_is_shown_and_a_node_that_is_gone_leads_back(client, flow
     (flow / "second.md").rename(flow / "other.md")
     (flow / "start.md").write_text(START.replace("second", "other"))
     with client.drive(request) as drive:
-        assert "'second' is gone: back to 'start'" in drive.notices[-1]
+        assert "'second' no longer exists: back to 'start'" in drive.notices[-1]
         assert drive.position.node == "start"
         assert drive.position.context == {"name": "Ana"}
 

@@ -63,7 +63,9 @@ def test_nothing_is_said_when_nothing_changed(client, flow, resumed):
 def test_an_edited_text_is_shown_at_the_same_node(client, flow, resumed):
     (flow / "second.md").write_text(SECOND.replace("Hello", "Dear"))
     drive = resumed()
-    assert drive.notices == ["The flow was edited since; the session goes on with the new version."]
+    assert drive.notices == [
+        "The flow was edited since the last run; the session continues with the new version."
+    ]
     assert [visit.content for visit in drive.shown] == ["Dear Ana, which colour?"]
     assert drive.history == ["start", "second"]
     assert [data["version"] for data in versions(client)] == [drive.flow.version]
@@ -75,9 +77,8 @@ def test_a_node_that_is_gone_leads_back_to_the_entry(client, flow, resumed):
     (flow / "second.md").unlink()
     (flow / "start.md").write_text(START.replace("second", "end"))
     drive = resumed()
-    assert drive.notices == [
-        "The flow was edited since, and its node 'second' is gone: back to 'start', with what was collected."
-    ]
+    gone = "its node 'second' no longer exists: back to 'start', with the data collected so far."
+    assert drive.notices == [f"The flow was edited since the last run, and {gone}"]
     assert (drive.history, drive.position.context) == (["start", "second", "start"], {"name": "Ana"})
     assert [visit.content for visit in drive.shown] == ["Who?"]
     assert drive.position.ans == "Ana"
@@ -110,7 +111,7 @@ def test_a_mistake_is_said_with_its_place_and_the_stored_version_goes_on(client,
     assert notice.splitlines() == [
         "The flow 'flow' has one problem:",
         "end.md:2: This {{ is not closed. End it with }}, within 4,000 characters.",
-        "The session goes on with the version it has.",
+        "The session continues with the version it has.",
     ]
     assert drive.shown[0].content == "Hello Ana, which colour?"
     (flow / "second.md").write_text("---\ntype: [question\n---\n")
@@ -130,16 +131,16 @@ def test_a_mistake_is_said_with_its_place_and_the_stored_version_goes_on(client,
         ("required_context: [token]", "The node 'second' needs 'token' in the context."),
         (
             "context_schema: {name: int}",
-            "At the node 'second' the context does not fit: 'name' must be int, not string",
+            "At the node 'second' the context is not valid: 'name' must be int, not string",
         ),
     ],
 )
 def test_what_the_context_does_not_meet_keeps_the_stored_version(client, flow, resumed, head, said):
     (flow / "second.md").write_text(SECOND.replace("---\n", f"---\n{head}\n", 1).replace("Hello", "Dear"))
     drive = resumed()
-    assert drive.notices[0].startswith(f"The flow was edited since. {said}")
+    assert drive.notices[0].startswith(f"The flow was edited since the last run. {said}")
     assert "--context" not in drive.notices[0]  # it is for a start
-    assert drive.notices[0].endswith("The session goes on with the version it has.")
+    assert drive.notices[0].endswith("The session continues with the version it has.")
     assert drive.shown[0].content == "Hello Ana, which colour?"
     assert versions(client) == []
     (flow / "second.md").write_text(SECOND.replace("Hello", "Dear"))
@@ -163,7 +164,7 @@ def test_a_missing_directory_goes_on_with_the_stored_version(client, flow, resum
     shutil.move(flow, tmp_path / "away")
     drive = resumed()
     assert drive.notices[0].startswith("There is no flow at ")
-    assert drive.notices[0].endswith("The session goes on with the version it has.")
+    assert drive.notices[0].endswith("The session continues with the version it has.")
     shutil.move(tmp_path / "away", flow)
     assert resumed().notices == []
     finish(client, flow, "Bye Ana, green.")
@@ -173,7 +174,9 @@ def test_pinned_goes_on_with_the_version_it_has(client, flow, resumed):
     (flow / "second.md").write_text(SECOND.replace("Hello", "Dear"))
     (flow / "end.md").write_text("New end\n")
     drive = resumed(pinned=True)
-    assert drive.notices == ["The flow was edited since. The session goes on with the version it has."]
+    assert drive.notices == [
+        "The flow was edited since the last run. The session continues with the version it has."
+    ]
     assert (drive.shown[0].content, versions(client)) == ("Hello Ana, which colour?", [])
     (flow / "second.md").unlink()
     assert len(resumed(pinned=True).notices) == 1
@@ -205,7 +208,7 @@ def test_a_node_that_waits_no_more_is_passed(client, flow, resumed, text, histor
 
 def test_a_context_given_on_resume_is_said_to_be_unused(client, flow, resumed):
     drive = resumed(context={"name": "Eva"})
-    assert drive.notices == ["--context is for a start: the session keeps what it has collected."]
+    assert drive.notices == ["--context works only when a flow starts: this session keeps its context."]
     assert drive.position.context == {"name": "Ana"}
 
 

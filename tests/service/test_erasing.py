@@ -223,7 +223,7 @@ def test_a_driven_session_is_not_redacted_and_a_reset_takes_it_from_its_driver(c
         with pytest.raises(Busy):
             client.redact("s", Selection(first=1, last=1))
         client.reset("s")
-        with pytest.raises(Busy, match="no longer driven from here"):
+        with pytest.raises(Busy, match="no longer driven by this process"):
             drive.send("late")
     assert client.messages("s") == []
 

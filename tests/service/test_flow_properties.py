@@ -89,7 +89,7 @@ def test_no_attribute_of_anything_is_reached(names):
 @pytest.mark.parametrize("around", range(3))
 def test_the_limits_hold_at_their_edges(around):
     over = [
-        f"The ranges went round more than {MAX_ITERATIONS:,} times",
+        f"The ranges repeated more than {MAX_ITERATIONS:,} times",
         "over 1 MiB",
         "nested more than 50 deep",
     ]

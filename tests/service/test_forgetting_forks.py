@@ -323,7 +323,7 @@ def test_who_forks_while_it_is_erased_loses_what_it_shares_too(client, monkeypat
     monkeypatch.undo()
     talk(client, "three", "a")
     client.fork("three", "four")
-    with pytest.raises(Conflict, match="was forked meanwhile"):
+    with pytest.raises(Conflict, match="was forked at the same time"):
         client._store.write(
             lambda tx: sessions.reset(
                 tx, client._who, "three", erase=True, operation=sessions.Operation(b"o" * 16)

@@ -138,7 +138,7 @@ def test_the_page_brings_all_that_it_needs(client: Calls) -> None:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in policy
     assert policy.startswith("default-src 'none';")
-    assert "Nothing was said yet." in parsed.text
+    assert "There are no messages yet." in parsed.text
     assert not re.search(r"https?:|//|url\(|@import|<script|style=", text.replace("</", ""))
 
 
@@ -160,7 +160,7 @@ def test_a_conversation_is_read_as_one(client: Calls) -> None:
     assert "<summary>Reasoning</summary>" in text
     assert "<summary>Calls <b>look</b> <code>{&quot;path&quot;:&quot;/x&quot;}</code></summary>" in text
     assert '<details class="result failed"><summary>Failed <code>No such file</code></summary>' in text
-    assert "Epoch 2: begun anew" in parsed.text
+    assert "Epoch 2: restarted" in parsed.text
     assert re.findall(r'<article id="e(\d+)" class="([a-z ]+)">', text) == [
         ("2", "user"), ("3", "assistant"), ("4", "tool quiet"), ("5", "assistant"), ("7", "user"),
     ]  # fmt: skip
@@ -178,7 +178,7 @@ def test_pictures_that_came_with_a_session_are_shown(client: Calls) -> None:
         )
     text, parsed = page(client)
     assert text.count(f'src="data:image/png;base64,{data}"') == 2
-    assert "Kept beside it" not in parsed.text
+    assert "Original record" not in parsed.text
 
 
 def test_imported_sessions_are_pages_too(client: Calls) -> None:
@@ -188,7 +188,7 @@ def test_imported_sessions_are_pages_too(client: Calls) -> None:
     ):
         for name in whole(client.bring(SAMPLES / sample)):
             _, parsed = page(client, name)
-            assert "Kept beside it" in parsed.text
+            assert "Original record" in parsed.text
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ def test_the_source_that_is_named_holds(client: Calls, tmp_path: Path) -> None:
         client.bring(file)
     assert whole(client.bring(file, source="trellis")) == ["x"]
     file.write_bytes(b"{}")
-    with pytest.raises(Invalid, match="no session of Trellis"):
+    with pytest.raises(Invalid, match="not a session of Trellis"):
         client.bring(file, source="trellis")
     with pytest.raises(RetomaError, match="not an export"):
         client.bring(SAMPLES / "trellis/sessions/pedido-001.json", source="retoma")

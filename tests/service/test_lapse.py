@@ -91,7 +91,7 @@ def test_an_import_that_continues_it_in_a_lapse_does_too(client, clock, other_st
     token = held(other_store)
     clock.now += LEASE_TTL_MS
     assert other_store.import_(BytesIO(b"".join(client.export("s")))).outcome == "extended"
-    with pytest.raises(Busy, match="no longer driven from here"):
+    with pytest.raises(Busy, match="no longer driven by this process"):
         writes(other_store, token)
 
 

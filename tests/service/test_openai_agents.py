@@ -203,6 +203,6 @@ def test_databases_that_are_none_of_theirs(client: Calls, tmp_path: Path) -> Non
 
 
 def test_one_name_for_several_sessions_is_refused(client: Calls) -> None:
-    with pytest.raises(Invalid, match="holds 2 sessions"):
+    with pytest.raises(Invalid, match="has 2 sessions"):
         client.bring(SAMPLES / "openai-agents/sessions.db", name="x")
     assert client.get("x") is None

@@ -73,7 +73,7 @@ def test_a_final_session_takes_no_new_agent_and_no_model(client):
     client.update("s", Changes(agent="one", model="m", thinking="verbose", channel="c"))
     assert client.get("s").thinking == "high"
     client.change("s", "completed")
-    with pytest.raises(Refused, match="agent cannot change"):
+    with pytest.raises(Refused, match="agent can no longer be changed"):
         client.update("s", Changes(agent="two"))
     client.update("s", Changes(agent="one", title="But a title"))
 

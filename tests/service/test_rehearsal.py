@@ -70,7 +70,7 @@ def test_the_first_difference_is_named(differs, text, what, expected, got):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("inputs: [a]\nexpect: {}", "the tool 'ring' was called, and has no answer in 'tools'."),
+        ("inputs: [a]\nexpect: {}", "the tool 'ring' was called, but has no answer in 'tools'."),
         ("tools: {rnig: {result: 1}}\nexpect: {}", "no node calls a tool 'rnig'. Did you mean 'ring'?"),
         (
             "inputs: [a]\ntools: {ring: []}\nexpect: {}",
@@ -93,8 +93,8 @@ def test_what_is_as_expected_has_no_difference(differs):
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("- a", 1, "A script is a mapping"),
-        ("inputs: []", 1, "expects nothing"),
+        ("- a", 1, "A script must be a mapping"),
+        ("inputs: []", 1, "has no 'expect'"),
         ("expect: {}\ninput: [a]", 2, "Did you mean 'inputs'?"),
         ("expect: {nodes: a}", 1, "Did you mean 'node'?"),
         ("expect: {status: finishd}", 1, "Did you mean 'finished'?"),
@@ -103,7 +103,7 @@ def test_what_is_as_expected_has_no_difference(differs):
         ("expect: {}\ntools:\n  x: {result: 1, error: b}", 3, "'result', 'error' or 'denied'"),
         ("expect: {calls: [{nam: x}]}", 1, "Did you mean 'name'?"),
         ("expect: {history: a}", 1, "must be a list"),
-        ("expect: [", 2, "does not read as YAML"),
+        ("expect: [", 2, "is not valid YAML"),
     ],
 )
 def test_a_wrong_script_is_refused_with_its_line(text, line, says):

@@ -399,7 +399,7 @@ def reload(drive, settling):
 def test_an_edited_flow_is_taken_up_at_the_same_node(client, flow, drive, settling):
     (flow / "second.md").write_text(SECOND.replace("Hello", "Dear"))
     said = reload(drive, settling)
-    assert said.sentence == "The flow was edited; the session goes on with the new version."
+    assert said.sentence == "The flow was edited; the session continues with the new version."
     assert (said.taken, said.node, said.version) == (True, "second", drive.flow.version)
     assert [visit.content for visit in drive.shown] == ["Dear Ana, which colour?"]
     assert (drive.history, drive.position.context) == (["start", "second"], {"name": "Ana"})
@@ -425,12 +425,14 @@ def test_a_mistake_is_said_with_its_place_and_nothing_changes(client, flow, driv
     assert said.sentence.splitlines() == [
         "The flow 'flow' has one problem:",
         "end.md:2: This {{ is not closed. End it with }}, within 4,000 characters.",
-        "The session goes on with the version it has.",
+        "The session continues with the version it has.",
     ]
     assert [(one.file, one.line) for one in said.problems] == [("end.md", 2)]
     assert (said.taken, drive.shown, versions(client)) == (False, (), [])
     (flow / "end.md").write_text(END)
-    assert reload(drive, settling).sentence == "The flow is again what the session runs."
+    assert (
+        reload(drive, settling).sentence == "The flow is now the same as the version that the session runs."
+    )
     drive.send("green")
     assert drive.shown[-1].content == "Bye Ana, green."
 
@@ -450,7 +452,10 @@ def test_a_node_that_is_gone_leads_back_to_the_entry(flow, drive, settling):
     (flow / "second.md").unlink()
     (flow / "start.md").write_text(START.replace("second", "end"))
     said = reload(drive, settling)
-    gone = "The flow was edited, and its node 'second' is gone: back to 'start', with what was collected."
+    gone = (
+        "The flow was edited, and its node 'second' no longer exists: back to 'start', with the data "
+        "collected so far."
+    )
     assert (said.sentence, said.node) == (gone, "start")
     assert (drive.history, drive.position.context) == (["start", "second", "start"], {"name": "Ana"})
     assert [visit.content for visit in drive.shown] == ["Who?"]
@@ -460,14 +465,14 @@ def test_a_node_that_is_gone_leads_back_to_the_entry(flow, drive, settling):
     ("head", "said"),
     [
         ("required_context: [token]", "The node 'second' needs 'token' in the context."),
-        ("context_schema: {name: int}", "At the node 'second' the context does not fit: 'name' must be int"),
+        ("context_schema: {name: int}", "At the node 'second' the context is not valid: 'name' must be int"),
     ],
 )
 def test_what_the_context_does_not_meet_is_said(client, flow, drive, settling, head, said):
     (flow / "second.md").write_text(SECOND.replace("---\n", f"---\n{head}\n", 1))
     found = reload(drive, settling)
     assert found.sentence.startswith(f"The flow was edited. {said}")
-    assert found.sentence.endswith("The session goes on with the version it has.")
+    assert found.sentence.endswith("The session continues with the version it has.")
     assert (found.taken, versions(client)) == (False, [])
     drive.send("green")
     assert drive.over
@@ -499,7 +504,7 @@ def test_a_broken_directory_at_the_start_is_taken_up_once_it_reads(client, flow,
         drive.send("Ana")
     (flow / "end.md").write_text("{{")
     with client.drive(Request(directory=flow, session="s")) as drive:
-        assert "goes on with the version it has" in drive.notices[0]
+        assert "continues with the version it has" in drive.notices[0]
         settling = Settling(Directory(flow), drive.found)
         assert settled(settling) is None  # it was said already
         (flow / "end.md").write_text("Fixed.\n")

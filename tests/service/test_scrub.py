@@ -99,7 +99,7 @@ def test_where_a_reader_stays_the_next_writer_of_any_process_does_it(
         client.create(NewSession(id="b"))
         reader = apsw.Connection(str(file))
         reader.execute("BEGIN; SELECT * FROM session").fetchall()
-        with pytest.raises(Unavailable, match="traces stay") as said:
+        with pytest.raises(Unavailable, match="Traces stay") as said:
             client.delete("a")
         assert said.value.code == "still_read"
         other.append("b", "user", "while it is read")

@@ -180,7 +180,7 @@ def test_a_result_without_fields_is_under_result_and_a_call_may_have_an_id(clien
 def test_a_result_that_opens_no_way_fails_the_flow(client, make_flow):
     flow = make_flow(start="---\ndo: ring\ntransitions: [{to: end, condition: input == 'a'}]\n---\n", end="x")
     drive = through(client, flow, Fake(done("no")))
-    assert "No way out of the node 'start' is open" in drive.failure
+    assert "No transition of the node 'start' matches what the tool" in drive.failure
     assert client.get("s").status == "failed"
 
 
@@ -249,7 +249,7 @@ def test_a_tool_that_is_not_listed_is_refused_with_a_sentence(client, flow):
 
 def test_a_result_that_is_too_large_to_keep_is_a_failure(client, flow):
     drive = through(client, flow, Fake(done('"' * (MAX_DATA_BYTES - 100))))
-    assert "too large to be kept" in drive.failure
+    assert "too large to be saved" in drive.failure
     whole(client)
 
 
@@ -393,7 +393,7 @@ def test_a_driver_that_lost_the_session_does_not_write_the_result_and_says_so(cl
         client._store, client._who, holder, client._sources.now, client._sources.random, request(flow, fake)
     )
     fake.between = lambda: client.reset("s")
-    with pytest.raises(Busy, match="What the tool 'ring' returned was not kept") as refused:
+    with pytest.raises(Busy, match="The result of the tool 'ring' was not saved") as refused:
         lost.perform("test")
     assert refused.value.code == "fenced"
     lost.close()
@@ -427,7 +427,7 @@ def test_a_flow_edited_meanwhile_is_called_by_the_version_that_asked(client, flo
     (flow / "start.md").write_text("---\ndo: paint\nto: start\n---\n")
     fake = Fake(done())
     with client.drive(request(flow, fake)) as drive:
-        assert "First comes the tool" in drive.notices[0]
+        assert "The tool of the previous version" in drive.notices[0]
         drive.perform("test")
         assert drive.history == ["start", "end"]
     assert [name for name, *_ in fake.calls] == ["ring"]

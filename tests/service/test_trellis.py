@@ -35,7 +35,7 @@ def test_a_flow_goes_on_at_its_node(client: Calls, make_flow: MakeFlow, sample: 
     )  # fmt: skip
     with client.drive(Request(directory=flow, session=name)) as drive:
         assert drive.resumed
-        assert drive.notices == ["The session was imported; it goes on in the flow 'flow'."]
+        assert drive.notices == ["The session was imported; it continues in the flow 'flow'."]
         assert drive.shown[0].content == f"Aquecendo a água para {before.position.ans}."
         drive.send("sim")
         assert drive.shown[-1].content == f"Pronto: {before.position.ans}, sim, antes sim."
@@ -186,7 +186,7 @@ def test_two_states_in_one_file(client: Calls, tmp_path: Path) -> None:
     assert client.position("s").position.node == "b"
     kept = [event.value()["raw"] for event in client.events("s") if event.type == "import.record"]
     assert kept == [json.loads(first), json.loads(second)]
-    with pytest.raises(Invalid, match="holds 2 sessions"):
+    with pytest.raises(Invalid, match="has 2 sessions"):
         client.bring(file, name="x")
 
 

@@ -182,7 +182,7 @@ def test_who_slept_through_an_undo_is_fenced_off(client, clock):
     token = holding(client, "one")
     clock.now += LEASE_TTL_MS + 1
     client.undo("one")
-    with pytest.raises(Busy, match="no longer driven from here"):
+    with pytest.raises(Busy, match="no longer driven by this process"):
         client._store.write(
             lambda tx: timeline.append(
                 tx, client._who, "one", "user", "late", operation=Operation(b"o" * 16), token=token
@@ -198,7 +198,7 @@ def test_what_was_said_in_an_earlier_epoch_stays(client):
     talk(client, "one", "a")
     client.reset("one")
     client.append("one", "assistant", "alone")
-    with pytest.raises(Refused, match="since epoch 2 began"):
+    with pytest.raises(Refused, match="since epoch 2 started"):
         client.undo("one")
     client.append("one", "user", "b")
     client.undo("one")

@@ -79,29 +79,29 @@ def test_xdg_directories_are_honoured_if_absolute(load: Load, tmp_path: Path) ->
 
 
 def test_an_option_that_is_no_setting_is_invalid(here: Path) -> None:
-    with pytest.raises(Invalid, match="Nearest: store"):
+    with pytest.raises(Invalid, match="Did you mean 'store'"):
         load_settings(cwd=here, environ={"HOME": str(here)}, overrides={"stroe": "x"})
 
 
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("# c\nstor = 'x'\n", 2, "Nearest: store."),
-        ("[limits]\n\nsesions = 5\n", 3, "Nearest: sessions."),
-        ("[limts]\nsessions = 5\n", 1, "Nearest: limits."),
-        ("[agents.main]\nmodel = 'echo'\ninstruction = ''\n", 3, "Nearest: instructions."),
-        ("limits.sesions = 1\n", 1, "Nearest: sessions."),
+        ("# c\nstor = 'x'\n", 2, "Did you mean 'store'?"),
+        ("[limits]\n\nsesions = 5\n", 3, "Did you mean 'sessions'?"),
+        ("[limts]\nsessions = 5\n", 1, "Did you mean 'limits'?"),
+        ("[agents.main]\nmodel = 'echo'\ninstruction = ''\n", 3, "Did you mean 'instructions'?"),
+        ("limits.sesions = 1\n", 1, "Did you mean 'sessions'?"),
         ("[limits]\nsessions = 0\n", 2, "a whole number above 0"),
         ("[limits]\nsessions = true\n", 2, "a whole number above 0"),
-        ("store = 5\n", 1, "a text that is not empty"),
+        ("store = 5\n", 1, "a non-empty text"),
         ("limits = 5\n", 1, "is a table"),
         ("[retention]\nidle_timeout = 3600\n", 2, "a duration such as"),
         ("[retention]\nidle_timeout = '0s'\n", 2, "a duration such as"),
-        ("[retention]\n\ncompleted_afer = '1d'\n", 3, "Nearest: completed_after."),
+        ("[retention]\n\ncompleted_afer = '1d'\n", 3, "Did you mean 'completed_after'?"),
         ("[templates.review]\nttl = '5 hours'\n", 2, "a duration such as"),
         ("[templates.review]\ntags = ['a', 5]\n", 2, "a list of texts"),
-        ("[templates.review]\nmetadata = {at = 2026-11-21}\n", 2, "what JSON can hold"),
-        ("[templates.review.limits]\nsessions = 5\n", 2, "no key 'sessions' is known"),
+        ("[templates.review]\nmetadata = {at = 2026-11-21}\n", 2, "a table of JSON values"),
+        ("[templates.review.limits]\nsessions = 5\n", 2, "unknown key 'sessions'"),
         ("[templates.review.limits]\nevents_per_session = -1\n", 2, "a whole number above 0"),
         ("[templates.'a b']\ntags = []\n", 1, "cannot be a name"),
         ("[artifacts]\ninline_below = '64k'\n", 2, "a number of bytes"),
@@ -206,7 +206,7 @@ def test_of_an_llmspell_toml_one_table_is_read(load: Load, here: Path, tmp_path:
 def test_a_file_that_others_may_write_is_refused(load: Load, here: Path) -> None:
     path = write(here / "retoma.toml", "")
     path.chmod(0o666)
-    with pytest.raises(Refused, match=r"written by everybody.*chmod o-w"):
+    with pytest.raises(Refused, match=r"writable by everybody.*chmod o-w"):
         load()
     path.chmod(0o664)  # a checkout under umask 002
     assert load().files == (path,)
@@ -244,7 +244,7 @@ def test_a_found_store_that_others_may_write_is_refused_a_given_one_is_not(
     database = write(tmp_path / ".retoma/retoma.db", "")
     assert find_store(load()).path == database
     database.chmod(0o646)
-    with pytest.raises(Refused, match=r"retoma\.db can be written by everybody"):
+    with pytest.raises(Refused, match=r"retoma\.db is writable by everybody"):
         find_store(load())
 
 

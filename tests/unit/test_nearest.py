@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retoma.model.nearest import distance, nearest, nearest_sentence
+from retoma.model.nearest import did_you_mean, distance, nearest
 
 VERBS = ["session", "store", "serve", "config", "completion", "ls", "rm", "run"]
 
@@ -28,8 +28,8 @@ def test_nearest(word: str, names: tuple[str, ...]) -> None:
 
 
 def test_the_sentence_says_none_when_there_is_none() -> None:
-    assert nearest_sentence("sesion", VERBS) == "Nearest: session."
-    assert nearest_sentence("xyzzy", VERBS) == "Nearest: none."
+    assert did_you_mean("sesion", VERBS) == "Did you mean 'session'?"
+    assert did_you_mean("xyzzy", VERBS) == ""
 
 
 @given(st.text("abc", max_size=8), st.text("abc", max_size=8))

@@ -50,7 +50,7 @@ def test_the_hint_is_on_the_line_or_below_it() -> None:
 
 def test_an_unexpected_exception_is_called_a_defect() -> None:
     said = sentence(KeyError("k\nv"))
-    assert "defect" in said
+    assert "bug in Retoma" in said
     assert "KeyError" in said
     assert "RETOMA_DEBUG=1" in said
     assert said.count("\n") == 1
@@ -59,7 +59,7 @@ def test_an_unexpected_exception_is_called_a_defect() -> None:
 def test_what_the_system_refuses_is_no_defect() -> None:
     assert (
         sentence(PermissionError(13, "Permission denied", "/a"))
-        == "The system refused: Permission denied (/a)."
+        == "The operating system reported an error: Permission denied (/a)."
     )
 
 

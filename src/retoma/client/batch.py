@@ -91,7 +91,9 @@ class Batch:
     def _add(self, entry: NewMessage | Changed) -> None:
         if not self._open:
             raise Invalid(
-                "A batch takes writes inside its `with`.", code="bad_usage", hint="Nothing of this was kept."
+                "A batch accepts writes only inside its `with` block.",
+                code="bad_usage",
+                hint="Nothing was written.",
             )
         self._batch.append(entry)
 

@@ -24,8 +24,10 @@ def named(id: str | None, opened: Opened) -> str:
     found = current.get()
     if found is None or found._opened is not opened:
         raise Invalid(
-            "There is no current session." if found is None else "The current session is another client's.",
+            "There is no current session."
+            if found is None
+            else "The current session belongs to another client.",
             code="no_current",
-            hint="Give an id, or make one current: with session.use().",
+            hint="Pass an id, or make a session current: with session.use().",
         )
     return found.id

@@ -86,7 +86,7 @@ class Driven(Face):
             raise Unavailable(
                 f"This run of session '{self.session}' was closed.",
                 code="closed",
-                hint="Run the flow again: it resumes where it stands.",
+                hint="Run the flow again: it resumes at the node it stopped at.",
                 session=self.session,
             )
         self._opened.ready()

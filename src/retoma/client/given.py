@@ -39,9 +39,9 @@ def instant(given: Instant | None, now_ms: int) -> int | None:
             return now_ms - _milliseconds(given)
         case datetime() if given.tzinfo is None:
             raise Invalid(
-                f"{given.isoformat()} has no time zone, so it says no moment.",
+                f"{given.isoformat()} has no time zone, so it is not an exact instant.",
                 code="bad_instant",
-                hint="Give it one: datetime.now(UTC), or moment.astimezone().",
+                hint="Use a datetime with a time zone: datetime.now(UTC), or value.astimezone().",
             )
         case datetime():
             return _milliseconds(given - datetime(1970, 1, 1, tzinfo=UTC))
@@ -79,7 +79,7 @@ def labels(given: Iterable[str], what: str = "tags") -> tuple[str, ...]:
     """Return tags as they were given. Raises Invalid for one text in the place of several."""
     if isinstance(given, str):
         raise Invalid(
-            f"{what} takes several texts; {given!r} is one.", code="bad_label", hint=f"Write [{given!r}]."
+            f"{what} takes a list of texts; {given!r} is one.", code="bad_label", hint=f"Write [{given!r}]."
         )
     found = tuple(given)
     check_texts(what, found)
@@ -125,7 +125,7 @@ def new_message(given: NewMessage) -> entries.NewMessage:
     elif not isinstance(given, str) and len(given) == 2:
         return entries.NewMessage(given[0], plain(given[1]))
     raise Invalid(
-        f"{given!r:.80} is no message.",
+        f"{given!r:.80} is not a message.",
         code="bad_message",
         hint='Write ("user", "Hello") or {"role": "user", "content": "Hello"}, perhaps with a "sender".',
     )

@@ -174,7 +174,7 @@ class Handle(Face):
             raise Unavailable(
                 f"This handle of session '{self.id}' was disconnected.",
                 code="disconnected",
-                hint=f"Take the session up again: client.resume({self.id!r}).",
+                hint=f"Resume the session: client.resume({self.id!r}).",
                 session=self.id,
             )
         self._opened.ready()

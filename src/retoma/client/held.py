@@ -57,9 +57,9 @@ class Lease:
         session._ready()
         if self._held is not None or session._held is not None:
             raise Conflict(
-                f"This handle holds '{session.id}' already.",
+                f"This handle already holds the lease of '{session.id}' already.",
                 code="held",
-                hint="A lease is taken once.",
+                hint="Take a lease only once for each handle.",
                 session=session.id,
             )
         self._held = HoldSession(session=session.id, ttl_ms=self._ttl_ms).run(opened)
@@ -111,7 +111,7 @@ def _term(ttl: given.Duration) -> int:
     ms = given.duration(ttl) or 0
     if not SHORTEST_MS <= ms <= LONGEST_MS:
         raise Invalid(
-            "The term of a lease is between a second and an hour.",
+            "A lease lasts between one second and one hour.",
             code="bad_ttl",
             hint="For example 15s or 2m.",
         )

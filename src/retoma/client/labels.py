@@ -59,7 +59,7 @@ class Labelling(Handle, Blocking):
         self._change(Changes(tag=given.labels(tags)), key)
 
     def untag(self, *tags: str, key: str | None = None) -> None:
-        """Take tags away; those that it has not are passed over. Raises Refused in the trash, NotFound.
+        """Take tags away; those that it has not are ignored. Raises Refused in the trash, NotFound.
 
         >>> session.tag("draft")
         >>> session.untag("draft", "never-there")
@@ -80,7 +80,7 @@ class Labelling(Handle, Blocking):
         self._change(Changes(link=given.contexts(contexts)), key)
 
     def unlink(self, contexts: given.Contexts, *, key: str | None = None) -> None:
-        """Take contexts away; those that it has not are passed over. Raises Refused in the trash, NotFound.
+        """Take contexts away; those that it has not are ignored. Raises Refused in the trash, NotFound.
 
         >>> session.link({"task": ["7", "8"]})
         >>> session.unlink({"task": "7"})

@@ -70,7 +70,8 @@ class State(MutableMapping[str, JsonField]):
         >>> session.state.put({"done": 5}, expect=2)
         Traceback (most recent call last):
         ...
-        retoma.errors.Conflict: Session 'demo' has 3 events, not 2. Somebody wrote meanwhile: read again, then decide.
+        retoma.errors.Conflict: Session 'demo' has 3 events, not 2. Another process wrote to it: read the session
+        again, then decide.
         """
         self._change(dict(values), given.labels(delete, "delete"), key, expect)
 

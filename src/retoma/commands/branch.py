@@ -44,7 +44,7 @@ class ForkSession(Job[Forked], frozen=True, kw_only=True):
 
 
 class UndoSession(Job[Undone], frozen=True, kw_only=True):
-    """Take a session back to before the last user message or input; all of it is kept under another id.
+    """Undo the last user message or input and everything after it; the session as it was is kept under another id.
 
     Raises NotFound, Busy, Refused when nothing was said or the session is suspended.
     """

@@ -55,9 +55,9 @@ def check_value(name: str, value: object, types: tuple[type, ...], what: str) ->
         raise Invalid(f"{name} is {what}, not {value!r:.60}.", code="bad_type", argument=name)
     if isinstance(value, str) and not _can_be_kept(value):
         raise Invalid(
-            f"{name} cannot be kept: {value!r:.60} has a character that no text has.",
+            f"{name} cannot be kept: {value!r:.60} contains a character that is not valid text.",
             code="bad_text",
-            hint="Leave NUL and halves of surrogate pairs out.",
+            hint="Remove NUL characters and unpaired surrogates.",
             argument=name,
         )
 

@@ -200,6 +200,8 @@ def _place(cursor: str) -> tuple[int, int]:
     at, _, number = cursor.partition(".")
     if not all(part.isascii() and part.isdigit() and len(part) < 19 for part in (at, number)):
         raise Invalid(
-            f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
+            f"Invalid cursor: {cursor!r}.",
+            code="bad_cursor",
+            hint="Use the cursor that the previous page printed.",
         )
     return int(at), int(number)

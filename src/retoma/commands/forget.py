@@ -84,9 +84,7 @@ class RedactSession(Job["Redaction"], frozen=True, kw_only=True):
         from retoma.service.forget.erasing import Selection
 
         if (self.pattern is None) == (self.first is None):
-            raise Invalid(
-                "Name what is to go: a pattern, or the events from first to last.", code="bad_usage"
-            )
+            raise Invalid("Give what to redact: a pattern, or the first and last event.", code="bad_usage")
         first, last = self._stretch()
         wanted = Pattern(self.pattern) if self.pattern is not None else None
         selection = Selection(first=first, last=last, wanted=wanted)

@@ -43,7 +43,7 @@ class _Meant(Read[R], frozen=True, kw_only=True):
         """Return what to ask the store for. Raises Invalid, NotFound for the parent."""
         if self.sort not in get_args(Sort):
             raise Invalid(
-                f"{self.sort!r} is no order.", code="bad_sort", hint="Orders: updated, created, id."
+                f"{self.sort!r} is not a sort order.", code="bad_sort", hint="Orders: updated, created, id."
             )
         asked = Listing(
             agent=self.agent,
@@ -127,7 +127,9 @@ def place(cursor: str | None) -> Place | None:
     whole = [part.isascii() and part.isdigit() and len(part) < 19 for part in numbers]
     if len(whole) != 3 or not all(whole):
         raise Invalid(
-            f"{cursor!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
+            f"Invalid cursor: {cursor!r}.",
+            code="bad_cursor",
+            hint="Use the cursor that the previous page printed.",
         )
     pinned, at, key = map(int, numbers)
     return Place(pinned, at, key, name)

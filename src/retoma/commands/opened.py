@@ -66,12 +66,12 @@ class Opened:
     def ready(self) -> None:
         """Raise Unavailable when this was closed, or in a process that was forked off."""
         if self.closed:
-            raise Unavailable("This client was closed.", code="closed", hint="Open another: retoma.open().")
+            raise Unavailable("This client is closed.", code="closed", hint="Open a new one: retoma.open().")
         if self.process != os.getpid():
             raise Unavailable(
-                f"This client was opened by process {self.process}, before this one was forked off.",
+                f"This client was opened by process {self.process}, the parent of this process.",
                 code="forked",
-                hint="Nothing was written. Open one in each process, after the fork.",
+                hint="Nothing was written. Open a client in each process, after the fork.",
                 process=self.process,
             )
 

@@ -158,7 +158,9 @@ class FailSession(ChangeStatus, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         check(self)
         if not self.reason.strip():
-            raise Invalid("The reason is empty.", code="no_reason", hint="Say why it failed.")
+            raise Invalid(
+                "The reason is empty.", code="no_reason", hint="Give the reason why the session failed."
+            )
 
 
 class ResetSession(Write[tuple[int, Whole]], frozen=True, kw_only=True):

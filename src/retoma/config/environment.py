@@ -87,7 +87,9 @@ def working_directory() -> Path:
         return Path.cwd()
     except FileNotFoundError as error:
         raise Unavailable(
-            "The working directory no longer exists.", code="no_directory", hint="Change to one that does."
+            "The working directory no longer exists.",
+            code="no_directory",
+            hint="Change to a directory that exists.",
         ) from error
 
 

@@ -14,7 +14,7 @@ from retoma.config.opened import open_file
 from retoma.config.trust import check_trust
 from retoma.config.value import WANTED, Value, commands_in, parsed
 from retoma.errors import Invalid, Unavailable
-from retoma.model.nearest import nearest_sentence
+from retoma.model.nearest import did_you_mean
 
 __all__ = ["ConfigFile", "read_file"]
 
@@ -113,7 +113,7 @@ def _parsed(path: Path, text: str) -> Mapping[str, object]:
         line = int(place[1]) if place else text.count("\n") + 1
         reason = said[: place.start()] if place else said.removesuffix(" (at end of document)")
         raise Invalid(
-            f"{path}:{line}: this is not TOML: {reason}.", code="bad_config", hint="Mend that line."
+            f"{path}:{line}: this is not TOML: {reason}.", code="bad_config", hint="Fix that line."
         ) from error
 
 
@@ -133,9 +133,9 @@ def _leaves(
         if use is None:
             where = f" in [{'.'.join(above)}]" if above else ""
             raise Invalid(
-                f"{path}:{_line(text, keys)}: no key '{key}' is known{where}.",
+                f"{path}:{_line(text, keys)}: unknown key '{key}'{where}.",
                 code="unknown_key",
-                hint=nearest_sentence(key, known),
+                hint=did_you_mean(key, known, limit=3),
                 key=".".join(keys),
             )
         if isinstance(use, Key):

@@ -39,65 +39,67 @@ def _later(kind: Kind, says: str) -> Key:
 
 
 _OF_ONE: Final[dict[str, Key | Table]] = {
-    "events_per_session": Key("count", "How many events a session may have."),
-    "artifacts_per_session": _later("count", "How many artifacts a session may have."),
-    "artifact_size": _later("bytes", "How many bytes an artifact may have."),
-    "waiting_prompts": _later("count", "How many prompts may wait in a session."),
+    "events_per_session": Key("count", "The most events a session may have."),
+    "artifacts_per_session": _later("count", "The most artifacts a session may have."),
+    "artifact_size": _later("bytes", "The most bytes an artifact may have."),
+    "waiting_prompts": _later("count", "The most prompts that may wait in a session."),
 }
 """Limits that hold for each session by itself."""
 
 _GUIDE_SESSIONS: Final[Table] = {
-    "enabled": _later("flag", "Whether sessions are managed; they always are."),
-    "max_sessions": Key("count", "As limits.sessions_active."),
-    "max_artifacts_per_session": _later("count", "As limits.artifacts_per_session."),
-    "artifact_compression_threshold": _later("bytes", "As artifacts.compress_above."),
-    "session_timeout_seconds": Key("seconds", "As retention.idle_timeout, in seconds."),
-    "storage_backend": Key("backend", "memory: as store = ':memory:'. sled, sqlite: the file."),
+    "enabled": _later("flag", "Accepted for compatibility; sessions are always managed."),
+    "max_sessions": Key("count", "The same as limits.sessions_active."),
+    "max_artifacts_per_session": _later("count", "The same as limits.artifacts_per_session."),
+    "artifact_compression_threshold": _later("bytes", "The same as artifacts.compress_above."),
+    "session_timeout_seconds": Key("seconds", "The same as retention.idle_timeout, in seconds."),
+    "storage_backend": Key("backend", "memory means store = ':memory:'; sled and sqlite mean the file."),
 }
 
 KNOWN: Final[Table] = {
     "store": Key(
         "text",
-        "The store: a directory, a file, :memory: or postgresql://. A relative path starts at this file.",
+        "The store: a directory, a file, :memory: or postgresql://. A relative path is relative to this file.",
     ),
     "limits": {
-        "sessions": Key("count", "How many sessions there may be, archived and trashed ones not counted."),
-        "sessions_active": Key("count", "How many of them may be active."),
+        "sessions": Key("count", "The most sessions, not counting archived and trashed sessions."),
+        "sessions_active": Key("count", "The most active sessions."),
         **_OF_ONE,
     },
     "retention": {
-        "idle_timeout": Key("duration", "Active sessions without an event for so long are failed."),
-        "completed_after": Key("duration", "Sessions that are over for so long are put in the trash."),
+        "idle_timeout": Key("duration", "Active sessions without an event for this duration are failed."),
+        "completed_after": Key("duration", "Sessions that ended this long ago are put in the trash."),
     },
     "templates": {
         "*": {
-            "title_prefix": Key("text", "What the title begins with."),
-            "tags": Key("texts", "Tags that the session has besides its own."),
-            "metadata": Key("table", "Metadata, under what is given."),
-            "agent": Key("text", "The agent, unless another is given."),
-            "model": Key("text", "The model, unless another is given."),
-            "ttl": Key("duration", "When the session expires, unless it is said otherwise."),
+            "title_prefix": Key("text", "The prefix of the title."),
+            "tags": Key("texts", "Tags added to the session's own tags."),
+            "metadata": Key("table", "Default metadata; values given for the session replace it."),
+            "agent": Key("text", "The default agent."),
+            "model": Key("text", "The default model."),
+            "ttl": Key("duration", "The default time to live of the session."),
             "limits": _OF_ONE,
         },
     },
     "agents": {
         "*": {
             "model": _later("text", "PROVIDER:MODEL, or a bare name."),
-            "instructions": _later("text", "What the model is told first."),
+            "instructions": _later("text", "The model's system instructions."),
             "tools": _later("tools", "Names of tools, or tables with name and command."),
-            "limits": _later("table", "What a turn may take."),
+            "limits": _later("table", "Limits of one turn."),
         },
     },
     "artifacts": {
         "compress_above": _later("bytes", "Content above this many bytes is compressed."),
         "inline_below": _later("bytes", "Content below this many bytes is kept in the database."),
-        "store": _later("text", "Where larger content is kept."),
+        "store": _later("text", "Where larger content is stored."),
     },
-    "providers": {"*": _later("any", "A provider of models.")},
+    "providers": {"*": _later("any", "A model provider.")},
     "runtime": {"sessions": _GUIDE_SESSIONS},
 }
 
-GUIDE: Final[Table] = {"runtime": {"sessions": {**_GUIDE_SESSIONS, "*": _later("any", "Not known here.")}}}
+GUIDE: Final[Table] = {
+    "runtime": {"sessions": {**_GUIDE_SESSIONS, "*": _later("any", "Not used by Retoma.")}}
+}
 """What is read of an llmspell.toml, whatever else that table may come to hold."""
 
 MEANT: Final = {

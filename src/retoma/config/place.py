@@ -16,7 +16,7 @@ __all__ = ["DATABASE", "DIRECTORY", "StorePlace", "found_place", "named_place"]
 DIRECTORY = ".retoma"
 DATABASE = "retoma.db"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
-_INSTEAD = "Or name the store yourself: --store PATH."
+_INSTEAD = "Or give a store: --store PATH."
 
 
 class StorePlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,9 +57,9 @@ def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) 
         return StorePlace(kind="postgresql", url=name, given=given, source=source)
     if mark and (scheme != "sqlite" or not rest.startswith("/")):
         raise Invalid(
-            f"'{scheme}://' names no kind of store ({source})."
+            f"'{scheme}://' is not a kind of store ({source})."
             if scheme != "sqlite"
-            else f"'{name}' names no file.",
+            else f"'{name}' does not name a file.",
             code="bad_store",
             hint="Give a directory, :memory:, sqlite:///FILE (four slashes if FILE is absolute) or postgresql://…",
         )
@@ -89,9 +89,9 @@ def _check(directory: Path) -> None:
 def _sqlite(path: Path, *, source: str, given: bool) -> StorePlace:
     if bad := unreadable(str(path)):
         raise Invalid(
-            f"The store's place '{bad}' is not UTF-8.",
+            f"The store's path '{bad}' is not UTF-8.",
             code="bad_store",
-            hint="Name another one: --store PATH.",
+            hint="Give another path: --store PATH.",
         )
     return StorePlace(kind="sqlite", path=path, url=f"sqlite:///{path}", given=given, source=source)
 

@@ -48,6 +48,6 @@ def _table(known: Table) -> Schema:
 def _of(one: Key | Table) -> Schema:
     if not isinstance(one, Key):
         return _table(one)
-    later = "" if one.used else " Nothing acts on it in this version."
+    later = "" if one.used else " This version does not use it."
     kind = _WRITTEN[one.kind] if one.kind in _WRITTEN else msgspec.json.schema(TYPES[one.kind])
     return {**kind, "description": one.says + later}

@@ -12,7 +12,7 @@ from retoma.config.environment import Environment, read_environment, working_dir
 from retoma.config.found import FILE, GUIDE_FILE, files_in, find_directory
 from retoma.config.place import StorePlace, found_place, named_place
 from retoma.errors import Invalid
-from retoma.model.nearest import nearest_sentence
+from retoma.model.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from retoma.config.file import ConfigFile
@@ -155,7 +155,10 @@ def _options(overrides: Mapping[str, object]) -> dict[str, str | int]:
     for key in overrides:
         if key not in KEYS:
             raise Invalid(
-                f"No setting '{key}'.", code="unknown_key", hint=nearest_sentence(key, KEYS), key=key
+                f"There is no setting '{key}'.",
+                code="unknown_key",
+                hint=did_you_mean(key, KEYS, limit=3),
+                key=key,
             )
     return {key: value for key, value in overrides.items() if isinstance(value, str | int)}
 

@@ -30,7 +30,7 @@ def check_trust(path: Path, what: str, instead: str) -> None:
     # The group is left out: a checkout under umask 002 is its group's to write, and a user's group is mostly his own.
     if facts.st_mode & stat.S_IWOTH:
         raise Refused(
-            f"{what} {path} can be written by everybody.",
+            f"{what} {path} is writable by everybody.",
             code="not_trusted",
             hint=f"chmod o-w '{path}'. {instead}",
             path=str(path),

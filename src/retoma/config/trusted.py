@@ -39,13 +39,13 @@ def trust(file: ConfigFile, environment: Environment, *, at: int) -> Trusted:
     target = _record(directory, place, record.blake3)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        check_trust(directory, "The directory of what is trusted", _INSTEAD)
+        check_trust(directory, "The directory of trusted files", _INSTEAD)
         _write(target, msgspec.json.encode(record))
     except OSError as error:
         raise Unavailable(
             f"{directory} cannot be written: {error.strerror}.",
             code="trust_unwritable",
-            hint="What you trust is kept there. XDG_DATA_HOME names another place.",
+            hint="Retoma stores there which files you trust. Set XDG_DATA_HOME to use another place.",
         ) from error
     return record
 
@@ -68,7 +68,7 @@ def is_trusted(file: ConfigFile, environment: Environment) -> bool:
     directory = _directory(environment)
     if not _record(directory, _place(file.path), _hash(file)).is_file():
         return False
-    check_trust(directory, "The directory of what is trusted", _INSTEAD)
+    check_trust(directory, "The directory of trusted files", _INSTEAD)
     return True
 
 
@@ -76,9 +76,9 @@ def require_trust(file: ConfigFile, key: str, environment: Environment) -> None:
     """Raise Refused unless a command that `file` names under `key` may be run."""
     if not is_trusted(file, environment):
         raise Refused(
-            f"{file.path} names a command ({key}), and you have not said that you trust it as it is.",
+            f"{file.path} names a command ({key}), and you have not trusted this version of the file.",
             code="untrusted_command",
-            hint=f"Read it, then: retoma trust '{file.path}'",
+            hint=f"Read it, then run: retoma trust '{file.path}'",
             path=str(file.path),
             key=key,
         )
@@ -89,7 +89,7 @@ def list_trusted(environment: Environment) -> Iterator[Trusted]:
     directory = _directory(environment)
     if not directory.is_dir():
         return
-    check_trust(directory, "The directory of what is trusted", _INSTEAD)
+    check_trust(directory, "The directory of trusted files", _INSTEAD)
     found: list[Trusted] = []
     for path in directory.glob("*.json"):
         try:

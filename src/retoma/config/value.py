@@ -38,7 +38,7 @@ TYPES: Final[Mapping[Kind, object]] = {
 """What a key of each kind takes; `any` takes anything."""
 
 WANTED: Final[Mapping[Kind, str]] = {
-    "text": "a text that is not empty",
+    "text": "a non-empty text",
     "texts": "a list of texts",
     "count": "a whole number above 0",
     "bytes": "a number of bytes, 0 or more",
@@ -46,7 +46,7 @@ WANTED: Final[Mapping[Kind, str]] = {
     "seconds": "a whole number of seconds above 0",
     "flag": "true or false",
     "backend": "'memory', 'sled' or 'sqlite'",
-    "table": "a table of what JSON can hold",
+    "table": "a table of JSON values",
     "tools": "a list of names, or of tables with a name",
     "any": "a value",
 }

@@ -12,7 +12,7 @@ from retoma.flows.step import Secrets, proceed, restart, show
 from retoma.flows.walk import GIVE_IT
 from retoma.model.flow import Position, Step, Visit
 
-GOES_ON = "The session goes on with the version it has."
+GOES_ON = "The session continues with the version it has."
 
 
 class Edited(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ def take_up(
     *,
     locale: str = "",
     secrets: Secrets | None = None,
-    since: str = " since",
+    since: str = " since the last run",
 ) -> Edited:
     """Return how a session that stands at `position` under `stored` goes on, now that its flow is `edited`.
 
@@ -56,11 +56,14 @@ def take_up(
         lacking = taken.step.failure.removesuffix(GIVE_IT) if taken.step else ""
     if stored is not None and (lacking or taken is None):
         return Edited(flow=stored, at=position, sentence=f"{said}. {lacking} {GOES_ON}")
-    assert taken is not None, "what is not lacking was taken up"
-    sentence = f"{said}, and its node '{was}' is gone: back to '{edited.entry}', with what was collected."
+    assert taken is not None, "nothing is missing, so the edit was applied"
+    sentence = (
+        f"{said}, and its node '{was}' no longer exists: back to '{edited.entry}', with the data "
+        "collected so far."
+    )
     if node is not None:
         moved = f" Its node '{was}' is '{node}' now." if node != was else ""
-        sentence = f"{said}; the session goes on with the new version.{moved}"
+        sentence = f"{said}; the session continues with the new version.{moved}"
     return msgspec.structs.replace(taken, sentence=sentence, moved=node not in (None, was))
 
 
@@ -71,9 +74,9 @@ def take_over(flow: Flow, position: Position, *, locale: str = "", secrets: Secr
     """
     if position.status == "rolling_back":
         raise Refused(
-            "The session was imported in the middle of a rollback, which cannot be gone on with here.",
+            "The session was imported in the middle of a rollback, and a rollback cannot be resumed here.",
             code="rolling_back",
-            hint="Begin anew with --fresh; what was collected is in `retoma session inspect`.",
+            hint="Restart it with --fresh; `retoma session inspect` shows the data collected so far.",
         )
     was = position.node
     node = flow.resolve(was) if was is not None else None
@@ -85,13 +88,15 @@ def take_over(flow: Flow, position: Position, *, locale: str = "", secrets: Secr
         lacking = taken.step.failure.removesuffix(GIVE_IT) if taken.step else ""
     if taken is None or lacking:
         raise Refused(
-            f"The session cannot go on in the flow '{flow.name}': {lacking}",
+            f"The session cannot continue in the flow '{flow.name}': {lacking}",
             code="flow_needs",
-            hint="Nothing was changed. Mend the flow, or begin anew with --fresh and --context.",
+            hint="Nothing was changed. Fix the flow, or restart it with --fresh and --context.",
         )
-    sentence = f"The session was imported; it goes on in the flow '{flow.name}'."
+    sentence = f"The session was imported; it continues in the flow '{flow.name}'."
     if node is None and was is not None:
-        sentence += f" There is no node '{was}' in it: back to '{flow.entry}', with what was collected."
+        sentence += (
+            f" There is no node '{was}' in it: back to '{flow.entry}', with the data collected so far."
+        )
     elif node != was:
         sentence += f" Its node '{was}' is '{node}' there."
     return msgspec.structs.replace(taken, sentence=sentence, moved=node not in (None, was))

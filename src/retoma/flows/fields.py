@@ -76,7 +76,7 @@ class Fields:
             if key not in known:
                 hint = did_you_mean(key, known)
                 self.problems.append(
-                    Problem(self.file, line, "warning", f"The {what} {key!r} is not known.", hint)
+                    Problem(self.file, line, "warning", f"The {what} {key!r} is unknown.", hint)
                 )
 
     def _text(self, key: str) -> str:
@@ -126,7 +126,7 @@ class Fields:
             self._wrong(key, "a mapping", tree)
             return {}
         if key == "default_context" and "sys" in value:
-            self.problem(tree.line, "'sys' cannot be set: it is the flow's own.")
+            self.problem(tree.line, "'sys' cannot be set: it is reserved for the flow.")
         return value
 
     def _text_map(self, key: str) -> dict[str, str]:
@@ -145,7 +145,7 @@ class Fields:
         text = self._text("type")
         if text and text not in NODE_TYPES and not nearest(text, NODE_TYPES):
             # A word of another program's. One that is nearly known is a slip, which would pass by a question.
-            message = f"The type {text!r} is not known: it is read as 'text'."
+            message = f"The type {text!r} is unknown: 'text' is used instead."
             line, hint = self.items["type"].line, f"There are: {', '.join(NODE_TYPES)}."
             self.problems.append(Problem(self.file, line, "warning", message, hint))
             return "text"
@@ -166,7 +166,9 @@ class Fields:
     def _save_to(self) -> str:
         text = self._text("save_to")
         if text == "sys" or text.startswith("sys."):
-            self.problem(self.items["save_to"].line, f"'save_to' cannot be {text!r}: sys is the flow's own.")
+            self.problem(
+                self.items["save_to"].line, f"'save_to' cannot be {text!r}: sys is reserved for the flow."
+            )
             return ""
         return text
 
@@ -191,7 +193,7 @@ class Fields:
             schema[name] = f"[{text}]" if isinstance(item, Sequence) else text
             if schema[name].removeprefix("[").removesuffix("]") not in VALUE_TYPES:
                 self.problem(
-                    item.line, f"The type of {name!r} is not known.", "Use string, int, float, bool or [T]."
+                    item.line, f"The type of {name!r} is unknown.", "Use string, int, float, bool or [T]."
                 )
         return schema
 
@@ -201,7 +203,7 @@ class Fields:
             return None
         to, condition, text = self._way(tree)
         if not to:
-            self.problem(tree.line, "This transition leads nowhere.", "Give it 'to'.")
+            self.problem(tree.line, "This transition has no target.", "Add 'to'.")
             return None
         return Transition(to, condition, text, tree.line)
 
@@ -214,7 +216,9 @@ class Fields:
         to, condition, text = self._way(tree)
         if not text:
             self.problem(
-                tree.line, "This option has no text.", "Give it 'text': it is shown, and selects it."
+                tree.line,
+                "This option has no text.",
+                "Add 'text': it is shown, and typing it selects the option.",
             )
             return None
         return Option(text, to, condition, tree.line)

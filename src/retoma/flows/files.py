@@ -79,7 +79,7 @@ def again(path: str | os.PathLike[str], before: Look, told: Collection[str]) -> 
     root, seen, changed, size = os.fspath(path), before.files, dict[str, Stamp](), before.size
     for below in told:
         if below.startswith("/"):
-            return None  # the system knows the directory by another name
+            return None  # the system knows the directory by another id
         if _hidden(below):
             continue
         try:
@@ -277,12 +277,12 @@ class _Walk:
 
     def _too_much(self, below: str, limits: str) -> Invalid:
         """Return why the walk ends here: what is walked through is a whole disk rather than a flow."""
-        said = f"A flow has at most {limits}, and this is past that."
-        problem = _problem(below, said, "Is this the directory?")
+        said = f"A flow has at most {limits}; this directory has more."
+        problem = _problem(below, said, "Check that this is the right directory.")
         return Invalid(
             f"{str(self._real)!r} is too large to be a flow. {said}",
             code="flow_invalid",
-            hint="Name the directory that holds its entry node.",
+            hint="Give the directory that holds the entry node.",
             problems=[problem],
         )
 

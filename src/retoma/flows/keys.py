@@ -21,38 +21,38 @@ class Key(NamedTuple):
 
 
 KEYS: Final[dict[str, Key]] = {
-    "id": Key("text", "A second name for the node."),
-    "type": Key("node_type", "question waits for input; format adds a wording from messages."),
-    "content": Key("text", "What is shown, in a node that is YAML or JSON."),
-    "to": Key("text", "The node that follows when no other way is taken, or rollback."),
-    "transitions": Key("transitions", "Ways out, tried in order."),
-    "options": Key("options", "Choices: their text is shown, and selects them."),
+    "id": Key("text", "Another name for the node."),
+    "type": Key("node_type", "A question node waits for input; a format node adds text from messages."),
+    "content": Key("text", "The text to show, in a YAML or JSON node."),
+    "to": Key("text", "The next node when no transition applies, or rollback."),
+    "transitions": Key("transitions", "Transitions, tried in order."),
+    "options": Key("options", "Choices: each is shown as text, and typing the text selects it."),
     "wait": Key("flag", "Waits for input."),
-    "input_type": Key("input_type", "What is asked for. Setting it makes the node wait."),
-    "input_options": Key("texts", "Choices that lead nowhere by themselves."),
-    "input_default": Key("text", "What an empty input means."),
-    "save_to": Key("text", "The context's key that takes the input or the tool's result; not sys."),
-    "timeout": Key("duration", "How long the node waits in one run, such as 5s or 1m30s."),
-    "required_context": Key("texts", "Keys of the context that must be there."),
-    "default_context": Key("data", "Set on entry, where the key is absent."),
-    "context_schema": Key("types", "Keys that must be there, with their types."),
+    "input_type": Key("input_type", "The type of input. Setting it makes the node wait."),
+    "input_options": Key("texts", "Choices without a target of their own."),
+    "input_default": Key("text", "The value used for an empty input."),
+    "save_to": Key("text", "The key of the context that receives the input or the tool's result; not sys."),
+    "timeout": Key("duration", "The longest time the node waits in one run, such as 5s or 1m30s."),
+    "required_context": Key("texts", "Keys that the context must have."),
+    "default_context": Key("data", "Values set on entry for keys that the context does not have."),
+    "context_schema": Key("types", "Keys that the context must have, with their types."),
     "do": Key("call", "The tool to call."),
-    "tool_call": Key("call", "As do."),
-    "undo": Key("call", "What takes the tool's effect back."),
-    "tools": Key("list", "Tools for programs that run the flow."),
-    "on_error": Key("text", "The node that follows when the tool failed, or rollback."),
+    "tool_call": Key("call", "The same as do."),
+    "undo": Key("call", "The tool that reverses the tool's effect."),
+    "tools": Key("list", "Tools for the program that runs the flow."),
+    "on_error": Key("text", "The next node when the tool failed, or rollback."),
     "on_denied": Key(
-        "text", "The node that follows a refusal: an input when no condition held, or of the tool."
+        "text", "The next node when the input matched no condition, or when the tool was denied."
     ),
-    "on_signal": Key("text_map", "The node that each signal leads to."),
-    "on_timeout": Key("text", "The node that follows when the time is over."),
-    "on_interrupt": Key("text", "The node that follows an interrupt."),
+    "on_signal": Key("text_map", "The next node for each signal."),
+    "on_timeout": Key("text", "The next node after a timeout."),
+    "on_interrupt": Key("text", "The next node after an interrupt."),
     "on_signal_default": Key(
-        "text_map", "On the entry node: as on_signal, for every node without a handler."
+        "text_map", "On the entry node: like on_signal, for every node without its own handler."
     ),
-    "metadata": Key("data", "Yours; of a node with do, confirm_msg and x-exec are about the tool."),
-    "messages": Key("messages", "Wordings of a format node, by language."),
-    "agent": Key("agent", "Whose reply the node is."),
+    "metadata": Key("data", "Your own data; in a node with do, confirm_msg and x-exec configure the tool."),
+    "messages": Key("messages", "Texts of a format node, by language."),
+    "agent": Key("agent", "The agent that writes the node's reply."),
 }
 
 NODE_TYPES: Final[tuple[NodeType, ...]] = ("text", "question", "tool", "format", "start")

@@ -272,7 +272,7 @@ def _node(node_id: str, path: str, data: bytes) -> tuple[Node, list[Problem]]:
     if root is None or (isinstance(root, tree.Scalar) and root.value is None):
         root = tree.Mapping({}, {}, 1)
     if not isinstance(root, tree.Mapping):
-        raise TreeError("A node must be a mapping of keys.", root.line, "Write key: value, one a line.")
+        raise TreeError("A node must be a mapping of keys.", root.line, "Write key: value, one per line.")
     fields = Fields(path, root)
     node = fields.node(node_id, content, content_line)
     if (
@@ -280,7 +280,7 @@ def _node(node_id: str, path: str, data: bytes) -> tuple[Node, list[Problem]]:
         and not text.startswith("---\n")
         and text.lstrip().split("\n", 1)[0].rstrip() == "---"
     ):
-        hint = "Begin the file with a line that is exactly ---."
+        hint = "Start the file with a line that is exactly ---."
         fields.problems.append(Problem(path, 1, "warning", "This front matter is read as content.", hint))
     return node, fields.problems
 
@@ -298,7 +298,11 @@ def _text(data: bytes) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise TreeError("This file holds a NUL, so it is no text.", line, "Give it another extension.")
+        raise TreeError(
+            "This file contains a NUL character, so it is not text.",
+            line,
+            "Rename it with another extension.",
+        )
     return text
 
 
@@ -309,7 +313,7 @@ def _front_matter(text: str) -> tuple[str, str, int]:
     close = f"{text}\n".find("\n---\n", 3)
     if close < 0:
         raise TreeError(
-            "The front matter that begins here has no closing line.", 1, "End it with a line that is ---."
+            "The front matter that starts here has no closing line.", 1, "End it with a line that is ---."
         )
     return text[4:close], text[close + 5 :], text.count("\n", 0, close) + 3
 

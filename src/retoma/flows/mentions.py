@@ -61,6 +61,6 @@ def unset(found: Collection[Mentions], secrets: Collection[str]) -> Iterator[Pro
 def _never_set(file: str, key: str, line: int, known: Collection[str]) -> Problem:
     """Warn of a key that nothing in the flow sets or requires: it comes from outside, or is misspelt."""
     hint = did_you_mean(
-        key, [one for one in known if one], "Name it in required_context if it is given at the start."
+        key, [one for one in known if one], "Add it to required_context if it is given at the start."
     )
     return Problem(file, line, "warning", f"Nothing in the flow sets {key!r}.", hint)

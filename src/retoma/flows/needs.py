@@ -24,7 +24,7 @@ def unmet(node: Node, context: JsonMap, *, hint: str = "") -> str | None:
         for key, expected in node.context_schema.items()
         if not _fits(context[key], expected)
     ]
-    return f"At the node {node.id!r} the context does not fit: {'; '.join(wrong)}." if wrong else None
+    return f"At the node {node.id!r} the context is not valid: {'; '.join(wrong)}." if wrong else None
 
 
 def _has(context: JsonMap, key: str) -> bool:

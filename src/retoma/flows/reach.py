@@ -134,5 +134,5 @@ def _endless(ways: Ways, left: Collection[str]) -> Iterator[Problem]:
 def _circle(ways: Ways, circle: list[str], reached: bool) -> Problem:
     first = ways.exits[circle[0]]
     level: Level = "error" if reached and all(ways.exits[name].certain for name in circle) else "warning"
-    message = f"This circle never waits: {' → '.join([*circle, circle[0]])}."
-    return Problem(first.file, first.line, level, message, "Let one of its nodes wait.")
+    message = f"This loop never waits for input: {' → '.join([*circle, circle[0]])}."
+    return Problem(first.file, first.line, level, message, "Make one of its nodes wait.")

@@ -52,6 +52,6 @@ def _undo(flow: Flow, node: Node, use: ToolUse, at: int, context: JsonMap, ans: 
     try:
         call = arguments.call_of(node.id, use, context, ans, flow.secrets)
     except TemplateError as error:
-        why = f"its arguments do not render ({node.file}:{error.line}): {error}"
+        why = f"its arguments cannot be rendered ({node.file}:{error.line}): {error}"
         return Call(node=node.id, name=use.name, undo=True, at=at, unready=why)
     return msgspec.structs.replace(call, undo=True, at=at)

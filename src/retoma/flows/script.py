@@ -76,13 +76,15 @@ class _Reader:
     def script(self, root: Tree | None) -> Script:
         if not isinstance(root, Mapping):
             self._problem(
-                root.line if root else 1, "A script is a mapping of keys.", f"There are: {', '.join(KEYS)}."
+                root.line if root else 1,
+                "A script must be a mapping of keys.",
+                f"There are: {', '.join(KEYS)}.",
             )
             return Script(file=self._file)
         self._known(root, KEYS, "a script")
         items = root.items
         if "expect" not in items:
-            self._problem(root.line, "This script expects nothing.", "Add 'expect'.")
+            self._problem(root.line, "This script has no 'expect'.", "Add 'expect'.")
         expect = self._mapping(items.get("expect"), "expect")
         return Script(
             file=self._file,
@@ -105,7 +107,7 @@ class _Reader:
                 continue
             self._known(item, INPUT_KEYS, "an input")
             if ("input" in item.items) is ("signal" in item.items):
-                self._problem(item.line, "An input has 'input' or 'signal'.")
+                self._problem(item.line, "An input needs 'input' or 'signal'.")
                 continue
             texts = {key: self._raw(value, key) for key, value in item.items.items() if key in INPUT_KEYS}
             yield Input(
@@ -126,7 +128,7 @@ class _Reader:
         keys = set(found.items) & set(ANSWER_KEYS) if isinstance(found, Mapping) else set()
         if not isinstance(found, Mapping) or len(keys) != 1:
             self._problem(
-                found.line, "A tool's answer has 'result', 'error' or 'denied'.", "{result: {id: 7}}"
+                found.line, "A tool's answer needs 'result', 'error' or 'denied'.", "{result: {id: 7}}"
             )
             return None
         self._known(found, ANSWER_KEYS, "an answer")
@@ -187,7 +189,7 @@ class _Reader:
         for key, line in found.keys.items():
             if key not in known:
                 hint = did_you_mean(key, known, f"There are: {', '.join(known)}.")
-                self._problem(line, f"The key {key!r} of {of} is not known.", hint)
+                self._problem(line, f"The key {key!r} of {of} is unknown.", hint)
 
     def _problem(self, line: int, message: str, hint: str = "") -> None:
         self.problems.append(Problem(self._file, line, "error", message, hint))

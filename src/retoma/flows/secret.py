@@ -20,7 +20,7 @@ class SecretNeeded(Refused):
 
     def __init__(self, node: str, key: str) -> None:
         super().__init__(
-            f"The node {node!r} needs the secret {key!r}, which is kept nowhere.",
+            f"The node {node!r} needs the secret {key!r}, and secrets are not saved.",
             code="secret_needed",
             hint="`retoma run` on a terminal asks for it again.",
             node=node,

@@ -48,7 +48,7 @@ def proceed(flow: Flow, position: Position, *, locale: str = "", secrets: Secret
     node = _node_at(flow, position)
     if position.status != "active":
         raise Refused(
-            f"The flow cannot go on by itself at {node.id!r}: it is {position.status}.",
+            f"The flow cannot continue without input at {node.id!r}: it is {position.status}.",
             code="flow_not_active",
         )
     walk = _walk(flow, position, locale, secrets)
@@ -141,6 +141,6 @@ def _node_at(flow: Flow, position: Position) -> Node:
         raise NotFound(
             f"The flow {flow.name!r} has no node {position.node!r}.",
             code="flow_node_gone",
-            hint="Start it again with --fresh, or go on with the version it began with.",
+            hint="Restart it with --fresh, or continue with the version it started with.",
         )
     return node

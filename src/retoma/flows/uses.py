@@ -60,9 +60,9 @@ class _Reader:
                 tree.line, f"{self._key!r} must be a tool's name or a mapping with 'name', not a list."
             )
         elif not isinstance(named_by, Scalar) or not named_by.text.strip():
-            self._problem(tree.line, f"{self._key!r} must have a 'name'.", "Name the tool.")
+            self._problem(tree.line, f"{self._key!r} must have a 'name'.", "Give the tool's name.")
         elif any(letter < " " for letter in named_by.text.strip()):
-            self._problem(named_by.line, "A tool's name is one line.")
+            self._problem(named_by.line, "A tool's name must be one line.")
         else:
             return named_by.text.strip()
         return None
@@ -80,7 +80,7 @@ class _Reader:
         items = tree.items if isinstance(tree, Mapping) else {}
         command, args = items.get("command"), items.get("args")
         if not isinstance(command, Scalar) or not command.text.strip():
-            self._problem(tree.line, f"'{INLINE}' must have a 'command'.", "Name a program.")
+            self._problem(tree.line, f"'{INLINE}' must have a 'command'.", "Give a program.")
             return ()
         if args is not None and not (
             isinstance(args, Sequence) and all(isinstance(one, Scalar) for one in args.items)
@@ -102,7 +102,7 @@ class _Reader:
         for key, line in tree.keys.items():
             if key not in KEYS:
                 hint = did_you_mean(key, KEYS, f"There are: {', '.join(KEYS)}.")
-                message = f"The key {key!r} of {self._key!r} is not known."
+                message = f"The key {key!r} of {self._key!r} is unknown."
                 self.problems.append(Problem(self._file, line, "warning", message, hint))
 
     def _problem(self, line: int, message: str, hint: str = "") -> None:

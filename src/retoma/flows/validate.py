@@ -85,7 +85,7 @@ def _unlisted(flow: Flow, tools: Mapping[str, Tool]) -> Iterator[Problem]:
             if use is None or use.name in tools:
                 continue
             if use.inline:
-                message = f"The tool {use.name!r} is declared here: it runs with --allow-inline alone."
+                message = f"The tool {use.name!r} is declared here: it runs only with --allow-inline."
                 yield Problem(node.file, use.line, "warning", message)
                 continue
             hint = did_you_mean(
@@ -160,10 +160,8 @@ def _own(node: Node, before: Own | None) -> Own:
 
 def _unsupported(node: Node) -> Iterator[Problem]:
     for key in node.unsupported:
-        message = f"The node {node.id!r} asks an agent: this version does not run agents yet."
-        yield Problem(
-            node.file, node.line(key), "error", message, f"Take {key!r} out, or wait for a later version."
-        )
+        message = f"The node {node.id!r} uses an agent, and this version does not run agents."
+        yield Problem(node.file, node.line(key), "error", message, f"Remove {key!r}, or use a later version.")
 
 
 def _conditions(node: Node) -> Iterator[Problem]:
@@ -185,7 +183,7 @@ def _printed(node: Node, problems: list[Problem]) -> Iterator[tuple[str, int]]:
         actions += text.count("{{")
         if actions > MAX_ACTIONS:
             message = f"This node has more than {MAX_ACTIONS:,} actions."
-            problems.append(Problem(node.file, line, "error", message, "Split the node in several."))
+            problems.append(Problem(node.file, line, "error", message, "Split the node into several nodes."))
             return
         try:
             used = template.paths(text)
@@ -220,24 +218,32 @@ def _texts(node: Node) -> Iterator[tuple[str, int]]:
 
 def _shape(node: Node) -> Iterator[Problem]:
     if node.id == ROLLBACK:
-        message = "No way leads to this node: the target 'rollback' takes back what was done."
-        yield Problem(node.file, 1, "warning", message, "Give it another name.")
+        message = "This node is unreachable: the target 'rollback' always means undoing the tools' effects."
+        yield Problem(node.file, 1, "warning", message, "Rename it.")
     calls = "do" in node.lines or "tool_call" in node.lines
     if node.type == "tool" and not calls:
         yield Problem(
-            node.file, node.line("type"), "error", "A node of type tool needs 'do'.", "Name the tool in 'do'."
+            node.file,
+            node.line("type"),
+            "error",
+            "A node of type 'tool' needs 'do'.",
+            "Give the tool in 'do'.",
         )
     if calls and node.waits:
         line = node.line("do" if "do" in node.lines else "tool_call")
         yield Problem(
-            node.file, line, "error", "'do' cannot stand beside waiting for input.", "Split the node in two."
+            node.file,
+            line,
+            "error",
+            "A node with 'do' cannot wait for input.",
+            "Split the node into two nodes.",
         )
     if node.asks == "choice" and not node.options and not node.input_options:
         yield Problem(
             node.file,
             node.line("input_type"),
             "error",
-            "A choice has no options.",
+            "This choice has no options.",
             "Add 'options' or 'input_options'.",
         )
     yield from _default(node)
@@ -252,7 +258,7 @@ def _shape(node: Node) -> Iterator[Problem]:
     ):
         yield Problem(
             node.file, node.line("transitions"), "warning",
-            "This node does not wait, and all its ways have conditions: when none holds, it asks for input.",
+            "This node does not wait, and all its transitions have conditions: when none is true, it asks for input.",
             "Add 'to', or 'wait: true'."
         )  # fmt: skip
 
@@ -266,17 +272,15 @@ def _idle(node: Node) -> Iterator[Problem]:
     calls = "do" in node.lines or "tool_call" in node.lines
     if node.messages and node.type != "format":
         yield idle(
-            node.line("messages"), "'messages' is not shown: the type is not 'format'.", "Add 'type: format'."
+            node.line("messages"), "'messages' is ignored: the type is not 'format'.", "Add 'type: format'."
         )
     if node.save_to and not node.waits and not calls:
-        yield idle(
-            node.line("save_to"), "'save_to' does nothing: the node does not wait.", "Add 'wait: true'."
-        )
+        yield idle(node.line("save_to"), "'save_to' is ignored: the node does not wait.", "Add 'wait: true'.")
     texts: set[str] = set()
     for option in node.options:
         text = option.text.strip().casefold()
         if text in texts and not option.condition and "{{" not in text:
-            yield idle(option.line, f"The option {option.text!r} is here twice: the first one is chosen.", "")
+            yield idle(option.line, f"The option {option.text!r} appears twice: the first one is chosen.", "")
         texts.add(text)
     always = [way.line for way in node.transitions if not way.condition and not way.text]
     if always and node.to:
@@ -290,7 +294,7 @@ def _idle(node: Node) -> Iterator[Problem]:
 def _handlers(node: Node) -> Iterator[Problem]:
     """Yield what is said about a tool where none is called, or twice."""
     if node.do is None and node.on_error:
-        message = "'on_error' does nothing: the node calls no tool."
+        message = "'on_error' is ignored: the node calls no tool."
         yield Problem(node.file, node.line("on_error"), "warning", message, "Add 'do'.")
     if "do" in node.lines and "tool_call" in node.lines:
         yield Problem(node.file, node.line("tool_call"), "error", "'tool_call' is another name of 'do'.",
@@ -300,7 +304,7 @@ def _handlers(node: Node) -> Iterator[Problem]:
 def _signals(node: Node, flow: Flow) -> Iterator[Problem]:
     if node.on_signal_default and node.id != flow.entry:
         line = node.line("on_signal_default")
-        yield Problem(node.file, line, "warning", "'on_signal_default' does nothing outside the entry node.")
+        yield Problem(node.file, line, "warning", "'on_signal_default' is ignored outside the entry node.")
     if node.timeout_s is None:
         return
     entry = flow.nodes.get(flow.entry)
@@ -308,7 +312,7 @@ def _signals(node: Node, flow: Flow) -> Iterator[Problem]:
     message = "the node does not wait." if not node.waits else "nothing handles the signal 'timeout'."
     if not node.waits or not handled:
         hint = "Add 'on_timeout'." if node.waits else ""
-        yield Problem(node.file, node.line("timeout"), "warning", f"'timeout' does nothing: {message}", hint)
+        yield Problem(node.file, node.line("timeout"), "warning", f"'timeout' is ignored: {message}", hint)
 
 
 def _default(node: Node) -> Iterator[Problem]:
@@ -319,5 +323,9 @@ def _default(node: Node) -> Iterator[Problem]:
     if isinstance(given, answer.Again) or given.unmatched:
         message = f"'input_default' {default!r} is not an input that this node takes."
         yield Problem(
-            node.file, node.line("input_default"), "error", message, "Give one that could be typed."
+            node.file,
+            node.line("input_default"),
+            "error",
+            message,
+            "Give a value that the node accepts as input.",
         )

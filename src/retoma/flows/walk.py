@@ -23,8 +23,8 @@ from retoma.template.template import TemplateError
 STEP_NODES = 100
 
 _NOTHING = Answer(value="", kept="")
-_NO_AGENTS = "The node {!r} has 'agent', and this version does not run agents yet."
-GIVE_IT = " Give it with --context, or set it earlier."
+_NO_AGENTS = "The node {!r} has 'agent', and this version does not run agents."
+GIVE_IT = " Set it with --context, or in an earlier node."
 
 
 class _Failed(Exception):
@@ -49,7 +49,7 @@ class Walk:
     def begin(self, given: JsonMap) -> Step:
         """Enter the entry node over the `given` context."""
         if "sys" in given:
-            return self._end("finished", failure="The context cannot set 'sys': it is the flow's own.")
+            return self._end("finished", failure="The context cannot set 'sys': it is reserved for the flow.")
         self.save(given)
         return self.enter(self._flow.nodes[self._flow.entry])
 
@@ -77,7 +77,7 @@ class Walk:
             if target is not None:
                 return self.go(node, target)
             if node.has_way_out:
-                return self._ask_again(node, "That does not lead on from here. Please try again.")
+                return self._ask_again(node, "That answer does not match any choice here. Please try again.")
         except (TemplateError, ConditionError, _Failed) as error:
             return self._end("finished", failure=cause_of(node, error))
         return self._end("finished")
@@ -110,7 +110,7 @@ class Walk:
             return self.go(node, target)
         if not node.transitions:
             return self._end("finished")
-        failure = f"No way out of the node {node.id!r} is open for what the tool {tool!r} returned. Add 'to'."
+        failure = f"No transition of the node {node.id!r} matches what the tool {tool!r} returned. Add 'to'."
         return self._end("finished", failure=failure)
 
     def go(self, node: Node, target: str, *, cause: str = "") -> Step:
@@ -187,7 +187,7 @@ class Walk:
         if node.waits or node.has_way_out:
             prompt = self.prompt(node)
             if node.asks == "choice" and not prompt.options and not (node.to or node.transitions):
-                raise _Failed(f"None of the options of {node.id!r} is open.")
+                raise _Failed(f"No option of {node.id!r} is available.")
             return self._end("waiting_for_input", prompt=prompt)
         return self._end("finished")
 

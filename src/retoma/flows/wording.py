@@ -20,10 +20,8 @@ def cause_of(node: Node, error: Exception) -> str:
     """Return why `node` failed, with the place in its file."""
     match error:
         case TemplateError():
-            return f"The node {node.id!r} does not render ({node.file}:{error.line}): {error}"
+            return f"The node {node.id!r} cannot be rendered ({node.file}:{error.line}): {error}"
         case ConditionError():
-            return (
-                f"A condition of the node {node.id!r} cannot be decided ({node.file}:{error.line}): {error}"
-            )
+            return f"A condition of the node {node.id!r}  cannot be evaluated ({node.file}:{error.line}): {error}"
         case _:
             return str(error)

@@ -57,9 +57,9 @@ def bring(
         return Arrived(format="retoma", sessions=(Brought(imported=imported),))
     if erase_too:
         raise Invalid(
-            f"{given.shown} is of {format}, which does not say what it erased.",
+            f"{given.shown} is in the format {format}, which does not record what it erased.",
             code="usage",
-            hint="--erase-too goes with exports of Retoma.",
+            hint="--erase-too works only with Retoma's own exports.",
         )
     notices = Notices()
     given = given._replace(single=name is not None)

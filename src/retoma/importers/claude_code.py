@@ -66,7 +66,7 @@ def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
             try:
                 read = _Read(agent, records, within)
             except Integrity:
-                within.say("empty", "Nothing in it is whole.")
+                within.say("empty", "The file has no complete record.")
                 continue
             yield from read.sessions()
 
@@ -119,7 +119,7 @@ class _Read:
         lines = self._tree.lines()
         for number in self._tree.missing:
             parent = words(self._records.value(number).get("parentUuid"))
-            detail = f"Its parent {parent[:100]!r} is not in the file; it stands behind the entry before it."
+            detail = f"Its parent {parent[:100]!r} is not in the file; the entry was placed after the previous one."
             self._notices.say("parent_missing", detail, self._records.line(number))
         named: dict[int, str] = {}
         for line in sorted(lines, key=lambda one: (one.thread, one.index)):
@@ -244,7 +244,7 @@ class _Read:
         what = "1 message" if line.messages == 1 else f"{line.messages:,} messages"
         self._notices.say(
             "branch",
-            f"Another line of {what} begins here: kept as a session of its own, '{above}~{uuid[:8]}'.",
+            f"Another line of {what} starts here; it was imported as a session of its own, '{above}~{uuid[:8]}'.",
             self._records.line(line.first),
         )
         return f"{above}~{uuid[:8]}", above

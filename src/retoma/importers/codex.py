@@ -68,7 +68,7 @@ class _Read:
         for found in Lines(given.stream, notices, is_record):
             value = found.value if isinstance(found, Entry) else {}
             id = ids.of("", found)
-            assert id is not None, "a record without an id of its own comes as often as it comes"
+            assert id is not None, "a record without an id is kept each time it appears"
             records.add(found, id, moment(value.get("timestamp")))
             item = _item(value)
             self._note(value, item, notices)

@@ -65,17 +65,17 @@ def _by_name(path: Path) -> Format | None:
 
 
 def sessions_in(directory: Path, source: Source = "auto") -> list[tuple[Path, Format]]:
-    """Return the files below a directory that hold sessions, in order, and their formats; others are passed over.
+    """Return the files below a directory that hold sessions, in order, and their formats; others are ignored.
 
     Raises NotFound when there is none.
     """
     found = [(path, format) for path in _files(directory) if (format := _wanted(path, source)) is not None]
     if not found:
-        what = "session of a tool that is known here" if source == "auto" else f"session of {source}"
+        what = "session of a tool that Retoma can import" if source == "auto" else f"session of {source}"
         raise NotFound(
             f"There is no {what} in '{directory}'.",
             code="no_session_file",
-            hint="Name the file itself, and --from to say what it is.",
+            hint="Give the file itself, and its format with --from.",
         )
     # What belongs to another session comes behind it.
     return sorted(found, key=lambda one: (one[0].name.startswith("agent-"), str(one[0])))

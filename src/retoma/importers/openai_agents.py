@@ -52,14 +52,14 @@ def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
             raise Invalid(
                 f"{given.shown} is a store of Retoma, not a database of the OpenAI Agents SDK.",
                 code="not_an_export",
-                hint="Use it with --store, or export its sessions.",
+                hint="Open it with --store, or export its sessions.",
             )
         found = _tables(database)
         if not found:
             raise Invalid(
                 f"{given.shown} is a SQLite database without a table of messages.",
                 code="not_an_export",
-                hint="The OpenAI Agents SDK makes one with the columns id, session_id and message_data.",
+                hint="The OpenAI Agents SDK creates a table with the columns id, session_id and message_data.",
             )
         for tables in found:
             yield from _Reader(database, tables, given, notices).sessions()
@@ -115,7 +115,7 @@ class _Reader:
             raise one_too_many(self._given.shown, len(all_of_them))
         for id in all_of_them:
             if tables.sessions and id not in made:
-                detail = f"The row of session {str(id)[:100]!r} is gone; its messages are kept all the same."
+                detail = f"The row of session {str(id)[:100]!r} is missing; its messages were imported."
                 self._notices.say("orphan", detail)
             yield from self._branches(str(id), made.get(id))
 
@@ -189,7 +189,9 @@ class _Items:
         for data, own, row in self.rows():
             at = at if own is None else own
             if data is None:
-                notices.say("message_missing", f"{self._session}: the message {row} is gone from its branch.")
+                notices.say(
+                    "message_missing", f"{self._session}: the message {row} is missing in its branch."
+                )
                 continue
             yield from self._of_row(data, at, row, again, calls, notices)
         yield from self._beside(at, notices)
@@ -199,22 +201,24 @@ class _Items:
     ) -> Iterator[Draft]:
         bare = data.strip(b"\0")
         if len(bare) < len(data):
-            notices.say("nul_bytes", f"Row {row}: NUL bytes were passed over.")
+            notices.say("nul_bytes", f"Row {row}: NUL bytes were ignored.")
         found = mend.read(bare)
         if found is None or not isinstance(found.value, dict):
-            notices.say("unreadable", f"Row {row}: it is not JSON. It was kept as it is, and not read.")
+            notices.say(
+                "unreadable", f"Row {row}: it is not JSON. It was imported unchanged and not interpreted."
+            )
             yield from pieces(again.id(data), at, _TOOL, "unreadable", data)
             return
         item = found.value
         if again.came(item, found.data, calls):
-            notices.say("duplicate", f"Row {row}: it is there a second time; it was taken once.")
+            notices.say("duplicate", f"Row {row}: it is a duplicate; it was imported once.")
             return
         if kind_of(item) not in KNOWN:
             notices.unknown(kind_of(item))
         id = again.id(found.data)
         yield from message(id, at, said(item), tool=_TOOL, raw=found.data)
         if found.changed:
-            notices.say("mended", f"Row {row}: it was mended; how it stood is kept beside it.")
+            notices.say("mended", f"Row {row}: it was repaired; the original text was imported too.")
             yield from pieces(identity(id, b"original"), at, _TOOL, "original", bare)
 
     def _beside(self, at: int, notices: Notices) -> Iterator[Draft]:
@@ -226,7 +230,7 @@ class _Items:
             )
             for data, own, row in found:
                 notices.say(
-                    "no_branch", f"Row {row} stands in no branch; it was kept beside the conversation."
+                    "no_branch", f"Row {row} belongs to no branch; it was imported outside the conversation."
                 )
                 time = moment(own)
                 yield from pieces(

@@ -65,7 +65,7 @@ class _State(NamedTuple):
 def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
     """Yield the session of a file. Raises Integrity when the document is not whole."""
     if given.path is not None and given.path.name.startswith("tmp-"):
-        notices.say("leftover", "This is what a save left that did not end. It was passed over.")
+        notices.say("leftover", "This file is left from a save that did not finish. It was ignored.")
         return
     states: dict[str, list[_State]] = {}
     for value, data in _documents(given, notices):
@@ -75,7 +75,10 @@ def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
         raise one_too_many(given.shown, len(states))
     for id, found in states.items():
         if len(found) > 1:
-            detail = "Several states of the session are in one file: the last one holds, the others are kept beside it."
+            detail = (
+                "The file has several states of the session: the last one is used, and the others are "
+                "imported beside it."
+            )
             notices.say("several_states", detail)
         yield _foreign(id, found, given, notices)
 
@@ -85,12 +88,12 @@ def _documents(given: Given, notices: Notices) -> Iterator[tuple[dict[str, Json]
     data = given.stream.read(_MOST_BYTES + 1).removeprefix(b"\xef\xbb\xbf")
     if len(data) > _MOST_BYTES:
         raise Invalid(
-            f"{given.shown} is larger than {_MOST_BYTES >> 20} MiB, which no session of Trellis is.",
+            f"{given.shown} is larger than {_MOST_BYTES >> 20} MiB, more than any session of Trellis.",
             code="too_large",
         )
     bare = data.rstrip(b"\0 \t\r\n")
     if nothing := data[len(bare) :].count(b"\0"):
-        detail = f"{nothing:,} NUL byte{'s' * (nothing > 1)} at the end {'were' if nothing > 1 else 'was'} passed over."
+        detail = f"{nothing:,} NUL byte{'s' * (nothing > 1)} at the end {'were' if nothing > 1 else 'was'} ignored."
         notices.say("nul_bytes", detail, bare.count(b"\n") + 1)
     whole = mend.read(bare)
     parts, rest = ([bare], b"") if whole is not None else mend.several(bare)
@@ -101,26 +104,26 @@ def _documents(given: Given, notices: Notices) -> Iterator[tuple[dict[str, Json]
             raise _cut_off(given, bare)
         if mend.read_as_is(part) is None:
             notices.say(
-                "mended", "A text had a line break or a letter that JSON does not allow there; it was mended."
+                "mended", "A text had a line break or a character that JSON does not allow; it was repaired."
             )
         if found.data in seen:
-            notices.say("duplicate", "The document is there a second time; it was taken once.")
+            notices.say("duplicate", "The document is a duplicate; it was imported once.")
         else:
             seen.add(found.data)
             yield found.value, found.data
     if not parts:
         raise _cut_off(given, bare)
     if rest:
-        detail = f"The file ends in the middle of a document; {len(rest):,} bytes of it were left out."
+        detail = f"The file ends in the middle of a document; {len(rest):,} bytes of it were not imported."
         notices.say("torn", detail, bare.count(b"\n") + 1)
 
 
 def _cut_off(given: Given, data: bytes) -> Integrity:
     line = data.count(b"\n") + 1
     return Integrity(
-        f"Line {line:,}: {given.shown} ends in the middle of its document, or is no JSON there.",
+        f"Line {line:,}: {given.shown} ends in the middle of its document, or is not JSON there.",
         code="damaged_import",
-        hint="Nothing of it was kept: half a state would lead a flow astray. Restore the file from a backup.",
+        hint="Nothing was imported: a flow cannot run on half a state. Restore the file from a backup.",
         line=line,
     )
 
@@ -131,19 +134,17 @@ def _state(value: dict[str, Json], data: bytes, given: Given, notices: Notices) 
 
     if not any(name in value or _OLD[name] in value for name in ("current_node_id", "status", "context")):
         raise Invalid(
-            f"{given.shown} is no session of Trellis: it has no node, no status and no context.",
+            f"{given.shown} is not a session of Trellis: it has no node, no status and no context.",
             code="not_an_export",
-            hint="Leave --from out, and the file is looked into.",
+            hint="Leave out --from to detect the format from the file.",
         )
     for key in value.keys() - {*_OLD, *_OLD.values()}:
-        notices.say("unknown_key", f"The key {key[:100]!r} is not known here; it was kept as it is.")
+        notices.say("unknown_key", f"The key {key[:100]!r} is unknown; it was imported unchanged.")
     status = words(of("status")) or "active"
     if of("terminated") is True:
         status = "terminated"
     if status not in _STATUSES:
-        notices.say(
-            "unknown_status", f"The status {status[:100]!r} is not known here; it was taken for 'active'."
-        )
+        notices.say("unknown_status", f"The status {status[:100]!r} is unknown; 'active' was used instead.")
         status = "active"
     node = words(of("current_node_id")).replace("\0", "\ufffd")  # a name that PostgreSQL could not keep
     history = [one.replace("\0", "\ufffd") for one in listed(of("history")) if isinstance(one, str) and one]
@@ -171,7 +172,9 @@ def _foreign(id: str, states: list[_State], given: Given, notices: Notices) -> F
     if state.pending:
         notices.say("no_result", f"The tool call {state.pending!r} at the node {state.node!r} has no result.")
     for key in filter(_reserved, state.context):
-        detail = f"The context's key {key[:100]!r} cannot be one here; it was left in the record alone."
+        detail = (
+            f"The context's key {key[:100]!r} is not valid here; it was kept only in the original record."
+        )
         notices.say("reserved_key", detail)
     drafts = list(_drafts(states, given.modified))
     return Foreign(
@@ -235,7 +238,7 @@ def _sets(state: _State) -> Iterator[dict[str, Json]]:
 
 
 def _reserved(key: str) -> bool:
-    """Return whether a key of the context cannot be one here: it is the flow's own, or has a NUL."""
+    """Return whether a key of the context cannot be one here: it is reserved for the flow, or has a NUL."""
     return key == SYS or "\0" in key
 
 

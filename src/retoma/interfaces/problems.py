@@ -65,11 +65,11 @@ def sentence(error: BaseException) -> str:
         return "Interrupted."
     if isinstance(error, OSError) and error.strerror:
         about = f" ({error.filename})" if error.filename else ""
-        return f"The system refused: {error.strerror}{about}."
+        return f"The operating system reported an error: {error.strerror}{about}."
     said = " ".join(str(error).split())
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return (
-        f"This is a defect of Retoma, not of what you asked: {what}\nRETOMA_DEBUG=1 shows where it happened."
+        f"This is a bug in Retoma, not an error in your command: {what}\nRETOMA_DEBUG=1 shows the traceback."
     )
 
 
@@ -88,7 +88,7 @@ def as_json(error: BaseException) -> dict[str, object]:
 
 
 def _joined(message: str, hint: str) -> str:
-    """Put what to do beside what happened while both fit one line of a terminal, else below it."""
+    """Put the hint on the same line if both fit one line of a terminal, otherwise on the next line."""
     if not hint:
         return message
     return f"{message} {hint}" if len(message) + len(hint) < 100 else f"{message}\n{hint}"

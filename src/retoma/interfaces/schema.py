@@ -70,7 +70,7 @@ def schema() -> dict[str, object]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What retoma prints with --json",
-        "description": "Keys may be added in a later version. None is taken away within one.",
+        "description": "Later versions may add keys. No key is removed within a major version.",
         "verbs": {
             verb: _one_of([made[id(one)] for one in _several(shape)]) for verb, shape in SESSION_VERBS.items()
         },

@@ -47,14 +47,18 @@ def checked(changes: Changes) -> Changes:
     check_texts({name: text for name, text in texts.items() if text is not None})
     check_labels(changes.tag, changes.link)
     if both := set(changes.tag) & set(changes.untag):
-        raise Invalid(f"The tag '{min(both)}' cannot be added and taken away at once.", code="bad_label")
+        raise Invalid(
+            f"The tag '{min(both)}' cannot be added and removed in the same command.", code="bad_label"
+        )
     if linked := set(changes.link) & set(changes.unlink):
         raise Invalid(
-            f"The context '{'='.join(min(linked))}' cannot be added and taken away at once.", code="bad_label"
+            f"The context '{'='.join(min(linked))}' cannot be added and removed in the same command.",
+            code="bad_label",
         )
     if named := set(changes.metadata) & set(changes.forget):
         raise Invalid(
-            f"The metadata's key '{min(named)}' cannot be set and taken away at once.", code="bad_key"
+            f"The metadata's key '{min(named)}' cannot be set and removed in the same command.",
+            code="bad_key",
         )
     if changes.thinking:
         return msgspec.structs.replace(changes, thinking=thinking(changes.thinking))

@@ -85,7 +85,7 @@ class Event(msgspec.Struct, frozen=True):
             raise Integrity(
                 f"Event {self.seq} ({self.type}) is damaged: its data is not JSON.",
                 code="damaged_event",
-                hint="Restore a backup, or look at what is whole with `retoma session log`.",
+                hint="Restore a backup. `retoma session log` still prints the undamaged events.",
                 seq=self.seq,
             ) from error
         return value if isinstance(value, dict) else {"value": value}
@@ -97,16 +97,16 @@ def new_event(kind: str, data: bytes, cause: int | None = None) -> NewEvent:
         noun = kind.partition(".")[0]
         what = {"flow": "step of a flow", "session": "change of a session"}.get(noun, noun)
         raise Invalid(
-            f"That is {len(data):,} bytes; one {what} may have {MAX_DATA_BYTES:,} (1 MiB).",
+            f"This {what} has {len(data):,} bytes; the limit is {MAX_DATA_BYTES:,} (1 MiB).",
             code="too_large",
-            hint="Nothing of it was kept. Send it in smaller parts.",
+            hint="Nothing was written. Send it in smaller parts.",
             size_bytes=len(data),
             limit_bytes=MAX_DATA_BYTES,
         )
     if is_deep(data):
         raise Invalid(
-            f"A value is nested deeper than {MOST_LEVELS} levels.",
+            f"A value is nested more than {MOST_LEVELS} levels.",
             code="too_deep",
-            hint="Nothing was written. Send it as a text, or flatter.",
+            hint="Nothing was written. Send it as a text, or with less nesting.",
         )
     return NewEvent(kind, data, cause)

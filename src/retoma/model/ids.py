@@ -29,7 +29,7 @@ def session_id(text: str) -> SessionId:
     raise Invalid(
         f"{_shown(text)} cannot be a session id: {_why_not(text)}.",
         code="bad_id",
-        hint=f"Use 1 to {ID_LENGTH} letters, digits and _ - : @ + = ~, the first a letter, a digit or _.",
+        hint=f"Use 1 to {ID_LENGTH} letters, digits and _ - : @ + = ~. The first must be a letter, a digit or _.",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a journal says of its session's rows, event by event. What events that were erased or cut said is not known."""
+"""What a journal says of its session's rows, event by event. What events that were erased or cut said is unknown."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Ledger:
         self._keys(event, kind, data, changed=changed)
 
     def places(self) -> list[tuple[int, int]]:
-        """Return the places of the history, from 0, whose node is not known, each with the seq of its step."""
+        """Return the places of the history, from 0, whose node is unknown, each with the seq of its step."""
         untold = [(int(place), seq) for place, seq in self.untold.items()]
         return [(at, seq) for at, seq in untold if at < len(self.history) and self.history[at] is None]
 
@@ -119,7 +119,7 @@ def prove(event: Event, kind: Kind) -> None:
         raise Integrity(
             f"Event {event.seq:,} ({event.type}) is damaged: {str(error) or 'it is nested too deep'}.",
             code="damaged_event",
-            hint="Restore a backup, or look at what is whole with `retoma session log`.",
+            hint="Restore a backup. `retoma session log` still prints the undamaged events.",
             seq=event.seq,
         ) from error
 

@@ -161,13 +161,13 @@ def content(value: Json) -> Content:
         parts = msgspec.convert(value, tuple[Part, ...])
     except msgspec.ValidationError as error:
         raise Invalid(
-            f"This is not the content of a message: {error}.",
+            f"This is not valid message content: {error}.",
             code="bad_content",
-            hint='A text, or parts: [{"type": "text", "text": "…"}, …]. '
+            hint='Give a text, or parts: [{"type": "text", "text": "…"}, …]. '
             "Types: text, image, file, tool_call, tool_result, reasoning, opaque.",
         ) from error
     if not parts:
-        raise Invalid("A message has a text or at least one part.", code="bad_content")
+        raise Invalid("A message needs a text or at least one part.", code="bad_content")
     return parts
 
 

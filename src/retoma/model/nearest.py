@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "nearest", "nearest_sentence"]
+__all__ = ["did_you_mean", "nearest"]
 
 
 def nearest(word: str, names: Iterable[str], *, limit: int = 3) -> tuple[str, ...]:
@@ -24,15 +24,10 @@ def nearest(word: str, names: Iterable[str], *, limit: int = 3) -> tuple[str, ..
     return tuple(name for _, name in sorted(found)[:limit])
 
 
-def did_you_mean(word: str, names: Iterable[str], otherwise: str = "") -> str:
-    """Return `Did you mean 'name'?` with the nearest of `names`, or `otherwise` when none is near."""
-    found = nearest(word, names, limit=1)
-    return f"Did you mean {found[0]!r}?" if found else otherwise
-
-
-def nearest_sentence(word: str, names: Iterable[str], *, limit: int = 3) -> str:
-    """Return `Nearest: a, b.` or `Nearest: none.`, to stand after a sentence that says what is not there."""
-    return f"Nearest: {', '.join(nearest(word, names, limit=limit)) or 'none'}."
+def did_you_mean(word: str, names: Iterable[str], otherwise: str = "", *, limit: int = 1) -> str:
+    """Return `Did you mean 'a' or 'b'?` with at most `limit` of `names`, or `otherwise` when no name is near."""
+    found = nearest(word, names, limit=limit)
+    return f"Did you mean {' or '.join(map(repr, found))}?" if found else otherwise
 
 
 def distance(one: str, other: str, *, at_most: int) -> int:

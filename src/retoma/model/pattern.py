@@ -51,9 +51,9 @@ class Pattern:
         self._spare: int | None = None
         if self(""):
             raise Invalid(
-                f"{text!r} is found in every text, the empty one too.",
+                f"{text!r} matches every text, even the empty text.",
                 code="bad_pattern",
-                hint="Write at least one character that must be there.",
+                hint="Add at least one required character to the pattern.",
             )
 
     def __call__(self, text: str) -> bool:
@@ -105,9 +105,9 @@ class Pattern:
 
     def _slow(self, text: str) -> Invalid:
         return Invalid(
-            f"{self.source!r} takes more than {PATIENCE_S:g} s on one text of {len(text):,} characters.",
+            f"{self.source!r} took more than {PATIENCE_S:g} s on a text of {len(text):,} characters.",
             code="slow_pattern",
-            hint="The session is unchanged. Write it without a repetition inside of another.",
+            hint="The session is unchanged. Remove nested repetitions from the pattern.",
         )
 
 
@@ -121,16 +121,16 @@ def _compiled(text: str) -> regex.Pattern[str]:
         ours, letters = _translated(text, r"\s" if ascii_ else _BLANK)
         if letters > _MOST_LETTERS:
             raise Invalid(
-                f"{text!r} asks for {letters:,} characters; a pattern may ask for {_MOST_LETTERS:,}.",
+                f"{text!r} can match {letters:,} characters; the limit is {_MOST_LETTERS:,}.",
                 code="bad_pattern",
-                hint="Write fewer repetitions.",
+                hint="Use fewer repetitions.",
             )
         return regex.compile(ours, cache_pattern=False)
     except (re.error, regex.error, OverflowError, RecursionError) as error:
         raise Invalid(
             f"{text!r} is not a regular expression: {error}.",
             code="bad_pattern",
-            hint="Put a \\ before . * + ? ( ) [ ] { } | ^ $ that mean themselves.",
+            hint="Put a \\ before . * + ? ( ) [ ] { } | ^ $ to match these characters literally.",
         ) from error
 
 

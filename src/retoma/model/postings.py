@@ -208,7 +208,7 @@ def _damaged() -> Integrity:
     return Integrity(
         "The search index is damaged.",
         code="damaged_index",
-        hint="`retoma store check --repair` has it built anew. The journals are not touched.",
+        hint="`retoma store check --repair` rebuilds it. The journals are not changed.",
     )
 
 

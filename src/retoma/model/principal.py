@@ -20,7 +20,7 @@ class Principal(msgspec.Struct, frozen=True):
     def may_write(self) -> None:
         """Raise Refused when this principal only reads."""
         if self.role == "read":
-            raise Refused(f"{self.name} may read here, not write.", code="read_only")
+            raise Refused(f"{self.name} may read this store, but not write to it.", code="read_only")
 
 
 LOCAL_TENANT = TenantKey(1)

@@ -13,7 +13,7 @@ from retoma.model.tokens import pair, run_of, runs
 __all__ = ["Atom", "Item", "Query", "parse"]
 
 _ITEM: Final = re.compile(r'(-(?!-))?(?:"([^"]*)"?(\*?)|([^\s"]+))')
-_HOW: Final = 'Give at least one word. Words must all be there; also "a phrase", begin*, -without.'
+_HOW: Final = 'Give at least one word. All words must match; also "a phrase", prefix*, -excluded.'
 
 
 class Atom(NamedTuple):
@@ -90,10 +90,10 @@ def parse(text: str) -> Query:
             items[item] = None
     query = Query(tuple(items))
     if not items:
-        raise Invalid("There is nothing to search for.", code="empty_query", hint=_HOW)
+        raise Invalid("The search text has no words.", code="empty_query", hint=_HOW)
     if not query.wanted:
         raise Invalid(
-            "A search needs a word that is to be found, beside those that are not.",
+            "A search needs at least one word without a minus sign.",
             code="empty_query",
             hint=_HOW,
         )

@@ -161,14 +161,14 @@ def change_status(head: Head, to: Status) -> None:
         return
     allowed = _WAYS[head.status]
     if head.status == to:
-        message = f"Session '{head.id}' is {to} already."
+        message = f"Session '{head.id}' is already {to}."
     else:
-        message = f"Session '{head.id}' is {head.status}, it cannot become {to}."
+        message = f"Session '{head.id}' is {head.status} and cannot become {to}."
     hint = (
         f"From {head.status} it can become {', '.join(allowed)}."
         if allowed
-        else "That state is final: the session can be read, exported and deleted; "
-        "a new epoch begins with `retoma run FLOW --session ID --fresh`."
+        else "The session has ended: it can be read, exported and deleted. "
+        "`retoma run FLOW --session ID --fresh` starts a new epoch."
     )
     raise Refused(message, code="status", hint=hint, status=head.status, wanted=to, allowed=list(allowed))
 
@@ -180,12 +180,12 @@ def accept_writes(head: Head, what: str) -> None:
     if head.status == "active":
         return
     hint = (
-        f"Take it up again first: retoma session resume {head.id}"
+        f"Resume it first: retoma session resume {head.id}"
         if head.status == "suspended"
-        else "It is read-only now: read it, export it, or begin a new session."
+        else "It is read-only now: read it, export it, or create a new session."
     )
     raise Refused(
-        f"Session '{head.id}' is {head.status} and takes no {what}.",
+        f"Session '{head.id}' is {head.status} and accepts no {what}.",
         code="not_active",
         hint=hint,
         status=head.status,
@@ -224,7 +224,7 @@ def checked(new: NewSession) -> NewSession:
         _label("template's name", new.template)
     if new.ttl_ms is not None and new.ttl_ms <= 0:
         raise Invalid(
-            "A time to live is more than nothing.", code="bad_ttl", hint="For example 30m, 5h or 1d."
+            "The time to live must be more than 0.", code="bad_ttl", hint="For example 30m, 5h or 1d."
         )
     return msgspec.structs.replace(
         new,
@@ -272,13 +272,13 @@ def thinking(word: str) -> Thinking:
 def _at_most(what: str, text: str, length: int) -> None:
     if len(text) > length:
         raise Invalid(
-            f"{what} has at most {length:,} characters; this one has {len(text):,}.", code="too_long"
+            f"{what} may have at most {length:,} characters; this one has {len(text):,}.", code="too_long"
         )
 
 
 def _label(what: str, text: str, length: int = 100) -> None:
     if not text.strip() or any(ord(c) < 32 for c in text):
         raise Invalid(
-            f"{text!r} cannot be a {what}: it is empty or holds a control character.", code="bad_label"
+            f"{text!r} cannot be a {what}: it is empty or contains a control character.", code="bad_label"
         )
     _at_most(f"A {what}", text, length)

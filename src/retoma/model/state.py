@@ -27,11 +27,13 @@ def check_keys(names: Iterable[str]) -> None:
             raise Invalid(
                 f"{name!r:.60} cannot be a key of the state.",
                 code="bad_key",
-                hint=f"A key is a text of 1 to {KEY_LENGTH} characters.",
+                hint=f"A key must be a text of 1 to {KEY_LENGTH} characters.",
             )
         if name == SYS:
             raise Invalid(
-                f"The key '{SYS}' of the state is a flow's own.", code="bad_key", hint="Choose another one."
+                f"The key '{SYS}' of the state is reserved for flows.",
+                code="bad_key",
+                hint="Choose another key.",
             )
 
 
@@ -39,12 +41,12 @@ def check_values(values: Mapping[str, Json]) -> None:
     """Raise Invalid for the first value that JSON would not give back as it is, naming its key."""
     for name, value in values.items():
         if not isinstance(name, str):
-            raise Invalid(f"{name!r:.60} cannot be a key: a key is a text.", code="bad_key")
+            raise Invalid(f"{name!r:.60} cannot be a key: a key must be a text.", code="bad_key")
         if said := _unlike_json(value):
             raise Invalid(
                 f"The value of '{name}' is not JSON: it holds {said}.",
                 code="not_json",
-                hint="JSON has texts, finite numbers, true, false, null, lists, and mappings with texts as keys.",
+                hint="JSON values are texts, finite numbers, true, false, null, lists, and mappings with text keys.",
                 key=name,
             )
 

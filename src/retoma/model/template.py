@@ -8,7 +8,7 @@ import msgspec
 
 from retoma.errors import NotFound
 from retoma.model.codec import JsonMap
-from retoma.model.nearest import nearest_sentence
+from retoma.model.nearest import did_you_mean
 from retoma.model.session import NewSession
 
 
@@ -47,9 +47,9 @@ def named(templates: Mapping[str, Template], name: str) -> Template:
     found = templates.get(name)
     if found is None:
         raise NotFound(
-            f"No template '{name}'.",
+            f"There is no template '{name}'.",
             code="no_template",
-            hint=f"{nearest_sentence(name, templates)} `retoma template ls` lists them.",
+            hint=f"{did_you_mean(name, templates, limit=3)} `retoma template ls` lists them.".lstrip(),
             template=name,
         )
     return found

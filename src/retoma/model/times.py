@@ -72,7 +72,7 @@ def duration(text: str) -> int:
         )
     if total > _LONGEST:
         raise Invalid(
-            f"'{text}' is longer than a hundred years.", code="bad_duration", hint="Give a shorter one."
+            f"'{text}' is longer than a hundred years.", code="bad_duration", hint="Give a shorter duration."
         )
     return round(total)
 

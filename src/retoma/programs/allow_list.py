@@ -47,7 +47,7 @@ def of_files(files: MappingOf[str, bytes]) -> tuple[dict[str, Tool], list[Proble
         return {}, []
     tools, problems = read(there[0], files[there[0]])
     for other in there[1:]:
-        message = f"This is not read: the flow's tools are in {there[0]}."
+        message = f"This file is ignored: the flow's tools are in {there[0]}."
         problems.append(Problem(other, 1, "error", message, "Keep one of the two."))
     return tools, problems
 
@@ -107,7 +107,7 @@ class _Reader:
         for item in listed.items:
             tool = self._tool(item)
             if tool is not None and tool.name in found:
-                self._problem(item.line, f"The tool {tool.name!r} is here twice.")
+                self._problem(item.line, f"The tool {tool.name!r} appears twice.")
             elif tool is not None:
                 found[tool.name] = tool
         return found
@@ -122,7 +122,7 @@ class _Reader:
             if not value and not isinstance(item.items.get(key), Sequence | Mapping):
                 self._problem(item.line, f"This tool has no {key!r}.")
         if any(letter < " " for letter in name):
-            self._problem(item.line, "A tool's name is one line.")
+            self._problem(item.line, "A tool's name must be one line.")
         if not name or not command:
             return None
         return Tool(
@@ -195,7 +195,7 @@ class _Reader:
         for key, line in item.keys.items():
             if key not in known:
                 hint = did_you_mean(key, known, f"There are: {', '.join(known)}.")
-                message = f"The key {key!r} of {of} is not known."
+                message = f"The key {key!r} of {of} is unknown."
                 self.problems.append(Problem(self._file, line, "warning", message, hint))
 
     def _problem(self, line: int, message: str, hint: str = "") -> None:

@@ -54,7 +54,9 @@ def backup(
     _free(target)
     with _partial(target) as partial:
         store.backup(partial, progress)
-        report = _checked(partial, opened, random, "It was not written, since it would be damaged, too.")
+        report = _checked(
+            partial, opened, random, "No backup was written, because the copy would be damaged too."
+        )
         _name(partial, target)
     return _done(target, report)
 
@@ -80,7 +82,7 @@ def restore(
     with _partial(place) as partial:
         files.copy_of(file, partial)
         # Before the lock is held: a copy of an older format is upgraded, which takes the lock of this directory, too.
-        report = _checked(partial, opened, random, "Nothing was changed. Take another backup.")
+        report = _checked(partial, opened, random, "Nothing was changed. Use another backup.")
         files.begin_anew(partial, random(16))
         with files.held(place):
             _refuse_taken(place, aside)
@@ -99,9 +101,9 @@ def _is_store(place: Path) -> bool:
 def _refuse_taken(place: Path, aside: str | None) -> None:
     if aside is None and _is_store(place):
         raise Conflict(
-            f"There is a store at {place} already.",
+            f"A store already exists at {place}.",
             code="store_exists",
-            hint="Name another place with --store, or put the one that is there aside with --force.",
+            hint="Give another path with --store, or move the existing store aside with --force.",
         )
 
 
@@ -112,7 +114,7 @@ def _checked(
         report = check(copy, random=random)
     if not report.whole:
         raise Integrity(
-            f"The copy is damaged in {len(report.damage):,} places, first: {report.damage[0].detail}",
+            f"The copy is damaged in {len(report.damage):,} places. The first: {report.damage[0].detail}",
             code="damaged_copy",
             hint=f"{hint} `retoma store check` lists what is damaged.",
         )
@@ -176,7 +178,9 @@ def _free(target: Path) -> None:
 
 def _taken(target: Path) -> Conflict:
     return Conflict(
-        f"There is a file {target} already.", code="file_exists", hint="A backup replaces none: name another."
+        f"The file {target} already exists.",
+        code="file_exists",
+        hint="A backup never replaces a file. Give another name.",
     )
 
 
@@ -184,7 +188,7 @@ def _unwritable(target: Path, error: OSError) -> Unavailable:
     return Unavailable(
         f"{target} cannot be written: {error.strerror}.",
         code="unwritable_file",
-        hint="Nothing was written. Name another place.",
+        hint="Nothing was written. Give another path.",
     )
 
 

@@ -43,7 +43,7 @@ def fork(
 def undo(
     store: Store, who: Principal, session: str, *, operation: Operation, token: FencingToken | None = None
 ) -> Undone:
-    """Take the session back to before what was said last: see `undo.undo`."""
+    """Take the session undo the last message or input: see `undo.undo`."""
 
     def undone(tx: Transaction, near: int | None) -> Undone:
         return undoing.undo(tx, who, session, operation=operation, token=token, near=near)

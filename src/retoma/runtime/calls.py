@@ -41,7 +41,7 @@ class Calling(Course):
         """Why the call cannot be made, whatever anybody says; empty when it can."""
         call = self._pending()
         if call.unready or call.redacted:
-            return call.unready or "its arguments were redacted, so it cannot be called any more."
+            return call.unready or "its arguments were redacted, so it can no longer be called."
         return self.tools.refusal(self.flow, call)
 
     @property
@@ -137,14 +137,14 @@ class Calling(Course):
             if error.code != "too_large" or came.outcome != "done":
                 raise
             came = Came(
-                outcome="failed", text="its result is too large to be kept; it may have 1 MiB as JSON."
+                outcome="failed", text="its result is too large to be saved; the limit is 1 MiB of JSON."
             )
             self._keep(came)
         except (Busy, Refused) as error:
             if came.outcome == "done":
                 error.message += (
-                    f" What the tool '{name}' returned was not kept. "
-                    "It is called again, with the same key, when the session goes on."
+                    f" The result of the tool '{name}' was not saved. "
+                    "The tool is called again, with the same key, when the session resumes."
                 )
             raise
         self._attempt(self._pass)

@@ -133,7 +133,7 @@ class Course:
                     step,
                     status="finished",
                     failure=f"The flow passed {flows.PASSING_NODES:,} nodes without waiting, "
-                    f"last '{self.position.node}': a loop that never asks.",
+                    f"last '{self.position.node}': a loop that never waits for input.",
                     call=None,
                 )
             step = self._whole(step)

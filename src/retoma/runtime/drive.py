@@ -151,7 +151,7 @@ class Drive(Calling):
             return
         self.resumed = True
         if self._request.context:
-            self.notices.append("--context is for a start: the session keeps what it has collected.")
+            self.notices.append("--context works only when a flow starts: this session keeps its context.")
         self._attempt(self._go_on)
 
     def _start(self, holder: Holder, snapshot: positions.Snapshot | None) -> None:
@@ -194,7 +194,7 @@ class Drive(Calling):
             raise Refused(
                 f"Session '{self.session}' is suspended.",
                 code="suspended",
-                hint=f"Take it up again with: retoma session resume {self.session} (or run with --resume)",
+                hint=f"Resume it with: retoma session resume {self.session} (or run with --resume)",
                 status="suspended",
             )
         self._store.write(
@@ -240,7 +240,7 @@ class Drive(Calling):
             # The version that asked for the tool goes on; which program that is, the list of the new one says.
             self.flow = before or self.flow
             self.notices.append(
-                "The flow was edited since. First comes the tool that the version before asked for."
+                "The flow was edited since the last run. The tool of the previous version is called first."
             )
             return
         if self._ran is None:  # one that was imported may have had none

@@ -59,7 +59,7 @@ class Mocks:
             hint = did_you_mean(call.name, self._answers)
             raise _Differs(
                 Difference(
-                    what=f"the tool '{call.name}' was called, and has no answer in 'tools'. {hint}".rstrip()
+                    what=f"the tool '{call.name}' was called, but has no answer in 'tools'. {hint}".rstrip()
                 )
             )
         at = self._calls.get(call.name, 0)

@@ -12,7 +12,7 @@ from retoma.errors import Invalid, NotFound, RetomaError
 from retoma.flows import GOES_ON, Directory, Flow, Look, Problem, Unsettled
 from retoma.model.flow import Position
 
-AS_BEFORE = "The flow is again what the session runs."
+AS_BEFORE = "The flow is now the same as the version that the session runs."
 
 Found: TypeAlias = Flow | RetomaError
 """What a directory holds: a flow that is sound to run, or what is wrong with it."""

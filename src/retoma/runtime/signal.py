@@ -23,11 +23,11 @@ def send_signal(
     session = at.session
     if session.flow_path is None:
         raise Refused(
-            f"Session '{session.id}' runs no flow{'' if session.flow is None else ' here yet'}.",
+            f"Session '{session.id}' has no flow{'' if session.flow is None else ' in this store yet'}.",
             code="no_flow",
-            hint="Only a flow takes signals."
+            hint="Only a flow accepts signals."
             if session.flow is None
-            else f"It was imported: go on with it once, `retoma run FLOW --session {session.id}`.",
+            else f"The session was imported. Resume it once first: `retoma run FLOW --session {session.id}`.",
         )
     _refuse_while_a_tool_is_wanted(at)
     request = Request(directory=Path(session.flow_path), session=session.id, pinned=True, locale=locale)
@@ -35,16 +35,16 @@ def send_signal(
         node, to = drive.position.node, drive.leads_to(name)
         if drive.final is not None:
             raise Refused(
-                f"Session '{session.id}' is {drive.final}: its flow takes no signals any more.",
+                f"Session '{session.id}' is {drive.final}: its flow no longer accepts signals.",
                 code="final",
-                hint="Begin it anew with `retoma run --fresh`.",
+                hint="Restart it with `retoma run --fresh`.",
                 status=drive.final,
             )
         if to is None and name != flows.INTERRUPT:
             raise Refused(
                 f"Nothing handles the signal '{name}' at the node '{node}'.",
                 code="no_handler",
-                hint="Name it in the node's on_signal, or in on_signal_default of the entry node.",
+                hint="Add the signal to the node's on_signal, or to on_signal_default of the entry node.",
                 node=node,
             )
         drive.signal(name)
@@ -59,8 +59,9 @@ def send_signal(
 def _refuse_while_a_tool_is_wanted(at: Snapshot) -> None:
     if at.position.call is not None:
         raise Refused(
-            f"Session '{at.session.id}' waits for the tool '{at.position.call.name}', and takes no signal before.",
+            f"Session '{at.session.id}' waits for the tool '{at.position.call.name}', and accepts no signal "
+            "until then.",
             code="waiting_for_tool",
-            hint="`retoma run` with its flow calls it, and goes on.",
+            hint="`retoma run` with its flow calls the tool and resumes.",
             node=at.position.node,
         )

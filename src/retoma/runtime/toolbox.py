@@ -69,10 +69,10 @@ class Toolbox:
         if _inline(flow, call) is not None:
             if self._allow_inline:
                 return ""
-            return (
-                f"The tool '{call.name}' is declared in the flow itself: it runs with --allow-inline alone."
-            )
-        hint = did_you_mean(call.name, self._listed, "List it in tools.yaml, or give a list with --tools.")
+            return f"The tool '{call.name}' is declared in the flow itself: it runs only with --allow-inline."
+        hint = did_you_mean(
+            call.name, self._listed, "Add it to tools.yaml, or give a list of tools with --tools."
+        )
         return f"The tool '{call.name}' is not on the allow-list. {hint}"
 
     def retries(self, call: Call) -> int:
@@ -82,9 +82,9 @@ class Toolbox:
     def check(self, call: Call) -> None:
         if not self._directory.is_dir():
             raise NotFound(
-                f"The flow's directory {str(self._directory)!r} is gone, and the tool '{call.name}' runs there.",
+                f"The flow's directory {str(self._directory)!r} does not exist, and the tool '{call.name}' runs there.",
                 code="flow_directory_gone",
-                hint="Put it back and run again: the call waits.",
+                hint="Restore the directory and run again: the call is still pending.",
             )
 
     def run(self, flow: Flow, call: Call, args: Json, session: str, mask: Mask) -> Came:

@@ -73,7 +73,7 @@ class Versions:
             same = flows.load(self._directory).version == stored.version
         except RetomaError:
             same = False
-        return [] if same else [f"The flow was edited since. {GOES_ON}"]
+        return [] if same else [f"The flow was edited since the last run. {GOES_ON}"]
 
 
 def _absolute(directory: Path) -> str:

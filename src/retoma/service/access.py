@@ -27,16 +27,16 @@ def head_of(tx: Transaction, who: Principal, session: str) -> Head:
 
 def missing(tx: Transaction, who: Principal, session: str) -> NotFound:
     """Return the error for a name that nobody bears, with the nearest that somebody does."""
-    from retoma.model.nearest import nearest
+    from retoma.model.nearest import did_you_mean, nearest
 
     names = tx.sessions.names(who.tenant, session[:1], limit=1_000) or tx.sessions.names(
         who.tenant, "", limit=1_000
     )
     near = nearest(session, names)
     return NotFound(
-        f"No session '{session}'.",
+        f"There is no session '{session}'.",
         code="no_session",
-        hint=f"Nearest: {', '.join(near) if near else 'none'}. `retoma session ls` lists them.",
+        hint=f"{did_you_mean(session, near, limit=3)} `retoma session ls` lists the sessions.".lstrip(),
         session=session,
         nearest=list(near),
     )
@@ -48,7 +48,7 @@ def resolve(tx: Transaction, who: Principal, text: str) -> SessionId:
         last = tx.sessions.last_written(who.tenant, who.name)
         if last is None:
             raise NotFound(
-                f"{who.name} has written in no session of this store yet.",
+                f"{who.name} has not written to any session of this store.",
                 code="no_session",
                 hint="`retoma session ls` lists them.",
             )
@@ -60,10 +60,11 @@ def resolve(tx: Transaction, who: Principal, text: str) -> SessionId:
         return names[0]
     if names:
         shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+        count = "more than 5" if len(names) > 5 else f"{len(names)}"
         raise Invalid(
-            f"'{text}' begins more than one session: {shown}.",
+            f"'{text}' matches {count} sessions: {shown}.",
             code="ambiguous",
-            hint="Write one more letter.",
+            hint="Type more of the id.",
         )
     raise missing(tx, who, text)
 
@@ -97,18 +98,19 @@ def held(tx: Transaction, head: Head, *, lost: bool = False) -> Busy:
     lease = tx.leases.get(head.key)
     if lease is None:
         return Busy(
-            f"'{head.id}' is no longer driven from here: it was released or reset, or somebody wrote after its lease "
+            f"'{head.id}' is no longer driven by this process: the lease was released or reset, or another "
+            "process wrote after it "
             "lapsed.",
             code="fenced",
-            hint="Nothing of this was written. Start again to take it up where it stands.",
+            hint="Nothing was written. Run the command again to resume.",
             session=head.id,
         )
     holder = lease.holder
-    said = f"process {holder.pid} on {holder.host} ({holder.command}, begun {relative(lease.acquired_at, tx.now)})"
+    said = f"process {holder.pid} on {holder.host} ({holder.command}, started {relative(lease.acquired_at, tx.now)})"
     return Busy(
         f"'{head.id}' was taken over by {said}." if lost else f"'{head.id}' is driven by {said}.",
         code="fenced" if lost else "busy",
-        hint=f"Nothing of this was written. Watch it: retoma session log {head.id}",
+        hint=f"Nothing was written. Watch it: retoma session log {head.id}",
         session=head.id,
         holder=holder,
         since=lease.acquired_at,
@@ -173,7 +175,7 @@ def other_request() -> Conflict:
     return Conflict(
         "This idempotency key was used for another request.",
         code="key_reused",
-        hint="Repeat the first request as it was, or choose a new key.",
+        hint="Repeat the first request unchanged, or choose a new key.",
     )
 
 
@@ -183,7 +185,7 @@ def expect_head(head: Head, expect: int | None) -> None:
         raise Conflict(
             f"Session '{head.id}' has {head.seq:,} events, not {expect:,}.",
             code="head_moved",
-            hint="Somebody wrote meanwhile: read again, then decide.",
+            hint="Another process wrote to it: read the session again, then decide.",
             head=head.seq,
             expected=expect,
         )
@@ -199,7 +201,7 @@ def have_room(tx: Transaction, head: Head, count: int, limits: Limits) -> None:
         raise Limit(
             f"Session '{head.id}' has {head.seq:,} events, and {most.key} allows {most.events:,}.",
             code="too_many_events",
-            hint=f"Nothing of this was written. Begin another session, or raise the limit in {limits.where(most.key)}.",
+            hint=f"Nothing was written. Use another session, or raise the limit in {limits.where(most.key)}.",
             limit=most.events,
             value=head.seq + count,
             key=most.key,

@@ -68,7 +68,7 @@ def write(
     expect: int | None = None,
     limits: Limits = NO_LIMITS,
 ) -> Written:
-    """Write all of `entries`, in order, or nothing. Keys to be removed that are not there are passed over.
+    """Write all of `entries`, in order, or nothing. Keys to be removed that are not there are ignored.
 
     Raises NotFound, Refused unless the session is active, Busy when another drives it, Conflict when `expect` is given
     and is not the number of its events, Invalid, Limit.
@@ -83,9 +83,9 @@ def write(
     expect_head(head, expect)
     if len(entries) > MOST:
         raise Limit(
-            f"One transaction takes at most {MOST:,} entries; these are {len(entries):,}.",
+            f"One transaction accepts at most {MOST:,} entries; there are {len(entries):,}.",
             code="too_many_entries",
-            hint="Nothing of it was kept. Send it in smaller parts.",
+            hint="Nothing was written. Send it in smaller parts.",
             limit=MOST,
             value=len(entries),
         )

@@ -178,7 +178,7 @@ def refuse_other_flow(session: Session, path: str, version: bytes) -> None:
     raise Refused(
         f"Session '{session.id}' runs another flow: {session.flow_path or session.flow}.",
         code="other_flow",
-        hint="Go on with that one, choose another session, or begin anew in this one with --fresh.",
+        hint="Run that flow, choose another session, or restart this session with --fresh.",
         session=session.id,
         flow=session.flow_path,
     )

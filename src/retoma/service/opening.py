@@ -18,9 +18,7 @@ def get_or_create(
 ) -> Whole:
     """Return the session as it is, or make it as `new` says. Raises Invalid without an id, and as `create` does."""
     if new.id is None:
-        raise Invalid(
-            "Without an id there is no session to get.", code="no_id", hint="Give it one, or create it."
-        )
+        raise Invalid("Getting a session needs its id.", code="no_id", hint="Pass an id, or use create().")
     if get(tx, who, new.id) is None:
         try:
             create(tx, who, new, operation=operation, limits=limits)

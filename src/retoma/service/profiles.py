@@ -107,7 +107,7 @@ def restore(tx: Transaction, who: Principal, session: str, *, operation: Operati
         raise Refused(
             f"Session '{head.id}' is not in the trash.",
             code="not_trashed",
-            hint="`retoma session ls --deleted` lists what is.",
+            hint="`retoma session ls --deleted` lists the trash.",
             session=head.id,
         )
     _shelve(tx, who, head, SHOWN, operation)
@@ -135,8 +135,8 @@ def _refuse_routing(head: Head, data: dict[str, Json]) -> None:
     names = set(changed) & {"agent", "model", "thinking", "channel"} if isinstance(changed, dict) else set()
     if names and head.status in FINAL:
         raise Refused(
-            f"Session '{head.id}' is {head.status}: its {min(names)} cannot change any more.",
+            f"Session '{head.id}' is {head.status}: its {min(names)} can no longer be changed.",
             code="not_active",
-            hint=f"A new epoch can have another one: retoma session reset {head.id}",
+            hint=f"To change it, start a new epoch: retoma session reset {head.id}",
             status=head.status,
         )

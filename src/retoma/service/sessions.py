@@ -78,9 +78,9 @@ def create(
 def id_taken(wanted: SessionId) -> Conflict:
     """Return the error for an id that another session bears."""
     return Conflict(
-        f"There is a session '{wanted}' already.",
+        f"Session '{wanted}' already exists.",
         code="id_taken",
-        hint=f"Look at it with `retoma session show {wanted}`, or choose another id.",
+        hint=f"Show it with `retoma session show {wanted}`, or choose another id.",
         session=wanted,
     )
 
@@ -185,9 +185,9 @@ def reset(
         raise in_trash(head.id)
     if erase and tx.branches.shared_until(head.key) > max(forgotten, head.base):
         raise Conflict(
-            f"Session '{head.id}' was forked meanwhile.",
+            f"Session '{head.id}' was forked at the same time.",
             code="forked_meanwhile",
-            hint="Do it again.",
+            hint="Run the command again.",
             session=head.id,
         )
     if token is None:
@@ -217,11 +217,11 @@ def within(tx: Transaction, who: Principal, limits: Limits, *, active: bool = Tr
         (limits.sessions_active if active else None, Listing(status="active"), "active session", _ACTIVE),
     ):
         if most is not None and tx.sessions.count(who.tenant, listing, most=most) >= most:
-            there = f"There are {most:,} {what}s" if most != 1 else f"There is one {what}"
+            there = f"There are {most:,} {what}s" if most != 1 else f"There is 1 {what}"
             raise Limit(
-                f"{there} already, as many as {key} allows.",
+                f"{there}, the most that {key} allows.",
                 code="too_many_sessions",
-                hint=f"End or delete some, or raise the limit in {limits.where(key)}.",
+                hint=f"End or delete sessions, or raise the limit in {limits.where(key)}.",
                 limit=most,
                 key=key,
             )
@@ -240,9 +240,9 @@ def _made_before(tx: Transaction, who: Principal, result: bytes) -> SessionId:
     name = tx.sessions.name(key) if key is not None else None
     if name is None:
         raise NotFound(
-            "The session that was made under this key has been deleted.",
+            "The session made with this key was deleted.",
             code="deleted",
-            hint="Choose a new key to make another one.",
+            hint="Use a new key to make another one.",
         )
     return name
 

@@ -107,5 +107,5 @@ class OtherDatabase:
         return Integrity(
             f"The database {self._shown} is damaged: {why}",
             code="damaged_import",
-            hint="Nothing of it was read. Copy it again while no program has it open, or restore it from a backup.",
+            hint="Nothing was imported. Copy the file again while no program has it open, or restore it from a backup.",
         )

@@ -184,7 +184,7 @@ class Commits:
         rows = run(STATEMENTS["commits_and_erasing"], ())
         if not rows:
             raise Integrity(
-                "The store does not know its own id: its row is gone.",
+                "The store has lost its own id: the row is missing.",
                 code="damaged_store",
                 hint="Nothing was changed. Restore a backup.",
             )

@@ -29,7 +29,9 @@ from retoma.template.syntax import tokens as tokens_of
 def parse(template: str) -> list[Part]:
     """Return the tree of `template`. Raises TemplateError with the line."""
     if template.count("{{") > MAX_ACTIONS:
-        raise TemplateError(f"This has more than {MAX_ACTIONS:,} actions.", 1, "Split the node in several.")
+        raise TemplateError(
+            f"This has more than {MAX_ACTIONS:,} actions.", 1, "Split the node into several nodes."
+        )
     return _Parser(list(pieces(template))).parts()
 
 
@@ -51,7 +53,7 @@ class _Parser:
     def parts(self) -> list[Part]:
         parts, stop = self._block()
         if stop is not None:
-            raise TemplateError(f"{{{{ {stop[0].text} }}}} has no block to belong to.", stop[0].line)
+            raise TemplateError(f"{{{{ {stop[0].text} }}}} is outside a block.", stop[0].line)
         return parts
 
     def _block(self) -> tuple[list[Part], list[Token] | None]:
@@ -69,7 +71,7 @@ class _Parser:
                 continue
             tokens = tokens_of(*piece)
             if not tokens:
-                raise TemplateError("This {{ }} is empty.", piece[1], "Name a key: {{ .name }}.")
+                raise TemplateError("This {{ }} is empty.", piece[1], "Give a key: {{ .name }}.")
             if tokens[0].text in ("end", "else"):
                 self._names.leave(known)
                 return parts, tokens
@@ -86,10 +88,12 @@ class _Parser:
                 return self._nested(lambda: self._range(tokens))
             case "break" | "continue" if len(tokens) == 1:
                 if not self._loops:
-                    raise TemplateError(f"{{{{ {first.text} }}}} stands outside a range.", first.line)
+                    raise TemplateError(f"{{{{ {first.text} }}}} is outside a range.", first.line)
                 return Jump(first.text, first.line)
             case "template" | "define" | "block":
-                raise TemplateError(f"{{{{ {first.text} }}}} is not part of a flow's templates.", first.line)
+                raise TemplateError(
+                    f"{{{{ {first.text} }}}} is not supported in the templates of flows.", first.line
+                )
         if first.kind == "variable" and len(tokens) > 1 and tokens[1].text in (":=", "="):
             return self._assign(tokens)
         return Show(self._pipeline(tokens), first.line)
@@ -102,7 +106,7 @@ class _Parser:
 
     def _variable(self, name: str, line: int, *, declare: bool) -> None:
         if "." in name or name == "$":
-            raise TemplateError(f"{name} cannot be set.", line, "Name a variable: $x := …")
+            raise TemplateError(f"{name} cannot be set.", line, "Give a variable: $x := …")
         if declare:
             self._names.declare(name, None)
         elif name not in self._names:
@@ -143,7 +147,7 @@ class _Parser:
             names = [token.text for token in rest[:cut] if token.text != ","]
             if cut != 2 * len(names) - 1 or len(names) > 2:
                 raise TemplateError(
-                    "A range sets one or two variables.", word.line, "Write range $i, $x := .list."
+                    "A range sets one or two variables, not more.", word.line, "Write range $i, $x := .list."
                 )
             rest = rest[cut + 1 :]
         value = self._pipeline(rest, after=word)
@@ -172,14 +176,14 @@ class _Parser:
                 f"This {{{{ {word.text} }}}} has no {{{{ end }}}}.", word.line, "Add {{ end }}."
             )
         if last[0].text != "end":
-            raise TemplateError("A second {{ else }} cannot follow.", last[0].line)
+            raise TemplateError("There is a second {{ else }}.", last[0].line)
         _nothing_after(last)
         return parts
 
     def _pipeline(self, tokens: list[Token], after: Token | None = None) -> Expression:
         if not tokens:
             line = after.line if after else 1
-            raise TemplateError(f"Something is missing after {after.text if after else '{{'!r}.", line)
+            raise TemplateError(f"An expression is missing after {after.text if after else '{{'!r}.", line)
         reader = Expressions(tokens, self._names, self._depth)
         value = reader.pipeline()
         if (left := reader.peek()) is not None:

@@ -48,7 +48,7 @@ def check(condition: str) -> None:
 
 @lru_cache(maxsize=1024)
 def keys(condition: str) -> frozenset[str]:
-    """Return the keys of the context that `condition` names; none when it does not parse."""
+    """Return the keys of the context that `condition` names; none when it has a syntax error."""
     try:
         parts = list(ast.walk(_parsed(condition)))
     except ConditionError:
@@ -79,8 +79,8 @@ def holds(
     except NoOrder as error:
         raise ConditionError(str(error), hint=error.hint) from error
     except Exhausted as error:
-        message = f"The condition {condition.strip()[:200]!r} compares too much."
-        raise ConditionError(message, hint="Look up less, or keep smaller lists.") from error
+        message = f"The condition {condition.strip()[:200]!r} compares too much data."
+        raise ConditionError(message, hint="Compare less data, or use smaller lists.") from error
 
 
 @lru_cache(maxsize=1024)
@@ -92,12 +92,12 @@ def _parsed(condition: str) -> ast.expr:
         tree = ast.parse(_ESCAPE.sub(_escaped, text.replace("\n", " ")), mode="eval").body
     except SyntaxError as error:
         raise ConditionError(
-            f"The condition {text!r} does not parse at column {error.offset or 1}.",
+            f"The condition {text!r} has a syntax error at column {error.offset or 1}.",
             error.offset or 1,
             _hint(text),
         ) from error
     except (ValueError, MemoryError, RecursionError) as error:
-        raise ConditionError(f"The condition {text!r} does not parse.") from error
+        raise ConditionError(f"The condition {text!r} has a syntax error.") from error
     _allow(tree, text, 0)
     return tree
 
@@ -111,7 +111,7 @@ def _hint(text: str) -> str:
     for sign, word in (("&&", "and"), ("||", "or"), ("!", "not"), ("=", "==")):
         if sign in text.replace("!=", "").replace("==", "").replace("<=", "").replace(">=", ""):
             return f"Write {word!r} for {sign!r}."
-    return "There are == != < <= > >= in and or not ( ), literals, input, context.KEY and sys.ans."
+    return "Supported: == != < <= > >= in and or not ( ), literals, input, context.KEY and sys.ans."
 
 
 def _allow(tree: ast.expr, text: str, depth: int) -> None:
@@ -123,7 +123,7 @@ def _allow(tree: ast.expr, text: str, depth: int) -> None:
             parts: list[ast.expr] = []
         case ast.Name(id=name):
             raise ConditionError(
-                f"The condition {text!r} names {name!r}, which is not known.", tree.col_offset + 1,
+                f"The condition {text!r} names {name!r}, which is unknown.", tree.col_offset + 1,
                 f"Write context.{name}, or '{name}' for a text."
             )  # fmt: skip
         case ast.Constant(value=str() | bool() | int() | float() | None):
@@ -148,7 +148,9 @@ def _allow(tree: ast.expr, text: str, depth: int) -> None:
         case _:
             column = tree.col_offset + 1
             raise ConditionError(
-                f"The condition {text!r} may not do what is at column {column}.", column, _hint(text)
+                f"The condition {text!r} has an unsupported expression at column {column}.",
+                column,
+                _hint(text),
             )
     for part in parts:
         _allow(part, text, depth + 1)

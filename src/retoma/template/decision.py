@@ -50,7 +50,7 @@ class Decision:
             case ast.Compare():
                 found = self._compared(tree)
             case _:
-                raise NoOrder("This condition holds something that is not on the list.")
+                raise NoOrder("This condition has an unsupported expression.")
         return found
 
     def _joined(self, wanted: bool, values: list[ast.expr]) -> Json:
@@ -101,7 +101,9 @@ class Decision:
             case None:
                 return False
             case _:
-                raise NoOrder(f"Nothing can be in {kind(right)}.", "Use in with a list, a map or a text.")
+                raise NoOrder(
+                    f"'in' does not work with {kind(right)}.", "Use 'in' with a list, a map or a text."
+                )
 
 
 def is_named(tree: ast.expr, name: str) -> bool:
@@ -151,7 +153,7 @@ def _ordered(op: ast.cmpop, left: Json, right: Json, loose: bool) -> bool:
         case (str() as c, str() as d):
             return _holds_order(op, c < d, c > d)
     raise NoOrder(
-        f"{kind(left)} and {kind(right)} have no order.".capitalize(),
+        f"{kind(left)} and {kind(right)} cannot be compared.".capitalize(),
         "Save the input with input_type: int, or compare with a text.",
     )
 

@@ -47,7 +47,7 @@ class Expressions:
     def _command(self, piped: Expression | None) -> Expression:
         token = self.peek()
         if token is None:
-            raise TemplateError("Something is missing after '|'.", self._tokens[-1].line)
+            raise TemplateError("An expression is missing after '|'.", self._tokens[-1].line)
         if token.kind == "name" and token.text in FUNCTIONS:
             self._at += 1
             arguments = list(self._operands())
@@ -109,7 +109,7 @@ def _call(token: Token, arguments: list[Expression]) -> Call:
     fewest, most = FUNCTIONS[token.text]
     if not fewest <= len(arguments) <= most:
         wanted = f"{fewest}" if fewest == most else f"{fewest} or more"
-        raise TemplateError(f"{token.text} takes {wanted} values, not {len(arguments)}.", token.line)
+        raise TemplateError(f"{token.text} needs {wanted} values, not {len(arguments)}.", token.line)
     return Call(token.text, arguments, token.line)
 
 
@@ -126,9 +126,7 @@ def _unquote(token: Token) -> str:
     try:
         return str(json.loads(token.text, strict=False))
     except ValueError as error:
-        raise TemplateError(
-            f"The text {token.text} holds an escape that is not known.", token.line
-        ) from error
+        raise TemplateError(f"The text {token.text} has an unknown escape.", token.line) from error
 
 
 def _number(token: Token) -> int | float:

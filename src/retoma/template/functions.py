@@ -114,7 +114,7 @@ def coalesce(*values: Json) -> Json:
 def printf(form: Json, *values: Json) -> str:
     """Format as Go's printf does for %s %v %d %f %g %e %q %t %x %X %%, with flags, width and precision."""
     if not isinstance(form, str):
-        raise FunctionError(f"printf wants a text first, not {kind(form)}.")
+        raise FunctionError(f"printf needs a text first, not {kind(form)}.")
     left = list(values)
     size = 0
 
@@ -136,7 +136,7 @@ def printf(form: Json, *values: Json) -> str:
 def _formatted(match: re.Match[str], value: Json) -> str:
     flags, width, digits, verb = match.groups()
     if len(width) > 4 or len(digits or "") > 4 or max(int(width or 0), int(digits or 0)) > MAX_WIDTH:
-        raise FunctionError(f"printf pads to {MAX_WIDTH:,} at most.")
+        raise FunctionError(f"printf pads to at most {MAX_WIDTH:,} columns.")
     precision = int(digits or 0) if digits is not None else None
     text = _verb(verb, value, precision)
     if text is None:

@@ -66,7 +66,7 @@ def value(template: str, data: JsonMap, *, budget: Budget | None = None) -> Json
 
 
 def check(template: str) -> None:
-    """Raise TemplateError when `template` does not parse."""
+    """Raise TemplateError when `template` has a syntax error."""
     _parsed(template)
 
 
@@ -153,7 +153,7 @@ class _Run:
         self._size += len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         if self._size > MAX_OUTPUT:
             raise TemplateError(
-                "The rendered text is over 1 MiB.", line or 1, "Show less, or put it in an artifact."
+                "The rendered text is over 1 MiB.", line or 1, "Show less, or store the text in an artifact."
             )
         self.output.append(text)
 
@@ -185,7 +185,7 @@ class _Run:
         for key, item in pairs:
             self._iterations += 1
             if self._iterations > MAX_ITERATIONS:
-                raise TemplateError(f"The ranges went round more than {MAX_ITERATIONS:,} times.", part.line)
+                raise TemplateError(f"The ranges repeated more than {MAX_ITERATIONS:,} times.", part.line)
             values = (key, item) if len(part.variables) > 1 else (item,)
             for name, value in zip(part.variables, values, strict=False):
                 self._variables.declare(name, value)
@@ -263,7 +263,7 @@ def _walk(found: Json, path: tuple[str, ...]) -> Json:
 
 
 def _too_much(line: int) -> TemplateError:
-    return TemplateError("This template does too much work.", line, "Make its ranges or its texts smaller.")
+    return TemplateError("This template takes too much work to render.", line, "Use smaller ranges or texts.")
 
 
 def _pairs(found: Json, line: int) -> Iterable[tuple[Json, Json]]:
@@ -277,4 +277,4 @@ def _pairs(found: Json, line: int) -> Iterable[tuple[Json, Json]]:
         case int() if not isinstance(found, bool):
             return ((at, at) for at in range(min(found, MAX_ITERATIONS + 1)))
         case _:
-            raise TemplateError(f"A range cannot go through {kind(found)}.", line)
+            raise TemplateError(f"A range cannot iterate over {kind(found)}.", line)

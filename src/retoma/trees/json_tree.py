@@ -29,7 +29,7 @@ class _Reader:
     def document(self) -> Tree:
         tree = self._value(0)
         if self._next():
-            raise self._error("Something follows the end of the JSON.")
+            raise self._error("There is text after the end of the JSON.")
         return tree
 
     def _value(self, depth: int) -> Tree:
@@ -72,7 +72,7 @@ class _Reader:
                 raise self._error("A key in double quotes is missing here.")
             line, key = self._here(), self._string()
             if key in tree.items:
-                raise self._error(f"The key {key!r} is here twice.")
+                raise self._error(f"The key {key!r} appears twice.")
             self._expect(":")
             tree.keys[key] = line
             tree.items[key] = self._value(depth + 1)
@@ -94,7 +94,7 @@ class _Reader:
         try:
             found, self._at = _DECODER.raw_decode(self._text, self._at)
         except json.JSONDecodeError as error:
-            raise self._error(f"This text does not read as JSON: {error.msg}.") from error
+            raise self._error(f"This text is not valid JSON: {error.msg}.") from error
         # Half a surrogate pair is legal in JSON and is no character: it becomes U+FFFD.
         return str(found).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -82,10 +82,10 @@ def read(text: str, *, first_line: int = 1) -> Tree | None:
             raise _too_deep(first_line + at) from error
         problem = error.problem or error.context or ""
         hint = _hint(problem, text.split("\n")[at : at + 1])
-        raise TreeError(f"This does not read as YAML: {problem}.", first_line + at, hint) from error
+        raise TreeError(f"This is not valid YAML: {problem}.", first_line + at, hint) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise TreeError(
-            "This does not read as YAML: it holds a character that YAML refuses.", first_line
+            "This is not valid YAML: it contains a character that YAML does not allow.", first_line
         ) from error
     return builder.root
 
@@ -95,7 +95,7 @@ def _hint(problem: str, lines: list[str]) -> str:
         return "Indent with spaces, not with tabs."
     if problem.startswith("mapping values"):
         return "Put a text that holds ': ' in quotes."
-    return "Look at the quotes, brackets and indentation here and just above."
+    return "Check the quotes, brackets and indentation here and just above."
 
 
 def plain(tree: Tree) -> Json:
@@ -161,7 +161,7 @@ class _Builder:
         elif isinstance(event, DocumentStartEvent):
             self._documents += 1
             if self._documents > 1:
-                raise TreeError("A second YAML document begins here.", line, "A node is one document.")
+                raise TreeError("A second YAML document starts here.", line, "A node must be one document.")
 
     def _begin(self, event: CollectionStartEvent, line: int) -> None:
         self._grow(1, line)
@@ -195,7 +195,7 @@ class _Builder:
     def _alias(self, anchor: str, line: int) -> None:
         tree = self._anchors.get(anchor)
         if tree is None:
-            raise TreeError(f"The alias *{anchor} names nothing that ends before it.", line)
+            raise TreeError(f"The alias *{anchor} does not refer to an anchor above it.", line)
         self._grow(_size(tree), line)
         self._place(tree, line)
 
@@ -213,7 +213,7 @@ class _Builder:
             top.tree.items.append(tree)
         elif top.key is None:
             if not isinstance(tree, Scalar):
-                raise TreeError("A key must be text.", line)
+                raise TreeError("A key must be a text.", line)
             top.key = tree
         else:
             self._pair(top, top.tree, top.key, tree)
@@ -224,9 +224,9 @@ class _Builder:
             top.merges.append(value)
         elif key.text in mapping.items:
             raise TreeError(
-                f"The key {key.text!r} is here twice.",
+                f"The key {key.text!r} appears twice.",
                 key.line,
-                f"It is at line {mapping.keys[key.text]} already.",
+                f"The first one is at line {mapping.keys[key.text]}.",
             )
         else:
             mapping.items[key.text] = value
@@ -251,7 +251,7 @@ def _open_before(text: str, index: int) -> int:
 
 
 def _too_many(line: int) -> TreeError:
-    return TreeError(f"This holds more than {MAX_NODES:,} values, its anchors counted.", line)
+    return TreeError(f"This contains more than {MAX_NODES:,} values, its anchors counted.", line)
 
 
 def _anchor(event: ScalarEvent | CollectionStartEvent, line: int) -> str | None:

@@ -98,8 +98,8 @@ def test_an_input_is_met_as_what_it_is_compared_with(typed: Json, condition: str
         ("input ==", "column"),
         ("age >= 18", "context.age"),
         ("input == yes", "'yes' for a text"),
-        ("(input", "parse"),
-        ("input == 'a", "parse"),
+        ("(input", "syntax error"),
+        ("input == 'a", "syntax error"),
         ("", ""),
     ][:-1],
 )

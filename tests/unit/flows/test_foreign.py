@@ -156,9 +156,9 @@ def test_what_the_context_lacks_is_named() -> None:
     failed = Walked("schema", {}, []).failure
     assert "'check' needs 'name' in the context" in failed
     mixed = Walked("schema", {"name": "x", "port": 80.5}, [])
-    assert mixed.failure == "At the node 'start' the context does not fit: 'port' must be int, not float."
+    assert mixed.failure == "At the node 'start' the context is not valid: 'port' must be int, not float."
     deep = Walked("schema", {"name": "x"}, []).failure
-    assert deep == "At the node 'check' the context does not fit: 'hosts' must be [int], not [string]."
+    assert deep == "At the node 'check' the context is not valid: 'hosts' must be [int], not [string]."
 
 
 def test_entry_names_and_what_is_no_node() -> None:

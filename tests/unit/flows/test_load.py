@@ -200,7 +200,7 @@ def test_all_problems_of_all_files_are_told_at_once() -> None:
         ("input_type: integer", 2, "'input_type' cannot be 'integer'"),
         ("options: yes", 2, "'options' must be a list"),
         ("options:\n  - to: x", 3, "no text"),
-        ("transitions:\n  - condition: a", 3, "leads nowhere"),
+        ("transitions:\n  - condition: a", 3, "has no target"),
         ("transitions:\n  - x", 3, "must be a mapping"),
         ("timeout: soon", 2, "Write a duration"),
         ("timeout: 0s", 2, "Write a duration"),
@@ -213,16 +213,16 @@ def test_all_problems_of_all_files_are_told_at_once() -> None:
         ("on_signal: [a]", 2, "must be a mapping"),
         ("do: [a]", 2, "'do' must be"),
         ("do: {args: {}}", 2, "'do' must have a 'name'"),
-        ("to: a\nto: b", 3, "here twice"),
+        ("to: a\nto: b", 3, "appears twice"),
         ("a: !!python/object/apply:os.system [x]", 2, "tag"),
         ("a: &a [*a]", 2, "alias"),
-        ("a: *b", 2, "names nothing"),
+        ("a: *b", 2, "does not refer"),
         ("a: [1", 2, "YAML"),
         ("- a", 2, "must be a mapping"),
-        ("? [a]\n: b", 2, "key must be text"),
+        ("? [a]\n: b", 2, "key must be a text"),
         ("a: b\nc: d: e", 3, "Put a text that holds ': ' in quotes."),
         ("options:\n\t- a", 3, "Indent with spaces"),
-        ("a: 'b", 2, "Look at the quotes"),
+        ("a: 'b", 2, "Check the quotes"),
         ("to: b\0", 2, "NUL"),
     ],
 )
@@ -414,7 +414,7 @@ class TestDirectory:
         self, root: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(import_module("retoma.flows.files"), "MAX_FILES", 2)
-        with pytest.raises(Invalid, match="past that"):
+        with pytest.raises(Invalid, match="this directory has more"):
             load(root)
 
     def test_a_broken_link_and_a_pipe_are_no_nodes(self, root: Path) -> None:

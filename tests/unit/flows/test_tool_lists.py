@@ -56,9 +56,9 @@ def test_json_and_a_bare_list_are_lists_too():
         ("tools:\n  - {name: a, command: b, env: {'A=B': x}}", 2, "cannot be set here"),
         ("tools:\n  - {name: a, command: b, timeout: soon}", 2, "'timeout' cannot be 'soon'"),
         ("tools:\n  - {name: a, command: b, retries: -1}", 2, "a number from 0 to 100"),
-        ("tools:\n  - {name: a, command: b}\n  - {name: a, command: c}", 3, "is here twice"),
+        ("tools:\n  - {name: a, command: b}\n  - {name: a, command: c}", 3, "appears twice"),
         ("tools:\n  - {name: a, command: b, retires: 1}", 2, "Did you mean 'retries'?"),
-        ("tools: [", 2, "does not read as YAML"),
+        ("tools: [", 2, "is not valid YAML"),
     ],
 )
 def test_what_is_wrong_has_its_line(text, line, says):

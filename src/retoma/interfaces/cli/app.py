@@ -1,4 +1,4 @@
-"""`retoma NOUN VERB`: finds the verb in the table, imports only its module, runs it, and reports what went wrong."""
+"""`retoma NOUN VERB`: finds the verb in the table, imports only its module, runs it and reports errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retoma.interfaces.cli import table
 from retoma.interfaces.cli.text import clean
 from retoma.interfaces.cli.verb import EVERYWHERE, global_options
 from retoma.interfaces.problems import DONE, INTERRUPTED, USAGE
-from retoma.model.nearest import nearest, nearest_sentence
+from retoma.model.nearest import did_you_mean, nearest
 from retoma.model.utf8 import unreadable
 
 __all__ = ["App", "complete", "run"]
@@ -22,7 +22,7 @@ _VERSION = "retoma.version"
 
 
 class App(click.Group):
-    """`retoma` (`noun` is empty) or one of its nouns. Verbs are imported when they are named."""
+    """`retoma` (empty `noun`) or one of its nouns. A verb's module is imported when the verb is used."""
 
     def __init__(self, noun: str = "") -> None:
         super().__init__(
@@ -72,7 +72,7 @@ class App(click.Group):
         return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
     def _alone(self) -> int | None:
-        """Called by click before any verb, and alone when none was given."""
+        """Run before any verb, and as the command itself when there is no verb. click calls it."""
         ctx = click.get_current_context()
         if ctx.invoked_subcommand is not None:
             return None
@@ -82,7 +82,7 @@ class App(click.Group):
             return DONE
         if self.noun:
             raise Invalid(
-                f"`{ctx.command_path}` needs a verb.",
+                f"`{ctx.command_path}` needs a verb after it.",
                 code="usage",
                 hint=f"`{ctx.command_path} --help` lists them.",
             )
@@ -99,14 +99,18 @@ class App(click.Group):
         ]
         if not self.noun and elsewhere and not nearest(word, of_here):
             return Invalid(
-                f"No verb '{word}'.", code="usage", hint=f"Did you mean `{elsewhere[0]}`? {help_line}"
+                f"There is no verb '{word}'.",
+                code="usage",
+                hint=f"Did you mean `{elsewhere[0]}`? {help_line}",
             )
-        what = f"'{self.noun}' has no verb '{word}'." if self.noun else f"No verb '{word}'."
-        return Invalid(what, code="usage", hint=f"{nearest_sentence(word, of_here)} {help_line}")
+        what = f"'{self.noun}' has no verb '{word}'." if self.noun else f"There is no verb '{word}'."
+        return Invalid(
+            what, code="usage", hint=f"{did_you_mean(word, of_here, limit=3)} {help_line}".lstrip()
+        )
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line; return its exit status. What a verb raises comes out, but for click's own."""
+    """Run one command line and return its exit status. Errors of verbs are raised; errors of click are handled here."""
     _check_encoding(args)
     app = App()
     try:
@@ -122,20 +126,20 @@ def run(args: Sequence[str]) -> int:
 
 
 def complete(instruction: str) -> int:
-    """Answer a shell that asks for completions (its words are in variables that click reads)."""
+    """Answer a completion request of a shell. click reads its words from variables."""
     from click.shell_completion import shell_complete
 
     return shell_complete(App(), {}, "retoma", "_RETOMA_COMPLETE", instruction)
 
 
 def _check_encoding(args: Sequence[str]) -> None:
-    """Raise Invalid for a word whose bytes are no text: nothing could be stored under it, or found again."""
+    """Raise Invalid for a word that is not valid text, because it could neither be stored nor found."""
     for word in args:
         if bad := unreadable(word):
             raise Invalid(
                 f"'{bad}' is not UTF-8.",
                 code="not_utf8",
-                hint="Type it anew, in a terminal that uses UTF-8.",
+                hint="Type it again, in a terminal that uses UTF-8.",
             )
 
 

@@ -15,7 +15,7 @@ _WIDTH = 24
 
 
 class Bar:
-    """`with Bar(out, "checking", "events") as bar: work(progress=bar)`; it is gone when the work is done."""
+    """`with Bar(out, "checking", "events") as bar: work(progress=bar)`; the bar disappears when the work is done."""
 
     def __init__(self, out: Output, what: str, unit: str) -> None:
         self._what = what
@@ -25,7 +25,7 @@ class Bar:
         self._drawn = False
 
     def __call__(self, done: int, total: int) -> None:
-        """Draw how far it is, unless that was drawn just now."""
+        """Draw the progress, unless it was drawn a short time ago."""
         if not self._on or (now := time.monotonic()) < self._next:
             return
         self._next = now + _EVERY_S

@@ -1,4 +1,4 @@
-"""What a person is told when the machine's clock jumped, and nothing goes by age for that."""
+"""The note shown when the machine's clock jumped and ages are therefore not computed from it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["tell_clock"]
 
 
 def tell_clock(ctx: Invocation) -> None:
-    """Say so when the clock is ahead of the time that ages are judged by."""
+    """Print a note when the machine's clock is ahead of the guarded clock."""
     ahead = ctx.do(ShowClock())
     if ahead:
         shown = span(ahead // MINUTE * MINUTE) if ahead >= MINUTE else span(ahead)
         ctx.out.note(
-            f"The clock is {shown} ahead of the last time that it was looked at, so it is not believed yet: ages are "
-            f"judged by the time before. Run the command again {SETTLED_MS // MINUTE} minutes after the first one, or "
-            "go by the clock as it is: retoma store gc --now"
+            f"The clock is {shown} ahead of the last recorded time. Ages are computed from the recorded time. "
+            f"Run the command again {SETTLED_MS // MINUTE} minutes after the first run, or use the clock as it is: "
+            "retoma store gc --now"
         )

@@ -1,4 +1,4 @@
-"""`retoma completion`: the script by which a shell completes verbs."""
+"""`retoma completion`: the script that completes verbs in a shell."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ __all__ = ["completion"]
 @verb("completion", example='eval "$(retoma completion bash)"')
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(ctx: Invocation, *, shell: str) -> None:
-    """Print the script that makes a shell complete Retoma's verbs. To keep it, put the example's line, with the name
-    of your shell, into ~/.bashrc or ~/.zshrc; for fish, `retoma completion fish | source` into
-    ~/.config/fish/config.fish."""
+    """Print the script that completes Retoma's verbs in a shell.
+
+    To install it, put the line of the example, with your shell's name, into ~/.bashrc or ~/.zshrc. For fish, put
+    `retoma completion fish | source` into ~/.config/fish/config.fish.
+    """
     from click.shell_completion import get_completion_class
 
     from retoma.interfaces.cli.app import App

@@ -1,4 +1,4 @@
-"""`retoma config`: what holds, and where each value came from."""
+"""`retoma config`: the settings, and the source of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Trust", "config", "trust_rows", "withheld_notes"]
 @verb("config", example="retoma config --json")
 @click.option("--schema", is_flag=True, help="The JSON Schema of a retoma.toml, for editors.")
 def config(ctx: Invocation, *, schema: bool) -> None:
-    """Print what holds here, and where each value came from."""
+    """Print the settings in effect here, and the source of each value."""
     if schema:
         from retoma.config.schema import schema as of_a_file
 
@@ -40,16 +40,16 @@ def config(ctx: Invocation, *, schema: bool) -> None:
         return
     ctx.out.table([(key, _shown(key, value), Styled(source, "dim")) for key, value, source in values])
     for key in settings.unused:
-        ctx.out.note(f"{key} is known, and not used by this version.")
+        ctx.out.note(f"{key} is a known key, but this version does not use it.")
     for line in withheld_notes(ctx):
         ctx.out.note(line)
     for one in trust:
         if one.commands and not one.trusted:
-            ctx.out.note(f"{one.file} {one.said}. Read it, then: retoma trust '{one.file}'")
+            ctx.out.note(f"{one.file} {one.said}. Read it, then run: retoma trust '{one.file}'")
 
 
 class Trust(NamedTuple):
-    """A configuration file that was read, the keys in it that name commands, and whether it is trusted as it is."""
+    """A configuration file, the keys in it that name commands, and whether this version of the file is trusted."""
 
     file: str
     commands: tuple[str, ...]
@@ -57,7 +57,7 @@ class Trust(NamedTuple):
 
     @property
     def said(self) -> str:
-        """The rest of a sentence that begins with the file."""
+        """The end of a sentence that starts with the file's path."""
         named = f"names commands ({', '.join(self.commands)})" if self.commands else "names no commands"
         return f"{named}, and is {'' if self.trusted else 'not '}trusted"
 
@@ -74,16 +74,17 @@ def trust_rows(ctx: Invocation) -> list[Trust]:
 
 
 def withheld_notes(ctx: Invocation) -> list[str]:
-    """Return a sentence for each key of retention that does not hold in this store."""
+    """Return a sentence for each key of retention that has no effect on this store."""
     place = ctx.place
     return [
-        f"{key} does not hold in {place.shown}, which is not beside {file}. Read it, then: retoma trust '{file}'"
+        f"{key} has no effect on {place.shown}, which is not in the directory of {file}. Read it, then run: "
+        f"retoma trust '{file}'"
         for key, file in ctx.settings.withheld(place).items()
     ]
 
 
 def _values(settings: Settings, place: StorePlace) -> Iterator[tuple[str, object, str]]:
-    """Yield what holds: keys that are always there first, then what else files set, each with its source."""
+    """Yield the settings with their sources: first the keys that always exist, then other keys from files."""
     from retoma.config.settings import SHOWN
 
     yield "store", place.shown, place.source
@@ -95,7 +96,7 @@ def _values(settings: Settings, place: StorePlace) -> Iterator[tuple[str, object
 
 
 def _plain(key: str, value: object) -> object:
-    """Return a value as it is written in a file: durations are kept in milliseconds."""
+    """Return a value as it is written in a file. Durations are milliseconds inside the program."""
     if isinstance(value, int) and (key.startswith("retention.") or key.endswith(".ttl")):
         from retoma.model.times import span
 

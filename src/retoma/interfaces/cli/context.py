@@ -1,4 +1,4 @@
-"""One command line's own things: what it was given, what holds, its output, its store."""
+"""The context of one command line: its options, settings, output and store."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ R = TypeVar("R")
 
 
 class Invocation:
-    """What a verb gets as its first argument. Each part is made when it is first asked for.
+    """The first argument of a verb. Each part is made at its first use.
 
-    `given` has the global options that were there: `store`, `json`, `quiet`, `no_color`, `utc`. `now_ms` is the moment
-    the command began, from which "ago" is counted. Whoever runs the verb closes this, and with it the store.
+    `given` has the global options of the command: `store`, `json`, `quiet`, `no_color`, `utc`. `now_ms` is the time at
+    which the command started; "ago" is counted from it. The caller of the verb closes this object and its store.
     """
 
     def __init__(self, given: Mapping[str, object]) -> None:
@@ -35,28 +35,28 @@ class Invocation:
 
     @cached_property
     def environment(self) -> Environment:
-        """What the environment says, without any file."""
+        """The settings from the environment alone, without files."""
         from retoma.config import read_environment
 
         return read_environment()
 
     @cached_property
     def settings(self) -> Settings:
-        """What holds here. Raises as `load_settings` does."""
+        """The settings in effect. Raises the errors of `load_settings`."""
         from retoma.config import load_settings
 
         return load_settings(overrides={"store": self.given.get("store")})
 
     @cached_property
     def place(self) -> StorePlace:
-        """The store this command works on, there or not. Raises as `find_store` does."""
+        """The store of this command, which may not exist yet. Raises the errors of `find_store`."""
         from retoma.config import find_store
 
         return find_store(self.settings)
 
     @cached_property
     def out(self) -> Output:
-        """The two streams, as the global options want them."""
+        """The two output streams, configured by the global options."""
         return Output(
             json=bool(self.given.get("json")),
             quiet=bool(self.given.get("quiet")),
@@ -67,7 +67,7 @@ class Invocation:
 
     @property
     def opened(self) -> Opened:
-        """This command's store, opened at the first use and closed when the verb ends."""
+        """The store of this command, opened at the first use and closed when the verb ends."""
         if self._opened is None:
             from retoma.commands.opened import opened
 
@@ -79,7 +79,7 @@ class Invocation:
 
     @property
     def reader(self) -> Opened:
-        """The store of a command that only reads: one that is not there is an empty one, and is not made."""
+        """The store for a command that only reads. A missing store is treated as empty and not created."""
         from retoma.wiring import is_there
 
         place = self.place
@@ -94,7 +94,7 @@ class Invocation:
         return self._opened
 
     def do(self, command: Command[R], *, key: str | None = None) -> R:
-        """Run a command, once for all calls with this `key`."""
+        """Run a command. All calls with the same `key` run it once."""
         return command.run(self.opened, key=key)
 
     def read(self, command: Command[R]) -> R:
@@ -102,13 +102,13 @@ class Invocation:
         return command.run(self.reader)
 
     def meant(self, id: str) -> str:
-        """Return the id that an id, a unique prefix of one, or @last means. Raises NotFound, Invalid."""
+        """Return the full id for an id, a prefix of one session's id, or @last. Raises NotFound, Invalid."""
         from retoma.commands.session import ResolveSession
 
         return self.do(ResolveSession(text=id))
 
     def found(self, id: str) -> str:
-        """Return what `meant` does, for a command that only reads."""
+        """Return the same as `meant`, for a command that only reads."""
         from retoma.commands.session import ResolveSession
 
         return self.read(ResolveSession(text=id))
@@ -128,16 +128,16 @@ class Invocation:
             self._opened.close()
 
     def _work(self) -> None:
-        """Do a little of what is due by retention, and say so."""
+        """Do a small part of the due work of retention, and print a note about it."""
         from retoma.commands.due import WorkDue
         from retoma.errors import RetomaError
 
         try:
             done = self.do(WorkDue())
         except RetomaError as failure:
-            # What was asked for is done. What is due is the next command's, too.
-            self.out.note(f"What is due was left for later: {failure.message}")
+            # The command itself succeeded. The next command tries the due work again.
+            self.out.note(f"Due work was postponed: {failure.message}")
             return
         if done:
             parts = ", ".join(f"{count:,} {what}" for what, count in done.items())
-            self.out.note(f"Retention: {parts}. `retoma store log` says which.")
+            self.out.note(f"Retention: {parts}. `retoma store log` lists them.")

@@ -1,4 +1,4 @@
-"""`retoma doctor`: is all well here, and what to do if not."""
+"""`retoma doctor`: check the installation and say how to fix problems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["doctor"]
 
 @verb("doctor", example="retoma doctor")
 def doctor(ctx: Invocation) -> int:
-    """Look at the store, the disk, the clock and the locks; say what to do about what is not well."""
+    """Check the store, the disk, the clock and the locks, and say how to fix each problem."""
     refuse_older(ctx)
     facts, rules = ctx.do(ShowFacts()), ctx.settings.retention(ctx.place)
     newest = ctx.do(ListSessions(limit=1)).items
@@ -50,13 +50,16 @@ def doctor(ctx: Invocation) -> int:
 def _advice(facts: Facts, trust: list[Trust], *, ahead: bool) -> list[str]:
     advice = []
     if ahead:
-        advice.append("The newest session was written in the future: set this machine's clock.")
+        advice.append("The newest session has a time in the future: correct this machine's clock.")
     if facts.free_bytes is not None and facts.free_bytes < 100 << 20:
-        advice.append("The disk is nearly full: writes will stop, nothing written is lost. Free some space.")
+        advice.append(
+            "The disk is nearly full: writes will fail soon, but nothing already saved will be "
+            "lost. Free some space."
+        )
     if facts.weak:
         advice.append(facts.weak)
     advice += [
-        f"{one.file} names commands that are not run yet. Read it, then: retoma trust '{one.file}'"
+        f"{one.file} names commands, which run only after you trust it. Read it, then run: retoma trust '{one.file}'"
         for one in trust
         if one.commands and not one.trusted
     ]
@@ -99,7 +102,11 @@ def _report(
 def _disk(facts: Facts) -> str:
     if facts.kind == "postgresql":
         return "the server's"
-    return "memory only: gone at the end" if facts.free_bytes is None else f"{size(facts.free_bytes)} free"
+    return (
+        "memory only: lost when the process ends"
+        if facts.free_bytes is None
+        else f"{size(facts.free_bytes)} free"
+    )
 
 
 def _retention(rules: Retention) -> str:
@@ -107,10 +114,10 @@ def _retention(rules: Retention) -> str:
 
     parts = []
     if rules.idle_timeout_ms is not None:
-        parts.append(f"active ones without an event for {span(rules.idle_timeout_ms)} are failed")
+        parts.append(f"active sessions without an event for {span(rules.idle_timeout_ms)} are failed")
     if rules.completed_after_ms is not None:
-        parts.append(f"those that are over for {span(rules.completed_after_ms)} are trashed")
-    return "; ".join(parts) or "off: nothing is deleted unless you say so"
+        parts.append(f"sessions that ended {span(rules.completed_after_ms)} ago are trashed")
+    return "; ".join(parts) or "off: nothing is deleted automatically"
 
 
 def _due(standing: Standing, rules: Retention) -> str:
@@ -123,5 +130,5 @@ def _due(standing: Standing, rules: Retention) -> str:
         )
         if count
     ]
-    by = "the next command that deletes does it" if rules.off else "the next commands that write do it"
-    return f"{', '.join(parts)}: {by}, `retoma store gc` at once" if parts else ""
+    by = "done by the next command that deletes" if rules.off else "done by the next commands that write"
+    return f"{', '.join(parts)}: {by}, or `retoma store gc` now" if parts else ""

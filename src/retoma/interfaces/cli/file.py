@@ -1,4 +1,4 @@
-"""A file written whole or not at all."""
+"""Write a file completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ __all__ = ["write_file"]
 
 
 def write_file(path: Path, pieces: Iterator[bytes], *, force: bool) -> int:
-    """Write the pieces to `path` and return how many bytes they had. Durable when it returns.
+    """Write the pieces to `path` and return their size in bytes. The file is durable when the function returns.
 
-    Raises Conflict when there is such a file or link and `force` is not given, Unavailable when it cannot be written,
-    for a pipe or a device, too. A file that is replaced is there, old or new, at every moment. Of a link the link is
-    replaced, not what it leads to. What the caller has opened already (/dev/stdout, /dev/null) is written into.
+    Raises Conflict when the file or link exists and `force` is not given, and Unavailable when it cannot be written or
+    is a pipe or a device. When a file is replaced, either the old or the new file exists at every time. A link is
+    replaced itself, not its target. A file that the caller has open already (/dev/stdout, /dev/null) is written to
+    directly.
     """
     named, path = path, path.parent.resolve() / path.name
     if is_open_already(named):
@@ -68,7 +69,7 @@ def _write(handle: int, pieces: Iterator[bytes]) -> int:
 
 
 def _put(beside: Path, path: Path, *, force: bool) -> bool:
-    """Give the file its name; return whether it has it now."""
+    """Give the file its name; return whether that succeeded."""
     if not force:
         try:
             path.hardlink_to(beside)
@@ -93,14 +94,14 @@ def _sync(directory: Path) -> None:
 
 
 def _taken(path: Path) -> Conflict:
-    return Conflict(f"There is a file {path} already.", code="file_exists", hint="Replace it with --force.")
+    return Conflict(f"The file {path} already exists.", code="file_exists", hint="Replace it with --force.")
 
 
 def _special(path: Path) -> Unavailable:
     return Unavailable(
         f"{path} is a pipe or a device, not a file.",
         code="unwritable_file",
-        hint="Nothing was written. Leave out -o to print it, and lead the output there.",
+        hint="Nothing was written. Leave out -o and redirect standard output there.",
     )
 
 
@@ -108,5 +109,5 @@ def _unwritable(path: Path, error: OSError) -> Unavailable:
     return Unavailable(
         f"{path} cannot be written: {error.strerror}.",
         code="unwritable_file",
-        hint="Nothing was written. Name another place with -o.",
+        hint="Nothing was written. Give another path with -o.",
     )

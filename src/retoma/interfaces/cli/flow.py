@@ -11,6 +11,7 @@ from retoma.errors import Invalid
 from retoma.flows import Problem, load
 from retoma.flows import validate as problems_of
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.text import counted
 from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ __all__ = ["graph", "schema", "validate"]
 
 @verb("flow validate", example="retoma flow validate examples/tour")
 @click.argument("flow", type=click.Path(path_type=Path, readable=False))
-@click.option("--tools", metavar="FILE", type=click.Path(path_type=Path), help="The tools that it may call.")
+@click.option(
+    "--tools", metavar="FILE", type=click.Path(path_type=Path), help="The file that lists the allowed tools."
+)
 def validate(ctx: Invocation, *, flow: Path, tools: Path | None) -> int:
-    """Say everything that is wrong in a flow's directory, with file and line, without running it."""
+    """Report every problem in a flow's directory, with file and line, without running the flow."""
     nodes = 0
     listed = _listed(tools)
     try:
@@ -43,13 +46,11 @@ def validate(ctx: Invocation, *, flow: Path, tools: Path | None) -> int:
         for problem in problems:
             hint = f" {problem.hint}" if problem.hint else ""
             ctx.out.line(f"{problem.file}:{problem.line}: {problem.level}: {problem.message}{hint}")
-        warnings = len(problems) - errors
-        looks = f", {warnings} to look at" if warnings else ""
+        warnings = counted(len(problems) - errors, "warning")
         if errors:
-            ctx.out.note(f"{errors} to mend{looks}.")
+            ctx.out.note(f"{counted(errors, 'error')}, {warnings}.")
         else:
-            count = "1 node" if nodes == 1 else f"{nodes:,} nodes"
-            ctx.out.line(f"{flow}: {count}, nothing to mend{looks}.")
+            ctx.out.line(f"{flow}: {counted(nodes, 'node')}, {warnings if problems else 'no problems'}.")
     return 2 if errors else 0
 
 
@@ -63,12 +64,14 @@ def _listed(file: Path | None) -> dict[str, Tool] | None:
 
 @verb("flow graph", example="retoma flow graph examples/tour --session my-experiment")
 @click.argument("flow", type=click.Path(path_type=Path))
-@click.option("--session", metavar="ID", help="Mark where it was, and where it is.")
+@click.option(
+    "--session", metavar="ID", help="Mark the nodes that this session visited, and its current node."
+)
 @click.option(
     "--format", "shape", type=click.Choice(["mermaid", "dot"]), default="mermaid", show_default=True
 )
 def graph(ctx: Invocation, *, flow: Path, session: str | None, shape: str) -> None:
-    """Print a flow as Mermaid or DOT text: its nodes, the ways between them, and the nodes a session visited."""
+    """Print a flow as Mermaid or DOT text: its nodes, its transitions, and the nodes that a session visited."""
     from retoma.flows import graph as drawn
 
     loaded = load(flow)
@@ -84,7 +87,7 @@ def graph(ctx: Invocation, *, flow: Path, session: str | None, shape: str) -> No
 
 @verb("flow schema", example="retoma flow schema > node.schema.json")
 def schema(ctx: Invocation) -> None:
-    """Print the JSON Schema of a node: its front matter, or a node that is YAML or JSON as a whole."""
+    """Print the JSON Schema of a node, for front matter and for nodes in YAML or JSON."""
     from retoma.flows.schema import schema as of_a_node
 
     ctx.out.print_json(of_a_node())
@@ -97,7 +100,7 @@ def _position(ctx: Invocation, directory: Path, flow: Flow, session: str) -> Sna
     snapshot = ctx.do(LookAtSession(session=ctx.meant(session)))
     refuse_other_flow(snapshot.session, str(directory.resolve()), bytes.fromhex(flow.version))
     if snapshot.session.flow is None:
-        ctx.out.note(f"Session '{snapshot.session.id}' runs no flow yet: nothing is marked.")
+        ctx.out.note(f"Session '{snapshot.session.id}' has no flow yet, so no node is marked.")
     return snapshot
 
 

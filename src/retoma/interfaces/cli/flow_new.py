@@ -1,4 +1,4 @@
-"""`retoma flow new`: a small flow that works, with a tool and tests, to begin from."""
+"""`retoma flow new`: a small working flow, with a tool and tests, to start from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ input_type: text
 save_to: name
 to: table
 ---
-Good evening. In whose name is the table?
+Good evening. What name is the booking for?
 """,
     "table.md": """\
 ---
@@ -30,7 +30,7 @@ transitions:
     to: table
 to: book
 ---
-For how many, {{ .name }}? We have room for eight.
+How many guests, {{ .name }}? We have room for eight.
 """,
     "book.md": """\
 ---
@@ -45,7 +45,7 @@ save_to: booking
 on_denied: changed
 to: end
 ---
-One moment.
+Booking the table.
 """,
     "changed.md": """\
 ---
@@ -72,14 +72,14 @@ import json
 import os
 
 order = json.loads(os.environ["RETOMA_ARGS"])
-# After a crash it is called again with the same key: a real one would look first whether that was booked.
+# After a crash, it is called again with the same key: a real tool first checks whether this key has a booking.
 key = os.environ["RETOMA_IDEMPOTENCY_KEY"]
 print(json.dumps({"table": 1 + int(key, 16) % 12, "guests": order["guests"]}))
 ''',
     "README.md": """\
 # NAME
 
-A table is booked. `start` asks, `book` calls the tool of `tools.yaml`, `.tests` has what must stay true.
+This flow books a table. `start` asks, `book` calls the tool in `tools.yaml`, and `.tests` holds the tests.
 """,
     ".tests/booked.yaml": """\
 name: A table for two
@@ -93,7 +93,7 @@ expect:
   output: Table 7 is yours, Ana.
 """,
     ".tests/refused.yaml": """\
-name: Too many, then a no
+name: Too many guests, then a refusal
 inputs:
   - Ana
   - {input: "12", at: table}
@@ -111,11 +111,15 @@ expect:
 @verb("flow new", example="retoma flow new supper")
 @click.argument("name", type=click.Path(path_type=Path))
 def new(ctx: Invocation, *, name: Path) -> None:
-    """Make the directory of a small flow: questions, a tool, tests. Change it into yours."""
+    """Create the directory of a small flow with questions, a tool and tests, as a start for your own."""
     if not name.name or name.name.startswith("."):
-        raise Invalid(f"'{name}' cannot be a flow's directory.", code="bad_name", hint="For example: supper")
+        raise Invalid(
+            f"'{name}' is not a valid name for a flow's directory.",
+            code="bad_name",
+            hint="For example: supper",
+        )
     if name.exists():
-        raise Conflict(f"'{name}' is there already.", code="exists", hint="Choose another name.")
+        raise Conflict(f"'{name}' already exists.", code="exists", hint="Choose another name.")
     try:
         for file, text in _FILES.items():
             path = name / file
@@ -127,6 +131,6 @@ def new(ctx: Invocation, *, name: Path) -> None:
         ctx.out.print_json({"flow": str(name), "files": [str(name / file) for file in sorted(_FILES)]})
         return
     ctx.out.line(f"{name}: {sum(file.endswith('.md') for file in _FILES) - 1} nodes, a tool and two tests.")
-    ctx.out.line(f"  retoma flow test {name}     does it do what it should?")
-    ctx.out.line(f"  retoma run {name}           talk to it")
-    ctx.out.line(f"  retoma flow graph {name}    see its ways")
+    ctx.out.line(f"  retoma flow test {name}     run its tests")
+    ctx.out.line(f"  retoma run {name}           run it")
+    ctx.out.line(f"  retoma flow graph {name}    draw it")

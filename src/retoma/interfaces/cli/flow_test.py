@@ -1,4 +1,4 @@
-"""`retoma flow test`: a flow held against scripts, in memory, without starting any tool."""
+"""`retoma flow test`: run a flow by scripts, in memory, without starting any tool."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ TESTS = ".tests"
 @click.argument("flow", type=click.Path(path_type=Path, readable=False))
 @click.argument("scripts", metavar="[SCRIPT.yaml|DIR]...", nargs=-1, type=click.Path(path_type=Path))
 def test(ctx: Invocation, *, flow: Path, scripts: tuple[Path, ...]) -> int:
-    """Run a flow by scripts: what is typed, what its tools answer, what is expected.
+    """Test a flow with scripts, which list its inputs, its tools' answers and the expected result.
 
-    Without a SCRIPT, those in the flow's directory .tests. No tool is started, and no store is touched.
+    Without SCRIPT, run the scripts in the flow's .tests directory. No tool is started, and no store is used.
     """
     from retoma.flows import check, load
 
@@ -65,7 +65,7 @@ def test(ctx: Invocation, *, flow: Path, scripts: tuple[Path, ...]) -> int:
 
 
 def _files(flow: Path, scripts: tuple[Path, ...]) -> list[Path]:
-    """Return the scripts, those of a directory in the order of their names. Raises NotFound."""
+    """Return the scripts; the scripts of a directory are sorted by name. Raises NotFound."""
     found: list[Path] = []
     for place in scripts or (flow / TESTS,):
         if place.is_dir():
@@ -74,13 +74,13 @@ def _files(flow: Path, scripts: tuple[Path, ...]) -> list[Path]:
             found.append(place)
         elif scripts:
             raise NotFound(
-                f"There is no script at '{place}'.", code="no_script", hint="Name a file or a directory."
+                f"There is no script at '{place}'.", code="no_script", hint="Give a file or a directory."
             )
     if not found:
         raise NotFound(
             "There is no script to run.",
             code="no_script",
-            hint=f"Write one into {flow / TESTS}, or name one: retoma flow test {flow} SCRIPT.yaml",
+            hint=f"Write one into {flow / TESTS}, or give one: retoma flow test {flow} SCRIPT.yaml",
         )
     return found
 

@@ -33,7 +33,7 @@ class _Session(click.ParamType[str]):
 
 
 class _Tag(click.ParamType[str]):
-    """A tag; with `signed` one behind a + or -."""
+    """A tag; with `signed`, a tag after + or -."""
 
     name = "tag"
 
@@ -60,7 +60,7 @@ SIGNED_TAG = _Tag(signed=True)
 def _found(
     ctx: click.Context, lead: str, ask: Callable[[Transaction], Sequence[str]]
 ) -> list[CompletionItem]:
-    """Return what the store has. A shell that asks makes and upgrades no store, and is told of no trouble."""
+    """Return the store's words. Completion neither creates nor upgrades a store, and reports no errors."""
     from click.shell_completion import CompletionItem
 
     from retoma.config import find_store, load_settings

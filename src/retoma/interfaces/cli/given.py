@@ -1,4 +1,4 @@
-"""What options and arguments say: pairs of a name and a value, and values that are JSON or text."""
+"""Parse options and arguments: pairs of a name and a value, and values that are JSON or text."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ __all__ = ["context_of", "moment", "pairs", "value"]
 
 
 def pairs(values: Sequence[str], option: str) -> list[tuple[str, str]]:
-    """Return `NAME=VALUE` texts as pairs. Raises Invalid naming the first that has no `=`."""
+    """Return `NAME=VALUE` texts as pairs. Raises Invalid with the first text that has no `=`."""
     found = []
     for value in values:
         name, mark, rest = value.partition("=")
         if not mark or not name:
             raise Invalid(
-                f"{value!r} is not {option}.", code="bad_pair", hint=f"Write {option}, with an equals sign."
+                f"{value!r} is not {option}.",
+                code="bad_pair",
+                hint=f"Write {option}, with an equals sign between name and value.",
             )
         found.append((name, rest))
     return found
 
 
 def moment(text: str | None, now_ms: int) -> int | None:
-    """Return the instant that an option says, or None when it was not given. Raises Invalid."""
+    """Return the time of an option, or None without the option. Raises Invalid."""
     if text is None:
         return None
     from retoma.model.times import instant
@@ -33,7 +35,7 @@ def moment(text: str | None, now_ms: int) -> int | None:
 
 
 def value(text: str) -> Json:
-    """Return what a metadata value says: JSON where it is that, else the text."""
+    """Return a metadata value: parsed if it is valid JSON, otherwise the text."""
     from retoma.model.codec import decode
 
     try:
@@ -46,7 +48,7 @@ _EXAMPLE = """For example --context '{"name": "Ana"}', or --context @FILE."""
 
 
 def context_of(text: str | None) -> JsonMap:
-    """Return what a flow knows from the start: a JSON object, or `@` and the file that holds one."""
+    """Return the initial context of a flow from a JSON object, or from `@` and a file with a JSON object."""
     from pathlib import Path
 
     from retoma.config.opened import open_file

@@ -1,4 +1,4 @@
-"""`retoma init`: a store in this directory."""
+"""`retoma init`: create a store in this directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ __all__ = ["init"]
 
 @verb("init", example="retoma init")
 def init(ctx: Invocation) -> None:
-    """Make a .retoma/ store in this directory, which every verb run below it then finds. Again, it changes nothing."""
+    """Make a .retoma/ store in this directory. Every verb run in or below this directory then uses it. If the store
+    already exists, nothing changes."""
     settings = ctx.settings
     given = settings.sources["store"] == "--store"
     named = ctx.place if settings.store is not None else None
@@ -29,19 +30,19 @@ def init(ctx: Invocation) -> None:
         make_directory(place.path.parent)
     created = create_store(place)
     if named is not None and named.path != place.path:
-        ctx.out.note(f"{named.source} names another store: verbs use that one while it does.")
+        ctx.out.note(f"{named.source} names another store, so verbs use that store instead of this one.")
     if ctx.out.json:
         ctx.out.print_json({"store": place.shown, "created": created})
     else:
         ctx.out.line(
-            f"Made the store {place.shown}." if created else f"The store {place.shown} was already there."
+            f"Made the store {place.shown}." if created else f"The store {place.shown} already exists."
         )
 
 
 def make_directory(directory: Path) -> None:
-    """Make the directory, readable by its owner alone, and a `.gitignore` that keeps it out of any repository.
+    """Create the directory, readable only by its owner, with a `.gitignore` that excludes it from git.
 
-    A directory that was there and is no `.retoma` holds other things too: nothing in it is hidden from git.
+    An existing directory that is not named `.retoma` may hold other files, so it gets no `.gitignore`.
     """
     ours = directory.name == DIRECTORY or not directory.exists()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,7 +52,7 @@ def make_directory(directory: Path) -> None:
 
 
 def create_store(place: StorePlace) -> bool:
-    """Make the database itself, or open it if it is there; return whether it was made."""
+    """Create the database, or open an existing one; return whether it was created."""
     from retoma.wiring import create_store as create
 
     return create(place)

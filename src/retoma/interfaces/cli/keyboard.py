@@ -1,4 +1,4 @@
-"""Lines typed at a terminal, with the keys that edit a line."""
+"""Read lines from a terminal, with keys to edit a line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Keyboard", "unseen"]
 
 
 class Keyboard:
-    """Standard input and output as one terminal, for the main thread. `next` is as in Lines.
+    """Standard input and output as one terminal, for the main thread. `next` works as in Lines.
 
-    `moves`: the terminal can move its cursor, and whoever sits there wants it to.
+    `moves`: the terminal can move its cursor, and the user did not ask for plain text.
     """
 
     def __init__(self, *, moves: bool) -> None:
@@ -42,10 +42,10 @@ class Keyboard:
         bell: Bell | None = None,
         rows: Sequence[int] = (),
     ) -> str | None:
-        """Return the next line, None at Ctrl+D. Raises TimedOut, Woken, Invalid, and KeyboardInterrupt at Ctrl+C.
+        """Return the next line, or None at Ctrl+D. Raises TimedOut, Woken, Invalid, and KeyboardInterrupt at Ctrl+C.
 
-        `typed` is there to be edited, as if it had just been typed. With `rows`, those that each of the options takes
-        which were just printed, the arrow keys choose one. The line that `label` began is ended; Ctrl+C leaves it open.
+        The line starts with `typed`, which can be edited. `rows` are the numbers of rows of the options printed last;
+        with them, the arrow keys select an option. The line of `label` is ended, except after Ctrl+C.
         """
         try:
             line = self._line(label, timeout_s, typed, bell, rows)
@@ -83,7 +83,7 @@ class Keyboard:
 
 
 def _look(bell: Bell) -> None:
-    """Raise Woken with what is typed so far, when the bell rings while a line is edited."""
+    """Raise Woken with the typed text, if an event arrives while a line is edited."""
     import readline
 
     if bell.ready and _edits():
@@ -91,10 +91,10 @@ def _look(bell: Bell) -> None:
 
 
 def _edits() -> bool:
-    """Return whether a line is being edited right now.
+    """Return whether a line is being edited now.
 
-    As long as it is, the terminal hands over every key by itself. Once the line is taken it does not any more, and the
-    line must not be thrown away: nobody would have it.
+    While a line is edited, the terminal delivers each key at once. After the line was read, it does not, and
+    discarding the line would lose it.
     """
     import termios
 
@@ -102,7 +102,7 @@ def _edits() -> bool:
 
 
 def unseen(label: str, timeout_s: float | None = None) -> str | None:
-    """Return a line that the terminal does not show, None at Ctrl+D. Raises TimedOut, and KeyboardInterrupt."""
+    """Read a line without showing it; return None at Ctrl+D. Raises TimedOut, and KeyboardInterrupt."""
     from getpass import getpass
 
     try:
@@ -122,12 +122,12 @@ _LOOK_OFTEN_S = 0.05
 
 @contextmanager
 def timed(seconds: float | None, *, look: Callable[[], None] | None = None) -> Iterator[None]:
-    """Raise TimedOut in what runs inside once `seconds` have passed; None: never. For the main thread.
+    """Raise TimedOut in the body after `seconds`; None means no limit. For the main thread.
 
-    What `look` raises, when it is called now and then, ends it too.
+    `look` is called now and then, and an error that it raises also ends the body.
 
-    A signal that comes after the prompt was shown and before input() waits does not wake it. So it is woken now and
-    then: a Ctrl+C or a time-out that it missed is seen then.
+    A signal that arrives after the prompt was shown and before input() waits does not interrupt input(). So a timer
+    interrupts it regularly, to handle a missed Ctrl+C or timeout.
     """
     deadline = None if seconds is None else time.monotonic() + seconds
 

@@ -1,4 +1,4 @@
-"""Lines from standard input: bounded, in time, and in UTF-8 or not at all."""
+"""Read lines from standard input: with a size limit, with a timeout, and only in UTF-8."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _READ_BYTES = 64 << 10
 
 
 class TimedOut(Exception):
-    """Nothing was typed in the time the node gives."""
+    """Nothing was typed within the node's timeout."""
 
 
 class Woken(Exception):
-    """Something happened that the person should see now. `typed` is the part of a line that was taken away."""
+    """An event must be shown to the user now. `typed` is the unfinished text of the line."""
 
     def __init__(self, typed: str = "") -> None:
         self.typed = typed
 
 
 class Bell(Protocol):
-    """What may wake whoever waits for a line: `fileno` is readable while it is `ready`."""
+    """A source of events that can interrupt the wait for a line: `fileno` is readable while it is `ready`."""
 
     @property
     def ready(self) -> bool: ...
@@ -37,7 +37,7 @@ class Bell(Protocol):
 
 
 class Lines:
-    """The lines of a file descriptor. A line longer than an event may be is read over, not kept."""
+    """The lines of a file descriptor. A line longer than the limit of an event is skipped."""
 
     def __init__(self, descriptor: int = 0) -> None:
         self._descriptor = descriptor
@@ -54,12 +54,13 @@ class Lines:
         bell: Bell | None = None,
         rows: Sequence[int] = (),
     ) -> str | None:
-        """Print `label`; return the next line without its end, or None at the end of the input.
+        """Print `label`; return the next line without its line break, or None at the end of the input.
 
-        A `bell` wakes the wait; what of a line had come by then is kept for the next call. `typed` and `rows` are for
-        a Keyboard.
-        Raises TimedOut, Woken, and Invalid for a line that is too long or not UTF-8; the next one can be read then.
-        Without an answer the line that `label` began is ended; Ctrl+C leaves it open.
+        When the `bell` is ready, the wait ends, and an incomplete line is kept for the next call. `typed` and `rows`
+        are used by Keyboard.
+
+        Raises TimedOut, Woken, and Invalid for a line that is too long or not UTF-8; the next call then reads the next
+        line. If there is no answer, the line of `label` is ended, except after Ctrl+C.
         """
         sys.stdout.write(label)
         sys.stdout.flush()
@@ -110,13 +111,13 @@ def _end_line(label: str) -> None:
 
 
 def checked(line: bytes, number: int, dropped: int = 0) -> str:
-    """Return the input's line `number` as text; `dropped` bytes of it were too many. Raises Invalid."""
+    """Return line `number` of the input as text; `dropped` is the number of bytes above the limit. Raises Invalid."""
     size = len(line) + dropped
     if size > MAX_DATA_BYTES:
         raise Invalid(
-            f"Line {number} of the input has {size:,} bytes; one input may have {MAX_DATA_BYTES:,} (1 MiB).",
+            f"Line {number} of the input has {size:,} bytes; the limit for one input is {MAX_DATA_BYTES:,} (1 MiB).",
             code="too_large",
-            hint="Nothing of it was kept; the session is where it was.",
+            hint="Nothing of this line was saved; the session is unchanged.",
             size_bytes=size,
         )
     try:
@@ -126,5 +127,5 @@ def checked(line: bytes, number: int, dropped: int = 0) -> str:
             f"Line {number} of the input is not UTF-8: "
             f"byte 0x{line[error.start]:02x} at place {error.start + 1}.",
             code="not_utf8",
-            hint="Nothing of it was kept; the session is where it was.",
+            hint="Nothing of this line was saved; the session is unchanged.",
         ) from error

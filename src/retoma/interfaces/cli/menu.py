@@ -1,6 +1,6 @@
-"""Options that are chosen with the arrow keys: the number of the marked one stands at the prompt.
+"""Select options with the arrow keys. The number of the selected option is shown at the prompt.
 
-Whatever else is typed goes to the line as it does without a menu, so numbers and texts work here, too.
+All other keys edit the line as usual, so numbers and texts can be typed too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SPARE_COLUMNS = 6
 
 
 class Menu:
-    """The options above the cursor, of which each takes so many `rows` of the terminal, and the `label` behind them."""
+    """The options above the cursor, the terminal `rows` that each takes, and the `label` after them."""
 
     def __init__(self, label: str, rows: Sequence[int]) -> None:
         self._label = label
@@ -39,7 +39,7 @@ class Menu:
 
     @staticmethod
     def fits(label: str, rows: Sequence[int]) -> bool:
-        """Return whether there are options, all of them are on the screen, and the label is on one row."""
+        """Return whether there are options, all of them are visible, and the label takes one row."""
         try:
             size = os.get_terminal_size(0)
         except OSError:
@@ -47,9 +47,9 @@ class Menu:
         return 0 < sum(rows) <= size.lines - _SPARE_ROWS and width_of(label) <= size.columns - _SPARE_COLUMNS
 
     def choose(self, timeout_s: float | None, bell: Bell | None) -> tuple[str | None, bool]:
-        """Return what is typed, and whether it is a whole line; else it is the beginning of one. None: the input ended.
+        """Return the typed text, and whether the line is complete. The text is None at the end of the input.
 
-        Raises TimedOut, Woken with the number that is marked, and KeyboardInterrupt.
+        Raises TimedOut, Woken with the number of the selected option, and KeyboardInterrupt.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         before = termios.tcgetattr(0)
@@ -90,7 +90,7 @@ class Menu:
         return str(self._marked) if self._marked else ""
 
     def _begun(self, key: bytes) -> str:
-        """Take the prompt's line away for the line that begins with `key`; what it erases is not typed."""
+        """Remove the prompt's line, because the user starts to type with `key`. A key that erases is not typed."""
         sys.stdout.write("\r\x1b[K")
         typed = key.decode(errors="replace")
         return typed if typed.isprintable() else self._number() if key == b"\t" else ""
@@ -113,13 +113,13 @@ class Menu:
         sys.stdout.flush()
 
     def _mark(self, number: int, sign: str) -> str:
-        """Return what puts a sign before an option, and comes back to the line of the prompt."""
+        """Return the control sequence that puts a sign before an option and returns to the prompt."""
         up = sum(self._rows[number - 1 :])
         return f"\x1b[{up}A\r{sign}\x1b[{up}B\r"
 
 
 def _key() -> bytes:
-    """Read one key, and nothing behind it: the next ones are for whoever reads then."""
+    """Read one key and leave the following keys for the next reader."""
     key = os.read(0, 1)
     if not key:
         return b"\x04"

@@ -1,4 +1,4 @@
-"""What a verb says: results on standard output, everything else on standard error."""
+"""The output of a verb: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["Output", "Styled"]
 
 
 class Output:
-    """One invocation's two streams.
+    """The two output streams of one command.
 
-    What is given as text is made safe for a terminal here, so a verb may pass on what users wrote. With `json` a verb
-    calls `print_json` or `page` once and prints nothing else on standard output.
+    Text is made safe for a terminal here, so a verb may print users' text. With `json`, a verb calls `print_json` or
+    `page` once and prints nothing else on standard output.
     """
 
     def __init__(
@@ -36,26 +36,26 @@ class Output:
         self.width = (width or _terminal_width()) if self.terminal else None
 
     def line(self, *parts: Cell) -> None:
-        """Print the parts, one after the other, as a line; a part may have lines of its own."""
+        """Print the parts, one after the other, as a line. A part may contain line breaks."""
         sys.stdout.write("".join(painted(part, colour=self.color) for part in parts) + "\n")
 
     def table(self, rows: Sequence[Sequence[Cell]]) -> None:
-        """Print aligned columns that fit the terminal; elsewhere nothing is cut."""
+        """Print aligned columns that fit the terminal. Outside a terminal, nothing is cut."""
         for line in columns(rows, width=self.width, colour=self.color):
             sys.stdout.write(line + "\n")
 
     def note(self, text: str) -> None:
-        """Say on standard error what happens beside the result; nothing with `--quiet`."""
+        """Print a note on standard error; nothing with `--quiet`."""
         if not self.quiet:
             self.problem(text)
 
     def problem(self, text: str) -> None:
-        """Say on standard error what went wrong, `--quiet` or not."""
+        """Print an error on standard error, also with `--quiet`."""
         sys.stdout.flush()
         sys.stderr.write(clean(text) + "\n")
 
     def print_json(self, value: object) -> None:
-        """Print `value` as the one JSON document: two spaces deep on a terminal, compact elsewhere."""
+        """Print `value` as the only JSON document: indented on a terminal, compact elsewhere."""
         from retoma.model.codec import encode
 
         data = encode(value)
@@ -73,7 +73,7 @@ class Output:
         sys.stdout.flush()
 
     def document(self, pieces: Iterable[bytes], *, json: bool) -> None:
-        """Print a document in UTF-8: byte by byte in a file or a pipe, and safe on a terminal, with `json` as JSON."""
+        """Print a document in UTF-8: unchanged in a file or a pipe, made safe on a terminal; with `json`, as JSON."""
         sys.stdout.flush()
         if not self.terminal:
             for piece in pieces:
@@ -88,13 +88,13 @@ class Output:
             sys.stdout.write(escaped(text) if json else clean(text))
 
     def page(self, items: Sequence[object], following: str | None = None, total: int | None = None) -> None:
-        """Print the one JSON shape of a list, empty or not. `total` is None unless it was asked for."""
+        """Print a list as JSON. `total` is None if it was not requested."""
         from retoma.model.pages import Page
 
         self.print_json(Page(items=items, next=following, total=total))
 
     def when(self, ms: int, now_ms: int) -> str:
-        """Return an instant for people: relative, or with `--utc` the date."""
+        """Return a time for people: relative, or the date with `--utc`."""
         from retoma.model.times import relative, rfc3339
 
         return rfc3339(ms) if self.utc else relative(ms, now_ms)

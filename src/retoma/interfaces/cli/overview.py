@@ -1,4 +1,4 @@
-"""What `retoma --help` and `retoma NOUN --help` show: one screen, from the table alone."""
+"""The output of `retoma --help` and `retoma NOUN --help`: one screen, made from the table of verbs."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def program_help() -> str:
         for word in words:
             lines.extend(_noun_lines(word) if word in nouns() else [_row(word, VERBS[word].summary)])
     lines += ["", f"Everywhere: {EVERYWHERE}"]
-    lines.append("How one is used: retoma [NOUN] VERB --help. Begin with: retoma init")
+    lines.append("Help on a verb: retoma [NOUN] VERB --help. Start with: retoma init")
     return "\n".join(lines) + "\n"
 
 
 def noun_help(noun: str) -> str:
-    """Return the verbs of a noun with their other names: a line each, or under what people come for."""
+    """Return the verbs of a noun with their other names: one per line, or grouped under headings."""
     lines = [f"Usage: retoma {noun} VERB [OPTIONS]", ""]
     for heading, words in TOPICS.get(noun, ()):
         lines.extend(_wrapped(heading, [_with_aliases(noun, word) for word in words]))
     for word in () if noun in TOPICS else verbs_of(noun):
         others = aliases_of(f"{noun} {word}")
         lines.append(_row(", ".join((word, *others)), VERBS[f"{noun} {word}"].summary, indent=20))
-    lines += ["", f"Everywhere: {EVERYWHERE}", f"How one is used: retoma {noun} VERB --help"]
+    lines += ["", f"Everywhere: {EVERYWHERE}", f"Help on a verb: retoma {noun} VERB --help"]
     return "\n".join(lines) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""`retoma run`: a flow in a durable session, on the terminal, headless or as JSON lines."""
+"""`retoma run`: run a flow in a durable session, on the terminal, headless or with JSON lines."""
 
 from __future__ import annotations
 
@@ -33,18 +33,22 @@ __all__ = ["run"]
 
 @verb("run", example="retoma run examples/tour --session my-experiment")
 @click.argument("flow", type=click.Path(path_type=Path, readable=False))
-@click.option("--session", metavar="ID", type=SESSION, help="Start or resume this session; else a new one.")
-@click.option("--fresh", is_flag=True, help="Begin again in the same session: a new epoch.")
-@click.option("--resume", is_flag=True, help="Resume the session if it is paused.")
-@click.option("--pinned", is_flag=True, help="Go on with the version it began with, however it was edited.")
-@click.option("--watch", is_flag=True, help="Take up each change of the flow's files while it runs.")
-@click.option("--context", metavar="JSON|@FILE", help="What the flow knows from the start.")
-@click.option("--headless", is_flag=True, help="No prompt, no colour; a line of input is an answer.")
-@click.option("--plain", is_flag=True, help="Text as it is written, also on a terminal.")
+@click.option(
+    "--session", metavar="ID", type=SESSION, help="Start or resume this session; without it, a new session."
+)
+@click.option("--fresh", is_flag=True, help="Restart the flow in the same session, in a new epoch.")
+@click.option("--resume", is_flag=True, help="Resume the session first if it is paused.")
+@click.option("--pinned", is_flag=True, help="Keep the flow version the session has; ignore edits.")
+@click.option("--watch", is_flag=True, help="Apply changes of the flow's files while it runs.")
+@click.option("--context", metavar="JSON|@FILE", help="The initial context of the flow.")
+@click.option("--headless", is_flag=True, help="No prompt, no colour; each line of input is one answer.")
+@click.option("--plain", is_flag=True, help="Plain text without formatting, also on a terminal.")
 @click.option("--yes", is_flag=True, help="Allow every tool.")
 @click.option("--deny", is_flag=True, help="Refuse every tool.")
-@click.option("--tools", metavar="FILE", type=click.Path(path_type=Path), help="The tools that it may call.")
-@click.option("--allow-inline", is_flag=True, help="Allow tools that the flow's nodes declare.")
+@click.option(
+    "--tools", metavar="FILE", type=click.Path(path_type=Path), help="The file that lists the allowed tools."
+)
+@click.option("--allow-inline", is_flag=True, help="Allow tools that the flow's nodes declare themselves.")
 def run(
     ctx: Invocation,
     *,
@@ -62,20 +66,25 @@ def run(
     tools: Path | None,
     allow_inline: bool,
 ) -> int:
-    """Start a flow in a session, or take it up where it stands. Stopped in any way, the same command goes on."""
+    """Start a flow in a session, or resume it at its current node. After any stop, the same command resumes the
+    flow."""
     if fresh and pinned:
         raise Invalid(
-            "--fresh begins with the flow as it is now, --pinned goes on with the stored one.",
+            "--fresh starts the current version of the flow; --pinned continues the stored version.",
             code="usage",
-            hint="Give one of the two.",
+            hint="Use only one of the two.",
         )
     if yes and deny:
-        raise Invalid("--yes allows every tool, --deny refuses it.", code="usage", hint="Give one of them.")
+        raise Invalid(
+            "--yes allows every tool; --deny refuses every tool.",
+            code="usage",
+            hint="Use only one of the two.",
+        )
     if watch and pinned:
         raise Invalid(
-            "--pinned keeps the version that the session has, --watch takes up each new one.",
+            "--pinned keeps the stored version of the flow; --watch applies each new version.",
             code="usage",
-            hint="Give one of the two.",
+            hint="Use only one of the two.",
         )
     request = Request(
         directory=flow,
@@ -113,7 +122,7 @@ def run(
 
 
 class _Run:
-    """One run from the opened drive to the exit status. `asks` says that a person types the answers."""
+    """One run, from the opened drive to the exit status. With `asks`, a person types the answers."""
 
     def __init__(
         self,
@@ -182,7 +191,7 @@ class _Run:
             where = "at '{node}' node" if node else "with no flow in it"
             if drive.position.status == "finished" and not node:
                 where = "and was rolled back"
-            text = f">>> Session '{{session}}' {ended} before, {where}. Begin anew with --fresh."
+            text = f">>> Session '{{session}}' {ended} before, {where}. Restart it with --fresh."
             note(say(text, session=drive.session, node=node))
             return
         note(say(">>> Session '{session}' active.", session=drive.session))
@@ -194,9 +203,9 @@ class _Run:
             self._point_at_warnings()
 
     def _point_at_warnings(self) -> None:
-        """Say to a person that `flow validate` has something to say."""
+        """Show a note with the number of warnings that `flow validate` reports."""
         if (count := len(self._drive.flow.warnings)) and self._asks:
-            text = ">>> {count} to look at in this flow: retoma flow validate {flow}"
+            text = ">>> Warnings in this flow: {count}. Show them: retoma flow validate {flow}"
             self._ctx.out.note(self._say(text, count=count, flow=self._flow))
 
     def _answered(self) -> bool:
@@ -212,7 +221,7 @@ class _Run:
             return True
 
     def _turn(self) -> bool:
-        """Ask until the flow takes an input or an edited flow; False when the input ended."""
+        """Ask until the flow accepts an input or an edited version; return False at the end of the input."""
         drive, prompt = self._drive, self._drive.prompt
         assert prompt is not None, "a flow that is not over waits for input"
         if self._reloaded():
@@ -220,7 +229,7 @@ class _Run:
         if drive.wanted is not None:
             if self._headless:
                 return False
-            why = "The secret '{key}' is asked for again: it is kept nowhere."
+            why = "The secret '{key}' is asked for again, because secrets are not saved."
             self._screen.again(self._say(why, key=drive.wanted))
         self._screen.ask(prompt)
         try:
@@ -239,7 +248,7 @@ class _Run:
         return text is not None and self._send(self._screen.given(text))
 
     def _read(self, prompt: Prompt) -> str | None:
-        """Return what is typed, None when the input ended. Raises Woken when an edited flow was taken up meanwhile."""
+        """Return the typed input, or None at the end of the input. Raises Woken after an edited flow was applied."""
         label = self._screen.label(prompt)
         if prompt.input_type == "secret" and sys.stdin.isatty():
             return unseen(label, prompt.timeout_s)
@@ -257,9 +266,9 @@ class _Run:
                 rows = ()  # the options are not above the prompt any more
 
     def _reloaded(self) -> bool:
-        """Meet a change of the flow's files; return whether the session goes on with the new version.
+        """Handle a change of the flow's files; return whether the session uses the new version.
 
-        One that comes while a secret is asked for again waits: the step that needs it is not done yet.
+        A change waits while a secret is asked for again, because the step that needs the secret is not done.
         """
         self._change = (self._watch.take() if self._watch is not None else None) or self._change
         if self._change is None or self._drive.wanted is not None:
@@ -272,7 +281,7 @@ class _Run:
         return reload.taken
 
     def _signalled(self, name: str) -> bool:
-        """Send the flow a signal; False when nothing handles it."""
+        """Send a signal to the flow; return False if there is no handler."""
         node, to = self._drive.position.node, self._drive.leads_to(name)
         step = self._drive.signal(name)
         self._screen.signal(name, node, to)
@@ -286,7 +295,7 @@ class _Run:
             raise
         except RetomaError:
             if prompt is None or prompt.input_type != "secret":
-                self._ctx.out.problem(f"What was typed was not kept: {text[:500]}")
+                self._ctx.out.problem(f"Your last answer was not saved: {text[:500]}")
             raise
         if step.notice:
             self._screen.again(step.notice)

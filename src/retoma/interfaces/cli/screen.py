@@ -1,4 +1,4 @@
-"""What a run looks like: for a person, in a pipe, or as JSON lines for a program."""
+"""The output of a run: for a person, in a pipe, or as JSON lines for a program."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MARKDOWN_LETTERS = 50_000
 
 
 class Screen(Protocol):
-    """Where a run is shown."""
+    """The output of a run, as a protocol."""
 
     def show(self, visits: Sequence[Visit]) -> None: ...
     def ask(self, prompt: Prompt) -> None: ...
@@ -44,7 +44,7 @@ class Screen(Protocol):
 
 
 class TextScreen:
-    """Content and prompts on standard output, the program's own words on standard error."""
+    """Content and prompts go to standard output, messages of the program to standard error."""
 
     def __init__(self, out: Output, say: Words, *, headless: bool, plain: bool) -> None:
         self._out = out
@@ -87,7 +87,7 @@ class TextScreen:
 
     def signal(self, name: str, node: str | None, to: str | None) -> None:
         if to is not None:
-            text = ">>> Signal '{name}' at '{node}' node: on to '{to}'."
+            text = ">>> Signal '{name}' at '{node}' node: going to '{to}'."
             self._out.note(self._say(text, name=name, node=node, to=to))
 
     def call(self, call: Call) -> None:
@@ -134,25 +134,29 @@ class TextScreen:
                 self._out.problem(say(">>> Failed at '{node}' node: {cause}", node=node, cause=cause))
             case "interrupted":
                 sys.stdout.write("" if self._headless else "\n")
-                text = ">>> Interrupted at '{node}' node. Go on with the same command{named}."
+                text = ">>> Interrupted at '{node}' node. Resume with the same command{named}."
                 note(say(text, node=node, named=named))
             case "waiting_for_tool":
-                text = ">>> Stopped at '{node}' node: the tool '{name}' waits. Go on with the same command{named}."
+                text = (
+                    ">>> Stopped at '{node}' node: the tool '{name}' was not called yet. Resume with the "
+                    "same command{named}."
+                )
                 note(say(text, node=node, name=drive.call.name if drive.call else "", named=named))
             case "waiting_for_input" if drive.wanted is not None:
                 text = (
                     ">>> Stopped at '{node}' node: the secret '{key}' is needed again. "
-                    "Go on with the same command{named}, on a terminal."
+                    "Resume with the same command{named}, on a terminal."
                 )
                 self._out.problem(say(text, node=node, key=drive.wanted, named=named))
             case "waiting_for_input":
-                text = ">>> Stopped at '{node}' node: the input ended. Go on with the same command{named}."
+                text = ">>> Stopped at '{node}' node: the input ended. Resume with the same command{named}."
                 note(say(text, node=node, named=named))
             case _:
                 note(say(">>> Stopped at '{node}' node.", node=node))
 
     def _render(self, content: str) -> None:
-        """Print Markdown, led by a blank line. The blanks that fill its lines would wrap in a window made narrower."""
+        """Print Markdown after a blank line. Trailing spaces are removed, because they would wrap in a narrower
+        window."""
         from rich.console import Console
         from rich.markdown import Markdown
 
@@ -164,7 +168,8 @@ class TextScreen:
 
 
 def _safe(markdown: Markdown) -> Markdown:
-    """Return it with texts that a terminal does not obey. They are made safe once parsed: `&#27;` is one character."""
+    """Return the parsed Markdown with texts that are safe for a terminal. Entities such as `&#27;` are one character
+    only after parsing."""
     tokens = [*markdown.parsed]
     for token in tokens:
         token.content = clean(token.content)
@@ -178,7 +183,7 @@ def _safe(markdown: Markdown) -> Markdown:
 
 
 class JsonScreen:
-    """One JSON object a line; `end` is the last, whatever stops the run."""
+    """One JSON object per line. The last object is always `end`."""
 
     def __init__(self, out: Output) -> None:
         self._out = out

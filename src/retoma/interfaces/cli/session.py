@@ -1,4 +1,4 @@
-"""`retoma session create`, `show` and the verbs of its life."""
+"""`retoma session create`, `show` and the verbs that change the status."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ __all__ = ["create", "end", "fail", "pause", "resume", "show"]
 @click.option("--model", default="", metavar="M")
 @click.option("--thinking", default="", metavar="L", help="off, low, medium or high.")
 @click.option("--parent", metavar="ID", type=SESSION, help="The session this one belongs to.")
-@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="As often as you like.")
-@click.option("--meta", multiple=True, metavar="K=V", help="A value that is JSON is kept as such.")
-@click.option("--context", "contexts", multiple=True, metavar="KIND=REF", help="repository=…, task=…")
-@click.option("--ttl", metavar="D", help="Ephemeral: 30m, 5h, 1d.")
-@click.option("--template", metavar="N", type=TEMPLATE, help="What is not said here, it gives.")
-@click.option("--key", metavar="KEY", help="Idempotency: the same key makes it once.")
+@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="May be repeated.")
+@click.option("--meta", multiple=True, metavar="K=V", help="A valid JSON value is stored as JSON.")
+@click.option(
+    "--context", "contexts", multiple=True, metavar="KIND=REF", help="Such as repository=NAME or task=ID."
+)
+@click.option("--ttl", metavar="D", help="Expire after this duration: 30m, 5h, 1d.")
+@click.option("--template", metavar="N", type=TEMPLATE, help="Defaults for the options not given.")
+@click.option("--key", metavar="KEY", help="Idempotency key: repeats make one session.")
 def create(
     ctx: Invocation,
     *,
@@ -47,7 +49,7 @@ def create(
     template: str | None,
     key: str | None,
 ) -> None:
-    """Make a session and print its id; without ID one is generated."""
+    """Make a session and print its id. Without ID, an id is generated."""
     from retoma.model.times import duration
 
     new = NewSession(
@@ -73,7 +75,7 @@ def create(
 @verb("session show", example="retoma session show my-experiment")
 @click.argument("id", type=SESSION)
 def show(ctx: Invocation, *, id: str) -> None:
-    """Show all there is to say of a session. ID may be a unique beginning of it, or @last."""
+    """Show the properties of a session. ID may be a prefix of the id, or @last."""
     from retoma.interfaces.cli.session_list import expiry
 
     whole = ctx.read(ShowSession(session=ctx.found(id)))
@@ -132,7 +134,7 @@ def show(ctx: Invocation, *, id: str) -> None:
 def _origin(session: Session) -> str:
     if session.fork_seq is None:
         return ""
-    return f"{session.fork_of or 'a session that is gone'} at event {session.fork_seq:,}"
+    return f"{session.fork_of or 'a deleted session'} at event {session.fork_seq:,}"
 
 
 def _pending(ctx: Invocation, session: Session) -> Call | None:
@@ -171,7 +173,7 @@ def _change(ctx: Invocation, id: str, to: Status, reason: str = "") -> None:
 
 
 def _flow(session: Session) -> str:
-    """Return where the session's flow stands; an imported one may not say which flow it is."""
+    """Return the position of the session's flow. An imported session may not name its flow."""
     if session.flow is None:
         return ""
     at = f" at {session.flow_node}" if session.flow_node else ""
@@ -182,7 +184,7 @@ def _flow(session: Session) -> str:
 @click.argument("id", type=SESSION)
 @click.option("--reason", default="", metavar="R")
 def pause(ctx: Invocation, *, id: str, reason: str) -> None:
-    """Pause an active session: it takes no messages and no steps until it is resumed."""
+    """Pause an active session: it accepts no messages and no steps until it is resumed."""
     _change(ctx, id, "suspended", reason)
 
 
@@ -197,13 +199,13 @@ def resume(ctx: Invocation, *, id: str) -> None:
 @click.argument("id", type=SESSION)
 @click.option("--reason", default="", metavar="R")
 def end(ctx: Invocation, *, id: str, reason: str) -> None:
-    """End a session: it is completed and read-only from now on."""
+    """Complete a session. It is read-only from then on."""
     _change(ctx, id, "completed", reason)
 
 
 @verb("session fail", example='retoma session fail my-experiment --reason "the import broke"')
 @click.argument("id", type=SESSION)
-@click.option("--reason", required=True, metavar="R", help="Why; it stays with the session.")
+@click.option("--reason", required=True, metavar="R", help="The reason, stored with the session.")
 def fail(ctx: Invocation, *, id: str, reason: str) -> None:
-    """End a session as failed, with the reason; it is read-only from now on."""
+    """End a session as failed, with a reason. It is read-only from then on."""
     _change(ctx, id, "failed", reason)

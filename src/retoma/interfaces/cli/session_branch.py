@@ -25,11 +25,12 @@ __all__ = ["diff", "fork", "undo"]
 @click.argument("id", type=SESSION)
 @click.argument("new", required=False)
 @click.option(
-    "--at", metavar="SEQ", type=click.IntRange(min=1), help="After this event; the last, if not said."
+    "--at", metavar="SEQ", type=click.IntRange(min=1), help="Fork after this event; default: the last."
 )
-@click.option("--key", metavar="KEY", help="Idempotency: the same key makes it once.")
+@click.option("--key", metavar="KEY", help="Idempotency key: repeats make one fork.")
 def fork(ctx: Invocation, *, id: str, new: str | None, at: int | None, key: str | None) -> None:
-    """Make a session that shares the past of this one and goes its own way; without NEW an id is generated."""
+    """Make a session that shares the past events of this session and then has its own. Without NEW, an id is
+    generated."""
     session = ctx.meant(id)
     made = ctx.do(ForkSession(session=session, new=new, at=at), key=key)
     if ctx.out.json:
@@ -41,24 +42,24 @@ def fork(ctx: Invocation, *, id: str, new: str | None, at: int | None, key: str 
 
 @verb("session undo", example="retoma session undo my-experiment")
 @click.argument("id", type=SESSION)
-@click.option("--key", metavar="KEY", help="Idempotency: the same key undoes once.")
+@click.option("--key", metavar="KEY", help="Idempotency key: repeats undo once.")
 def undo(ctx: Invocation, *, id: str, key: str | None) -> None:
-    """Take a session back to before the last user message or input; all of it is kept under another id."""
+    """Undo the last user message or input and everything after it; the session as it was is kept under another id."""
     done = ctx.do(UndoSession(session=ctx.meant(id)), key=key)
     if ctx.out.json:
         ctx.out.print_json(done)
         return
     ctx.out.line(f"{done.id}: back at event {done.seq:,}")
     if done.kept:
-        ctx.out.note(f"What was is kept as '{done.kept}', archived.")
+        ctx.out.note(f"The session as it was is kept as '{done.kept}' in the archive.")
 
 
 @verb("session diff", example="retoma session diff my-experiment another-way")
 @click.argument("a", type=SESSION)
 @click.argument("b", type=SESSION)
-@click.option("--at", metavar="SEQ", type=click.IntRange(min=1), help="As both were at this event.")
+@click.option("--at", metavar="SEQ", type=click.IntRange(min=1), help="Compare both at this event.")
 def diff(ctx: Invocation, *, a: str, b: str, at: int | None) -> None:
-    """Show what two sessions have alone: messages (- of A, + of B) and keys of the state."""
+    """Show the differences between two sessions: messages (- only in A, + only in B) and keys of the state."""
     found = ctx.read(DiffSessions(a=ctx.found(a), b=ctx.found(b), at=at))
     if not ctx.out.json:
         _print(ctx, found)
@@ -79,11 +80,11 @@ def _print(ctx: Invocation, found: Diff) -> None:
         if one.where != "a":
             ctx.out.line(Styled(f"+ {one.key} = {_short(one.b)}", "green"))
     if not any(differ):
-        ctx.out.note("The same was said in both, and their states are the same.")
+        ctx.out.note("Both have the same messages and the same state.")
 
 
 def _print_messages(ctx: Invocation, found: Diff, side: Literal["a", "b"]) -> bool:
-    """Print what one of the two has alone; return whether there was something."""
+    """Print the differences of the two sessions; return whether there were any."""
     mark, colour = ("-", "red") if side == "a" else ("+", "green")
     some = False
     for message in found.only(side):
@@ -111,7 +112,7 @@ def _common(found: Diff) -> str:
     if by is None:
         return "nothing in common"
     upto = f"up to event {a:,}" if a == b else f"up to event {a:,} and {b:,}"
-    return f"{'the same journal' if by == 'fork' else 'the same was said'} {upto}"
+    return f"{'the same journal' if by == 'fork' else 'the same messages'} {upto}"
 
 
 def _short(value: object) -> str:
@@ -122,7 +123,7 @@ def _short(value: object) -> str:
 
 
 def _document(found: Diff) -> Iterator[bytes]:
-    """Yield the one JSON document, message by message."""
+    """Yield the single JSON document, message by message."""
     from retoma.model.codec import encode
     from retoma.model.outcomes import Alone
 

@@ -1,4 +1,4 @@
-"""`retoma session rename`, `tag`, `link`, `meta`, `note` …: what is said of a session, said anew."""
+"""`retoma session rename`, `tag`, `link`, `meta`, `note` …: verbs that change a session's properties."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLEAR = "clear"
 
 
 def _change(ctx: Invocation, id: str, changes: Changes, said: str) -> None:
-    """Make the changes; print the session as JSON, or what it says now."""
+    """Make the changes; print the session as JSON, or the changed property."""
     whole = ctx.do(UpdateSession(session=ctx.meant(id), changes=changes))
     if ctx.out.json:
         ctx.out.print_json(whole.shape(ctx.now_ms))
@@ -41,7 +41,7 @@ def _change(ctx: Invocation, id: str, changes: Changes, said: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("title")
 def rename(ctx: Invocation, *, id: str, title: str) -> None:
-    """Give a session another title, the name that people read; the id stays."""
+    """Change the title of a session. The id stays the same."""
     _change(ctx, id, Changes(title=title), "title")
 
 
@@ -49,7 +49,7 @@ def rename(ctx: Invocation, *, id: str, title: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("text")
 def describe(ctx: Invocation, *, id: str, text: str) -> None:
-    """Say at length what a session is; an empty text takes it away."""
+    """Set the description of a session; an empty text removes it."""
     _change(ctx, id, Changes(description=text), "description")
 
 
@@ -57,7 +57,7 @@ def describe(ctx: Invocation, *, id: str, text: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("new")
 def set_id(ctx: Invocation, *, id: str, new: str) -> None:
-    """Give a session another id; its history stays. ID is the whole one."""
+    """Change the id of a session; its history stays the same. ID must be the full id."""
     ctx.do(ShowSession(session=id))
     made = ctx.do(RenameSession(session=id, new=new)).session.id
     if ctx.out.json:
@@ -70,7 +70,7 @@ def set_id(ctx: Invocation, *, id: str, new: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("tags", nargs=-1, required=True, metavar="+TAG|-TAG...", type=SIGNED_TAG)
 def tag(ctx: Invocation, *, id: str, tags: tuple[str, ...]) -> None:
-    """Add tags with +, take them away with -."""
+    """Add tags with +, remove tags with -."""
     for text in tags:
         if text[:1] not in {"+", "-"} or len(text) < 2:
             raise Invalid(
@@ -87,7 +87,7 @@ def tag(ctx: Invocation, *, id: str, tags: tuple[str, ...]) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("contexts", nargs=-1, required=True, metavar="KIND=REF...")
 def link(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
-    """Say what a session is about: a repository, a task, a branch … as many as there are."""
+    """Link a session to what it is about: a repository, a task, a branch … One or more links."""
     _change(ctx, id, Changes(link=tuple(pairs(contexts, "KIND=REF"))), "contexts")
 
 
@@ -95,7 +95,7 @@ def link(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("contexts", nargs=-1, required=True, metavar="KIND=REF...")
 def unlink(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
-    """Take contexts away again."""
+    """Remove links from a session."""
     _change(ctx, id, Changes(unlink=tuple(pairs(contexts, "KIND=REF"))), "contexts")
 
 
@@ -103,7 +103,7 @@ def unlink(ctx: Invocation, *, id: str, contexts: tuple[str, ...]) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("values", nargs=-1, required=True, metavar="K=V...")
 def meta(ctx: Invocation, *, id: str, values: tuple[str, ...]) -> None:
-    """Set metadata, JSON where a value is that; nothing behind the = takes a key away."""
+    """Set metadata. A valid JSON value is stored as JSON; an empty value removes the key."""
     given = pairs(values, "K=V")
     changes = Changes(
         metadata={name: value(text) for name, text in given if text},
@@ -116,13 +116,13 @@ def meta(ctx: Invocation, *, id: str, values: tuple[str, ...]) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("text")
 def note(ctx: Invocation, *, id: str, text: str) -> None:
-    """Add a note to a session, in whatever state it is; `show` lists them."""
+    """Add a note to a session in any state; `show` lists the notes."""
     session = ctx.meant(id)
     seq, _ = ctx.do(AddNote(session=session, text=text))
     if ctx.out.json:
         ctx.out.print_json(Written(session, seq))
     else:
-        ctx.out.line(f"{session}: noted as event {seq:,}")
+        ctx.out.line(f"{session}: note added as event {seq:,}")
 
 
 def _cleared(text: str) -> str:
@@ -133,7 +133,7 @@ def _cleared(text: str) -> str:
 @click.argument("id", type=SESSION)
 @click.argument("agent", metavar="AGENT|clear")
 def set_agent(ctx: Invocation, *, id: str, agent: str) -> None:
-    """Name the agent that answers from the next turn on."""
+    """Set the agent that answers, from the next turn on."""
     _change(ctx, id, Changes(agent=_cleared(agent)), "agent")
 
 
@@ -141,7 +141,7 @@ def set_agent(ctx: Invocation, *, id: str, agent: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("model", metavar="MODEL|clear")
 def set_model(ctx: Invocation, *, id: str, model: str) -> None:
-    """Name the model that is asked from the next turn on."""
+    """Set the model, from the next turn on."""
     _change(ctx, id, Changes(model=_cleared(model)), "model")
 
 
@@ -149,7 +149,7 @@ def set_model(ctx: Invocation, *, id: str, model: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("level", metavar="off|low|medium|high|clear")
 def set_thinking(ctx: Invocation, *, id: str, level: str) -> None:
-    """Say how hard the model thinks from the next turn on."""
+    """Set the model's thinking level, from the next turn on."""
     _change(ctx, id, Changes(thinking=_cleared(level)), "thinking")
 
 
@@ -157,5 +157,5 @@ def set_thinking(ctx: Invocation, *, id: str, level: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("channel", metavar="URL|clear")
 def set_channel(ctx: Invocation, *, id: str, channel: str) -> None:
-    """Name the channel that replies go to."""
+    """Set the channel that replies are sent to."""
     _change(ctx, id, Changes(channel=_cleared(channel)), "channel")

@@ -1,4 +1,4 @@
-"""`retoma session rm`, `reset` and `redact`: what makes a session forget."""
+"""`retoma session rm`, `reset` and `redact`: the verbs that erase."""
 
 from __future__ import annotations
 
@@ -25,16 +25,18 @@ __all__ = ["redact", "reset", "rm"]
 
 @verb("session rm", example="retoma session rm s1 s2 s3")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
-@click.option("--with-forks", is_flag=True, help="Their forks too, which else keep what they share.")
+@click.option(
+    "--with-forks", is_flag=True, help="Delete their forks too; otherwise forks keep shared events."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
 def rm(ctx: Invocation, *, ids: tuple[str, ...], with_forks: bool, yes: bool, dry_run: bool) -> int:
-    """Delete sessions for good, by their whole ids. Each is tried, whatever becomes of the others."""
+    """Delete sessions permanently, by their full ids. A session that cannot be deleted does not stop the others."""
     what = f"session '{ids[0]}'" if len(ids) == 1 else f"{len(ids)} sessions"
     forks = [fork for id in ids for fork in _forks(ctx, id)] if with_forks else []
     too = f", with {len(forks)} forked from {'it' if len(ids) == 1 else 'them'}," if forks else ""
     # Whole ids that were written down are the decision, where nobody can be asked.
-    if not (yes or dry_run) and not agreed(ctx, f"Delete {what}{too} for good?", unasked=True):
+    if not (yes or dry_run) and not agreed(ctx, f"Delete {what}{too} permanently?", unasked=True):
         ctx.out.note("Nothing was deleted.")
         return 1
 
@@ -61,7 +63,7 @@ def rm(ctx: Invocation, *, ids: tuple[str, ...], with_forks: bool, yes: bool, dr
 
 
 class _Left(TypedDict):
-    """What is left of a session: its forks, with its events up to `shared`, and what undoing kept."""
+    """The data that remains after a deletion: forks with shared events up to `shared`, and sessions kept by undo."""
 
     forks: Sequence[str]
     lines: Sequence[str]
@@ -80,20 +82,23 @@ def _forks(ctx: Invocation, id: str) -> Sequence[str]:
 def _say_would(ctx: Invocation, left: _Left, *, with_forks: bool) -> None:
     few = _few(left["forks"])
     if few and with_forks:
-        ctx.out.note(f"Its forks would go too: {few}.")
+        ctx.out.note(f"Its forks would be deleted too: {few}.")
     elif few:
-        ctx.out.note(f"What its forks share would stay, for them alone: {few}. --with-forks takes them too.")
+        ctx.out.note(
+            f"The events shared with its forks would stay, readable only in the forks: {few}. "
+            "--with-forks deletes the forks too."
+        )
 
 
 def _say_left(ctx: Invocation, left: _Left, *, with_forks: bool) -> None:
     few = _few(left["forks"])
     if few and with_forks:
-        ctx.out.note(f"Its forks are gone too: {few}.")
+        ctx.out.note(f"Its forks were deleted too: {few}.")
     elif few:
         upto = f"Its events up to {left['shared']:,} stay for its forks"
-        ctx.out.note(f"{upto}, and go with the last of them: {few}.")
+        ctx.out.note(f"{upto}, and are deleted with the last fork: {few}.")
     if left["lines"]:
-        ctx.out.note(f"What undoing left of it stays: {_few(left['lines'])}.")
+        ctx.out.note(f"The copies that `undo` kept of it stay: {_few(left['lines'])}.")
 
 
 def _few(names: Sequence[str]) -> str:
@@ -105,7 +110,7 @@ _NAMED = 10
 
 
 def _refuse_part(ctx: Invocation, id: str) -> None:
-    """What destroys wants the whole id. Raises Invalid for a beginning of one and for @last."""
+    """Raise Invalid for a prefix of an id and for @last, because verbs that delete need the full id."""
     from retoma.errors import NotFound
 
     try:
@@ -114,7 +119,7 @@ def _refuse_part(ctx: Invocation, id: str) -> None:
         return  # said when its turn comes
     if whole != id:
         raise Invalid(
-            f"'{id}' means '{whole}'; what deletes wants the whole id.",
+            f"'{id}' means '{whole}'; verbs that delete need the full id.",
             code="whole_id",
             hint="Nothing was deleted.",
         )
@@ -122,43 +127,45 @@ def _refuse_part(ctx: Invocation, id: str) -> None:
 
 @verb("session reset", example="retoma session reset my-experiment")
 @click.argument("id", type=SESSION)
-@click.option("--erase", is_flag=True, help="Delete the earlier epochs for good; wants the whole id.")
+@click.option("--erase", is_flag=True, help="Delete the earlier epochs permanently; needs the full id.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(ctx: Invocation, *, id: str, erase: bool, yes: bool) -> int:
-    """Begin a new epoch: the conversation, the state and the flow start empty; id, labels and settings stay."""
+    """Start a new epoch: the conversation, the state and the flow are empty; the id, labels and settings stay."""
     session = id if erase else ctx.meant(id)
     if erase:
         _refuse_part(ctx, id)
         forks = ctx.do(ListForks(session=session))
-        also = f", and take what they share of it from {len(forks)} forks" if forks else ""
-        if not yes and not agreed(ctx, f"Delete what '{session}' holds so far for good{also}?", unasked=True):
+        also = f", and erase the events shared with {len(forks)} forks" if forks else ""
+        if not yes and not agreed(
+            ctx, f"Delete everything that '{session}' holds so far{also}, permanently?", unasked=True
+        ):
             ctx.out.note("Nothing was changed.")
             return 1
         if forks:
-            ctx.out.note(f"What they share of it is erased in its forks, too: {_few(forks)}.")
+            ctx.out.note(f"The shared events are erased in its forks too: {_few(forks)}.")
         epoch = ctx.do(EraseEpochs(session=session))
     else:
         epoch, _ = ctx.do(ResetSession(session=session))
     if ctx.out.json:
         ctx.out.print_json(Begun(id=session, epoch=epoch, erased=erase))
     else:
-        ctx.out.line(f"{session}: epoch {epoch}" + (", the earlier ones are gone" if erase else ""))
+        ctx.out.line(f"{session}: epoch {epoch}" + (", the earlier epochs are deleted" if erase else ""))
     return 0
 
 
 @verb("session redact", example="retoma session redact my-experiment --seq 4-6")
 @click.argument("id", type=SESSION)
 @click.option("--seq", "stretch", metavar="N[-M]", help="These events.")
-@click.option("--pattern", metavar="P", help="Whatever this regular expression finds.")
+@click.option("--pattern", metavar="P", help="The text that this regular expression matches.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 def redact(
     ctx: Invocation, *, id: str, stretch: str | None, pattern: str | None, yes: bool, dry_run: bool
 ) -> int:
-    """Take content out for good, by the whole id of its session: events keep their place and their digest."""
+    """Redact content permanently; needs the full id. The events keep their numbers and digests."""
     if (stretch is None) == (pattern is None):
         raise Invalid(
-            "Name what is to go: --seq N[-M] or --pattern P.",
+            "Give what to redact: --seq N[-M] or --pattern P.",
             code="bad_usage",
             hint="`retoma session log ID` shows the numbers.",
         )
@@ -168,7 +175,7 @@ def redact(
     asked = RedactSession(session=id, pattern=pattern, first=first, last=last, dry_run=dry_run)
     if pattern and not (yes or dry_run):
         found = ctx.do(replace(asked, dry_run=True))
-        if not agreed(ctx, f"{_said(found, 'Take out')} of '{id}' for good?", unasked=False):
+        if not agreed(ctx, f"{_said(found, 'Take out')} of '{id}' permanently?", unasked=False):
             ctx.out.note(f"Nothing was changed. {_said(found, 'Would take out')}: add --yes to do it.")
             return 1
     taken = ctx.do(asked)
@@ -182,7 +189,7 @@ def redact(
     else:
         ctx.out.line(f"{id}: {_said(taken, 'would take out' if dry_run else 'took out')}")
     if taken.branches:
-        ctx.out.note(f"Also from what shares its past: {_few(taken.branches)}.")
+        ctx.out.note(f"Also in sessions that share its events: {_few(taken.branches)}.")
     return 0
 
 
@@ -207,6 +214,8 @@ def _stretch(text: str) -> tuple[int, int]:
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     if not 1 <= first <= last:
         raise Invalid(
-            f"{text!r} is no event number and no range of them.", code="bad_range", hint="Write 4 or 4-6."
+            f"{text!r} is not an event number or a range of numbers.",
+            code="bad_range",
+            hint="Write 4 or 4-6.",
         )
     return first, last

@@ -21,20 +21,27 @@ _MOST = 10_000
 @verb("session ls", example="retoma session ls --status active")
 @click.option("--status", metavar="S", help="active, suspended, completed, failed.")
 @click.option("--agent", metavar="A")
-@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="Has this tag; all of several.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="T",
+    type=TAG,
+    help="Has this tag; if repeated, all of the tags.",
+)
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
-@click.option("--parent", metavar="ID", type=SESSION, help="Children of this one.")
-@click.option("--flow", metavar="F", help="Runs the flow of this name.")
-@click.option("--ephemeral", is_flag=True, help="Only those that expire.")
-@click.option("--archived", is_flag=True, help="Archived ones instead.")
-@click.option("--deleted", is_flag=True, help="Those in the trash instead.")
+@click.option("--parent", metavar="ID", type=SESSION, help="Children of this session.")
+@click.option("--flow", metavar="F", help="Runs the flow with this name.")
+@click.option("--ephemeral", is_flag=True, help="Only sessions that expire.")
+@click.option("--archived", is_flag=True, help="Archived sessions instead.")
+@click.option("--deleted", is_flag=True, help="Sessions in the trash instead.")
 @click.option("--sort", type=click.Choice(["updated", "created", "id"]), default="updated")
-@click.option("--since", metavar="D", help="Changed since: 2h, 2026-11-01.")
-@click.option("--before", metavar="D", help="Changed before.")
-@click.option("--limit", default=50, metavar="N", type=click.IntRange(1, 1000), help="50, if not said.")
-@click.option("--all", "everything", is_flag=True, help="All of them.")
-@click.option("--cursor", metavar="C", help="Where the page before ended.")
-@click.option("--total", is_flag=True, help="Count them too.")
+@click.option("--since", metavar="D", help="Changed since then: 2h, 2026-11-01.")
+@click.option("--before", metavar="D", help="Changed before then.")
+@click.option("--limit", default=50, metavar="N", type=click.IntRange(1, 1000), help="Default: 50.")
+@click.option("--all", "everything", is_flag=True, help="No limit.")
+@click.option("--cursor", metavar="C", help="The cursor printed by the previous page.")
+@click.option("--total", is_flag=True, help="Also print the total number.")
 def ls(
     ctx: Invocation,
     *,
@@ -132,5 +139,5 @@ def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
 
 
 def expiry(expires_at: int, now_ms: int) -> str:
-    """Return the word that stands before the instant: a session past its time is there until it is deleted."""
+    """Return the word before the expiry time. An expired session exists until it is deleted."""
     return "expires" if expires_at > now_ms else "expired"

@@ -20,10 +20,10 @@ __all__ = ["pick"]
 
 
 @verb("session pick", example='retoma session read "$(retoma session pick)"')
-@click.option("--print", "only_print", is_flag=True, help="Print the id that is picked, and do no more.")
+@click.option("--print", "only_print", is_flag=True, help="Only print the id of the picked session.")
 def pick(ctx: Invocation, *, only_print: bool) -> int | None:
-    """Look for a session on the full screen: search, preview, pause, resume, rename, pin, delete. Enter takes it up: a
-    flow goes on, a conversation is shown. In a pipe its id is printed."""
+    """Find a session on the full screen: search, preview, pause, resume, rename, pin, delete. Enter resumes a flow
+    or shows a conversation. In a pipe, the id is printed instead."""
     picker = _picker(ctx)
     picked = picker.run()
     if picked is None:
@@ -46,7 +46,7 @@ def _picker(ctx: Invocation) -> Picker:
         raise Invalid(
             "`session pick` needs a terminal.",
             code="no_terminal",
-            hint="Elsewhere `retoma session ls --json` lists sessions.",
+            hint="Without a terminal, use `retoma session ls --json`.",
         )
     try:
         from retoma.interfaces.cli.picker.app import Picker
@@ -60,7 +60,7 @@ def _picker(ctx: Invocation) -> Picker:
 
 
 def _take_up(ctx: Invocation, picked: str) -> int | None:
-    """Go on with a flow where it stands; show what was said last in a conversation."""
+    """Resume a flow at its current node, or show the last messages of a conversation."""
     from retoma.interfaces.cli.run import run
     from retoma.interfaces.cli.session_read import read
 

@@ -1,4 +1,4 @@
-"""`retoma session prune`: sessions that were left alone, into the trash."""
+"""`retoma session prune`: puts inactive sessions in the trash."""
 
 from __future__ import annotations
 
@@ -23,14 +23,21 @@ __all__ = ["prune"]
 
 
 @verb("session prune", example="retoma session prune --older-than 90d --dry-run")
-@click.option("--older-than", default="30d", metavar="D", help="No event for so long; 30d, if not said.")
-@click.option("--status", metavar="S", help="Only these; active ones are taken only so.")
+@click.option("--older-than", default="30d", metavar="D", help="No event for this long; default 30d.")
+@click.option("--status", metavar="S", help="Only this status; required for active sessions.")
 @click.option("--agent", metavar="A")
-@click.option("--flow", metavar="F", help="Runs the flow of this name.")
-@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="Has this tag; all of several.")
+@click.option("--flow", metavar="F", help="Runs the flow with this name.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="T",
+    type=TAG,
+    help="Has this tag; if repeated, all of the tags.",
+)
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 def prune(
     ctx: Invocation,
     *,
@@ -43,9 +50,9 @@ def prune(
     yes: bool,
     dry_run: bool,
 ) -> int:
-    """Put sessions that were left alone in the trash, where `restore` finds them for seven days.
+    """Put inactive sessions in the trash; `restore` restores them within seven days.
 
-    Never one that is pinned, archived or driven by a process.
+    Sessions that are pinned, archived or driven by a process are skipped.
     """
     from retoma.commands.due import PreviewPrune, Prune
     from retoma.interfaces.cli.bar import Bar
@@ -99,17 +106,17 @@ def _print(ctx: Invocation, choice: Choice, counts: Mapping[Status, int], found:
         ctx.out.print_json(Pruned.of(choice.before, counts, found.first, done=verb == "Trashed"))
         return
     if not counts:
-        ctx.out.line("No session was left alone for so long.")
+        ctx.out.line("No session was inactive for that long.")
         return
     if verb == "Trashed":
-        ctx.out.line(f"Trashed {_said(counts)}. `retoma session restore ID` brings one back, for seven days.")
+        ctx.out.line(f"Trashed {_said(counts)}. `retoma session restore ID` restores one within seven days.")
         return
     ctx.out.line(f"Would trash {_said(counts)}:")
     _name(ctx, found)
 
 
 def _name(ctx: Invocation, found: Preview) -> None:
-    """Name the sessions that were left alone for longest."""
+    """Name the sessions that were inactive longest."""
     if ctx.out.json:
         return
     for name in found.first:

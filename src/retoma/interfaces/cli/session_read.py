@@ -24,12 +24,12 @@ __all__ = ["append", "inspect", "log", "read", "tree"]
 
 @verb("session inspect", example="retoma session inspect my-experiment")
 @click.argument("id", type=SESSION)
-@click.option("--at", metavar="SEQ", type=click.IntRange(min=1), help="As it was at this event.")
+@click.option("--at", metavar="SEQ", type=click.IntRange(min=1), help="The state after this event.")
 @click.option(
     "--format", "shape", type=click.Choice(["retoma", "trellis"]), default="retoma", show_default=True
 )
 def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
-    """Print the state of a session as JSON: where it stands, its context and its history."""
+    """Print the state of a session as JSON: its current node, its context and its history."""
     import msgspec
 
     from retoma.commands.flow import LookAtSession
@@ -49,10 +49,12 @@ def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
 @click.argument("id", type=SESSION)
 @click.argument("role", metavar="ROLE")
 @click.argument("text", metavar="TEXT|-")
-@click.option("--parts", is_flag=True, help="TEXT is a JSON list of parts.")
-@click.option("--sender", default="", metavar="NAME", help="Who said it, within the role.")
-@click.option("--key", metavar="KEY", help="Idempotency: the same key appends it once.")
-@click.option("--expect", metavar="N", type=click.IntRange(min=0), help="Only if it has so many events.")
+@click.option("--parts", is_flag=True, help="Read TEXT as a JSON list of parts.")
+@click.option("--sender", default="", metavar="NAME", help="The sender, within the role.")
+@click.option("--key", metavar="KEY", help="Idempotency key: repeats append once.")
+@click.option(
+    "--expect", metavar="N", type=click.IntRange(min=0), help="Append only if the session has N events."
+)
 def append(
     ctx: Invocation,
     *,
@@ -64,7 +66,7 @@ def append(
     key: str | None,
     expect: int | None,
 ) -> None:
-    """Add a message to the conversation: ROLE is user, assistant, system or tool; - reads standard input."""
+    """Append a message to the conversation. ROLE is user, assistant, system or tool. TEXT - means standard input."""
     from retoma.model.codec import decode
 
     said = _standard_input() if text == "-" else text
@@ -88,20 +90,22 @@ def _standard_input() -> str:
         raise Invalid(
             f"Standard input is not UTF-8: byte {error.start + 1:,} is {data[error.start]:#04x}.",
             code="not_utf8",
-            hint="Nothing was kept. Convert it to UTF-8 first.",
+            hint="Nothing was saved. Convert it to UTF-8 first.",
         ) from error
 
 
 @verb("session read", example="retoma session read my-experiment -n 5")
 @click.argument("id", type=SESSION)
 @click.option(
-    "-n", "count", default=20, show_default=True, type=click.IntRange(1, 100_000), help="The last so many."
+    "-n", "count", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Show the last N."
 )
-@click.option("--all", "everything", is_flag=True, help="All of them.")
-@click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="After this event.")
-@click.option("--before", metavar="SEQ", type=click.IntRange(min=1), help="The last so many before it.")
-@click.option("--follow", is_flag=True, help="And what is said from now on, until the session is over.")
-@click.option("--epochs", is_flag=True, help="Earlier epochs too.")
+@click.option("--all", "everything", is_flag=True, help="No limit.")
+@click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="Only after this event.")
+@click.option(
+    "--before", metavar="SEQ", type=click.IntRange(min=1), help="Show the messages before this event."
+)
+@click.option("--follow", is_flag=True, help="Then show new messages until the session ends.")
+@click.option("--epochs", is_flag=True, help="Include earlier epochs.")
 def read(
     ctx: Invocation,
     *,
@@ -113,11 +117,13 @@ def read(
     follow: bool,
     epochs: bool,
 ) -> None:
-    """Read the conversation: what was said, by whom, oldest first."""
+    """Print the messages of the conversation, oldest first."""
     session = ctx.found(id)
     if follow and (ctx.out.json or before):
         raise Invalid(
-            "--follow prints for people, from now on.", code="bad_usage", hint="Leave the other option out."
+            "--follow works only with text output and new messages.",
+            code="bad_usage",
+            hint="Leave out the other option.",
         )
     if everything or (since and before is None):
         every = ReadConversation(session=session, since=since, epochs=epochs)
@@ -137,11 +143,11 @@ def read(
     if follow:
         _follow(ctx, session, max(last, since))
     elif not last:
-        ctx.out.note(f"Nothing was said in '{session}' " + (f"after event {since}." if since else "yet."))
+        ctx.out.note(f"There is no message in '{session}' " + (f"after event {since}." if since else "yet."))
 
 
 def _print(ctx: Invocation, found: Iterable[Message]) -> int:
-    """Print messages; return the seq of the last, 0 when there was none."""
+    """Print messages; return the seq of the last message, or 0 without messages."""
     last = 0
     for message in found:
         who = message.role if message.role != "assistant" or not message.sender else message.sender
@@ -158,19 +164,19 @@ def _follow(ctx: Invocation, session: str, since: int) -> None:
     since = since or ctx.read(ShowSession(session=session)).session.seq
     for message in ReadConversation(session=session, since=since, follow=True).run(ctx.reader):
         _print(ctx, [message])
-    ctx.out.note(f">>> '{session}' is over.")
+    ctx.out.note(f">>> '{session}' has ended.")
 
 
 @verb("session log", example="retoma session log my-experiment --type flow.input")
 @click.argument("id", type=SESSION)
 @click.option("--type", "kinds", multiple=True, metavar="T", help="Only events of this type.")
-@click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="After this event.")
-@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most so many.")
-@click.option("--follow", is_flag=True, help="And what comes, until the session is over.")
+@click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="Only after this event.")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), help="At most N events.")
+@click.option("--follow", is_flag=True, help="Then show new events until the session ends.")
 def log(
     ctx: Invocation, *, id: str, kinds: tuple[str, ...], since: int, limit: int | None, follow: bool
 ) -> None:
-    """Print the journal, one event a line; with --follow --json one JSON object a line."""
+    """Print the journal, one event per line. With --follow --json, one JSON object per line."""
     session = ctx.found(id)
     types = frozenset(kinds) if kinds else None
     wanted = ReadEvents(session=session, since=since, types=types, follow=follow).run(ctx.reader)
@@ -185,7 +191,7 @@ def log(
         if number == limit:
             return
     if follow:
-        ctx.out.note(f">>> '{session}' is over.")
+        ctx.out.note(f">>> '{session}' has ended.")
     elif not number:
         which = f" of type {' or '.join(kinds)}" if kinds else ""
         ctx.out.note(f"No event{which} in '{session}'" + (f" after event {since}." if since else "."))
@@ -213,7 +219,7 @@ def _log_line(ctx: Invocation, event: Event) -> None:
 @verb("session tree", example="retoma session tree my-experiment")
 @click.argument("id", type=SESSION)
 def tree(ctx: Invocation, *, id: str) -> None:
-    """Show a session, its children and its forks, and theirs, as a tree."""
+    """Show a session as a tree with its children and forks, at all levels."""
     from retoma.commands.branch import ShowTree
     from retoma.model.shapes import Tree
     from retoma.service.tree import DEEPEST
@@ -233,7 +239,7 @@ def tree(ctx: Invocation, *, id: str) -> None:
 
 
 def _branches(found: Sequence[tuple[int, Session]]) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each session of a tree: a child behind a dash, a fork behind a slash."""
+    """Yield a row for each session of a tree: a child after a dash, a fork after a slash."""
     from retoma.model.shapes import is_fork_of
 
     path: list[Session] = []

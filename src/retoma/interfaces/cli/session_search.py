@@ -25,17 +25,24 @@ _NARROWEST, _WIDEST = 40, 200
 
 @verb("session search", example='retoma session search "connection pool" --since 7d', dashed=True)
 @click.argument("text", nargs=-1, required=True)
-@click.option("--in", "session", metavar="ID", type=SESSION, help="In this session alone.")
+@click.option("--in", "session", metavar="ID", type=SESSION, help="Only in this session.")
 @click.option("--role", metavar="R", help="user, assistant, system, tool, note or title.")
 @click.option("--status", metavar="S", help="In sessions of this status.")
-@click.option("--agent", metavar="A", help="Of this agent.")
-@click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="With this tag; all of several.")
+@click.option("--agent", metavar="A", help="Of sessions with this agent.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="T",
+    type=TAG,
+    help="With this tag; if repeated, all of the tags.",
+)
 @click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
-@click.option("--archived", is_flag=True, help="In archived ones instead.")
-@click.option("--since", metavar="D", help="Said since: 2h, 2026-11-01.")
-@click.option("--before", metavar="D", help="Said before.")
-@click.option("--limit", default=20, metavar="N", type=click.IntRange(1, 200), help="20, if not said.")
-@click.option("--cursor", metavar="C", help="Where the page before ended.")
+@click.option("--archived", is_flag=True, help="In archived sessions instead.")
+@click.option("--since", metavar="D", help="Written since then: 2h, 2026-11-01.")
+@click.option("--before", metavar="D", help="Written before then.")
+@click.option("--limit", default=20, metavar="N", type=click.IntRange(1, 200), help="Default: 20.")
+@click.option("--cursor", metavar="C", help="The cursor printed by the previous page.")
 def search(
     ctx: Invocation,
     *,
@@ -52,7 +59,7 @@ def search(
     limit: int,
     cursor: str | None,
 ) -> None:
-    """Find what was said, and titles: words, "a phrase", begin*, -without."""
+    """Search messages, notes and titles. TEXT has words, "a phrase", prefix* or -excluded."""
     from retoma.commands.search import Search
     from retoma.interfaces.cli.given import moment, pairs
 
@@ -80,13 +87,13 @@ def search(
 
 
 def _query(words: tuple[str, ...]) -> str:
-    """Return the words as one text. What looks like an option was meant as one: no word is looked for with dashes."""
+    """Return the words as one text. Raises Invalid for a word that looks like a mistyped option."""
     for word in words:
         if word.startswith("--"):
             raise Invalid(
                 f"No such option: {word}.",
                 code="usage",
-                hint="`retoma session search --help` lists them. To search for it, leave the dashes out.",
+                hint="`retoma session search --help` lists them. To search for the word, leave out the dashes.",
             )
     return " ".join(words)
 
@@ -102,7 +109,7 @@ def _print(ctx: Invocation, asked: Asked, found: Found) -> None:
 
     out = ctx.out
     if not found.items and found.next is None:
-        out.line("Nothing found.")
+        out.line("No results.")
     for hit in found.items:
         where = f"#{hit.seq}" if hit.seq else ""
         epoch = f"epoch {hit.epoch}" if hit.epoch != hit.session.epoch else ""
@@ -117,15 +124,15 @@ def _print(ctx: Invocation, asked: Asked, found: Found) -> None:
         out.note(f"{counted(found.total, 'result')}.")
     if found.indexed_to is not None:
         since = (
-            f"of what was written since {out.when(found.indexed_to, ctx.now_ms)} " if found.indexed_to else ""
+            f"of the messages since {out.when(found.indexed_to, ctx.now_ms)}, " if found.indexed_to else ""
         )
         out.note(
-            f"The index is behind: {since}only the newest was searched. `retoma store gc` brings it up to date."
+            f"The search index is not up to date: {since}only the newest were searched. `retoma store gc` updates it."
         )
 
 
 def _marked(snippet: Snippet, *, colour: bool) -> list[Cell]:
-    """Return a snippet with what was looked for in colour, or between asterisks."""
+    """Return a snippet with its matches in colour, or between asterisks."""
     cells: list[Cell] = []
     at = 0
     for start, end in _joined(snippet):
@@ -136,7 +143,7 @@ def _marked(snippet: Snippet, *, colour: bool) -> list[Cell]:
 
 
 def _joined(snippet: Snippet) -> list[tuple[int, int]]:
-    """Return the marks, those of words in a row as one."""
+    """Return the marks, with the marks of adjacent words joined."""
     joined: list[tuple[int, int]] = []
     for start, end in snippet.marks:
         if joined and snippet.text[joined[-1][1] : start] == " ":

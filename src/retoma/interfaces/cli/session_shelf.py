@@ -1,4 +1,4 @@
-"""`retoma session pin`, `archive`, `trash` and their ways back: what lists show, and where."""
+"""`retoma session pin`, `archive`, `trash` and their opposites: verbs that change where lists show a session."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def pin(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
 @verb("session unpin", example="retoma session unpin my-experiment")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def unpin(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
-    """Show sessions in their turn again."""
+    """Undo `pin`: show sessions in the normal order."""
     return _change(ctx, ids, Changes(pinned=False), "Unpinned")
 
 
 @verb("session archive", example="retoma session archive my-experiment")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def archive(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
-    """Hide sessions from lists; they are kept whole, and `ls --archived` shows them."""
+    """Hide sessions from lists. Nothing is deleted; `ls --archived` shows them."""
     return _change(ctx, ids, Changes(archived=True), "Archived")
 
 
@@ -53,7 +53,8 @@ def unarchive(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
 @verb("session trash", example="retoma session trash my-experiment")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def trash(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
-    """Hide sessions for seven days, then delete them; `restore` brings them back, `ls --deleted` lists them."""
+    """Put sessions in the trash, which deletes them after seven days. `restore` restores them, `ls --deleted` lists
+    them."""
 
     def trashed(id: str) -> Whole:
         return ctx.do(TrashSession(session=id))
@@ -64,7 +65,7 @@ def trash(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
 @verb("session restore", example="retoma session restore my-experiment")
 @click.argument("ids", nargs=-1, required=True, metavar="ID...", type=SESSION)
 def restore(ctx: Invocation, *, ids: tuple[str, ...]) -> int:
-    """Take sessions out of the trash; lists show them again."""
+    """Take sessions out of the trash; lists then show them again."""
 
     def restored(id: str) -> Whole:
         return ctx.do(RestoreSession(session=id))

@@ -14,13 +14,14 @@ __all__ = ["signal"]
 @click.argument("id")
 @click.argument("name")
 def signal(ctx: Invocation, *, id: str, name: str) -> None:
-    """Send a flow its signal: `interrupt`, `timeout` or a name of its own. For a session that nobody drives now."""
+    """Send a signal to a flow: `interrupt`, `timeout` or a signal that the flow defines. No process may be driving
+    the session."""
     from retoma.commands.flow import SendSignal
 
     sent = ctx.do(SendSignal(session=ctx.meant(id), name=name, locale=ctx.environment.lang))
     if ctx.out.json:
         ctx.out.print_json(sent)
     elif sent.to is None:
-        ctx.out.note(f"Nothing handles '{name}' at '{sent.node}': {sent.id} stays where it is.")
+        ctx.out.note(f"Nothing handles '{name}' at '{sent.node}': {sent.id} did not move.")
     else:
         ctx.out.line(f"{sent.id}: {sent.node} → {sent.current_node} ({sent.flow_status})")

@@ -33,16 +33,16 @@ SOURCES: Final = ("auto", "retoma", "trellis", "copilot", "claude-code", "codex"
     "--format",
     "format_",
     type=click.Choice(["json", "jsonl", "csv", "md", "html"]),
-    help="json unless you say.",
+    help="Default: json.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Into this file, whole or not at all.")
+@click.option("-o", "--output", metavar="FILE", help="Write to this file, completely or not at all.")
 @click.option("--force", is_flag=True, help="Replace FILE.")
-@click.option("--redact", is_flag=True, help="Without what looks like a secret: passwords, keys, tokens.")
+@click.option("--redact", is_flag=True, help="Leave out likely secrets: passwords, keys, tokens.")
 @click.option(
-    "--redact-key", "keys", multiple=True, metavar="KEY", help="And without the values of this key."
+    "--redact-key", "keys", multiple=True, metavar="KEY", help="Also leave out the values of this key."
 )
 @click.option(
-    "--redact-pattern", "patterns", multiple=True, metavar="P", help="And without what P is found in."
+    "--redact-pattern", "patterns", multiple=True, metavar="P", help="Also leave out values that match P."
 )
 def export(
     ctx: Invocation,
@@ -55,11 +55,13 @@ def export(
     keys: tuple[str, ...],
     patterns: tuple[str, ...],
 ) -> None:
-    """Write a session as a file. json and jsonl can be imported again; csv, md and html have the conversation."""
+    """Write a session to a file. json and jsonl can be imported again; csv, md and html have only the conversation."""
     to_file = output is not None and output != "-"
     if ctx.out.json and not to_file and format_ in {"csv", "md", "html"}:
         raise Invalid(
-            f"--json prints JSON, --format {format_} does not.", code="usage", hint="Leave one out."
+            f"--json needs a JSON format, and {format_} is not one.",
+            code="usage",
+            hint="Leave out one of the two.",
         )
     session = ctx.found(id)
     chosen = cast("Format", format_ or "json")
@@ -93,20 +95,28 @@ def _veil(keys: tuple[str, ...], patterns: tuple[str, ...]) -> Veil:
 @verb("session import", example="retoma session import ~/.claude/projects/-home-ana-shop")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--from", "source", type=click.Choice(SOURCES), default="auto", help="What FILE is; auto looks into it."
+    "--from",
+    "source",
+    type=click.Choice(SOURCES),
+    default="auto",
+    help="The format of FILE; auto detects it.",
 )
-@click.option("--as", "name", metavar="NEW", help="Under this id (of one file with one session).")
-@click.option("--erase-too", is_flag=True, help="Erase here what was erased where FILE comes from.")
+@click.option("--as", "name", metavar="NEW", help="The id to import as (one file with one session).")
+@click.option("--erase-too", is_flag=True, help="Erase here the events that were erased in the source.")
 def import_(
     ctx: Invocation, *, files: tuple[str, ...], source: str, name: str | None, erase_too: bool
 ) -> int:
-    """Keep sessions that were exported as json or jsonl, or that another tool kept: Trellis, Copilot, Claude Code,
-    Codex, OpenAI Agents. FILE may be a directory of them; - is standard input. What is here already is not added again.
+    """Import sessions from an export (json, jsonl) or from another tool: Trellis, Copilot, Claude Code, Codex, OpenAI
+    Agents.
+
+    FILE may be a directory; - is standard input. Events that are already here are not added again.
     """
     asked = cast("Source", source)
     if name is not None and len(files) > 1:
         raise Invalid(
-            "--as names one session; there are several files.", code="usage", hint="Import them one by one."
+            "--as works with one file, and several files were given.",
+            code="usage",
+            hint="Import them one by one.",
         )
     done = _Done(ctx)
     for file in files:
@@ -114,7 +124,7 @@ def import_(
             found = _files(file, asked)
             if name is not None and len(found) > 1:
                 raise Invalid(
-                    f"--as names one session; {file} has {len(found):,} files.",
+                    f"--as works with one file, and {file} has {len(found):,} files.",
                     code="usage",
                     hint="Import them one by one.",
                 )
@@ -132,7 +142,7 @@ def import_(
 
 
 class _Done:
-    """What became of the files so far, told as it comes."""
+    """The results of the files so far, printed one by one."""
 
     def __init__(self, ctx: Invocation) -> None:
         self.worst = 0
@@ -186,7 +196,7 @@ class _Done:
 
 
 def _files(file: str, source: Source) -> list[tuple[str, Source]]:
-    """Return what FILE means: itself, or what is in a directory, each with its format."""
+    """Return the files for FILE, a file or a directory, each with its format."""
     if file == "-" or not Path(file).is_dir():
         return [(file, source)]
     from retoma.importers.detect import sessions_in
@@ -216,13 +226,15 @@ def _say(ctx: Invocation, done: Imported) -> None:
         elif done.outcome == "extended":
             ctx.out.line(f"{done.id}: {counted(done.added, 'event')} more, {done.events:,} in all")
         elif not done.erased:
-            ctx.out.line(f"{done.id}: here already, nothing added")
+            ctx.out.line(f"{done.id}: already up to date, nothing added")
         if done.erased:
-            ctx.out.line(f"{done.id}: {counted(done.erased, 'event')} erased here, too")
+            ctx.out.line(f"{done.id}: {counted(done.erased, 'event')} erased here too")
     if done.kept:
         ctx.out.note(
-            f"{done.id}: {counted(done.kept, 'event')} erased where the file comes from, and kept here; "
-            "--erase-too erases them here, too."
+            f"{done.id}: {counted(done.kept, 'event')} erased in the source, but kept here; "
+            "--erase-too erases them here too."
         )
     if done.without_parent:
-        ctx.out.note(f"{done.id}: its parent '{done.without_parent}' is not here, so it has none now.")
+        ctx.out.note(
+            f"{done.id}: its parent '{done.without_parent}' is not in this store, so it has no parent now."
+        )

@@ -1,4 +1,4 @@
-"""Verbs that take several ids: each is tried, and its outcome printed."""
+"""Verbs with several ids: each session is tried, and each result is printed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def each(
     find: Callable[[str], str] = str,
     say: Callable[[T], None] | None = None,
 ) -> int:
-    """Do `act` to each id, print `done` and the id, and return the worst exit status. `word` is the JSON key for it.
+    """Call `act` with each id, print `done` and the id, and return the worst exit status. `word` is the JSON key.
 
-    `find` returns the id that is meant by what was typed. A dictionary that `act` returns is added to its JSON; `say`
-    is told what it returned once the outcome was printed.
+    `find` returns the full id for the typed text. A dictionary that `act` returns is added to the JSON. `say` is
+    called with the result of `act` after the result was printed.
     """
     outcomes: list[dict[str, object]] = []
     key = word or done.lower()
@@ -56,7 +56,7 @@ def each(
 
 
 def agreed(ctx: Invocation, question: str, *, unasked: bool) -> bool:
-    """Ask on a terminal; elsewhere the answer is `unasked`."""
+    """Ask on a terminal; without a terminal, return `unasked`."""
     if not sys.stdin.isatty() or ctx.out.json:
         return unasked
     sys.stderr.write(clean(f"{question} [y/N] "))

@@ -19,7 +19,7 @@ __all__ = ["gc", "info", "migrate"]
 
 @verb("store info", example="retoma store info")
 def info(ctx: Invocation) -> None:
-    """What the store holds: formats, sizes by kind, and its largest sessions. It reads all of it once."""
+    """Show the store's format, its sizes by kind, and its largest sessions. This reads the whole store once."""
     there(ctx)
     refuse_older(ctx)
     facts, held = ctx.do(ShowFacts()), ctx.do(ShowContents())
@@ -59,12 +59,12 @@ def info(ctx: Invocation) -> None:
 
 
 @verb("store migrate", example="retoma store migrate --dry-run")
-@click.option("--dry-run", is_flag=True, help="Show the pending steps, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the pending steps; change nothing.")
 def migrate(ctx: Invocation, *, dry_run: bool) -> int:
-    """Upgrade the store to this Retoma's format, and keep a file as it was beside it.
+    """Upgrade the store to the format of this Retoma version.
 
-    Any command that opens a file upgrades it, too. A store on PostgreSQL is upgraded by this one alone: in one
-    transaction, while others can read the store and not write to it.
+    A file is first copied. Every command that opens an old file upgrades it too. A PostgreSQL store is upgraded only by
+    this command, in one transaction; meanwhile, other processes can read the store but not write to it.
     """
     from retoma.stores.sql.migrate import FORMAT, migrations
     from retoma.wiring import migrate_store, older_format
@@ -91,20 +91,21 @@ def migrate(ctx: Invocation, *, dry_run: bool) -> int:
     if upgraded:
         ctx.out.line(str(upgraded))
     if not pending:
-        ctx.out.line(f"{ctx.place.shown} has format {FORMAT}: nothing is pending.")
+        ctx.out.line(f"{ctx.place.shown} has format {FORMAT}: no steps are pending.")
     return 0
 
 
 @verb("store gc", example="retoma store gc --dry-run")
-@click.option("--dry-run", is_flag=True, help="Say what would go, and delete nothing.")
-@click.option("--now", is_flag=True, help="Go by this machine's clock as it is, also when it jumped.")
-@click.option("--vacuum", is_flag=True, help="Make the file smaller, too. Writers wait meanwhile.")
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted; delete nothing.")
+@click.option("--now", is_flag=True, help="Use this machine's clock as it is, even after a jump.")
+@click.option("--vacuum", is_flag=True, help="Also shrink the file. Writers wait meanwhile.")
 def gc(ctx: Invocation, *, dry_run: bool, now: bool, vacuum: bool) -> int:
-    """Do what is due: retention, the trash after seven days, deletions and imports that were left, stray content."""
+    """Do all due work: retention, the trash after seven days, unfinished deletions and imports, and unreferenced
+    content."""
     there(ctx)
     before = ctx.do(ShowFacts()).size_bytes
     if now:
-        ctx.out.note(f"Ages are judged by this machine's clock as it is: {rfc3339(ctx.now_ms)}.")
+        ctx.out.note(f"Ages are computed from this machine's clock as it is: {rfc3339(ctx.now_ms)}.")
     else:
         tell_clock(ctx)
     found = ctx.do(ShowDue(now=now) if dry_run else Collect(compact=vacuum, now=now))
@@ -116,20 +117,20 @@ def gc(ctx: Invocation, *, dry_run: bool, now: bool, vacuum: bool) -> int:
     rows = [
         (what, number(count))
         for what, count in (
-            ("sessions that were idle too long, to be failed", found.idle),
-            ("sessions that were over long enough, to be trashed", found.over),
+            ("idle sessions to be failed", found.idle),
+            ("ended sessions to be trashed", found.over),
             ("sessions seven days in the trash", found.trashed),
-            ("deletions that were left", found.deleting),
-            ("imports that were left", found.imports),
-            ("journals with a beginning to delete", found.cut),
-            (f"pieces of content nothing refers to ({size(found.content_bytes)})", found.contents),
+            ("unfinished deletions", found.deleting),
+            ("unfinished imports", found.imports),
+            ("journals with erased events to delete", found.cut),
+            (f"pieces of unreferenced content ({size(found.content_bytes)})", found.contents),
             ("events for the search index", found.unindexed),
         )
         if count
     ]
     ctx.out.table(rows)
     verb = "Would do" if dry_run else "Did"
-    ctx.out.line(f"{verb} what is above." if rows else "Nothing is due.")
+    ctx.out.line(f"{verb} the work listed above." if rows else "There is no work due.")
     if vacuum and not dry_run:
         ctx.out.line(f"The file had {size(before)}, and has {size(after)}.")
     return 0

@@ -22,7 +22,7 @@ __all__ = ["backup", "restore"]
 @verb("store backup", example="retoma store backup monday.db")
 @click.argument("file")
 def backup(ctx: Invocation, *, file: str) -> None:
-    """Write the store as it stands at one moment to a new FILE, and check it. Others go on writing meanwhile."""
+    """Write a consistent copy of the store to a new FILE, and check it. Other processes can keep writing meanwhile."""
     from retoma.commands.store import BackUp
     from retoma.interfaces.cli.bar import Bar
 
@@ -40,16 +40,16 @@ def backup(ctx: Invocation, *, file: str) -> None:
 
 @verb("store restore", example="retoma store restore monday.db")
 @click.argument("file")
-@click.option("--force", is_flag=True, help="Put the store that is there aside.")
+@click.option("--force", is_flag=True, help="Move the existing store aside.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def restore(ctx: Invocation, *, file: str, force: bool, yes: bool) -> int:
-    """Check a backup and make it the store. A store that is there stays, or is put aside with --force."""
+    """Check a backup and make it the store. An existing store is never overwritten; --force moves it aside."""
     from retoma.model.times import rfc3339
     from retoma.wiring import restore_store
 
     place = ctx.place
     taken = place.path is not None and place.path.exists()
-    if force and taken and not yes and not agreed(ctx, f"Put the store {place.shown} aside?", unasked=True):
+    if force and taken and not yes and not agreed(ctx, f"Move the store {place.shown} aside?", unasked=True):
         ctx.out.note("Nothing was changed.")
         return 1
     stamp = rfc3339(ctx.now_ms).replace(":", "").replace(".", "")
@@ -59,7 +59,7 @@ def restore(ctx: Invocation, *, file: str, force: bool, yes: bool) -> int:
         return 0
     ctx.out.line(f"Restored {place.shown} from {file}: {_holds(done)}, checked.")
     if done.aside is not None:
-        ctx.out.note(f"The store that was there is in {done.aside}.")
+        ctx.out.note(f"The previous store is in {done.aside}.")
     return 0
 
 

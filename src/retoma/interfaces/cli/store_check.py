@@ -1,4 +1,4 @@
-"""`retoma store check`: is all there as it was written?"""
+"""`retoma store check`: verify the whole store."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ __all__ = ["check", "there"]
 
 
 @verb("store check", example="retoma store check --sample 10%")
-@click.option("--sample", metavar="PART", help="Only a part of the sessions, by chance: 10% or 0.1.")
+@click.option("--sample", metavar="PART", help="Check a random sample of the sessions: 10% or 0.1.")
 @click.option(
-    "--repair", is_flag=True, help="Put damaged sessions aside, rebuild the search index. Nothing is lost."
+    "--repair",
+    is_flag=True,
+    help="Quarantine damaged sessions and rebuild the search index. Nothing is deleted.",
 )
 def check(ctx: Invocation, *, sample: str | None, repair: bool) -> int:
-    """Prove every journal and hold every row against it; say what is damaged. Exit status 6 when something is."""
+    """Verify every journal, compare every row with its journal, and report damage. Exit status 6 if there is damage."""
     from retoma.commands.store import Check, Repair
     from retoma.interfaces.cli.bar import Bar
     from retoma.service.check.report import view
@@ -45,7 +47,7 @@ def check(ctx: Invocation, *, sample: str | None, repair: bool) -> int:
 
 
 def there(ctx: Invocation) -> None:
-    """Raise NotFound unless there is a store: what looks after one makes none."""
+    """Raise NotFound if there is no store, because verbs that maintain a store do not create one."""
     from retoma.wiring import is_there
 
     place = ctx.place
@@ -58,7 +60,7 @@ def there(ctx: Invocation) -> None:
 
 
 def refuse_older(ctx: Invocation) -> None:
-    """Raise Unavailable for a store of an older format: what describes a store does not upgrade it."""
+    """Raise Unavailable for a store of an older format, because verbs that describe a store do not upgrade it."""
     from retoma.stores.sql.migrate import older_store
     from retoma.wiring import older_format
 
@@ -73,7 +75,7 @@ def _part(text: str) -> float:
     except ValueError:
         part = 0.0
     if rest or not 0 < part <= 1:
-        raise Invalid(f"{text!r} is no part of the sessions.", code="bad_sample", hint="Write 10% or 0.1.")
+        raise Invalid(f"{text!r} is not a sample size.", code="bad_sample", hint="Write 10% or 0.1.")
     return part
 
 
@@ -94,11 +96,9 @@ def _say(ctx: Invocation, report: Report, done: Repaired | None) -> None:
     if not report.whole:
         out.line(_damaged(report))
     for name in done.sessions if done else ():
-        out.line(f"{name}: put aside; nothing of it was deleted")
+        out.line(f"{name}: in quarantine; nothing of it was deleted")
     if done is not None and done.index:
-        out.line(
-            "The search index is built anew by the commands that write next; `retoma store gc` does it now."
-        )
+        out.line("The next commands that write rebuild the search index; `retoma store gc` rebuilds it now.")
     for aside in report.quarantined:
         since = out.when(aside.at, ctx.now_ms)
         out.line(f"In quarantine since {since}: {aside.id or 'rows without a session'}. {aside.why}")
@@ -107,11 +107,11 @@ def _say(ctx: Invocation, report: Report, done: Repaired | None) -> None:
 def _whole(report: Report) -> str:
     witness = report.witness
     if witness is None or witness.seen is None:
-        tail = "no witness was kept beside it to say that nothing was cut off"
+        tail = "no witness to detect missing commits"
     else:
-        tail = f"nothing was cut off (witness {witness.seen:,})"
-    found = f"every event is in its chain, every row agrees with its journal, {tail}"
-    return f"whole, as far as was looked: {found}." if report.sample else f"whole: {found}."
+        tail = f"no commits missing (witness {witness.seen:,})"
+    sample = " (sample)" if report.sample else ""
+    return f"OK{sample}: every event verified, every row matches its journal, {tail}."
 
 
 def _damaged(report: Report) -> str:

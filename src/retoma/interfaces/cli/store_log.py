@@ -1,4 +1,4 @@
-"""`retoma store log`: what was done in the store that nobody did by hand in a session."""
+"""`retoma store log`: what retention, prune and the trash did."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["log"]
 
 
 @verb("store log", example="retoma store log --since 7d")
-@click.option("--session", metavar="ID", type=SESSION, help="Of this session alone, also of a deleted one.")
-@click.option("--since", metavar="D", help="Since then: 7d, 2026-11-01.")
-@click.option("--limit", default=50, metavar="N", type=click.IntRange(1, 1000), help="50, if not said.")
-@click.option("--cursor", metavar="C", help="Where the page before ended.")
+@click.option("--session", metavar="ID", type=SESSION, help="Only this session; it may be deleted.")
+@click.option("--since", metavar="D", help="Only since then: 7d, 2026-11-01.")
+@click.option("--limit", default=50, metavar="N", type=click.IntRange(1, 1000), help="Default: 50.")
+@click.option("--cursor", metavar="C", help="The cursor printed by the previous page.")
 def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, cursor: str | None) -> None:
-    """What went without anybody's hand: failed, trashed or deleted by prune, retention or the trash; newest first."""
+    """Show what prune, retention and the trash did: sessions failed, trashed or deleted. Newest first."""
     from retoma.commands.due import ReadLog
     from retoma.model.times import instant
 
@@ -40,7 +40,7 @@ def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, 
         ctx.out.print_json(found)
         return
     if not page:
-        ctx.out.line("Nothing is in the store's log.")
+        ctx.out.line("The store's log is empty.")
     ctx.out.table([_row(entry) for entry in page])
     if following is not None:
         ctx.out.note(f"More: --cursor {following}")

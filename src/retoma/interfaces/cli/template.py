@@ -1,4 +1,4 @@
-"""`retoma template ls` and `template show`: what sessions can be made from."""
+"""`retoma template ls` and `template show`: the templates for new sessions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ __all__ = ["ls", "show"]
 
 @verb("template ls", example="retoma template ls")
 def ls(ctx: Invocation) -> None:
-    """List the templates of the configuration by their names."""
+    """List the templates in the configuration."""
     templates = ctx.settings.templates
     if ctx.out.json:
         items = [_view(ctx, name, one) for name, one in templates.items()]
         ctx.out.page(items)
         return
     if not templates:
-        ctx.out.line("No templates found. `[templates.NAME]` in a retoma.toml makes one.")
+        ctx.out.line("No templates found. Add `[templates.NAME]` to a retoma.toml.")
     ctx.out.table([(f"- {name}", _gist(one)) for name, one in templates.items()])
 
 
 @verb("template show", example="retoma template show review")
 @click.argument("name", type=TEMPLATE)
 def show(ctx: Invocation, *, name: str) -> None:
-    """Show what a template gives to a session that is made from it, and where each value comes from."""
+    """Show the values that a template sets in a new session, and the source of each value."""
     template = named(ctx.settings.templates, name)
     if ctx.out.json:
         ctx.out.print_json(_view(ctx, name, template))

@@ -1,4 +1,4 @@
-"""Text for a terminal: made safe, measured, set in columns, coloured."""
+"""Text for a terminal: made safe, measured, aligned in columns, coloured."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ _UNSAFE_IN_CELLS = _UNSAFE | {9: " ", 10: " ", 13: " "}
 
 
 class Styled(NamedTuple):
-    """Text with a style (`bold`, `dim`, `red`, `green`, `yellow`, `cyan`), shown only where there is colour."""
+    """Text with a style (`bold`, `dim`, `red`, `green`, `yellow`, `cyan`), which is shown only where colours are
+    supported."""
 
     text: str
     style: str
@@ -49,19 +50,19 @@ Cell: TypeAlias = str | Styled
 
 
 def clean(text: str, *, lines: bool = True) -> str:
-    """Return `text` without what a terminal would obey. With `lines` it keeps its tabs and ends of lines."""
+    """Return `text` without control sequences. With `lines`, tabs and line breaks stay."""
     if text.isprintable() and text.isascii():
         return text
     return text.replace("\r\n", "\n").translate(_UNSAFE_IN_LINES if lines else _UNSAFE_IN_CELLS)
 
 
 def escaped(json: str) -> str:
-    """Return JSON without what a terminal would obey: in its strings it is escaped, so it means the same."""
+    """Return JSON with control characters escaped in its strings, which does not change its meaning."""
     return json.translate(_UNSAFE_IN_JSON)
 
 
 def painted(part: Cell, *, colour: bool, lines: bool = True) -> str:
-    """Return `part` cleaned, in its style if there is colour."""
+    """Return `part` cleaned, in its style if colours are supported."""
     if isinstance(part, str):
         return clean(part, lines=lines)
     text = clean(part.text, lines=lines)
@@ -69,7 +70,7 @@ def painted(part: Cell, *, colour: bool, lines: bool = True) -> str:
 
 
 def width_of(text: str) -> int:
-    """Return how many columns a terminal gives to `text`."""
+    """Return the width of `text` on a terminal, in columns."""
     if text.isascii():
         return len(text)
     from unicodedata import combining, east_asian_width
@@ -78,7 +79,7 @@ def width_of(text: str) -> int:
 
 
 def fit(text: str, width: int) -> str:
-    """Return `text` cut to `width` columns, its last one `…` if something was cut."""
+    """Return `text` cut to `width` columns. If text was cut, the last column is `…`."""
     if width_of(text) <= width:
         return text
     while text and width_of(text) >= width:
@@ -87,7 +88,7 @@ def fit(text: str, width: int) -> str:
 
 
 def listed(number: int, text: str, *, width: int | None) -> list[str]:
-    """Return the lines of an option with its number; with a `width` it is broken at blanks, and hangs."""
+    """Return the lines of an option with its number. With a `width`, the text is wrapped and indented."""
     lead = f"  {number}  "
     room = None if width is None else max(width - len(lead), _NARROWEST)
     whole = clean(text, lines=False) if room is not None else text
@@ -105,9 +106,9 @@ def listed(number: int, text: str, *, width: int | None) -> list[str]:
 
 
 def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) -> list[str]:
-    """Return one line a row, its cells aligned; a column that is empty in every row is left out.
+    """Return one line per row with aligned cells. A column that is empty in every row is left out.
 
-    With a `width` the widest columns give way until a line fits.
+    With a `width`, the widest columns are shortened until a line fits.
     """
     plain = [[clean(_text(cell), lines=False) for cell in row] for row in rows]
     count = max(map(len, plain), default=0)
@@ -133,7 +134,7 @@ def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) 
 
 
 def number(value: int) -> str:
-    """Return `1,204`: for people; JSON has none of the separators."""
+    """Return `1,204`, for people. JSON has no separators."""
     return f"{value:,}"
 
 
@@ -143,7 +144,7 @@ def counted(value: int, noun: str) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Return `412 MB`, `1.5 kB`: decimal units, at most two digits that matter below ten."""
+    """Return `412 MB` or `1.5 kB`: decimal units, and two digits for a number below ten."""
     value = float(size_bytes)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 999.5:

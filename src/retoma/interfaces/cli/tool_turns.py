@@ -1,4 +1,4 @@
-"""A run's tools: shown, asked about, called. What ends the run meanwhile ends the tool first."""
+"""The tools of a run: show, ask, call. If the run ends during a call, the tool is stopped first."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ _DENIED: Final = "--deny refuses every tool."
 
 
 class Allowed(NamedTuple):
-    """Who allows every tool, empty when each is asked about; or that none is."""
+    """`by` says who allows every tool; if it is empty, the user is asked about each tool. `none`: no tool is
+    allowed."""
 
     by: str
     none: bool
 
 
 class Ended(BaseException):
-    """The run was told to end (SIGTERM, or its terminal is gone)."""
+    """The run must end (SIGTERM, or its terminal was closed)."""
 
 
 class ToolTurns:
-    """Each `turn` settles the call that the drive waits for. `approved` says who allows every tool; empty: ask."""
+    """Each `turn` settles the pending call of the drive. `approved` says who allows every tool; if it is empty, the
+    user is asked."""
 
     def __init__(
         self, drive: Drive, screen: Screen, *, approved: str, deny: bool, note: Callable[[str], None]
@@ -42,7 +44,7 @@ class ToolTurns:
         self._note = note
 
     def turn(self, answer: Callable[[str], str | None]) -> bool:
-        """Settle the call; `answer` reads a line after a label. False when the input ended before the decision."""
+        """Settle the call; `answer` reads a line after a label. Return False if the input ends before the decision."""
         drive, call = self._drive, self._drive.call
         assert call is not None, "the flow waits for a tool"
         if not drive.ready():
@@ -65,7 +67,7 @@ class ToolTurns:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raise Ended in what runs inside when the process is told to end. For the main thread."""
+    """Raise Ended in the body when the process receives SIGTERM or SIGHUP. For the main thread."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise Ended

@@ -1,4 +1,4 @@
-"""`retoma trust`: a configuration file that was found may name commands, and rule over stores elsewhere."""
+"""`retoma trust`: trust a configuration file to name commands and to set retention for other stores."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["trust"]
 
 @verb("trust", example="retoma trust ./retoma.toml")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--remove", is_flag=True, help="Trust it no longer.")
-@click.option("--list", "listed", is_flag=True, help="What is trusted, and whether it is still the same.")
+@click.option("--remove", is_flag=True, help="Stop trusting the file.")
+@click.option("--list", "listed", is_flag=True, help="List trusted files, and whether each one changed.")
 def trust(ctx: Invocation, *, path: Path | None, remove: bool, listed: bool) -> None:
-    """Let a retoma.toml that was found name commands, and rule over stores elsewhere, as long as it stays as it is.
+    """Allow a retoma.toml to name commands and to set retention for stores in other directories.
 
-    Without PATH the nearest one from here upwards is meant.
+    The trust ends when the file changes. Without PATH, the nearest retoma.toml from here upwards is used.
     """
     if listed and (remove or path is not None):
-        raise Invalid("--list stands alone.", code="bad_usage", hint="`retoma trust --list`")
+        raise Invalid("--list takes no other option.", code="bad_usage", hint="`retoma trust --list`")
     if listed:
         _list(ctx)
     elif remove:
@@ -50,7 +50,7 @@ def _meant(ctx: Invocation, path: Path | None) -> Path:
         raise NotFound(
             f"There is no {FILE} {'from here upwards' if path is None else f'at {found}'}.",
             code="no_config",
-            hint="Name the one that you mean: retoma trust PATH",
+            hint="Give its path: retoma trust PATH",
         )
     return found
 
@@ -75,7 +75,7 @@ def _remove(ctx: Invocation, path: Path) -> None:
         ctx.out.print_json({"path": str(path.resolve()), "trusted": False, "removed": count})
     else:
         ctx.out.line(
-            f"{path.resolve()} is trusted no longer." if count else f"{path.resolve()} was not trusted."
+            f"{path.resolve()} is no longer trusted." if count else f"{path.resolve()} was not trusted."
         )
 
 

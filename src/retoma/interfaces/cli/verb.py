@@ -5,8 +5,8 @@
     def ls(ctx: Invocation, *, status: str | None) -> int | None:
         \"\"\"List sessions, newest first.\"\"\"
 
-The docstring's first paragraph is what `--help` says. The verb returns its exit status; None is 0. It raises
-RetomaError, and reports nothing itself. The global options may stand before or after it; it sees them in `ctx`.
+The first paragraph of the docstring is shown by `--help`. The verb returns its exit status; None means 0. It raises
+RetomaError and prints no errors itself. Users may give the global options before or after the verb; `ctx` has them.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ EVERYWHERE = "--store PATH|URL --json --quiet --no-color --utc"
 def verb(
     path: str, *, example: str, dashed: bool = False
 ) -> Callable[[Callable[Concatenate[Invocation, P], int | None]], click.Command]:
-    """Make a function the verb at `path` of the table; `example` is the line its help shows.
+    """Make a function the verb at `path` of the table. The help shows the line `example`.
 
-    With `dashed` an argument may begin with a dash, such as the -draft of `session tag`.
+    With `dashed`, an argument may start with a dash, such as -draft in `session tag`.
     """
 
     def made(function: Callable[Concatenate[Invocation, P], int | None]) -> click.Command:
@@ -51,7 +51,8 @@ def verb(
 
 
 class Verb(click.Command):
-    """A command whose help fits a screen: what it does, its own options, an example, the global options in a line."""
+    """A command whose help fits on one screen: description, own options, example, and the global options in one
+    line."""
 
     example = ""
 
@@ -67,7 +68,8 @@ class Verb(click.Command):
 
 
 def global_options() -> list[click.Parameter]:
-    """Return the options that stand before or after any verb; hidden, since each help names them in one line."""
+    """Return the options that are allowed before and after any verb. They are hidden, because each help lists them
+    in one line."""
 
     def flag(name: str) -> click.Option:
         return click.Option(

@@ -1,4 +1,4 @@
-"""`retoma version`: what a report of a problem begins with."""
+"""`retoma version`: the versions to include in a problem report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["version"]
 
 @verb("version", example="retoma version --json")
 def version(ctx: Invocation) -> None:
-    """Print the versions of Retoma, Python, SQLite and psycopg, and of the store's format that this Retoma writes."""
+    """Print the versions of Retoma, Python, SQLite and psycopg, and the store format that this Retoma writes."""
     from importlib.metadata import PackageNotFoundError
     from importlib.metadata import version as installed
 

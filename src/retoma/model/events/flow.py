@@ -38,7 +38,7 @@ STATUS: Final = frozenset({"flow_status"})
 class _Flow(State, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if SYS in self.set or SYS in self.delete:
-            raise ValueError(f"the key '{SYS}' is the flow's own")
+            raise ValueError(f"the key '{SYS}' is reserved for the flow")
 
 
 class Started(_Flow, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ def _nothing(*_: object) -> None:
 
 
 def partial(folded: Folded) -> None:
-    """Follow an erased event: what it changed beside the state is not known."""
+    """Follow an erased event: what it changed beside the state is unknown."""
     folded.partial = True
 
 

@@ -54,7 +54,7 @@ class Returned(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.save_to == SYS:
-            raise ValueError(f"the key '{SYS}' is the flow's own")
+            raise ValueError(f"the key '{SYS}' is reserved for the flow")
 
 
 # Wanted

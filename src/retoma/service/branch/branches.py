@@ -286,8 +286,8 @@ def _forked(tx: Transaction, who: Principal, name: SessionId | None) -> Forked:
     row = tx.sessions.get(who.tenant, name) if name is not None else None
     if row is None:
         raise NotFound(
-            "The fork that was made under this key has been deleted.",
+            "The fork made with this key was deleted.",
             code="deleted",
-            hint="Choose a new key to make another one.",
+            hint="Use a new key to make another one.",
         )
     return Forked(id=row.id, of=row.fork_of, seq=row.fork_seq or 0)

@@ -98,9 +98,9 @@ def _look(
     now = [show(tx, who, name).session for name in names]
     if at is not None and not 0 < at <= max(one.seq for one in now):
         raise Invalid(
-            f"Neither of the two has an event {at:,}.",
+            f"Neither session has an event {at:,}.",
             code="no_event",
-            hint=f"`retoma session log {names[0]}` shows what there is.",
+            hint=f"`retoma session log {names[0]}` shows the existing events.",
             seq=at,
         )
     states: list[JsonMap | None] = [None, None]

@@ -49,8 +49,8 @@ class Past(msgspec.Struct):
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """A session as it was. `state` has what a flow keeps for itself, too; `set_at` for each key the event of its row.
 
-    `pending` are the calls that it waited for. `unexplained` are events that were erased since: what they set is not
-    known. `untold` are places of the history, from 0, and the erased steps that they are of.
+    `pending` are the calls that it waited for. `unexplained` are events that were erased since: what they set is
+    unknown. `untold` are places of the history, from 0, and the erased steps that they are of.
     """
 
     session: Session
@@ -192,11 +192,11 @@ def _forgets(event: Event) -> bool:
 def _refuse_elsewhere(session: Session, seq: int, base: int) -> None:
     if base < seq <= session.seq:
         return
-    cut = f" Events 1 to {base:,} were cut off." if base else ""
+    cut = f" Events 1 to {base:,} were erased." if base else ""
     raise Invalid(
         f"Session '{session.id}' has no event {seq:,}: its last one is {session.seq:,}.{cut}",
         code="no_event",
-        hint=f"`retoma session log {session.id}` shows what there is.",
+        hint=f"`retoma session log {session.id}` shows the existing events.",
         seq=seq,
         head=session.seq,
     )

@@ -50,9 +50,9 @@ def undo(
     fence(tx, head, token)
     if head.status == "suspended":
         raise Refused(
-            f"Session '{head.id}' is suspended: nothing can be undone in it.",
+            f"Session '{head.id}' is suspended, so nothing can be undone in it.",
             code="not_active",
-            hint=f"Take it up again first: retoma session resume {head.id}",
+            hint=f"Resume it first: retoma session resume {head.id}",
             status=head.status,
         )
     point = _before_it_took_over(tx, row, _last_said(tx, head) - 1)
@@ -92,10 +92,10 @@ def _last_said(tx: Transaction, head: Head) -> int:
                 return event.seq
         before = page[-1].seq
     raise Refused(
-        f"There is nothing to undo: no user has said anything in '{head.id}'"
-        + (f" since epoch {head.epoch} began." if head.epoch > 1 else "."),
+        f"There is nothing to undo: there is no user message or input in '{head.id}'"
+        + (f" since epoch {head.epoch} started." if head.epoch > 1 else "."),
         code="nothing_said",
-        hint=f"A fork begins at any event: retoma session fork {head.id} --at SEQ",
+        hint=f"A fork can start after any event: retoma session fork {head.id} --at SEQ",
         session=head.id,
     )
 

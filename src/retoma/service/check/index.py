@@ -19,9 +19,7 @@ from retoma.stores.sql.legible import UNREADABLE
 
 __all__ = ["REBUILD", "Index"]
 
-REBUILD: Final = (
-    "The journals are whole for all that. `retoma store check --repair` has the index built anew."
-)
+REBUILD: Final = "The journals are not damaged. `retoma store check --repair` rebuilds the index."
 _PAGES: Final = 64
 _DOCS: Final = 32
 _SESSIONS: Final = 20
@@ -44,7 +42,7 @@ class Index:
             for said in (*self._sessions(), *self._parts()):
                 yield f"The search index is damaged: {said}."
         except UNREADABLE:
-            yield "The search index is damaged: a part of it cannot be read."
+            yield "The search index is damaged: part of it cannot be read."
 
     # Each session has the documents that it should have
 
@@ -87,7 +85,7 @@ class Index:
         ):
             kept += sum(map(fingerprint, pages))
             if pages[-1].first <= after:
-                return "its pages are not in order"
+                return "its blocks are not in order"
             after = pages[-1].first
         wanted, low = 0, part.first_doc
         while docs := self._read(
@@ -95,10 +93,10 @@ class Index:
         ):
             share = self._read(lambda tx, docs=docs: _share(tx, docs))
             if share is None or docs[-1].number < low:
-                return "it has an event that is not there"
+                return "it has an event that does not exist"
             wanted += share
             low = docs[-1].number + 1
-        return "" if kept & _ALL == wanted & _ALL else "it is not what the journals say"
+        return "" if kept & _ALL == wanted & _ALL else "it differs from the journals"
 
     def _read(self, use_case: Callable[..., T]) -> T:
         return self._store.read(use_case)
@@ -107,12 +105,12 @@ class Index:
 def _differs(one: Indexed) -> str:
     """Return what is wrong with what the index has of a session."""
     if not one.tenant and not one.kept:
-        return f"it knows session number {one.key}, which is not there"
+        return f"it knows session number {one.key}, which does not exist"
     if one.tenant and one.shelf not in SHELVES:
         return ""
     name = f"session '{one.id}'" if one.tenant else f"deleted session number {one.key}, of which forks read,"
     if (one.tenant and one.seq > one.head_seq) or one.beyond:
-        return f"it knows more events of {name} than there are"
+        return f"it knows more events of {name} than exist"
     if one.docs != one.wanted:
         return f"of {name} it has {one.docs:,} events, and should have {one.wanted:,}"
     return ""
@@ -122,20 +120,22 @@ def _misplaced(tx: Transaction, tenant: TenantKey) -> str:
     """Return what is wrong with which parts there are: each document is in one that is searched."""
     standing, parts = tx.search.standing(tenant), tx.search.parts(tenant)
     if standing is None or any(type(number) is not int for number in standing):
-        return "how far it has come cannot be read"
+        return "its position cannot be read"
     if standing.tokens != VERSION:
         return ""  # it is being built anew
     if any(part.docs < 1 for part in parts):
-        return "a part of it has no documents"
+        return "a segment has no documents"
     if any(part.state not in (LIVE, MAKING, GOING) for part in parts):
-        return "a part of it is in no state that there is"
+        return "a segment has an invalid state"
     after = 0
     for part in [*(part for part in parts if part.state == LIVE), Part(0, standing.next_doc, 0)]:
         if part.first_doc < after or tx.search.docs_between(tenant, after, part.first_doc, limit=1):
-            return "it has documents that are in no part, or in two"
+            return "it has documents that are in no segment, or in two segments"
         after = part.end
     return (
-        "" if all(part.number < standing.next_part for part in parts) else "a part of it has a number to come"
+        ""
+        if all(part.number < standing.next_part for part in parts)
+        else "a segment has a number that was not given out yet"
     )
 
 

@@ -79,7 +79,7 @@ class Journal:
         event = Event(*fields)
         if event.seq <= self.seq:
             self.legible = False
-            yield event.seq, "it is out of its place"
+            yield event.seq, "it is out of order"
             return
         if event.seq != self.seq + 1:
             yield event.seq, f"events {self.seq + 1:,} to {event.seq - 1:,} are missing"
@@ -94,17 +94,17 @@ class Journal:
     def _proved(self, tx: Transaction, event: Event, content: bytes | None) -> Iterator[str]:
         linked = bool(self.hash) and follows(event, self.hash)
         if self.hash and not linked:
-            yield "it is not the one that was written after the event before it"
+            yield "its hash does not follow from the previous event"
         if content is not None:
             data = self._content(tx, content)
             if data is None:
                 self.legible = False
-                yield "its content, which is kept apart, is missing or damaged"
+                yield "its content, stored as a blob, is missing or damaged"
                 return
             event = msgspec.structs.replace(event, data=data)
         if not _typed(event) or not as_written(event):
             self.legible = False
-            yield "its data is not what was written"
+            yield "its data was changed after it was written"
             return
         self.ledger.take(event)
 

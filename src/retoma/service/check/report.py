@@ -10,7 +10,7 @@ from retoma.model.times import rfc3339
 from retoma.stores.contract.audit import Quarantined
 from retoma.stores.contract.facts import Witnessed
 
-RESTORE: Final = "Restore a backup, or put the session aside with `retoma store check --repair`."
+RESTORE: Final = "Restore a backup, or quarantine the session with `retoma store check --repair`."
 INDEX: Final = "index"
 """What damage of the search index is called."""
 MOST: Final = 1_000

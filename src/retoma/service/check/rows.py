@@ -33,7 +33,7 @@ class Unlike(NamedTuple):
 
 
 def differences(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
-    """Yield what of the session's rows is not what its journal says, each as the end of a sentence."""
+    """Yield what of the session's rows differs from its journal, each as the end of a sentence."""
     yield from contradictions(tx, key, row, ledger)
     yield from copied(tx, key, row, ledger)
     yield from _of_fork(tx, key, row, ledger)
@@ -79,24 +79,24 @@ def _of_row(row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
         unknown.add("flow_node")
     for name, value in wanted.items():
         if name not in unknown and not same(row[name], value):
-            yield Unlike(f"its {_SAID.get(name, name)} is not what its journal says", row[name], value)
+            yield Unlike(f"its {_SAID.get(name, name)} differs from its journal", row[name], value)
     for name in unknown & _WORDS.keys():
         # Its event is erased. But a bit that flips makes no other of these words of one.
         if row[name] not in _WORDS[name]:
-            yield f"its {_SAID.get(name, name)} is none that there is"
+            yield f"its {_SAID.get(name, name)} is not a valid value"
     # That of one of the last events, or of one that was cut off since.
     known = row["listed_at"] in ledger.lately or (
         row["base_seq"] and row["listed_at"] < (ledger.first_at or 0)
     )
     if not known or not 0 <= row["updated_at"] - row["listed_at"] < LISTED_EVERY_MS:
-        yield "the time that lists go by is not that of its last events"
+        yield "the time used to sort lists is not the time of its last event"
     for name, kind in _KINDS.items():
         if type(row[name]) is not kind and row[name] is not None:
-            yield f"its {_SAID.get(name, name)} is none that there is"
+            yield f"its {_SAID.get(name, name)} is not a valid value"
     if type(row["pinned"]) is not int or row["pinned"] not in (0, 1):
-        yield "its pin is none that there is"
+        yield "its pin is not a valid value"
     if row["shelf"] == TRASHED and "trashed" not in unknown and row["trashed_at"] != ledger.trashed_at:
-        yield "the time when it was put in the trash is not what its journal says"
+        yield "the time when it was put in the trash differs from its journal"
 
 
 _KINDS: Final[dict[str, type]] = (
@@ -127,64 +127,64 @@ _SAID: Final = {
 def _of_fork(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
     """A fork's journal says of which past it goes on, and which session it is."""
     if ledger.fork is not None and ledger.fork[1] != row["uid"].hex():
-        yield "it is not the fork that its journal says"
+        yield "its fork properties differ from its journal"
     at, inherited = row["fork_seq"], tx.branches.inherited(key)
     begins = [row["base_seq"] + 1, *(piece.last + 1 for piece in inherited)]
     if any(
         piece.first != first or piece.last < first for piece, first in zip(inherited, begins, strict=False)
     ):
-        yield "the stretches that it shares do not follow one another"
+        yield "the ranges of shared events are not contiguous"
     if at is None or row["base_seq"] > at:
         if inherited:
-            yield "it reads another session's events, and is no fork"
+            yield "it reads another session's events, but is not a fork"
     elif ledger.fork is None or ledger.fork[0] != at:
-        yield "where it was forked is not what its journal says"
+        yield "where it was forked differs from its journal"
     elif not inherited or (inherited[-1].last, inherited[-1].source) != (at, row["fork_of"]):
-        yield "what it shares is not what it was forked from"
+        yield "its shared events are not those of the session it was forked from"
 
 
 def _of_name(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:
     names = tx.audit.rows("names", key)
     if [*names] != [(row["tenant"], row["id"])]:
-        yield "the name that leads to it is not its own" if names else "no name leads to it"
+        yield "the id that refers to it is not its own" if names else "no id refers to it"
 
 
 def _of_profile(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     rows = tx.audit.rows("about", key)
     description, metadata = rows[0] if rows else ("", b"{}")
     if "description" not in ledger.unknown and not same(description, ledger.about.description):
-        yield Unlike("its description is not what its journal says", description, ledger.about.description)
+        yield Unlike("its description differs from its journal", description, ledger.about.description)
     if not isinstance(metadata, bytes) or not isinstance(known := decode(metadata), dict):
         yield "its metadata cannot be read"
     elif "metadata" not in ledger.unknown and not _same_json(known, ledger.about.metadata):
-        yield Unlike("its metadata is not what its journal says", known, ledger.about.metadata)
+        yield Unlike("its metadata differs from its journal", known, ledger.about.metadata)
     if "pinned" not in ledger.unknown and row["pinned"] != int(ledger.row.pinned):
-        yield "its pin is not what its journal says"
+        yield "its pin differs from its journal"
     # An export of a session in the trash comes in shown.
     shelves = {ledger.shelf, SHOWN} if ledger.shelf == TRASHED else {ledger.shelf}
     if not ledger.unknown & {"archived", "trashed"} and row["shelf"] not in shelves:
-        yield "where it is put away is not what its journal says"
+        yield "its archive or trash state differs from its journal"
 
 
 def _of_notes(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str]:
     if [seq for (seq,) in tx.audit.rows("notes", key)] != ledger.notes:
-        yield "the list of its notes is not what its journal says"
+        yield "the list of its notes differs from its journal"
 
 
 def _of_labels(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
     tags, contexts = tx.audit.rows("tags", key), tx.audit.rows("contexts", key)
     has, links = [tag for tag, *_ in tags], [(kind, ref) for kind, ref, *_ in contexts]
     if "tags" not in ledger.unknown and has != [*ledger.about.tags]:
-        yield Unlike("its tags are not what its journal says", has, ledger.about.tags)
+        yield Unlike("its tags differ from its journal", has, ledger.about.tags)
     if "contexts" not in ledger.unknown and links != [*ledger.about.contexts]:
-        yield Unlike("its contexts are not what its journal says", links, ledger.about.contexts)
+        yield Unlike("its contexts differ from its journal", links, ledger.about.contexts)
     place = (row["tenant"], row["pinned"], row["listed_at"])
     if any(tuple(rest) != place for _, *rest in tags) or any(
         tuple(rest) != place for _, _, *rest in contexts
     ):
-        yield "its tags and contexts stand elsewhere in lists than it does itself"
+        yield "its tags and contexts have another place in lists than the session"
     if row["labels"] != len(tags) + len(contexts):
-        yield "its number of tags and contexts is not how many there are"
+        yield "its number of tags and contexts is wrong"
 
 
 def _of_epochs(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str]:
@@ -193,12 +193,12 @@ def _of_epochs(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> It
     if row["base_seq"] == 0:
         first, epochs = epochs[:1], epochs[1:]
         if [(one[0], one[2], one[3]) for one in first] != [(1, 1, ledger.first_at)]:
-            yield "its first epoch is not what its journal says"
+            yield "its first epoch differs from its journal"
     if epochs != later:
-        yield "its epochs are not what its journal says"
+        yield "its epochs differ from its journal"
     begins = ledger.epochs[-1][2] if ledger.epochs else 1
     if row["epoch_seq"] != begins and not (begins == 1 and row["epoch_seq"] == 0):
-        yield "where its epoch begins is not what its journal says"
+        yield "the start of its epoch differs from its journal"
 
 
 def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str | Unlike]:
@@ -213,13 +213,13 @@ def _of_state(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[str 
                 continue
             said = encode(wanted.pop(name))
             if not isinstance(value, bytes) or value != said:
-                what = f"the value of {name!r} in its state is not what its journal says"
+                what = f"the value of {name!r} in its state differs from its journal"
                 yield Unlike(what, decode(value) if isinstance(value, bytes) else value, decode(said))
             elif seq != ledger.set_at.get(name):
-                what = f"the event that set {name!r} in its state is not the one that its journal says"
+                what = f"the event that set {name!r} in its state differs from its journal"
                 yield Unlike(what, seq, ledger.set_at.get(name))
         if after is not None and page[-1][0] <= after:
-            yield "its state is not in order"
+            yield "the keys of its state are not in order"
             return
         after = page[-1][0]
     for name in wanted:
@@ -232,7 +232,7 @@ def _of_pending(tx: Transaction, key: SessionKey, ledger: Ledger) -> Iterator[Un
     wanted = sorted(((one.id, one.kind, encode(one.what)) for one in calls), key=repr)
     if rows != wanted:
         kept, said = [row[0] for row in rows], [row[0] for row in wanted]
-        yield Unlike("the calls that it waits for are not what its journal says", kept, said)
+        yield Unlike("the calls that it waits for differ from its journal", kept, said)
 
 
 def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> Iterator[str | Unlike]:
@@ -245,12 +245,10 @@ def _of_history(tx: Transaction, key: SessionKey, row: Row, ledger: Ledger) -> I
             known = at <= len(ledger.history)
             if position != at or not known or ledger.history[at - 1] not in (None, node):
                 said = ledger.history[at - 1] if known else None
-                yield Unlike(
-                    f"node {position:,} of its flow's history is not what its journal says", node, said
-                )
+                yield Unlike(f"node {position:,} of its flow's history differs from its journal", node, said)
                 return
     if at != len(ledger.history):
-        yield "its flow's history is not as long as its journal says"
+        yield "its flow's history has another length than in its journal"
 
 
 def _of_flow(tx: Transaction, row: Row) -> Iterator[str]:
@@ -259,13 +257,13 @@ def _of_flow(tx: Transaction, row: Row) -> Iterator[str]:
     if stored is None:
         return  # a session that was imported without its flow's files
     if version_of(stored[1]) != version.hex():
-        yield "the files of its flow are not those of the version it runs"
+        yield "the files of its flow are not those of the version that it runs"
 
 
 def _of_lease(tx: Transaction, key: SessionKey, row: Row) -> Iterator[str]:
     lease = tx.leases.get(key)
     if lease is not None and lease.token > row["fence"]:
-        yield "its lease has a fencing token that was never given out"
+        yield "its lease has a fencing token that was never issued"
 
 
 def _same_json(kept: object, wanted: Mapping[str, Any]) -> bool:

@@ -84,17 +84,15 @@ class OneSession:
     def _end(self, tx: Transaction, row: Row, journal: Journal) -> None:
         head: tuple[Any, Any] = (row["head_seq"], row["head_hash"])
         if head[0] > journal.seq:
-            self.wrong(None, f"its journal ends at event {journal.seq:,}, and had {head[0]:,}")
+            self.wrong(None, f"its journal ends at event {journal.seq:,}, but had {head[0]:,} events")
         elif head != (journal.seq, journal.hash):
-            self.wrong(
-                None, f"its journal's last event, {journal.seq:,}, is not the head that the session knows"
-            )
+            self.wrong(None, f"its journal's last event, {journal.seq:,}, is not the head of the session")
         if self._begins and not tx.audit.rows("erasing", self._key):
             early = tx.audit.seqs(self._key, after=0, until=self._begins + 1, limit=1)
             if early and not tx.branches.reads(self._key, early[0]):
-                self.wrong(early[0], "it lies before the beginning of the journal, which was cut off")
+                self.wrong(early[0], "it comes before the start of the journal, which was erased")
         for seq in sorted(journal.ledger.unexplained)[:MOST_OF_ONE]:
-            self.wrong(seq, "it is empty, and nothing says that it was erased")
+            self.wrong(seq, "it is empty, but there is no record that it was erased")
         for said in shelved(tx, self._key, row):
             self.wrong(None, said)
         # Rows that come in are held against nothing: the session is shown when it is proved.

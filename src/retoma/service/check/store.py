@@ -79,15 +79,16 @@ class _Check:
             self._report.add(
                 Damage(
                     what="tail",
-                    detail=f"The store knows {witness.counter:,} commits, and the witness beside it has seen "
-                    f"{witness.seen or 0:,}: what was committed last is gone.",
-                    hint="Restore a backup, or see what the sessions written last lack; --repair takes note of it.",
+                    detail=f"The store knows {witness.counter:,} commits, but its witness file has seen "
+                    f"{witness.seen or 0:,}: the last commits are missing.",
+                    hint="Restore a backup, or check what the newest sessions have lost; --repair then "
+                    "accepts the loss.",
                 )
             )
 
     def _engine(self) -> None:
         for said in self._tried(self._store.engine_check) or ():
-            hint = "Restore a backup. Until then write nothing into it."
+            hint = "Restore a backup. Until then, do not write to the store."
             self._report.add(Damage(what="file", detail=f"The store's file is damaged: {said}.", hint=hint))
 
     def _quarantine(self) -> None:
@@ -100,7 +101,7 @@ class _Check:
 
     def _strays(self) -> None:
         for what, key in self._read(_strays) or ():
-            detail = f"There is a {what} of session number {key}, which is not there."
+            detail = f"There is a {what} of session number {key}, which does not exist."
             self._report.add(Damage(what="stray", detail=detail, key=key))
 
     def _versions(self) -> None:
@@ -113,12 +114,12 @@ class _Check:
                 after = (tenant, version)
                 if not _is_version(version, codec, files):
                     detail = f"The stored version {version.hex()[:12]} of flow '{name}' is damaged."
-                    hint = "Sessions that run it go on with the flow's directory, if that is there."
+                    hint = "Sessions that run it continue with the flow's directory, if it exists."
                     self._report.add(Damage(what="flow", detail=detail, hint=hint))
 
     def _log(self) -> None:
         for _, said, there in self._read(lambda tx: tx.audit.count("log")) or ():
-            detail = f"The store's log has {there:,} entries, and {said:,} were made."
+            detail = f"The store's log has {there:,} entries, but {said:,} were written."
             self._report.add(Damage(what="log", detail=detail, hint=BACKUP))
         after = _FIRST
         while found := self._read(
@@ -169,9 +170,7 @@ class _Check:
         try:
             return read()
         except UNREADABLE as error:
-            self._report.add(
-                Damage(what="file", detail=f"A part of the store cannot be read: {_said(error)}.")
-            )
+            self._report.add(Damage(what="file", detail=f"Part of the store cannot be read: {_said(error)}."))
             return None
 
     # Sessions

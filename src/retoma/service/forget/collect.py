@@ -1,4 +1,4 @@
-"""What is due to go, counted and taken: by age, from the trash, deletions and imports that were left, content."""
+"""What is due to go, counted and taken: by age, from the trash, deletions and unfinished imports, content."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _doom_stale(tx: Transaction, who: Principal, time: Time) -> None:
         tx.transfers.doom(who.tenant, key)
         count += 1
     if count:
-        _log(tx, who, "imports that nobody went on with for a day", count)
+        _log(tx, who, "imports that were abandoned for a day", count)
 
 
 def _drop_contents(tx: Transaction, who: Principal) -> bool:
@@ -100,7 +100,7 @@ def _drop_contents(tx: Transaction, who: Principal) -> bool:
         tx.audit.drop_content(content)
     if found:
         tx.erasing.begin()
-        _log(tx, who, "content that no event referred to", len(found))
+        _log(tx, who, "unreferenced content", len(found))
     return bool(found)
 
 

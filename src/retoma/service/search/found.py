@@ -99,14 +99,16 @@ def cursor_of(text: str, asked: Asked) -> Cursor:
     ]
     if len(numbers) != len(parts) or len(parts) not in (_FIELDS, _FIELDS + len(Order._fields)):
         raise Invalid(
-            f"{text!r} is no cursor.", code="bad_cursor", hint="Use the one that the page before printed."
+            f"Invalid cursor: {text!r}.",
+            code="bad_cursor",
+            hint="Use the cursor that the previous page printed.",
         )
     now, high, low, rows, titles, check, *order = numbers
     if check != _sum(asked):
         raise Invalid(
-            "This cursor is of another search.",
+            "This cursor belongs to another search.",
             code="bad_cursor",
-            hint="Search for the same text with the same options, or without a cursor.",
+            hint="Use the same text and options as the first page, or leave out the cursor.",
         )
     last = Order(*order) if order else None
     return Cursor(now=now, high=high, low=None if low < 0 else low, rows=rows, titles=titles, last=last)

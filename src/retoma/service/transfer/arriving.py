@@ -227,8 +227,8 @@ def _chosen(drafts: Iterator[Draft], numbers: Iterable[int]) -> Iterator[Draft]:
 
 def _diverged(session: str) -> Conflict:
     return Conflict(
-        f"Session '{session}' went on here, and another way in the file.",
+        f"Session '{session}' has different new events here and in the file.",
         code="diverged",
-        hint="Nothing was changed. To have the file's beside it, import it under another id: --as NEW",
+        hint="Nothing was changed. To keep both, import the file under another id: --as NEW",
         session=session,
     )

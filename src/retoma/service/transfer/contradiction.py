@@ -27,7 +27,7 @@ def row_of(tx: Transaction, key: SessionKey, **instead: Any) -> Row:
 def unexplained(ledger: Ledger) -> Iterator[str]:
     """Yield which events are empty although no event says that they were erased."""
     for seq in sorted(ledger.unexplained)[:_MOST]:
-        yield f"event {seq:,} is empty, and nothing says that it was erased"
+        yield f"event {seq:,} is empty, but there is no record that it was erased"
 
 
 def untrue_in_file(found: Iterable[str | Unlike]) -> None:
@@ -37,19 +37,19 @@ def untrue_in_file(found: Iterable[str | Unlike]) -> None:
         raise Integrity(
             f"The file contradicts its own journal: {_shown(said[0])}.",
             code="damaged_export",
-            hint="Nothing of it was kept. Export the session again, or copy the file again from where it came.",
+            hint="Nothing was imported. Export the session again, or copy the file from its source again.",
             differences=[str(one) for one in said],
         )
 
 
 def untrue_here(session: str, found: Iterable[str | Unlike]) -> None:
-    """Raise Integrity when the rows of a session here are not what its journal says."""
+    """Raise Integrity when the rows of a session here differ from its journal."""
     said = [*islice(found, _MOST)]
     if said:
         raise Integrity(
             f"Session '{session}' is damaged here: {said[0]}.",
             code="damaged_session",
-            hint="Nothing was changed. `retoma store check` says what is damaged, and what to do.",
+            hint="Nothing was changed. `retoma store check` shows the damage and what to do.",
             session=session,
             differences=[str(one) for one in said],
         )

@@ -83,13 +83,15 @@ class _Pieces:
     def fail(self) -> NoReturn:
         """Raise what is wrong here: the end, or something that does not belong here."""
         if not self.known:
-            raise not_an_export("It is no JSON document of ours.")
+            raise not_an_export("It is not a JSON export of Retoma.")
         if not self.mark():
             raise cut_off(self.line)
         raise damaged(self.line, "it is not JSON.")
 
     def _too_long(self) -> Integrity:
-        return damaged(self.line, f"a record is longer than {2 * MOST_BYTES >> 20} MiB, which none is.")
+        return damaged(
+            self.line, f"a record is longer than {2 * MOST_BYTES >> 20} MiB, the limit for a record."
+        )
 
     def _plain(self) -> int:
         while True:
@@ -146,7 +148,7 @@ class _Frame:
             yield from self._section(self._name())
         yield from self._head()
         if pieces.mark():
-            raise damaged(pieces.line, "something follows the end of the document; a file holds one session.")
+            raise damaged(pieces.line, "there is data after the end of the document; a file has one session.")
 
     def _name(self) -> str:
         if self._pieces.mark() != b'"':
@@ -157,14 +159,14 @@ class _Frame:
 
     def _begin(self, name: str) -> None:
         if name != "format_version":
-            raise not_an_export("It is JSON, but does not begin with its format_version.")
+            raise not_an_export("It is JSON, but its first key is not format_version.")
         try:
             version = msgspec.json.decode(self._pieces.value(), type=int)
         except msgspec.DecodeError:
             version = 0
         refuse_newer(version)
         if version < 1:
-            raise not_an_export("Its format_version is none.")
+            raise not_an_export("Its format_version is not a number.")
         self._pieces.known = True
 
     def _section(self, name: str) -> Iterator[Placed]:
@@ -185,7 +187,7 @@ class _Frame:
             yield from self._head()
             yield self._record(b'"type":"end"', self._pieces.value())
         else:
-            raise damaged(self._pieces.line, f"an export has no {name[:40]!r}.")
+            raise damaged(self._pieces.line, f"the key {name[:40]!r} is not part of an export.")
 
     def _head(self) -> Iterator[Placed]:
         """Yield the session, once all that it consists of was read."""
@@ -198,7 +200,7 @@ class _Frame:
         """Yield the elements of an array one by one; none of those before is kept."""
         pieces = self._pieces
         if pieces.mark() != b"[":
-            raise damaged(pieces.line, "here an export has an array.")
+            raise damaged(pieces.line, "an array is expected here.")
         pieces.take(b"[")
         if pieces.mark() == b"]":
             pieces.take(b"]")
@@ -211,5 +213,5 @@ class _Frame:
     def _record(self, begins: bytes, record: bytes, line: int | None = None) -> Placed:
         line = line or self._pieces.line
         if not record.startswith(b"{"):
-            raise damaged(line, "a record is a JSON object, and this is none.")
+            raise damaged(line, "a record must be a JSON object.")
         return record_of(b"{" + begins + b"," + record[1:], line)

@@ -27,7 +27,7 @@ def export(
     """
     if format not in FORMATS:
         raise Invalid(
-            f"{format!r} is no format of an export.",
+            f"{format!r} is not an export format.",
             code="bad_format",
             hint=f"Formats: {', '.join(FORMATS)}.",
         )

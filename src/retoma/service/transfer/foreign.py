@@ -131,18 +131,18 @@ def named(id: str) -> str:
 def nothing_whole(shown: str) -> Integrity:
     """Return the error for a file of which nothing can be kept."""
     return Integrity(
-        f"Nothing in {shown} is whole.",
+        f"{shown} has no complete record.",
         code="damaged_import",
-        hint="Nothing was changed. Copy the file again from where it came, or restore it from a backup.",
+        hint="Nothing was changed. Copy the file from its source again, or restore it from a backup.",
     )
 
 
 def one_too_many(shown: str, count: int) -> Invalid:
     """Return the error for a file of several sessions where one was to be named."""
     return Invalid(
-        f"{shown} holds {count:,} sessions; --as names one.",
+        f"{shown} has {count:,} sessions; --as works with only one.",
         code="usage",
-        hint="Import it without --as; `retoma session set-id` gives one of them another id.",
+        hint="Import it without --as; `retoma session set-id` changes an id afterwards.",
     )
 
 
@@ -243,7 +243,7 @@ def message(id: bytes, at: int, said: Said, *, tool: str, raw: bytes, reply: str
         if len(short.data()) <= _MOST:
             break
     else:
-        note = "This message is too large to be shown. All of it is in the records behind it."
+        note = "This message is too large to show. The full text is in the imported records."
         short = msgspec.structs.replace(said, parts=(Text(note),))
     yield Draft(id=id, kind=MESSAGE, at=at, said=short)
     yield from pieces(identity(id, b"whole"), at, tool, "whole", raw)
@@ -285,7 +285,7 @@ def _shortened(parts: tuple[Part, ...], most: int) -> tuple[Part, ...]:
 
 def _short(value: Json, most: int) -> Json:
     if isinstance(value, str) and len(value) > most:
-        return f"{value[:most]}… ({len(value) - most:,} characters more: all of it is in the records behind this)"
+        return f"{value[:most]}… ({len(value) - most:,} more characters: the full text is in the imported records)"
     if isinstance(value, list):
         return [_short(inner, most) for inner in value]
     if isinstance(value, dict):

@@ -50,12 +50,12 @@ def write(session: Outgoing) -> Iterator[bytes]:
         for message in page:
             if message.epoch != epoch:
                 epoch = message.epoch
-                text += f'<p class="epoch">Epoch {epoch}: begun anew</p>\n'
+                text += f'<p class="epoch">Epoch {epoch}: restarted</p>\n'
             text += _message(message)
         said += len(page)
         yield text.encode()
     if not said:
-        yield b'<p class="epoch">Nothing was said yet.</p>\n'
+        yield b'<p class="epoch">There are no messages yet.</p>\n'
     yield b"</main>\n</body>\n</html>\n"
 
 
@@ -66,7 +66,7 @@ def _head(record: SessionRecord) -> str:
     )
     title = safe(record.title or record.id)
     rows = "".join(f"<dt>{name}</dt><dd>{safe(text)}</dd>\n" for name, text in facts(record))
-    veiled = '<p class="redacted">Redacted: what looks like a secret was taken out of this copy.</p>\n'
+    veiled = '<p class="redacted">Redacted: likely secrets were removed from this copy.</p>\n'
     return f"""<!doctype html>
 <html>
 <head>
@@ -113,7 +113,7 @@ def _parts(parts: Sequence[Part]) -> str:
     if beside:
         named = ", ".join(dict.fromkeys(safe(part.kind) for part in beside))
         said = "".join(f"<pre>{safe(_json(part.raw))}</pre>\n" for part in beside)
-        text += f'<details class="beside"><summary>Kept beside it: {named}</summary>\n{said}</details>\n'
+        text += f'<details class="beside"><summary>Original record: {named}</summary>\n{said}</details>\n'
     return text
 
 
@@ -122,7 +122,9 @@ def _part(part: Part, following: Part | None) -> str:
         case Text():
             return rendered(part.text)
         case Reasoning():
-            return f'<details class="thought"><summary>Reasoning</summary>\n{rendered(part.text)}</details>\n'
+            return (
+                f'<details class="reasoning"><summary>Reasoning</summary>\n{rendered(part.text)}</details>\n'
+            )
         case Image() | File():
             return _picture(part, following)
         case ToolCall():

@@ -79,7 +79,7 @@ class _Import:
     def run(self, found: Iterator[Placed], name: str | None) -> Imported:
         first, line = next(found, (None, 1))
         if not isinstance(first, SessionRecord):
-            raise damaged(line, "an export begins with its session.")
+            raise damaged(line, "an export must start with its session.")
         plausible(first, line)
         wanted = session_id(name) if name is not None else _id_of(first, line)
         proof = Proof(first, line, behind=self._behind)
@@ -126,7 +126,7 @@ class _Import:
         fence(tx, head, None)
         end_lapsed(tx, head)
         if head.hash != continued.here.hash:
-            raise diverged(head.id, "somebody wrote in it while the file was read")
+            raise diverged(head.id, "another process wrote to it while the file was read")
         continued.settle(tx, continued.before(tx))
 
     # What comes in
@@ -140,7 +140,7 @@ class _Import:
             if not isinstance(one, Event):
                 batch.aside(one)
             elif plan.here is not None and one.seq == plan.here.seq and one.hash != plan.here.hash:
-                raise diverged(plan.here.id, f"event {one.seq:,} is another one here")
+                raise diverged(plan.here.id, f"event {one.seq:,} is different here")
             elif one.seq > plan.written:
                 batch.event(one)
             if batch.full:
@@ -154,9 +154,9 @@ class _Import:
     def _write(self, tx: Transaction, plan: Plan, batch: Batch) -> None:
         if tx.transfers.token(self._who.tenant, plan.key) != plan.token:
             raise Busy(
-                f"Another import of session '{plan.name}' began meanwhile.",
+                f"Another import of session '{plan.name}' started at the same time.",
                 code="fenced",
-                hint="It goes on; let it end.",
+                hint="Wait until the other import ends.",
                 session=plan.name,
             )
         batch.write(tx, plan.key)
@@ -171,7 +171,7 @@ class _Import:
         known = tx.transfers.of_uid(tenant, bytes.fromhex(session.uid), session.created_at)
         here = next((one for one in known if one.shelf != HIDDEN), None)
         if (here and here.hash) != (plan.here and plan.here.hash):
-            raise diverged(plan.name, "somebody wrote in it while the file was read")
+            raise diverged(plan.name, "another process wrote to it while the file was read")
         if proof.files and session.flow and session.flow.version:
             version = bytes.fromhex(session.flow.version)
             tx.flows.put_version(tenant, version, proof.flow_name, proof.files)

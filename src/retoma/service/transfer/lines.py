@@ -84,7 +84,7 @@ class Lines:
                 nothing = len(line) - len(bare)
                 self._notices.say(
                     "nul_bytes",
-                    f"{nothing:,} NUL byte{'s' * (nothing > 1)} {'were' if nothing > 1 else 'was'} passed over.",
+                    f"{nothing:,} NUL byte{'s' * (nothing > 1)} {'were' if nothing > 1 else 'was'} ignored.",
                     number,
                 )
             if bare or not cut:
@@ -118,9 +118,7 @@ class Lines:
         entries = self._entries(joined, self._since)
         if entries:
             self._held = None
-            said = (
-                f"Lines {self._since:,} to {line:,} are one record: a line break in a text was not escaped."
-            )
+            said = f"Lines {self._since:,} to {line:,} were read as one record: a line break in a text was not escaped."
             self._notices.say("rejoined", said, self._since)
             yield from entries
         elif data.startswith(b'{"') or self._too_much(line, joined):
@@ -168,8 +166,11 @@ class Lines:
     def _entry(self, found: Value, data: bytes, line: int) -> Entry:
         assert isinstance(found.value, dict)
         if found.changed:
-            said = "it had bytes, numbers or halves of letters that cannot be kept as they were: its text is beside it."
-            self._notices.say("mended", f"A record was mended: {said}", line)
+            said = (
+                "it had bytes, numbers or unpaired surrogates that cannot be stored: the original text "
+                "was imported too."
+            )
+            self._notices.say("mended", f"A record was repaired: {said}", line)
         return Entry(found.value, found.data, line, data if found.changed else None)
 
     def _salvaged(self, data: bytes, line: int, ended: bool) -> Iterator[Entry | Damaged]:
@@ -189,7 +190,7 @@ class Lines:
         if rest and ended:
             yield self._damaged(rest, line)
         elif rest:
-            said = f"The file ends in the middle of a record; {len(rest):,} bytes of it were left out."
+            said = f"The file ends in the middle of a record; {len(rest):,} bytes of it were not imported."
             self._notices.say("torn", said, line)
 
     def _starts(self, data: bytes) -> Iterator[int]:
@@ -198,5 +199,7 @@ class Lines:
         return (match.start() for match in islice(_START.finditer(data), most))
 
     def _damaged(self, data: bytes, line: int) -> Damaged:
-        self._notices.say("unreadable", "It is not JSON: kept as it is, and not read.", line)
+        self._notices.say(
+            "unreadable", "It is not JSON: it was imported unchanged and not interpreted.", line
+        )
         return Damaged(data, line)

@@ -34,7 +34,7 @@ def write(session: Outgoing) -> Iterator[bytes]:
         for message in filter(lambda one: one.spoken, page):
             if message.epoch != epoch:
                 epoch = message.epoch
-                text += f"\n---\n\nEpoch {epoch}: begun anew.\n"
+                text += f"\n---\n\nEpoch {epoch}: restarted.\n"
             text += _message(message)
         yield text.encode()
 
@@ -61,7 +61,7 @@ def facts(record: SessionRecord) -> list[tuple[str, str]]:
 def _head(record: SessionRecord) -> str:
     lines = [f"- {name}: {_inline(text)}" for name, text in facts(record)]
     if record.redacted is not UNSET:
-        lines.append("- Redacted: what looks like a secret was taken out of this copy.")
+        lines.append("- Redacted: likely secrets were removed from this copy.")
     return f"# {_inline(record.title or record.id)}\n\n" + "\n".join(lines) + "\n"
 
 

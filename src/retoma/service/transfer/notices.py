@@ -61,5 +61,5 @@ class Notices:
         named = ", ".join(f"{kind} ({count:,})" for kind, count in self._kinds.most_common(MOST_OF_ONE))
         more = f" and {len(self._kinds) - MOST_OF_ONE:,} others" if len(self._kinds) > MOST_OF_ONE else ""
         what = "1 record is" if total == 1 else f"{total:,} records are"
-        detail = f"{self._place}{what} of a type that is not known here, kept as it was: {named}{more}."
+        detail = f"{self._place}{what} of unknown type, imported unchanged: {named}{more}."
         return (Notice(code="unknown_type", detail=detail),)

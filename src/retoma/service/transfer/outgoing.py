@@ -86,9 +86,9 @@ class Outgoing:
             page = self._store.read(self._reader(after, limit))
             if not page or page[0].seq != after + 1:
                 raise Conflict(
-                    f"Session '{self.record.id}' was cut or deleted while it was exported.",
+                    f"Session '{self.record.id}' was erased or deleted during the export.",
                     code="changed_meanwhile",
-                    hint="What was written is not whole. Export it again.",
+                    hint="The written file is incomplete. Export the session again.",
                 )
             after = page[-1].seq
             limit = min(PAGE, 2 * len(page))
@@ -166,9 +166,9 @@ class Outgoing:
 def _prove(event: Event) -> None:
     if not as_written(event):
         raise Integrity(
-            f"Event {event.seq} ({event.type}) is damaged: its data is not what was written.",
+            f"Event {event.seq} ({event.type}) is damaged: its data was changed after it was written.",
             code="damaged_event",
-            hint="What was exported ends before it. Restore a backup.",
+            hint="The export ends before this event. Restore a backup.",
             seq=event.seq,
         )
 

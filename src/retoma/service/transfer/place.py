@@ -52,7 +52,8 @@ class Places:
                 return here
             if session.redacted is not UNSET:
                 raise Conflict(
-                    f"The file was redacted; it cannot go on with session '{here.id}', which is whole here.",
+                    f"The file was redacted, so it cannot continue session '{here.id}', which has its full "
+                    "content here.",
                     code="redacted_export",
                     hint="Nothing was changed. Export it again without --redact.",
                     session=here.id,
@@ -72,14 +73,14 @@ class Places:
         """Return whether all of the file is here already. Raises Conflict when its journal is another one."""
         head, base = session.head, session.base
         if base.seq == here.seq and base.hash != here.hash.hex():
-            raise diverged(here.id, f"event {here.seq:,} is another one here")
+            raise diverged(here.id, f"event {here.seq:,} is different here")
         if base.seq > here.seq and not (self._erase and session.redacted is UNSET):
             raise Conflict(
-                f"Session '{here.id}' ends at event {here.seq:,} here, and the file begins after {base.seq:,}: the "
+                f"Session '{here.id}' ends at event {here.seq:,} here, but the file starts after {base.seq:,}: the "
                 "source erased its events before, and some of them were never here.",
                 code="diverged",
-                hint="Nothing was changed. To have the file's instead, import it with --erase-too, "
-                "which erases all events that are here.",
+                hint="Nothing was changed. To use the file's events instead, import it with --erase-too, "
+                "which erases all events of the session here.",
                 session=here.id,
             )
         if head.seq > here.seq:
@@ -87,7 +88,7 @@ class Places:
         if head.seq > here.base_seq:
             (event,) = tx.journal.read(here.key, after=head.seq - 1, limit=1)
             if event.hash.hex() != head.hash:
-                raise diverged(here.id, f"event {head.seq:,} is another one here")
+                raise diverged(here.id, f"event {head.seq:,} is different here")
         return True
 
     def _place(
@@ -108,9 +109,9 @@ class Places:
         """Raise Conflict when the id is another's, Limit when there are sessions enough."""
         if tx.sessions.key(self._who.tenant, wanted) is not None:
             raise Conflict(
-                f"There is another session '{wanted}' already.",
+                f"Another session '{wanted}' already exists.",
                 code="id_taken",
-                hint="Import it under another id: --as NEW",
+                hint="Import the file under another id: --as NEW",
                 session=wanted,
             )
         sessions.within(tx, self._who, self._limits, active=session.status == "active")
@@ -132,8 +133,8 @@ class Places:
 def diverged(session: str, how: str) -> Conflict:
     """Return the error for a session whose journal here is not the beginning of the file's."""
     return Conflict(
-        f"Session '{session}' went another way here: {how}.",
+        f"Session '{session}' has other events here: {how}.",
         code="diverged",
-        hint="Nothing was changed. To have the file's instead, delete this one first, by its whole id.",
+        hint="Nothing was changed. To use the file's session instead, first delete this one by its full id.",
         session=session,
     )

@@ -60,7 +60,7 @@ class Proof:
         # A fork's journal begins with another's, and says itself which session it is.
         self._belongs = self.seq > 0 or self.hash == genesis(bytes.fromhex(session.uid))
         if session.head.seq < self.seq or not _ascending(session):
-            raise damaged(line, "its epochs or its journal end before they begin.")
+            raise damaged(line, "its epochs or its journal end before they start.")
 
     def rest(self, found: Iterator[Placed]) -> Iterator[Event | Aside]:
         """Yield what follows the session, each proved, up to the end, and that after it nothing comes."""
@@ -68,10 +68,10 @@ class Proof:
         line = 1
         for record, line in found:
             if ended or isinstance(record, SessionRecord):
-                raise damaged(line, "something follows the end of the session; a file holds one.")
+                raise damaged(line, "there is data after the end of the session; a file has one session.")
             if isinstance(record, EventRecord):
                 if aside:
-                    raise damaged(line, f"event {record.seq:,} is out of its place.", seq=record.seq)
+                    raise damaged(line, f"event {record.seq:,} is out of order.", seq=record.seq)
                 yield self.event(record, line)
             elif isinstance(record, EndRecord):
                 self.end(record, line)
@@ -81,22 +81,22 @@ class Proof:
                 self.aside(record, line)
                 yield record
         if not ended:
-            raise damaged(line, "the file ends after it, before the session does: it was cut off.")
+            raise damaged(line, "the file ends there, before the session ends: it was truncated.")
 
     def event(self, record: EventRecord, line: int) -> Event:
         """Return the event, proved to be the next one."""
         if record.seq != self.seq + 1:
             what = (
-                "comes twice or too late"
+                "is a duplicate or out of order"
                 if record.seq <= self.seq
-                else f"is there, {self.seq + 1:,} is missing"
+                else f"follows, but {self.seq + 1:,} is missing"
             )
             raise damaged(line, f"event {record.seq:,} {what}.", seq=record.seq)
         event = _event(record, line)
         if not follows(event, self.hash):
-            raise damaged(line, f"event {event.seq:,} is not linked to the one before it.", seq=event.seq)
+            raise damaged(line, f"event {event.seq:,} is not linked to the previous event.", seq=event.seq)
         if event.type != RESET and 0 < self.seq == self.session.base.seq and not self._behind:
-            raise damaged(line, "the journal begins in the middle of an epoch.", seq=event.seq)
+            raise damaged(line, "the journal starts in the middle of an epoch.", seq=event.seq)
         self._fold(event, line)
         self.seq, self.hash = event.seq, event.hash
         self._belongs |= event.type == FORKED and event.value().get("uid") == self.session.uid
@@ -123,7 +123,7 @@ class Proof:
         if isinstance(record, VisitsRecord):
             if record.first != self._visits + 1:
                 raise damaged(
-                    line, f"the flow's history goes on at {record.first:,}, not at {self._visits + 1:,}."
+                    line, f"the flow's history continues at {record.first:,}, not at {self._visits + 1:,}."
                 )
             self._visits += len(record.nodes)
         elif isinstance(record, FlowRecord):
@@ -152,10 +152,10 @@ class Proof:
         if session.base.seq < self._first_of_epoch and self._messages != session.messages:
             raise damaged(line, f"the session has {self._messages:,} messages, not {session.messages:,}.")
         if self.files and (flow is None or version_of(self.files) != flow.version):
-            raise damaged(line, "the files of its flow are not those of the version it runs.")
+            raise damaged(line, "the files of its flow are not those of the version that it runs.")
         if record.records != self._records.hexdigest():
             raise damaged(
-                line, "what is said of the session (title, state, history …) was changed after the export."
+                line, "the session's properties (title, state, history …) were changed after the export."
             )
 
 
@@ -174,7 +174,7 @@ def plausible(session: SessionRecord, line: int) -> None:
     except Invalid as error:
         raise damaged(line, f"no session has this: {error.message}") from error
     if kept != new:
-        raise damaged(line, "the session's tags, contexts or thinking level are not as they are kept.")
+        raise damaged(line, "the session's tags, contexts or thinking level are not in the stored form.")
 
 
 def _ascending(session: SessionRecord) -> bool:
@@ -188,13 +188,13 @@ def _event(record: EventRecord, line: int) -> Event:
     data_digest = bytes.fromhex(record.digest)
     data = _data(record, line)
     if (data is None) is not record.erased:
-        raise damaged(
-            line, f"event {record.seq:,} has no data, and does not say that it was erased.", seq=record.seq
-        )
+        raise damaged(line, f"event {record.seq:,} has no data and is not marked as erased.", seq=record.seq)
     if data is not None:
         data = _proved(data, salt, data_digest)
         if data is None:
-            raise damaged(line, f"the data of event {record.seq:,} is not what was written.", seq=record.seq)
+            raise damaged(
+                line, f"the data of event {record.seq:,} was changed after it was written.", seq=record.seq
+            )
         if is_deep(data):
             raise damaged(
                 line, f"event {record.seq:,} is nested deeper than {MOST_LEVELS} levels.", seq=record.seq
@@ -222,7 +222,7 @@ def _data(record: EventRecord, line: int) -> bytes | None:
     else:
         return None
     if len(data) > 2 * MAX_DATA_BYTES:
-        raise damaged(line, f"event {record.seq:,} has more data than an event may have.", seq=record.seq)
+        raise damaged(line, f"event {record.seq:,} has more data than an event may hold.", seq=record.seq)
     try:
         decode(data)
     except Invalid as error:

@@ -34,7 +34,7 @@ def records(stream: BinaryIO) -> Iterator[Placed]:
     source = Source(stream)
     first = source.first.lstrip()
     if not first:
-        raise not_an_export("It is empty." if not source.first else "It begins with an empty line.")
+        raise not_an_export("It is empty." if not source.first else "It starts with an empty line.")
     try:
         beginning = msgspec.json.decode(first, type=_Beginning)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -43,14 +43,14 @@ def records(stream: BinaryIO) -> Iterator[Placed]:
         refuse_newer(beginning.format_version)
         return _lines(source)
     if not first.startswith(b"{") or beginning.type:
-        raise not_an_export("It does not begin as one.")
+        raise not_an_export("It does not start like an export.")
     return document(source)
 
 
 def _lines(source: Source) -> Iterator[Placed]:
     while line := source.next():
         if len(line) >= MOST_BYTES and not line.endswith(b"\n"):
-            raise damaged(source.line, f"it is longer than {MOST_BYTES >> 20} MiB, which no record is.")
+            raise damaged(source.line, f"it is longer than {MOST_BYTES >> 20} MiB, the limit for a record.")
         if not line.strip():
             continue
         try:

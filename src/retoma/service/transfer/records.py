@@ -145,9 +145,9 @@ class Ids:
                 self._seen[short] = said
                 return self._identify(*id)
             if known == said:
-                detail = f"The record {own[:100]!r} is there a second time; it was taken once."
+                detail = f"The record {own[:100]!r} is a duplicate; it was imported once."
                 self._notices.say("duplicate", detail, found.line)
                 return None
-            detail = f"Another record has the id {own[:100]!r} as well; both were kept."
+            detail = f"Another record has the id {own[:100]!r} too; both were imported."
             self._notices.say("id_twice", detail, found.line)
         return None

@@ -13,7 +13,7 @@ from retoma.model.transfer import FORMAT_VERSION, Record, decoded
 MOST_BYTES = 4 << 20
 """The longest a record may be: an event has 1 MiB, which escapes and base64 make longer."""
 
-_HINT = "Nothing of it was kept. Export the session again, or copy the file again from where it came."
+_HINT = "Nothing was imported. Export the session again, or copy the file from its source again."
 
 
 class Placed(NamedTuple):
@@ -50,7 +50,7 @@ def refuse_newer(version: object) -> None:
     """Raise Unavailable for a format that only a later Retoma knows."""
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise Unavailable(
-            f"This export is of a newer Retoma: it has format {version}, this one knows {FORMAT_VERSION}.",
+            f"This export is from a newer Retoma: it has format {version}, this version reads up to {FORMAT_VERSION}.",
             code="newer_export",
             hint="Nothing was changed. Upgrade with: pip install -U retoma",
             format=version,
@@ -74,7 +74,7 @@ def damaged(line: int, what: str, **facts: object) -> Integrity:
 
 def cut_off(line: int) -> Integrity:
     """Return the error for a file that ends too early."""
-    return damaged(line, "it is cut off: the file ends in the middle of it.")
+    return damaged(line, "it is truncated: the file ends in the middle of the line.")
 
 
 def record_of(data: bytes, line: int) -> Placed:
@@ -85,7 +85,7 @@ def record_of(data: bytes, line: int) -> Placed:
     try:
         return Placed(decoded(data), line)
     except msgspec.ValidationError as error:
-        raise damaged(line, f"it is not what an export has here: {error}.") from error
+        raise damaged(line, f"it is not valid here: {error}.") from error
     except UnicodeDecodeError as error:
         raise damaged(line, "it is not UTF-8.") from error
     except msgspec.DecodeError as error:

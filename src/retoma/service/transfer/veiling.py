@@ -145,9 +145,9 @@ class Veiling:
             system = record.value if isinstance(record.value, dict) else {}
             if any(self._veil.hides(value) for name, value in system.items() if name != "ans"):
                 raise Refused(
-                    "A tool call that is under way holds what is to be left out.",
+                    "A pending tool call contains data that must be left out.",
                     code="call_under_way",
-                    hint="Run the flow until the call has ended, or export without --redact.",
+                    hint="Run the flow until the tool call ends, or export without --redact.",
                 )
             ans = system.get("ans")
             if ans is None or not (self._veil.hides(ans) or encode(ans) in self._answers):

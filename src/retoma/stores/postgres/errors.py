@@ -8,7 +8,7 @@ from psycopg import errors
 from retoma.errors import Integrity, Invalid, RetomaError, Unavailable
 from retoma.stores.postgres.connection import Dropped, Silent
 
-_SAFE = "What was acknowledged is safe; this was not written."
+_SAFE = "Everything saved so far is safe; this command wrote nothing."
 
 _CONNECTING = (
     (
@@ -20,20 +20,20 @@ _CONNECTING = (
     (
         ("pg_hba.conf", "SSL", "certificate"),
         "refused_by_server",
-        "The server of {shown} does not let this machine in: {said}.",
+        "The server of {shown} does not accept this machine: {said}.",
         "Nothing was changed. See pg_hba.conf on the server, and sslmode in the URL.",
     ),
     (
         ("does not exist",),
         "no_database",
         "There is no such database or role at {shown}: {said}.",
-        "Nothing was changed. Make it with createdb, or correct the store's URL.",
+        "Nothing was changed. Create it with createdb, or correct the store's URL.",
     ),
     (
         ("too many clients", "connection slots", "too many connections"),
         "too_many_connections",
-        "The server of {shown} takes no more connections.",
-        "Nothing was written. Raise max_connections there, or let other processes end.",
+        "The server of {shown} accepts no more connections.",
+        "Nothing was written. Raise max_connections on the server, or end other processes.",
     ),
 )
 
@@ -43,57 +43,57 @@ _STATED: tuple[tuple[tuple[type[psycopg.Error], ...], type[RetomaError], str, st
         (errors.ReadOnlySqlTransaction,),
         Unavailable,
         "read_only_store",
-        "The server of {shown} is read-only: a replica, or a database that is set so.",
-        "Nothing was written. Name the primary in the store's URL (?target_session_attrs=read-write finds it).",
+        "The server of {shown} is read-only: it is a replica, or the database is set to read-only.",
+        "Nothing was written. Use the primary in the store's URL (?target_session_attrs=read-write finds it).",
     ),
     (
         (errors.LockNotAvailable, errors.DeadlockDetected, errors.SerializationFailure),
         Unavailable,
         "locked",
-        "Another process keeps what this needs in {shown} locked.",
-        "Nothing was written. Try again in a moment.",
+        "Another process holds a lock in {shown} that this command needs.",
+        "Nothing was written. Run the command again.",
     ),
     (
         (errors.QueryCanceled,),
         Unavailable,
         "slow_server",
-        "The server of {shown} took longer than it is allowed: {said}.",
+        "The server of {shown} exceeded its time limit: {said}.",
         _SAFE,
     ),
     (
         (errors.DiskFull, errors.OutOfMemory),
         Unavailable,
         "disk_full",
-        "The server of {shown} has no room left: {said}.",
+        "The server of {shown} has no disk space left: {said}.",
         f"{_SAFE} Free some space there.",
     ),
     (
         (errors.ProgramLimitExceeded,),
         Invalid,
         "too_long",
-        "A name, a tag or a key is longer than PostgreSQL keeps in an index (about 2,700 bytes).",
-        "Nothing was written. Make it shorter.",
+        "A name, a tag or a key is longer than PostgreSQL can index (about 2,700 bytes).",
+        "Nothing was written. Use a shorter one.",
     ),
     (
         (errors.DuplicateTable, errors.UndefinedColumn, errors.UndefinedTable),
         Integrity,
         "not_a_store",
         "{shown} has tables of another program: {said}.",
-        "Nothing was changed. Name a database of its own, or a schema: ?options=-csearch_path%3DNAME",
+        "Nothing was changed. Use a separate database, or a separate schema: ?options=-csearch_path%3DNAME",
     ),
     (
         (errors.InsufficientPrivilege, errors.InvalidSchemaName),
         Unavailable,
         "read_only_store",
         "This user may not do that in {shown}: {said}.",
-        "Nothing was written. Grant it there, or name another user.",
+        "Nothing was written. Grant the permission, or use another user.",
     ),
     (
         (errors.CharacterNotInRepertoire, errors.UntranslatableCharacter),
         Invalid,
         "nul",
-        "PostgreSQL keeps no text with a NUL character.",
-        "Nothing was written. Leave it out.",
+        "PostgreSQL cannot store a text with a NUL character.",
+        "Nothing was written. Remove the NUL character.",
     ),
     (
         (errors.DataCorrupted, errors.IndexCorrupted),
@@ -152,17 +152,18 @@ def translate(error: BaseException, shown: str, *, unsure: bool = False) -> Reto
         return Unavailable(
             f"The server of {shown} stopped answering.",
             code="silent_server",
-            hint="Whether the last write was kept is not known: look, or repeat it under the same --key."
+            hint="It is unknown whether the last write was saved. Check, or repeat it with the same --key."
             if unsure
-            else _SAFE + " Look at the server and the network, then do it again.",
+            else _SAFE + " Check the server and the network, then run the command again.",
         )
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return _stated(error, shown)
     if isinstance(error, psycopg.ProgrammingError):
         return Invalid(
-            f"The store's URL {shown} is not as PostgreSQL wants it.",
+            f"The store's URL {shown} is not a valid PostgreSQL URL.",
             code="bad_store",
-            hint="Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE; what is special in a password goes as %XX.",
+            hint="Write postgresql://USER:PASSWORD@HOST:PORT/DATABASE; special characters in a password "
+            "must be written as %XX.",
         )
     return _unreachable(error, shown)
 
@@ -187,7 +188,8 @@ def _unreachable(error: BaseException, shown: str) -> RetomaError:
     return Unavailable(
         f"The server of {shown} cannot be reached: {said}.",
         code="no_server",
-        hint="What was acknowledged is safe. See that it runs and that this machine reaches it, then do it again.",
+        hint="Everything saved so far is safe. Check that the server is running and reachable, then run the "
+        "command again.",
     )
 
 

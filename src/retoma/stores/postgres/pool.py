@@ -32,7 +32,7 @@ class Pool:
             raise Unavailable(
                 f"All {MOST} connections of this process to {self._shown} are in use.",
                 code="busy_store",
-                hint="Nothing was written. Try again in a moment.",
+                hint="Nothing was written. Run the command again.",
             )
         try:
             try:

@@ -129,14 +129,16 @@ class PostgresStore:
 
     def backup(self, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
         raise Unavailable(
-            f"{self._shown} is backed up with PostgreSQL's own tools.",
+            f"{self._shown} must be backed up with PostgreSQL's own tools.",
             code="not_a_file",
-            hint="Use pg_dump, or the server's continuous archive. One session: `retoma session export ID`.",
+            hint="Use pg_dump, or the server's continuous archive. For one session: `retoma session export ID`.",
         )
 
     def compact(self) -> None:
         raise Unavailable(
-            f"{self._shown} is compacted by its server.", code="not_a_file", hint="Its autovacuum does it."
+            f"{self._shown} is compacted by its server.",
+            code="not_a_file",
+            hint="Its autovacuum frees the space.",
         )
 
     def close(self) -> None:

@@ -44,6 +44,6 @@ def forget_session(run: Run, key: SessionKey) -> None:
 
 
 def forget_gone(run: Run, key: SessionKey) -> None:
-    """Let nothing be known of a session that is gone, once no fork reads of it."""
+    """Let nothing be known of a deleted session, once no fork reads of it."""
     run(STATEMENTS["drop_search_gone"], (key,))
     run(STATEMENTS["drop_search_due_gone"], (key,))

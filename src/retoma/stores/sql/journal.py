@@ -194,7 +194,7 @@ class SqlJournal:
             raise Integrity(
                 f"The content of event {seq} is {'damaged' if rows else 'missing'}.",
                 code="damaged_event",
-                hint="Restore a backup, or look at what is whole with `retoma session log`.",
+                hint="Restore a backup. `retoma session log` still prints the undamaged events.",
                 seq=seq,
             )
         return data

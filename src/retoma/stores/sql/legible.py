@@ -28,5 +28,5 @@ def legible() -> Iterator[None]:
         raise Integrity(
             f"A part of the store cannot be read ({type(error).__name__}: {error}).",
             code="unreadable",
-            hint="`retoma store check` says whether the store is damaged, and where.",
+            hint="`retoma store check` shows whether the store is damaged, and where.",
         ) from error

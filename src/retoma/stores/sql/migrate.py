@@ -59,11 +59,11 @@ class Upgraded(NamedTuple):
             )
         if self.zeroed:
             said.append(
-                f"Zeroed {self.zeroed:,} bytes of unused space in the file: copies of erased content could be in them."
+                f"Zeroed {self.zeroed:,} bytes of unused space in the file: they could hold copies of erased content."
             )
         if self.kept is not None:
             said.append(
-                f"The file as it was is kept as {self.kept}. It still holds everything that was erased earlier: delete "
+                f"The old file is kept as {self.kept}. It still has everything that was erased earlier: delete "
                 "it if you erased content, or when you no longer need it."
             )
         return " ".join(said)
@@ -101,7 +101,7 @@ def older_store(version: int, shown: str) -> Unavailable:
     return Unavailable(
         f"The store {shown} has format {version}, and this Retoma reads format {FORMAT}.",
         code="older_store",
-        hint="Nothing was changed. `retoma store migrate` upgrades it; with --dry-run it says which steps that takes.",
+        hint="Nothing was changed. `retoma store migrate` upgrades it; with --dry-run it only lists the steps.",
         format=version,
         known=FORMAT,
     )
@@ -111,7 +111,8 @@ def refuse_newer(version: int, shown: str) -> None:
     """Raise Unavailable when a store has a higher format than this Retoma knows."""
     if version > FORMAT:
         raise Unavailable(
-            f"The store {shown} is of a newer Retoma: it has format {version}, this one knows {FORMAT}.",
+            f"The store {shown} is from a newer Retoma: it has format {version}, and this version reads up "
+            f"to format {FORMAT}.",
             code="newer_store",
             hint="Nothing was changed. Upgrade with: pip install -U retoma",
             format=version,

@@ -47,7 +47,7 @@ class Connection:
         self.run(f"PRAGMA {pragma} = {value}")
         got = self.run(f"PRAGMA {pragma}")[0][0]
         if got != expected:
-            raise Unavailable(f"SQLite did not take {pragma} = {value}: it says {got}.", code="pragma")
+            raise Unavailable(f"SQLite did not accept {pragma} = {value}: the value is {got}.", code="pragma")
 
     def make_durable(self) -> None:
         """Sync each commit. A new file gets its page size here: it is the log's from the first commit on."""
@@ -85,9 +85,9 @@ def format_of(connection: Connection, shown: str) -> int:
     version: int = connection.run("PRAGMA user_version")[0][0]
     if application != APPLICATION_ID and (application or tables):
         raise Integrity(
-            f"{shown} is a database of another program, not a Retoma store.",
+            f"{shown} belongs to another program and is not a Retoma store.",
             code="not_a_store",
-            hint="Nothing was changed. Name another place with --store.",
+            hint="Nothing was changed. Give another path with --store.",
         )
     migrate.refuse_newer(version, shown)
     return version

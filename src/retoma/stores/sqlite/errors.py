@@ -33,33 +33,34 @@ def translate(error: apsw.Error | OSError, shown: str) -> RetomaError:
         return Unavailable(
             f"The disk is full: {shown} could not be written.",
             code="disk_full",
-            hint="What was acknowledged is safe; this was not written. Free some space, then do it again.",
+            hint="Everything saved so far is safe; this command wrote nothing. Free some space, then run "
+            "the command again.",
         )
     if isinstance(error, (apsw.NotADBError, apsw.CorruptError, apsw.FormatError, apsw.SQLError)):
         return Integrity(
             f"The store file {shown} is damaged: {error}.",
             code="damaged_store",
-            hint="Nothing was changed. Restore a backup, or move the file away to begin a new store.",
+            hint="Nothing was changed. Restore a backup, or move the file away to start a new store.",
         )
     readonly = isinstance(
         error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError, PermissionError)
     )
     if readonly or (isinstance(error, OSError) and error.errno == 30):
         return Unavailable(
-            f"The store {shown} cannot be opened: the directory or the file is read-only, or is not yours "
-            "(reading needs to write beside it, too).",
+            f"The store {shown} cannot be opened: the directory or the file is read-only, or belongs to another user "
+            "(even reading needs to write files beside it).",
             code="read_only_store",
-            hint="Nothing was changed. Make it writable, or name another place with --store.",
+            hint="Nothing was changed. Make it writable, or give another path with --store.",
         )
     if isinstance(error, (apsw.BusyError, apsw.LockedError)):
         return Unavailable(
-            f"Another process keeps {shown} locked.",
+            f"Another process holds a lock on {shown}.",
             code="locked",
-            hint="Nothing was written. Try again in a moment.",
+            hint="Nothing was written. Run the command again.",
         )
     reason = "the system refused it" if str(error) == "not an error" else error
     return Unavailable(
         f"The store {shown} could not be read or written: {reason}.",
         code="io",
-        hint="What was acknowledged is safe; this was not written. Look at the disk, then do it again.",
+        hint="Everything saved so far is safe; this command wrote nothing. Check the disk, then run the command again.",
     )

@@ -83,10 +83,10 @@ class SqliteStore:
         while not self._alone(lambda writer: self._turn.forget(wait_ms=_SLICE_MS if wait else 0)):
             if wait and monotonic() > ends:
                 raise Unavailable(
-                    f"It is erased, but another process has been reading {self._shown} for {WAIT_S:.0f} seconds: "
-                    "traces stay in the store's files until it ends.",
+                    f"The content is erased, but another process has been reading {self._shown} for {WAIT_S:.0f} s. "
+                    "Traces stay in the store's files until that process ends.",
                     code="still_read",
-                    hint="Whichever command writes next after that clears them.",
+                    hint="The next command that writes after that removes the traces.",
                 )
             if not wait:
                 return
@@ -203,7 +203,7 @@ class SqliteStore:
         usage = os.statvfs(self._path) if self._path else None
         ((commits,),) = writer.run("SELECT counter FROM store")
         synchronous = {0: "OFF", 1: "NORMAL", 2: "FULL", 3: "EXTRA"}[writer.run("PRAGMA synchronous")[0][0]]
-        weak = "The store is not synchronous FULL: a power cut can lose what was acknowledged."
+        weak = "The store is not synchronous FULL: a power cut can lose saved data."
         return Facts(
             kind="sqlite",
             place=self._shown,

@@ -122,7 +122,7 @@ def _keep(source: apsw.Connection, path: Path, version: int, shown: str) -> Path
         sqlite_upkeep.sync(kept.parent)
     except (apsw.Error, OSError) as error:
         raise Unavailable(
-            f"The store {shown} has format {version} and was not upgraded to {FORMAT}: a copy of the file as it is, "
+            f"The store {shown} has format {version} and was not upgraded to {FORMAT}: a copy of the file, "
             f"{kept}, could not be written.",
             code="no_copy",
             hint=f"Nothing was changed. {translate(error, str(kept)).message} The copy needs "

@@ -32,7 +32,7 @@ def engine_check(run: Run) -> list[str]:
         rows = run(f"PRAGMA integrity_check({_MOST})")
         found += [str(said).replace("\n", "; ") for (said,) in rows if said != "ok"]
     except UnicodeDecodeError:
-        found.append("what SQLite says of it cannot be read")
+        found.append("SQLite's report on it cannot be read")
     # What is compared with one another is of one moment: writers beside it create sessions and upgrade the store.
     run("BEGIN")
     try:
@@ -45,17 +45,17 @@ def _disagreements(run: Run) -> list[str]:
     """Return what the store's own facts say of one another that cannot be."""
     found: list[str] = []
     if _schema(run) != _expected():
-        found.append("its tables are not those of its format")
+        found.append("its tables do not match its format")
     (version,), (applied,) = run("PRAGMA user_version")[0], run("SELECT max(version) FROM migration")[0]
     if version != applied:
-        found.append(f"it says that it is of format {version}, and steps up to {applied} were applied")
+        found.append(f"it claims format {version}, but the steps up to {applied} were applied")
     steps = [(step.version, step.name, step.checksum) for step in migrate.migrations("sqlite")]
     if run("SELECT version, name, checksum FROM migration ORDER BY version") != steps:
-        found.append("the steps of its format are not those that made it")
+        found.append("the recorded steps are not the steps of its format")
     ((given,),) = run("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'session'")
     ((highest,),) = run("SELECT coalesce(max(pk), 0) FROM session")
     if highest > given:
-        found.append("the number of the next session is one that was given out before")
+        found.append("the number of the next session was given out before")
     return found
 
 
@@ -139,10 +139,10 @@ def refuse_lost(database: Path, shown: str) -> None:
     if commits:
         what = "is empty" if database.exists() else "is gone"
         raise Integrity(
-            f"{shown} {what}, and {commits:,} commits had been made to it.",
+            f"{shown} {what}, but {commits:,} commits were made to it before.",
             code="lost_store",
             hint=f"Nothing was changed. Restore a backup with `retoma store restore FILE`, "
-            f"or remove {witness.beside(database)} to begin anew.",
+            f"or remove {witness.beside(database)} to start a new store.",
         )
 
 
@@ -224,7 +224,7 @@ class SqliteFiles:
             raise Unavailable(
                 f"Another process is writing to {file}.",
                 code="write_lock",
-                hint="Nothing was changed. End what uses the store first.",
+                hint="Nothing was changed. First end the processes that use the store.",
             ) from None
         finally:
             os.close(handle)

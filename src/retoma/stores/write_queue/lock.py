@@ -70,7 +70,8 @@ class WriteLock:
         raise Unavailable(
             f"Another process has been writing to {self._shown} for {WAIT_S:.0f} seconds.",
             code="write_lock",
-            hint="Nothing was written. See who holds write.lock beside it, then try again.",
+            hint="Nothing was written. Find the process that holds write.lock beside the store, then run "
+            "the command again.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The picker itself: keys, the list and what they do. Every change is a command, as each verb's is."""
+"""The picker: its keys, its list and its actions. Every change runs a command, like a verb."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NEAR_END = 10
 
 
 class Picker(App[str]):
-    """Ends with the id that was picked, or None."""
+    """An app that returns the id of the picked session, or None."""
 
     TITLE = "Sessions"
     ENABLE_COMMAND_PALETTE = False
@@ -66,7 +66,7 @@ class Picker(App[str]):
         self._shown: list[Session] = []
 
     def compose(self) -> ComposeResult:
-        yield Input(placeholder="Search: / and words, of ids, titles and flows", id="search")
+        yield Input(placeholder="Search: / and words in ids, titles and flows", id="search")
         with Horizontal():
             yield DataTable(id="list", cursor_type="row", zebra_stripes=False)
             with VerticalScroll(id="about", can_focus=False):
@@ -155,7 +155,7 @@ class Picker(App[str]):
             if yes:
                 self._do(lambda: TrashSession(session=session.id).run(self._opened))
 
-        question = f"Put '{session.id}' in the trash? For seven days, `session restore` brings it back."
+        question = f"Put '{session.id}' in the trash? `session restore` restores it within seven days."
         self.push_screen(Confirm(question), sure)
 
     # What they do
@@ -177,7 +177,7 @@ class Picker(App[str]):
         return self._shown[at] if 0 <= at < len(self._shown) else None
 
     def _do(self, change: Callable[[], object]) -> None:
-        """Make a change and show what is now; what refuses it is said, and nothing else happens."""
+        """Make a change and show the result. If the change is refused, only the error is shown."""
         try:
             change()
         except RetomaError as error:
@@ -203,7 +203,7 @@ class Picker(App[str]):
         shown = self.query_one("#preview", Static)
         session = self._current
         if session is None:
-            shown.update("No session." if not self._search.value else "No session has these words.")
+            shown.update("No session." if not self._search.value else "No session matches these words.")
             return
         try:
             whole = ShowSession(session=session.id).run(self._opened)

@@ -1,4 +1,4 @@
-"""The picker's questions: a new title, a yes."""
+"""The picker's dialogs: a new title, and a confirmation."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Ask", "Confirm"]
 
 
 class Ask(ModalScreen[str | None]):
-    """Ask for a line of text. Enter takes it, Escape leaves things as they are."""
+    """Ask for a line of text. Enter accepts it, Escape cancels."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "Leave it")]
+    BINDINGS: ClassVar[list[BindingType]] = [("escape", "leave", "Cancel")]
 
     def __init__(self, question: str, value: str, *, longest: int) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Ask(ModalScreen[str | None]):
 
 
 class Confirm(ModalScreen[bool]):
-    """Ask for a yes: y is one, anything else is none."""
+    """Ask for a confirmation: y confirms, any other key cancels."""
 
     def __init__(self, question: str) -> None:
         super().__init__()

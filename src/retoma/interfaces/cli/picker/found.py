@@ -1,4 +1,4 @@
-"""Which sessions the picker shows: all, newest first, or those that have the words that were typed."""
+"""The sessions that the picker shows: all, newest first, or those that match the typed words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOKED_AT = 5_000
 
 
 class Finder:
-    """A list that is read on in pages."""
+    """A list of sessions that is loaded page by page."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
@@ -27,13 +27,13 @@ class Finder:
         self._ended = False
 
     def begin(self, text: str) -> list[Session]:
-        """Look for all of the words; return the first ones, pinned ones first, then the newest."""
+        """Search for all of the words; return the first matches, pinned sessions first, then the newest."""
         self._words = tuple(text.casefold().split())
         self._after, self._ended = None, False
         return self.more()
 
     def more(self) -> list[Session]:
-        """Return the next ones, none at the end."""
+        """Return the next matches; an empty list at the end."""
         found: list[Session] = []
         looked_at = 0
         while not self._ended and len(found) < _PAGE and looked_at < _LOOKED_AT:

@@ -1,4 +1,4 @@
-"""What the picker shows of sessions, as text: rows of the list, and the preview of one."""
+"""The texts of the picker: rows of the list, and the preview of a session."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def preview(whole: Whole, last: Sequence[Message], now_ms: int) -> Text:
             shown.append(f"{_line(name):<8}", "dim")
             shown.append(f"{_line(value)}\n")
     if not last:
-        shown.append("\nNothing was said yet.", "dim")
+        shown.append("\nThere are no messages yet.", "dim")
     for message in last:
         who = message.sender if message.role == "assistant" and message.sender else message.role
         text = message.text if len(message.text) <= _SAID else message.text[:_SAID] + "…"
