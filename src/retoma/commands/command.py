@@ -199,17 +199,22 @@ class Stream(Checked, Generic[T], frozen=True, kw_only=True):
         raise NotImplementedError
 
     def run(self, opened: Opened, *, ready: Callable[[], None] | None = None) -> Generator[T, None, None]:
-        """Yield what it finds. `ready` is called after each page, and raises when it is to end."""
+        """Return what it finds, or raise at once. `ready` is called after each page, and raises when it is to end."""
+        return self._each(self.pages(opened), opened, ready or opened.ready)
+
+    def _each(
+        self, pages: Iterator[Sequence[T] | None], opened: Opened, ready: Callable[[], None]
+    ) -> Generator[T, None, None]:
         from retoma.runtime.follow import Following
 
         following = Following(opened.store)
         try:
-            for page in self.pages(opened):
+            for page in pages:
                 if page is None:
                     following.wait()
                 else:
                     yield from page
-                (ready or opened.ready)()
+                ready()
         finally:
             following.close()
 
