@@ -20,17 +20,19 @@ from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import ARCHIVED, NewSession
 from retoma.model.times import DAY, HOUR
 from retoma.service.forget.erasing import Selection
-from retoma.service.search import merging
 from retoma.service.search import search as searching
-from retoma.service.search.found import Asked, Cursor, Found, cursor_of, written
+from retoma.service.search.found import LAST, Asked, Cursor, Found, cursor_of, written
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
+from retoma.stores.contract.search import Wanted
 from retoma.stores.contract.store import Listing
 from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
 Make = Callable[[], Calls]
+SMALL = {"secure-delete": 1, "automerge": 0, "crisismerge": 256, "usermerge": 2, "pgsz": 64}
+"""Pages of SQLite's full-text index that hold a few terms each."""
 
 
 @pytest.fixture
@@ -315,12 +317,10 @@ def small_windows() -> Iterator[None]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Windows and parts so small that a few messages make many of them."""
+    """Windows and steps so small that a few messages make many of them."""
     monkeypatch.setattr("retoma.service.search.indexing.DOCS", 5)
-    monkeypatch.setattr("retoma.service.search.indexing._LEAST", 5)
-    monkeypatch.setattr(merging, "_SIZES", (30, 200))
-    monkeypatch.setattr(merging, "_PAGES", 1)
-    monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 200)
+    monkeypatch.setattr("retoma.stores.sqlite.search._PAGES", 1)
+    monkeypatch.setattr("retoma.stores.sqlite.search._SETTINGS", SMALL)
     with small_windows():
         yield
 
@@ -346,9 +346,6 @@ def test_every_result_is_on_one_page(client: Calls, clock: Clock) -> None:
             assert len(got) == len(set(got)), (query, limit)
             assert set(got) == wanted, (query, limit)
         index(client)
-        parts = client._store.read(lambda tx: tx.search.parts(LOCAL_TENANT))
-        assert 1 < len(parts) < 15
-        assert [part.first_doc for part in parts[1:]] == [part.end for part in parts[:-1]]
 
 
 @pytest.mark.usefixtures("small")
@@ -433,21 +430,16 @@ def test_what_is_erased_while_the_index_is_built_does_not_come_back(client: Call
 
 def held(client: Calls, term: str) -> int:
     """Return how many documents have a term, whatever is said of them elsewhere."""
-    from retoma.model.postings import with_term
-
-    def count(tx) -> int:
-        parts = tx.search.parts(LOCAL_TENANT)
-        high = max((part.end for part in parts), default=0)
-        pages = tx.search.pages_at(LOCAL_TENANT, term.encode(), low=0, high=high + 1)
-        return sum(len(with_term(data, term)) for data in pages.values())
-
-    return client._store.read(count)
+    wanted = Wanted(terms=(term,))
+    return len(
+        client._store.read(lambda tx: tx.search.asked(LOCAL_TENANT, wanted, low=0, high=LAST, limit=9_999))
+    )
 
 
 def test_an_outdated_index_is_built_anew(client: Calls) -> None:
     say(client, "s", "the word", "another")
     index(client)
-    client._store.write(lambda tx: tx.indexing.outdate(LOCAL_TENANT))
+    client._store.write(lambda tx: tx.indexing.outdate())
     assert found(client, "word") == [("s", 2)]
     assert both(client, "word") == [("s", 2)]
     standing = client._store.read(lambda tx: tx.search.standing(LOCAL_TENANT))
@@ -500,7 +492,7 @@ def test_whatever_is_done_the_index_finds_what_the_journals_have(acts: list[tupl
         index(client)
         indexed = [found(client, query) for query in queries]
         assert [one.detail for one in client.check().damage] == []
-        client._store.write(lambda tx: tx.indexing.outdate(LOCAL_TENANT))
+        client._store.write(lambda tx: tx.indexing.outdate())
         from_journals = [found(client, query) for query in queries]
         assert as_it_is == indexed == from_journals
         index(client)
@@ -513,7 +505,7 @@ def do(client: Calls, act: str, session: str, text: str) -> None:
         step(client._store, client._who, everything=True)
         return
     if act == "outdate":
-        client._store.write(lambda tx: tx.indexing.outdate(LOCAL_TENANT))
+        client._store.write(lambda tx: tx.indexing.outdate())
         return
     row = client.get(session)
     if row is None:

@@ -73,7 +73,6 @@ def test_a_deleted_session_is_never_found_and_what_forks_share_is_theirs(
     client: Calls, indexed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retoma.service.search.indexing.DOCS", 2)
-    monkeypatch.setattr("retoma.service.search.indexing._LEAST", 2)
     say(client, "gone", "the word", "the word again", "a word alone")
     client.fork("gone", "two", at=3)
     client.fork("gone", "three", at=2)
@@ -87,7 +86,7 @@ def test_a_deleted_session_is_never_found_and_what_forks_share_is_theirs(
     assert held(client, "word") == 2
     assert held(client, "alone") == 0
     assert both(client, "word", session="three") == [("three", 2)]
-    client._store.write(lambda tx: tx.indexing.outdate(LOCAL_TENANT))
+    client._store.write(lambda tx: tx.indexing.outdate())
     assert sorted(both(client, "word")) == [("two", 2), ("two", 3)]
     client.delete("two")
     whole(client)
@@ -97,7 +96,7 @@ def test_a_deleted_session_is_never_found_and_what_forks_share_is_theirs(
     whole(client)
     assert both(client, "word") == []
     assert client._store.read(lambda tx: tx.search.indexed(after=0, limit=9)) == []
-    assert client._store.read(lambda tx: tx.search.docs_between(LOCAL_TENANT, 0, 99, limit=9)) == []
+    assert client._store.read(lambda tx: tx.search.docs_from(LOCAL_TENANT, 0, limit=9)) == []
 
 
 def test_a_deleted_session_that_was_not_indexed_is_before_the_index_begins(client: Calls) -> None:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 from tests.calls import Calls
-from tests.conformance.test_search import clock, found, index, say
+from tests.conformance.test_search import SMALL, clock, found, index, say
 
 from retoma.model.changes import Changes
 from retoma.model.pattern import Pattern
@@ -118,11 +118,11 @@ def test_it_is_nowhere(
     client: Calls, tables: Tables, how: str, indexed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("retoma.service.search.indexing.DOCS", 4)
-    monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 300)
+    monkeypatch.setattr("retoma.stores.sqlite.search._SETTINGS", SMALL)
     plant(client)
     if indexed:
         index(client)
-        assert "search_page" in tables()
+        assert "search_doc" in tables()
     assert len(found(client, "7f3a9c")) > 3
     FORGET[how](client)
     assert tables() == set()

@@ -203,10 +203,9 @@ def test_a_few_known_sessions_are_read_by_their_numbers(database: sqlite3.Connec
 
 
 SEARCHED = {
-    "pages_at": "SEARCH g USING INDEX sqlite_autoindex_search_page_1 (tenant=? AND part=? AND first<?)",
-    "pages_between": "SEARCH g USING INDEX sqlite_autoindex_search_page_1 "
-    "(tenant=? AND part=? AND first>? AND first<?)",
-    "search_docs": "SEARCH search_doc USING PRIMARY KEY (tenant=? AND doc=?)",
+    "search_docs": "SEARCH search_doc USING INTEGER PRIMARY KEY (rowid=?)",
+    "docs_between": "SEARCH search_doc USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+    "any_forgotten": "SEARCH search_doc USING COVERING INDEX search_doc_event (k=?)",
     "events_picked": "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)",
     "search_readers": "SEARCH segment USING COVERING INDEX segment_source (source=?)",
     "behind_gone": "SEARCH d USING PRIMARY KEY (tenant=?)",

@@ -11,6 +11,8 @@ from retoma.stores.postgres.store import PostgresStore
 from retoma.stores.sql.migrate import FORMAT, migrations
 
 _TYPES = {"INTEGER": "bigint", "TEXT": "text", "BLOB": "bytea"}
+_SEARCHED = {"search_terms", "search_vocabulary"}
+"""SQLite's full-text index is a table; PostgreSQL's is an index of a column, which has a type for it."""
 
 
 def test_both_have_each_step() -> None:
@@ -26,9 +28,11 @@ def test_the_tables_are_the_same(database: str) -> None:
     ours = {
         (table, column, _TYPES[kind])
         for (table,) in lite.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        if not table.startswith("sqlite_")
+        if not table.startswith(("sqlite_", *_SEARCHED))
         for _, column, kind, *_ in lite.execute(f"PRAGMA table_info({table})")
     }
+    ours.remove(("search_doc", "terms", "text"))
+    ours.add(("search_doc", "terms", "tsvector"))
     lite.close()
     clock = Clock()
     store = PostgresStore(database, shown="test", now=clock, random=clock.bytes)

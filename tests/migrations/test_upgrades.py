@@ -70,15 +70,21 @@ AS_FORMAT_6 = (
     "ALTER TABLE store_log DROP COLUMN mark",
 )
 """What makes a store as format 6 had it, of one that `branched` made."""
+NEW_INDEX = ("index", "session", "due", "doc")
+
+
+def old_index(dialect: str) -> list[str]:
+    """Return what gives a store the tables of the search index as formats 5 to 8 had them."""
+    own = ("vocabulary", "terms") if dialect == "sqlite" else ()
+    drops = [f"DROP TABLE search_{name}" for name in (*own, *NEW_INDEX)]
+    return [*drops, migrations(dialect)[4].text]
 
 
 def format_6(file: Path) -> Path:
     branched(file)
-    with closing(sqlite3.connect(file)) as database:
-        for statement in AS_FORMAT_6:
+    with closing(apsw.Connection(str(file))) as database:
+        for statement in (*AS_FORMAT_6, *old_index("sqlite"), "PRAGMA user_version = 6"):
             database.execute(statement)
-        database.execute("PRAGMA user_version = 6")
-        database.commit()
     return file
 
 
@@ -96,6 +102,7 @@ def test_a_store_of_each_format_is_upgraded_announced_and_kept(tmp_path: Path, n
     assert f"Upgraded the store {file} from format {number} to {FORMAT}." in done.stderr
     assert f"The old file is kept as {kept}." in done.stderr
     assert "delete it if you erased content" in done.stderr
+    assert "rebuild the search index" in done.stderr
     assert {one["id"] for one in json.loads(done.stdout)["items"]} >= {"tour", "made"}
     assert (format_of(file), format_of(kept)) == (FORMAT, number)
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
@@ -119,6 +126,30 @@ def test_branches_that_format_6_made_inside_a_batch_are_repaired(
     caplog.clear()
     with retoma.open(file):
         assert caplog.records == []
+
+
+def test_an_index_of_format_8_is_dropped_and_built_again(tmp_path: Path) -> None:
+    file = tmp_path / "retoma.db"
+    with retoma.open(file) as client:
+        client.create("one").append("user", "the word")
+    secret = b"planted-in-the-old-index"
+    with closing(apsw.Connection(str(file))) as database:
+        for statement in (
+            *old_index("sqlite"),
+            "DELETE FROM migration WHERE version > 8",
+            "PRAGMA user_version = 8",
+        ):
+            database.execute(statement)
+        database.execute("INSERT INTO search_index VALUES (1, 1, 9, 2, 1, 99999999999999, 0)")
+        database.execute("INSERT INTO search_session VALUES (1, 2)")
+        database.execute("INSERT INTO search_doc VALUES (1, 1, 4294967298, 1)")
+        database.execute("INSERT INTO search_part VALUES (1, 0, 1, 1, 0, NULL)")
+        database.execute("INSERT INTO search_page VALUES (1, 0, x'61', ?)", (secret * 500,))
+    with retoma.open(file) as client:
+        assert [hit.seq for hit in client.search("word")] == [2]
+        assert client.check().damage == []
+    kept = tmp_path / "retoma.format-8.db"
+    assert (secret in kept.read_bytes(), secret in file.read_bytes()) == (True, False)
 
 
 def test_a_row_that_differs_otherwise_is_left_for_check(tmp_path: Path) -> None:
@@ -210,7 +241,7 @@ def test_a_backup_of_an_older_format_is_restored_without_another_copy(tmp_path: 
 def test_postgresql_is_upgraded_by_migrate_alone(database: str) -> None:
     branched(database)
     with psycopg.connect(database) as other:
-        for statement in AS_FORMAT_6:
+        for statement in (*AS_FORMAT_6, *old_index("postgresql")):
             other.execute(statement)
     for args in (("session", "ls"), ("doctor",), ("store", "info"), ("session", "create", "x")):
         done = run(database, *args)

@@ -107,7 +107,7 @@ def test_whatever_users_do_is_whole_also_where_it_was_imported(seed: int) -> Non
 
 @pytest.fixture
 def indexed(file: Path) -> Path:
-    """Return the same store with its search index, which has more than one part."""
+    """Return the same store with its search index, which was written in two pieces."""
     with client_at(file) as client:
         index(client)
         client.append("talk", "user", "three words more")
@@ -141,14 +141,33 @@ def test_an_index_is_whole_and_counted(indexed: Path) -> None:
 
 DOC = "(SELECT doc FROM search_doc WHERE k = (SELECT pk << 32 | 2 FROM session WHERE id = 'talk'))"
 
+TAKE_OUT = (
+    "INSERT INTO search_terms (search_terms, rowid, terms) "
+    f"SELECT 'delete', doc, terms FROM search_doc WHERE doc = {DOC}"
+)
+
 
 @pytest.mark.parametrize(
     ("statement", "said"),
     [
-        ("UPDATE search_page SET data = zeroblob(length(data))", "cannot be read"),
+        ("UPDATE search_terms_data SET block = zeroblob(length(block))", "not found by its terms"),
+        ("UPDATE search_terms_data SET block = zeroblob(length(block)) WHERE id > 10", "cannot be read"),
         (
-            "DELETE FROM search_page WHERE rowid = (SELECT min(rowid) FROM search_page)",
-            "differs from the journals",
+            "DELETE FROM search_terms_data WHERE id = (SELECT max(id) FROM search_terms_data)",
+            "index is damaged",
+        ),
+        ("UPDATE search_terms_idx SET segid = segid + 5", "not found by its terms"),
+        ("UPDATE search_terms_idx SET term = term || 'zz'", "index is damaged"),
+        ("UPDATE search_terms_config SET v = 77 WHERE k = 'version'", "cannot be read"),
+        ("UPDATE search_terms_config SET v = 0 WHERE k = 'secure-delete'", "would keep erased terms"),
+        (f"UPDATE search_doc SET terms = terms || ' more' WHERE doc = {DOC}", "differs from the journals"),
+        (
+            TAKE_OUT,
+            "differ from its documents",
+        ),
+        (
+            "INSERT INTO search_terms (rowid, terms) VALUES (999, 'one more')",
+            "differ from its documents",
         ),
         (f"DELETE FROM search_doc WHERE doc = {DOC}", "has 3 events, and should have 4"),
         (f"UPDATE search_doc SET k = k + 4294967296000 WHERE doc = {DOC}", "an event that does not exist"),
@@ -157,7 +176,9 @@ DOC = "(SELECT doc FROM search_doc WHERE k = (SELECT pk << 32 | 2 FROM session W
         ("UPDATE search_session SET indexed_seq = 1", "more events of session 'talk' than exist"),
         ("UPDATE search_session SET indexed_seq = 99", "more events of session 'talk' than exist"),
         ("INSERT INTO search_session VALUES (77, 1)", "session number 77, which does not exist"),
-        ("UPDATE search_part SET number = number + 5", "differs from the journals"),
+        ("DELETE FROM search_index", "documents with unknown numbers"),
+        ("UPDATE search_index SET next_doc = 2", "documents with unknown numbers"),
+        ("UPDATE search_index SET next_doc = 'x'", "cannot be read"),
     ],
 )
 def test_a_damaged_index_is_found_and_built_anew(indexed: Path, statement: str, said: str) -> None:
@@ -176,7 +197,7 @@ def test_a_damaged_index_is_found_and_built_anew(indexed: Path, statement: str, 
 
 
 def test_a_damaged_index_says_so_to_who_searches(indexed: Path) -> None:
-    change(indexed, "UPDATE search_page SET data = zeroblob(length(data))")
+    change(indexed, "UPDATE search_terms_data SET block = zeroblob(length(block)) WHERE id > 10")
     with client_at(indexed) as client, pytest.raises(Integrity, match="index is damaged") as damaged:
         client.search(Asked(text="words"))
     assert "--repair" in damaged.value.hint
@@ -188,7 +209,7 @@ def test_what_is_searched_of_a_damaged_session_does_not_hide_the_others(indexed:
         assert ("talk", 2) not in search(client, "one")
         assert search(client, "three") == [("talk", 6)]
         assert search(client, "here") == [("cut", 4)]
-        client._store.write(lambda tx: tx.indexing.outdate(client._who.tenant))
+        client._store.write(lambda tx: tx.indexing.outdate())
         index(client)
         assert search(client, "here") == [("cut", 4)]
 

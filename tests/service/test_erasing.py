@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.calls import Calls
+from tests.conformance.test_search import SMALL
 
 from retoma.errors import Busy, Invalid
 from retoma.model.chain import digest, genesis, link
@@ -23,6 +24,7 @@ from retoma.service.forget.erasing import Selection
 from retoma.service.search.found import Asked
 from retoma.service.search.indexing import step
 from retoma.stores.conformance.store import Clock
+from retoma.stores.contract.search import Wanted
 from retoma.stores.sqlite.store import SqliteStore
 from retoma.wiring import Sources
 
@@ -299,7 +301,8 @@ FORGET: dict[str, Callable[[Calls], object]] = {
 @pytest.mark.parametrize("how", FORGET)
 def test_it_is_in_the_index_no_more(reopened, files, make_flow, monkeypatch, how, pieces):
     monkeypatch.setattr("retoma.service.search.indexing.DOCS", 4 if pieces > 1 else 256)
-    monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 300 if pieces > 1 else 3_800)
+    if pieces > 1:
+        monkeypatch.setattr("retoma.stores.sqlite.search._SETTINGS", SMALL)
     with reopened() as client:
         words(client)
         plant(client, make_flow, "s")
@@ -324,8 +327,8 @@ def plant_again(client: Calls) -> None:
 @pytest.mark.parametrize("steps", range(0, 40, 3))
 def test_nor_when_it_is_forgotten_while_the_index_is_merged(reopened, files, monkeypatch, steps):
     monkeypatch.setattr("retoma.service.search.indexing.DOCS", 3)
-    monkeypatch.setattr("retoma.service.search.merging._PAGES", 1)
-    monkeypatch.setattr("retoma.model.postings._PAGE_BYTES", 150)
+    monkeypatch.setattr("retoma.stores.sqlite.search._PAGES", 1)
+    monkeypatch.setattr("retoma.stores.sqlite.search._SETTINGS", SMALL)
     with reopened() as client:
         client.create(NewSession(id="s"))
         for n in range(40):
@@ -346,14 +349,7 @@ def test_a_title_that_was_changed_leaves_the_index_with_the_next_work(reopened):
         client.update("s", Changes(title="other"))
         index(client)
         key = client.get("s").key
-        parts = client._store.read(lambda tx: tx.search.parts(LOCAL_TENANT))
-        pages = [
-            page.data
-            for part in parts
-            for page in client._store.read(
-                lambda tx, p=part: tx.search.pages_from(LOCAL_TENANT, p.number, b"", limit=99)
-            )
-        ]
-        assert pages
-        assert not any(b"zebrafish" in page for page in pages)
+        wanted = Wanted(terms=("zebrafish",))
+        assert client._store.read(lambda tx: tx.search.asked(1, wanted, low=0, high=99, limit=9)) == []
+        assert not client._store.read(lambda tx: tx.search.dirty())
         assert client._store.read(lambda tx: tx.search.has_title(key))

@@ -14,7 +14,7 @@ from retoma.model.query import Query, parse
 from retoma.model.ranking import Judge, recency
 from retoma.model.snippet import cut
 from retoma.model.times import DAY
-from retoma.model.tokens import TERM_LENGTH, fold, index_terms, pair, run_of, runs
+from retoma.model.tokens import BREAK, TERM_LENGTH, fold, index_text, run_of, runs
 
 LETTERS = "aBzéÇñßıİΣςΩйЁאבּ عَربي हिन्दी ไทย 東京カナがぎ한국어ｶﾞｱ 019²½ﬁ_-./'\"*\u0301\u200d\u00ad\U0001f600\n"
 TEXTS = st.one_of(st.text(max_size=60), st.text(alphabet=LETTERS, max_size=60))
@@ -23,6 +23,13 @@ WORDS = st.text(alphabet="abcXYZéç漢字019_.", min_size=1, max_size=6)
 
 def terms(text: str) -> list[str]:
     return [part.term for run in runs(text).findall(text) for part in run_of(run).row]
+
+
+def index_terms(text: str) -> tuple[set[str], set[tuple[str, str]]]:
+    """Return what the index has of a text: its terms, and those that stand side by side."""
+    found = index_text(text).split(" ") if index_text(text) else []
+    pairs = {pair for pair in pairwise(found) if BREAK not in pair}
+    return {term for term in found if term != BREAK}, pairs
 
 
 @pytest.mark.parametrize(
@@ -51,9 +58,9 @@ def test_a_text_is_its_words_folded(text: str, wanted: str) -> None:
 
 def test_what_has_parts_is_there_whole_too() -> None:
     assert {"getusername", "get", "user", "name", "utf8", "utf", "8"} == index_terms("getUserName utf8")[0]
-    assert pair("the", "getusername") in index_terms("the getUserName")[1]
-    assert pair("the", "get") in index_terms("the getUserName")[1]
-    assert pair("get", "the") not in index_terms("the getUserName")[1]
+    assert ("the", "getusername") in index_terms("the getUserName")[1]
+    assert ("the", "get") in index_terms("the getUserName")[1]
+    assert ("get", "the") not in index_terms("the getUserName")[1]
 
 
 def test_a_term_has_a_bounded_length() -> None:
@@ -67,7 +74,7 @@ def test_the_index_has_the_parts_of_every_run(text: str) -> None:
     row = terms(text)
     wholes = {whole.term for run in runs(text).findall(text) for whole in run_of(run).wholes}
     assert found == {*row, *wholes}
-    assert pairs >= {pair(left, right) for left, right in pairwise(row)}
+    assert pairs >= {*pairwise(row)}
     assert all(term and ord(term[0]) > 0x20 and not term.isspace() for term in found)
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from retoma.errors import Invalid
-from retoma.model.tokens import pair, run_of, runs
+from retoma.model.tokens import run_of, runs
 
 __all__ = ["Atom", "Item", "Query", "parse"]
 
@@ -47,11 +47,11 @@ class Item(NamedTuple):
         return (atom.term for atom in self.atoms if atom.begins)
 
     @property
-    def pairs(self) -> Iterator[int]:
-        """Yield the numbers of its terms in a row."""
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield its terms in a row, two by two."""
         for left, right in pairwise(self.atoms):
             if right.place == left.place + 1 and not right.begins:
-                yield pair(left.term, right.term)
+                yield left.term, right.term
 
 
 class Query(NamedTuple):
@@ -68,11 +68,11 @@ class Query(NamedTuple):
         return tuple(item for item in self.items if item.absent)
 
     @property
-    def in_a_row(self) -> tuple[int, ...]:
-        """The numbers of pairs of a text that has all that is wanted in a row; empty when that says nothing more."""
+    def in_a_row(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of terms of a text that has all that is wanted in a row; empty when that says nothing more."""
         wanted = self.wanted
         return tuple(
-            pair(left.last, right.atoms[0].term)
+            (left.last, right.atoms[0].term)
             for left, right in pairwise(wanted)
             if left.last and not right.atoms[0].begins
         )

@@ -11,16 +11,18 @@ character fall together. Its parts stand at places that count through the text, 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
-from itertools import pairwise
 from typing import Final, NamedTuple
 from unicodedata import combining, normalize
-from zlib import crc32
 
-__all__ = ["VERSION", "Part", "Run", "fold", "index_terms", "pair", "run_of", "runs"]
+__all__ = ["BREAK", "VERSION", "Part", "Run", "fold", "index_text", "run_of", "runs"]
 
 VERSION: Final = 1
-"""Goes up with every change of what a text's terms are: an index of another version is built anew."""
+"""Goes up with every change of what a text's terms are: an index of another version is built again."""
+
+BREAK: Final = "\ue000"
+"""Begins what is no term of a text, and stands between terms that are not in a row: no letter, so no term has it."""
 
 TERM_LENGTH: Final = 64
 _MOST_PARTS: Final = 8
@@ -98,14 +100,6 @@ class Run(NamedTuple):
     alone: frozenset[int]
 
 
-class _Entry(NamedTuple):
-    """A run as the index has it: its terms, the numbers of its row, and place and number of its wholes."""
-
-    terms: tuple[str, ...]
-    row: tuple[int, ...]
-    wholes: tuple[tuple[int, int], ...]
-
-
 def runs(text: str) -> re.Pattern[str]:
     """Return what finds the runs of `text`."""
     return _ASCII_RUN if text.isascii() else _patterns().run
@@ -147,57 +141,50 @@ def _run(text: str) -> Run:
     return Run(tuple(row), tuple(wholes), frozenset(alone))
 
 
-def pair(left: str, right: str) -> int:
-    """Return the number, 0 to 65,535, that the index has for two terms in a row. Others may have the same one."""
-    return _paired(_number(left), _number(right))
+def index_text(text: str) -> str:
+    """Return the terms of `text` as the index has them: separated by spaces, and side by side when they are in a row.
+
+    A whole follows at the end, behind the term that it follows in the text.
+    """
+    found = runs(text).findall(text)
+    words = " ".join(filter(None, map(_known.__getitem__, found)))
+    return f"{words.replace(_HAS_WHOLES, '')} {' '.join(_wholes(found))}" if _HAS_WHOLES in words else words
 
 
-def index_terms(text: str) -> tuple[set[str], set[int]]:
-    """Return the terms of `text`, and the numbers of those that stand in a row."""
-    found = [_known[run] for run in runs(text).findall(text)]
-    terms = {term for run in found for term in run[0]}
-    numbers = [number for run in found for number in run[1]]
-    pairs = {(left * 31 + right) & 0xFFFF for left, right in pairwise(numbers)}
-    place = 0
-    for _, row, wholes in found:
-        for at, whole in wholes:
-            if place + at:
-                pairs.add(_paired(numbers[place + at - 1], whole))
-        place += len(row)
-    return terms, pairs
+def _wholes(found: Sequence[str]) -> Iterator[str]:
+    before = ""
+    for run in found:
+        row, wholes, _ = run_of(run)
+        for part in wholes:
+            left = row[part.place - 1].term if part.place else before
+            yield f"{BREAK} {left} {part.term}" if left else f"{BREAK} {part.term}"
+        before = row[-1].term if row else before
 
 
-class _Indexed(dict[str, _Entry]):
-    """What the index has of each run: a dictionary that fills itself is five times as fast as a cached function."""
+_HAS_WHOLES: Final = "\n"
 
-    def __missing__(self, run: str) -> _Entry:
+
+class _Indexed(dict[str, str]):
+    """The row of each run as words, with a mark where it has wholes.
+
+    A dictionary that fills itself is five times as fast as a cached function.
+    """
+
+    def __missing__(self, run: str) -> str:
         if len(self) >= _MOST_KNOWN:
             self.clear()
         # Most runs are one word of ASCII letters, and their term is themselves in small letters.
         if run.isascii() and run.isalpha() and (run.islower() or run[1:].islower()):
-            term = run.lower()[:TERM_LENGTH]
-            found = _Entry((term,), (_number(term),), ())
+            words = run.lower()[:TERM_LENGTH]
         else:
             row, wholes, _ = _run(run)
-            found = _Entry(
-                tuple(dict.fromkeys(part.term for part in (*row, *wholes))),
-                tuple(_number(part.term) for part in row),
-                tuple((part.place, _number(part.term)) for part in wholes),
-            )
+            words = " ".join(part.term for part in row) + (_HAS_WHOLES if wholes else "")
         if len(run) <= TERM_LENGTH:
-            self[run] = found
-        return found
+            self[run] = words
+        return words
 
 
 _known = _Indexed()
-
-
-def _paired(left: int, right: int) -> int:
-    return (left * 31 + right) & 0xFFFF
-
-
-def _number(term: str) -> int:
-    return crc32(term.encode()) & 0xFFFF
 
 
 def _words(folded: str) -> list[str]:

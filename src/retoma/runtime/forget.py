@@ -42,7 +42,7 @@ def redact(
             own = msgspec.structs.replace(selection, first=first)
             found = erasing.with_branch(found, fork, _redact(store, who, fork, own, operation))
     if operation is not None:
-        while store.write(partial(erasing.clean_index, who=who)):
+        while store.write(erasing.clean_index):
             pass
         store.forget()
     return found

@@ -13,12 +13,8 @@ from retoma.stores.contract.store import Store
 
 __all__ = ["PAUSE_S", "Indexer", "index"]
 
-_TAKING_S: Final = 0.008
-"""So long a step takes events; then it makes of them what goes into the index."""
 _SLICE_S: Final = 0.02
 PAUSE_S: Final = 0.5
-_OF_A_STEP: Final = 2
-"""So many transactions a step commits at most; more are of others."""
 
 
 def index(store: Store, who: Principal, *, over: Callable[[], bool]) -> None:
@@ -55,7 +51,7 @@ class Indexer:
             while more:
                 before = store.writes
                 more = _step(store, self._who)
-                busy = busy or store.writes - before > _OF_A_STEP
+                busy = busy or store.writes - before > 1  # a step commits one transaction
                 if time.monotonic() >= end:
                     break
         except RetomaError:
@@ -68,5 +64,4 @@ class Indexer:
 def _step(store: Store, who: Principal) -> bool:
     from retoma.service.search.indexing import step
 
-    end = time.monotonic() + _TAKING_S
-    return step(store, who, enough=lambda: time.monotonic() >= end)
+    return step(store, who)

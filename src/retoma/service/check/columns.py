@@ -31,11 +31,9 @@ COMPARED: Final[dict[str, str]] = {
     "erasing": "tenant session last_seq",
     "quarantine": "session id",
     "segment": "session first_seq last_seq source",
-    "search_index": "tokens next_doc next_part",
+    "search_index": "tokens next_doc",
     "search_session": "session indexed_seq",
-    "search_doc": "tenant doc k at",
-    "search_part": "tenant number first_doc docs state",
-    "search_page": "tenant part first data",
+    "search_doc": "doc k at terms",
     "store_log": "pk tenant at actor deed why count session id digest mark",
     "second_copy": "session uid shelf created_at expires_at parent fork_of fork_seq flow_path has_files "
     "epoch epoch_uid reused made_under",
@@ -67,8 +65,8 @@ UNSEEN: Final[dict[str, str]] = {
     "flow_version.name": _UNREAD, "flow_version.at": _UNREAD, "quarantine.at": _UNREAD, "quarantine.why": _UNREAD,
     "snapshot.session": _UNREAD, "snapshot.seq": _UNREAD, "snapshot.state": "a hash is in it",
     "due.tenant": _UNREAD, "due.name": _UNREAD, "due.at": _UNREAD, "due.key": _UNREAD,
-    "search_index.tenant": _OWN, "search_index.turn": _OWN, "search_index.listed_to": _OWN,
+    "search_index.tenant": _OWN, "search_index.listed_to": _OWN,
     "search_index.looked_to": _OWN,
-    "search_due.tenant": _OWN, "search_due.session": _OWN, "search_part.reached": _OWN,
+    "search_due.tenant": _OWN, "search_due.session": _OWN,
 }  # fmt: skip
 """Columns that are not compared, each with the reason."""

@@ -1,7 +1,6 @@
-"""The search index held against the journals: every document is an event that says just that, and none is missing.
+"""The search index compared with the journals: every document is an event that says just that, and none is missing.
 
-The index is added up twice, from its pages and from the events that its documents are. The sums are equal when each
-term has just the documents that it should have. So nothing of the index's size is kept in memory, and reads are short.
+Each document's terms are compared with its event's, in short reads; then the database's own index with the documents.
 """
 
 from __future__ import annotations
@@ -10,21 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from retoma.model.ids import SessionKey, TenantKey
-from retoma.model.postings import fingerprint, of_doc
 from retoma.model.tokens import VERSION
 from retoma.service.search.said import Said, heading, said_in, terms_of
-from retoma.stores.contract.search import GOING, LIVE, MAKING, SHELVES, Doc, Indexed, Part, Standing
+from retoma.stores.contract.search import SHELVES, Doc, Indexed
 from retoma.stores.contract.store import Store, Transaction
 from retoma.stores.sql.legible import UNREADABLE
 
 __all__ = ["REBUILD", "Index"]
 
 REBUILD: Final = "The journals are not damaged. `retoma store check --repair` rebuilds the index."
-_PAGES: Final = 64
 _DOCS: Final = 32
 _SESSIONS: Final = 20
-_AGAIN: Final = 5
-_ALL: Final = (1 << 64) - 1
 
 T = TypeVar("T")
 
@@ -39,7 +34,7 @@ class Index:
     def wrong(self) -> Iterator[str]:
         """Yield what is wrong with it, a sentence each."""
         try:
-            for said in (*self._sessions(), *self._parts()):
+            for said in (*self._sessions(), *self._documents(), *self._terms()):
                 yield f"The search index is damaged: {said}."
         except UNREADABLE:
             yield "The search index is damaged: part of it cannot be read."
@@ -54,49 +49,26 @@ class Index:
                 return  # a damaged tree can lead back
             after = found[-1].key
 
-    # Each part's terms have the documents that they should have
+    # Each document has the terms that it should have
 
-    def _parts(self) -> Iterator[str]:
+    def _documents(self) -> Iterator[str]:
         for tenant in self._read(lambda tx: tx.search.indexes()):
-            if said := self._read(lambda tx, of=tenant: _misplaced(tx, of)):
-                yield said
-            least = 0
-            while part := self._read(lambda tx, of=tenant, least=least: _next(tx, of, least)):
-                if said := self._part(tenant, part):
+            standing = self._read(lambda tx, of=tenant: tx.search.standing(of))
+            if standing is not None and any(type(number) is not int for number in standing):
+                yield "its position cannot be read"
+            low = 0
+            while docs := self._read(lambda tx, of=tenant, low=low: _next(tx, of, low)):
+                if said := self._read(lambda tx, of=tenant, docs=docs: _differ(tx, of, docs)):
                     yield said
-                self.documents += part.docs
-                least = max(part.end, part.first_doc + 1)  # a damaged one can end before it begins
+                    break
+                self.documents += len(docs)
+                low = docs[-1].number + 1
 
-    def _part(self, tenant: TenantKey, part: Part) -> str:
-        """Return what is wrong with a part. One that was changed meanwhile is looked at again."""
-        for _ in range(_AGAIN):
-            before = self._read(lambda tx: _standing(tx, tenant, part))
-            if before is None or not (said := self._sums(tenant, part)):
-                return ""
-            # Pages and documents are read at many moments: the sums are compared when the index was the same at all.
-            if before == self._read(lambda tx: _standing(tx, tenant, part)):
-                return said
-        return ""
+    # The database's own index has the terms of the documents
 
-    def _sums(self, tenant: TenantKey, part: Part) -> str:
-        kept, after = 0, b""
-        while pages := self._read(
-            lambda tx, after=after: tx.search.pages_behind(tenant, part.number, after, limit=_PAGES)
-        ):
-            kept += sum(map(fingerprint, pages))
-            if pages[-1].first <= after:
-                return "its blocks are not in order"
-            after = pages[-1].first
-        wanted, low = 0, part.first_doc
-        while docs := self._read(
-            lambda tx, low=low: tx.search.docs_between(tenant, low, part.end, limit=_DOCS)
-        ):
-            share = self._read(lambda tx, docs=docs: _share(tx, docs))
-            if share is None or docs[-1].number < low:
-                return "it has an event that does not exist"
-            wanted += share
-            low = docs[-1].number + 1
-        return "" if kept & _ALL == wanted & _ALL else "it differs from the journals"
+    def _terms(self) -> Iterator[str]:
+        if said := self._read(lambda tx: tx.search.wrong()):
+            yield said
 
     def _read(self, use_case: Callable[..., T]) -> T:
         return self._store.read(use_case)
@@ -116,62 +88,25 @@ def _differs(one: Indexed) -> str:
     return ""
 
 
-def _misplaced(tx: Transaction, tenant: TenantKey) -> str:
-    """Return what is wrong with which parts there are: each document is in one that is searched."""
-    standing, parts = tx.search.standing(tenant), tx.search.parts(tenant)
-    if standing is None or any(type(number) is not int for number in standing):
-        return "its position cannot be read"
-    if standing.tokens != VERSION:
-        return ""  # it is being built anew
-    if any(part.docs < 1 for part in parts):
-        return "a segment has no documents"
-    if any(part.state not in (LIVE, MAKING, GOING) for part in parts):
-        return "a segment has an invalid state"
-    after = 0
-    for part in [*(part for part in parts if part.state == LIVE), Part(0, standing.next_doc, 0)]:
-        if part.first_doc < after or tx.search.docs_between(tenant, after, part.first_doc, limit=1):
-            return "it has documents that are in no segment, or in two segments"
-        after = part.end
-    return (
-        ""
-        if all(part.number < standing.next_part for part in parts)
-        else "a segment has a number that was not given out yet"
-    )
-
-
-def _standing(tx: Transaction, tenant: TenantKey, part: Part) -> Standing | None:
-    """Return how far the index has come; None when the part is no more what it was: merged, or to be cleaned."""
-    return tx.search.standing(tenant) if part in tx.search.parts(tenant) else None
-
-
-def _next(tx: Transaction, tenant: TenantKey, least: int) -> Part | None:
-    """Return the next part, from document `least` on, that is searched and has nothing to be taken out."""
+def _next(tx: Transaction, tenant: TenantKey, low: int) -> list[Doc]:
+    """Return the next documents, from number `low` on."""
     standing = tx.search.standing(tenant)
     if standing is None or standing.tokens != VERSION:
-        return None  # it is being built anew
-    return next(
-        (
-            part
-            for part in tx.search.parts(tenant)
-            if part.state == LIVE and not part.dirty and part.first_doc >= least
-        ),
-        None,
-    )
+        return []  # it is being built again
+    return tx.search.docs_from(tenant, low, limit=_DOCS)
 
 
-def _share(tx: Transaction, docs: Sequence[Doc]) -> int | None:
-    """Return what documents add to their part's sum; None when one of them is no event that is searched."""
+def _differ(tx: Transaction, tenant: TenantKey, docs: Sequence[Doc]) -> str:
+    """Return what is wrong with documents, of those that were not forgotten since they were read."""
     events = tx.journal.pick([(doc.key, doc.seq) for doc in docs if doc.seq])
-    total = 0
-    for doc in docs:
+    for doc in {*docs}.intersection(tx.search.docs(tenant, [doc.number for doc in docs])):
         event = events.get((doc.key, doc.seq))
-        if event is not None and event.at != doc.at:
-            return None
         said = said_in(event) if event is not None else None if doc.seq else _title(tx, doc.key)
-        if said is None:
-            return None
-        total += of_doc(doc.number, *terms_of(doc.key, said))
-    return total
+        if said is None or (event is not None and event.at != doc.at):
+            return "it has an event that does not exist"
+        if not tx.search.says(tenant, doc.number, terms_of(doc.key, said)):
+            return "it differs from the journals"
+    return ""
 
 
 def _title(tx: Transaction, key: SessionKey) -> Said | None:

@@ -50,8 +50,7 @@ def repair(store: Store, report: Report) -> Repaired:
         if lost is not None and report.witness is not None:
             tx.audit.quarantine(SessionKey(-report.witness.counter - 1), "", f"{_TAIL} {lost.detail}")
         if index:
-            for tenant in tx.search.indexes():
-                tx.indexing.outdate(tenant)
+            tx.indexing.outdate()
 
     if aside or lost or index:
         store.write(put)

@@ -63,8 +63,7 @@ def due(tx: Transaction, who: Principal, rules: Retention | None, time: Time) ->
 
 
 def _unindexed(tx: Transaction, who: Principal) -> int:
-    standing = tx.search.standing(who.tenant)
-    count = tx.search.unindexed(who.tenant, anew=standing is not None and not standing.tokens)
+    count = tx.search.unindexed(who.tenant)
     # A search reads the newest of what is not indexed: a few events more or less make no difference to it.
     return count if count >= ENOUGH else 0
 

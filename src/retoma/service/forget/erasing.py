@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 CHUNK = 500
 """How many events one transaction reads or removes."""
-_PAGES = 64
-"""And how many pages of the search index."""
+_DOCS = 32
+"""And how many documents it takes out of the search index."""
 _MOST_NAMED = 2_000
 """How many events one event names."""
 TRASH = "trash"
@@ -213,12 +213,12 @@ def sweep(tx: Transaction, who: Principal) -> bool:
         if not tx.erasing.drop_events(due[0], until=due[1], limit=CHUNK):
             tx.erasing.done(who.tenant, due[0])
         return True
-    return clean_index(tx, who)
+    return clean_index(tx)
 
 
-def clean_index(tx: Transaction, who: Principal) -> bool:
-    """Take what was forgotten out of some pages of the search index; False when nothing was left in it."""
-    return tx.indexing.clean(who.tenant, pages=_PAGES)
+def clean_index(tx: Transaction) -> bool:
+    """Take some of what was forgotten out of the search index; False when nothing was left in it."""
+    return tx.indexing.clean(docs=_DOCS)
 
 
 def empty_trash(tx: Transaction, who: Principal, *, now: int) -> bool:
@@ -244,7 +244,7 @@ def unswept(tx: Transaction, who: Principal) -> bool:
     return (
         tx.sessions.doomed(who.tenant) is not None
         or tx.erasing.due(who.tenant) is not None
-        or any(part.dirty for part in tx.search.parts(who.tenant))
+        or tx.search.dirty()
     )
 
 

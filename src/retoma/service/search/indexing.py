@@ -1,172 +1,97 @@
-"""The search index, built behind those who write: each step is read and made ready beside them, then written at once.
+"""The search index, built after those who write. Each step indexes some events in one short transaction.
 
-Nothing is done at an append. What is behind is found by when lists last moved a session; so a step reads some sessions,
-makes a part of the index of what they have, and writes it, unless the index was changed meanwhile. Parts of a size are
-merged, eight at a time. What was erased, deleted or renamed is taken out of its parts' pages.
+Nothing is done at an append. Sessions with events that are not indexed are found by when lists last moved a session. A
+step takes out of the index what was erased, deleted or renamed; when there is nothing of that, it indexes the next
+events, and does a piece of the merging that keeps searching fast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from retoma.errors import Integrity
-from retoma.model import postings
 from retoma.model.event import Event
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.principal import Principal
 from retoma.model.tokens import VERSION
 from retoma.service.forget.erasing import clean_index
-from retoma.service.search.behind import ENOUGH, SHELVES, SLACK_MS, are_behind, clock_went_back, since_when
-from retoma.service.search.merging import merge
+from retoma.service.search.behind import ENOUGH, SLACK_MS, due, since_when
 from retoma.service.search.said import Said, heading, said_in, terms_of
-from retoma.stores.contract.search import Behind, Doc, Part, Standing
+from retoma.stores.contract.search import SHELVES, Behind, Doc, Standing
 from retoma.stores.contract.store import Listing, Store, Transaction
 
 __all__ = ["DOCS", "step"]
 
-DOCS: Final = 256
+DOCS: Final = 160
+"""How many documents a step adds at most. Other writers wait for it: it takes some 8 ms."""
 _BYTES: Final = 128 << 10
-"""What a step takes at most."""
-_LEAST: Final = 32
-"""What it takes before it is asked whether that is enough."""
+_PAGE: Final = 32
 _LOOKED_AT: Final = 200
-_EMPTIED: Final = 1_000
 
 
-class _Slice(NamedTuple):
-    """What a step adds: documents with their terms, how far each session is indexed, and how far the index has come."""
-
-    docs: list[Doc]
-    terms: dict[int, tuple[set[str], set[int]]]
-    indexed: dict[SessionKey, int]
-    due: list[SessionKey]
-    turn: int
-    standing: Standing
-
-
-def step(
-    store: Store, who: Principal, *, everything: bool = False, enough: Callable[[], bool] = lambda: False
-) -> bool:
-    """Do one piece of work; return False when nothing was due. With `everything`, however little is behind is.
-
-    `enough` is asked while events are taken: when it says so, a step is a small one.
-    """
-    tenant, least = who.tenant, 1 if everything else ENOUGH
-    standing, parts = store.read(lambda tx: (tx.search.standing(tenant), tx.search.parts(tenant)))
-    if standing is None:
-        if not store.read(lambda tx: are_behind(tx, tenant, None, least)):
-            return False
-        store.write(lambda tx: tx.indexing.begin(tenant, VERSION))
-        return step(store, who, everything=everything, enough=enough)
-    if standing.tokens != VERSION:
-        store.write(lambda tx: _empty(tx, tenant))
-    elif any(part.dirty for part in parts):
-        store.write(lambda tx: clean_index(tx, who))
-    else:
-        return merge(store, tenant, standing, parts) or _index(store, tenant, standing, least, enough)
-    return True
-
-
-def _empty(tx: Transaction, tenant: TenantKey) -> None:
-    standing = tx.search.standing(tenant)
-    if standing is not None and standing.tokens:
-        tx.indexing.outdate(tenant)  # a search does not rely on what is half gone
-    if not tx.indexing.empty(tenant, rows=_EMPTIED):
-        tx.indexing.renew(tenant, VERSION)
-
-
-# A slice
-
-
-def _index(
-    store: Store, tenant: TenantKey, standing: Standing, least: int, enough: Callable[[], bool]
-) -> bool:
-    """Index a slice of what is behind; return False when that is too little."""
-    made = store.read(lambda tx: _gathered(tx, tenant, standing, least, enough))
-    if made is None:
+def step(store: Store, who: Principal, *, everything: bool = False) -> bool:
+    """Do one piece of work; return False when none was due. With `everything`, a single event is due."""
+    if not store.read(lambda tx: due(tx, who, 1 if everything else ENOUGH)):
         return False
-    pages = postings.pages(made.terms)
-
-    def write(tx: Transaction) -> None:
-        indexing = tx.indexing
-        if not indexing.take_turn(tenant, made.turn):
-            return
-        if made.docs:
-            part = Part(standing.next_part, standing.next_doc, len(made.docs))
-            indexing.add_part(tenant, part)
-            indexing.add_pages(tenant, part.number, pages)
-            indexing.add_docs(tenant, made.docs)
-        for key, seq in made.indexed.items():
-            indexing.indexed(tenant, key, seq)
-        for key in made.due:
-            indexing.make_due(tenant, key)
-        indexing.move(tenant, made.standing)
-
-    store.write(write)
+    store.write(lambda tx: _work(tx, who.tenant))
     return True
 
 
-def _gathered(
-    tx: Transaction, tenant: TenantKey, standing: Standing, least: int, enough: Callable[[], bool]
-) -> _Slice | None:
-    since = since_when(tx, standing)
-    if not clock_went_back(tx, standing) and not are_behind(tx, tenant, standing, least):
-        return None
-    listed: list[Behind] = []
-    listed_to = tx.now - SLACK_MS
-    for shelf in SHELVES:
-        found = tx.search.behind(tenant, shelf=shelf, since=since, limit=DOCS)
-        listed += found
-        if len(found) == DOCS:
-            listed_to = min(listed_to, found[-1].listed_at)
-    came_in = [one for shelf in SHELVES for one in tx.search.due(tenant, shelf=shelf, limit=DOCS)]
-    came_in += tx.search.gone(tenant, limit=DOCS)
-    taking = _Taking(tx, tenant, standing.next_doc, enough)
+def _work(tx: Transaction, tenant: TenantKey) -> None:
+    standing = tx.indexing.hold(tenant)
+    if standing is not None and standing.tokens != VERSION:
+        tx.indexing.outdate()
+        standing = None
+    if standing is None:
+        tx.indexing.begin(tenant, VERSION)
+        standing = tx.indexing.hold(tenant)
+    if standing is not None and not clean_index(tx):
+        tx.indexing.merge()
+        _index(tx, tenant, standing)
+
+
+def _index(tx: Transaction, tenant: TenantKey, standing: Standing) -> None:
+    """Index some of what is not indexed."""
+    listed = tx.search.behind(tenant, since=since_when(tx, standing), limit=DOCS)
+    listed_to = min(tx.now - SLACK_MS, listed[-1].listed_at if len(listed) == DOCS else tx.now)
+    taking = _Taking(tx, tenant, standing.next_doc)
     for one in listed:
         if not taking.take(one):
             listed_to = min(listed_to, one.listed_at)
-    for one in came_in:
+    for one in tx.search.due(tenant, limit=DOCS):
         taking.take(one)
     looked_at, looked_to = tx.search.looked_at(tenant, after=standing.looked_to, limit=_LOOKED_AT)
-    return _Slice(
-        docs=taking.docs,
-        terms=taking.terms,
-        indexed=taking.indexed,
-        due=[one.key for one, behind in looked_at if behind and one.listed_at < standing.listed_to],
-        turn=standing.turn,
-        standing=standing._replace(
-            next_doc=standing.next_doc + len(taking.docs),
-            next_part=standing.next_part + bool(taking.docs),
-            listed_to=listed_to,
-            looked_to=looked_to or 0,
-        ),
-    )
+    tx.indexing.add(tenant, taking.docs)
+    for key, seq in taking.indexed.items():
+        tx.indexing.indexed(tenant, key, seq)
+    for one in looked_at:
+        if one.listed_at < standing.listed_to and taking.indexed.get(one.key, 0) < one.head_seq:
+            tx.indexing.make_due(tenant, one.key)
+    next_doc = standing.next_doc + len(taking.docs)
+    tx.indexing.move(tenant, Standing(VERSION, next_doc, listed_to, looked_to or 0))
 
 
 class _Taking:
-    """What is taken into a slice, session by session, until it is full."""
+    """What a step takes, session by session, until that is enough."""
 
-    def __init__(self, tx: Transaction, tenant: TenantKey, first: int, enough: Callable[[], bool]) -> None:
-        self._enough = enough
+    def __init__(self, tx: Transaction, tenant: TenantKey, first: int) -> None:
         self._tx = tx
         self._tenant = tenant
-        self._next = first
+        self._first = first
         self._bytes = 0
-        self.docs: list[Doc] = []
-        self.terms: dict[int, tuple[set[str], set[int]]] = {}
+        self.docs: list[tuple[Doc, str]] = []
         self.indexed: dict[SessionKey, int] = {}
 
     def take(self, one: Behind) -> bool:
         """Take what a session has, as far as there is room; return whether it is indexed to its head then."""
         if one.key in self.indexed:
             return self.indexed[one.key] >= one.head_seq
-        if self._room <= 0:
+        if not self._room:
             return False
         if not self._tx.search.has_title(one.key):
             self._take_title(one)
         after = one.after
-        while after < one.head_seq and self._room > 0:
+        while after < one.head_seq and self._room:
             found = self._said(one.key, after, min(self._room, one.head_seq - after))
             for event, said in found:
                 if said is not None:
@@ -177,9 +102,7 @@ class _Taking:
 
     @property
     def _room(self) -> int:
-        if self._bytes >= _BYTES or (len(self.docs) >= _LEAST and self._enough()):
-            return 0
-        return min(DOCS - len(self.docs), _LEAST)
+        return max(0, min(DOCS - len(self.docs), _PAGE)) if self._bytes < _BYTES else 0
 
     def _said(self, key: SessionKey, after: int, limit: int) -> list[tuple[Event, Said | None]]:
         """Return the next events with what they say; nothing for a damaged one.
@@ -200,8 +123,5 @@ class _Taking:
                     self._add(one.key, 0, session.updated_at, said)
 
     def _add(self, key: SessionKey, seq: int, at: int, said: Said) -> None:
-        doc = Doc(self._next, key, seq, at)
-        self._next += 1
+        self.docs.append((Doc(self._first + len(self.docs), key, seq, at), terms_of(key, said)))
         self._bytes += len(said.text)
-        self.docs.append(doc)
-        self.terms[doc.number] = terms_of(key, said)

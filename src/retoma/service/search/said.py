@@ -10,7 +10,7 @@ from retoma.model.events import Said, kind_of
 from retoma.model.events.note import ROLE as NOTE
 from retoma.model.ids import SessionKey
 from retoma.model.message import ROLES
-from retoma.model.tokens import index_terms
+from retoma.model.tokens import BREAK, index_text
 
 __all__ = [
     "TITLE",
@@ -38,10 +38,9 @@ def heading(title: str, description: str) -> Said:
     return Said(TITLE, "\n".join(filter(None, (title, description))))
 
 
-def terms_of(key: SessionKey, said: Said) -> tuple[set[str], set[int]]:
-    """Return the terms that the index has for what was said in a session, and the numbers of those in a row."""
-    terms, pairs = index_terms(said.text)
-    return terms | {of_session(key), in_role(said.role)}, pairs
+def terms_of(key: SessionKey, said: Said) -> str:
+    """Return what the index has for what was said in a session: terms, separated by spaces."""
+    return f"{index_text(said.text)} {of_session(key)} {in_role(said.role)}".lstrip()
 
 
 def searched_role(text: str | None) -> str | None:
@@ -54,9 +53,9 @@ def searched_role(text: str | None) -> str | None:
 
 def of_session(key: SessionKey) -> str:
     """Return the term that all of a session has: no word begins so."""
-    return f"\x01s{key:x}"
+    return f"{BREAK}s{key:x}"
 
 
 def in_role(role: str) -> str:
     """Return the term that all of a role has."""
-    return f"\x01r{role}"
+    return f"{BREAK}r{role}"

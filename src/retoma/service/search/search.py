@@ -2,14 +2,13 @@
 
 The index gives candidates, newest first, in windows of a bounded size. What it does not have yet is read from the
 journals, and belongs to the first window; so does the best of what is older: texts that have the words in a row, and
-titles. Each candidate's text is held against the query, and each window is ordered by how well they answer. So a common
-word costs no more than a rare one, and all that there is can be reached page by page.
+titles. Each candidate's text is compared with the query, and each window is ordered by how well they answer. So a
+common word costs no more than a rare one, and all that there is can be reached page by page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice, takewhile
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -73,7 +72,7 @@ class _Search:
             tx,
             who.tenant,
             query,
-            parts=tx.search.parts(who.tenant) if standing is not None and standing.tokens else (),
+            usable=standing is not None,
             sessions=_with_shared(tx, only),
             role=asked.role,
         )
@@ -98,7 +97,7 @@ class _Search:
     def _found(self, items: list[Match], following: Cursor | None, first: _Window) -> Found:
         begins = self._first.high == LAST and self._first.last is None
         counted = begins and first.whole and not first.place.low
-        indexed_to = self._standing.listed_to if self._standing is not None and self._standing.tokens else 0
+        indexed_to = self._standing.listed_to if self._standing is not None else 0
         return Found(
             items=[self._hit(match) for match in items],
             next=following,
@@ -113,8 +112,8 @@ class _Search:
         newest, low = self._newest(place)
         if place.high == LAST:
             fresh, whole = self._fresh()
-            rows, row = self._best(self._index.rows())
-            titles, title = self._best(self._index.titles())
+            rows, row = self._best(self._index.rows(limit=_BEST))
+            titles, title = self._best(self._index.titles(limit=_BEST))
             place = msgspec.structs.replace(place, rows=row, titles=title)
             found = {match.order.k: match for match in (*fresh, *rows, *titles)}
         found |= {match.order.k: match for match in newest}
@@ -129,34 +128,32 @@ class _Search:
         matches += [matching.title(key) for key in read.titles]
         return [match for match in matches if match is not None], read.whole
 
-    def _best(self, newest: Iterator[int]) -> tuple[list[Match], int]:
-        """Return what answers of the first of `newest`, and the last that was looked at; 0 when all were."""
-        numbers = [*islice(newest, _BEST)]
+    def _best(self, numbers: Sequence[int]) -> tuple[list[Match], int]:
+        """Return what answers of these, the newest of their kind, and the last that was looked at; 0 when all were."""
         matches, count = self._matching.examined(numbers)
         return matches, numbers[count - 1] if count < len(numbers) or count == _BEST else 0
 
     def _newest(self, place: Cursor) -> tuple[list[Match], int]:
         """Return what answers of the window's newest, and the last that was looked at; 0 when no older one may."""
         if place.low is None:
-            numbers = [*islice(self._index.newest(place.high), WINDOW)]
+            numbers = self._index.newest(place.high, limit=WINDOW)
         else:
-            # The same again. What was not indexed then may be now, and stands ahead of them.
-            again = takewhile(lambda number: number >= (place.low or 0), self._index.newest(place.high))
-            numbers = [*again][-WINDOW - MOST :]
-        looked_at = (
-            numbers if place.high == LAST else [one for one in numbers if not self._joined(one, place)]
-        )
+            # The same again. What was not indexed then may be now, and stands before them.
+            numbers = self._index.newest(place.high, least=place.low)[-WINDOW - MOST :]
+        joined = self._joined(numbers, place)
+        looked_at = [one for one in numbers if one not in joined]
         matches, count = self._matching.examined(looked_at, whole=place.low is not None)
         last = numbers[-1:] if count == len(looked_at) else looked_at[count - 1 : count]
-        older = (next(self._index.newest(low), None) for low in last)
-        return matches, last[0] if any(one is not None for one in older) else 0
+        older = [number for low in last for number in self._index.newest(low, limit=1)]
+        return matches, last[0] if older else 0
 
-    def _joined(self, number: int, place: Cursor) -> bool:
-        """Return whether a document joined the first window, as one of the best."""
-        index = self._index
-        return (number >= place.rows and index.is_of_rows(number)) or (
-            number >= place.titles and index.is_of_titles(number)
-        )
+    def _joined(self, numbers: Sequence[int], place: Cursor) -> set[int]:
+        """Return which of these documents joined the first window, as some of the best."""
+        if place.high == LAST or not numbers:
+            return set()
+        below, least = numbers[0] + 1, numbers[-1]
+        rows = self._index.rows(below, least=max(least, place.rows))
+        return {*rows, *self._index.titles(below, least=max(least, place.titles))}
 
     def _hit(self, match: Match) -> Hit:
         session, said = match.session, match.said

@@ -1,65 +1,46 @@
 """What a store promises of the search index. Its contract is this prose; `conformance_search.py` tests it.
 
-Documents are numbered in the order in which they were indexed, so newer ones mostly have the higher numbers. A part
-has a stretch of them, and its pages (`model/postings.py`). What is erased or deleted is no document from that moment
-on; its terms are taken out of the pages by `clean`, and are in no file once `Store.forget` has run after that.
+Documents are numbered in the order in which they were indexed, so newer ones mostly have the higher numbers. Each
+database finds them by their terms with an index of its own. What is erased or deleted is no document from that moment
+on; its terms are taken out by `clean`, and are in no file once `Store.forget` has run after that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from retoma.model.ids import SessionKey, TenantKey
 from retoma.model.session import ARCHIVED, SHOWN, TRASHED
-
-if TYPE_CHECKING:
-    from retoma.model.postings import Page
-
-LIVE: Final = 0
-MAKING: Final = 1
-GOING: Final = 2
 
 SHELVES: Final = (SHOWN, ARCHIVED, TRASHED)
 """What is indexed: nothing finds a session in the trash, but forks may share what it said."""
 
 
 class Standing(NamedTuple):
-    """How far a tenant's index has come. `tokens` is the tokeniser's version, 0 when it is to be built anew.
+    """How far a tenant's index has come. `tokens` is the version of the rule by which its texts were cut.
 
     No session that lists last moved before `listed_to` is behind; `looked_to` is the last session that was looked at
     whatever lists say.
     """
 
     tokens: int
-    turn: int
     next_doc: int
-    next_part: int
     listed_to: int
     looked_to: int
 
 
-class Part(NamedTuple):
-    """A part of the index: `docs` documents from `first_doc` on. What the key `reached` says depends on its state."""
+class Wanted(NamedTuple):
+    """What documents must have: all of `terms`, of `rows` (two terms in a row), and a term for each of `beginnings`.
 
-    number: int
-    first_doc: int
-    docs: int
-    state: int = LIVE
-    reached: bytes | None = None
+    When `any_of` is given, one of these too; and none of `none_of`.
+    """
 
-    @property
-    def end(self) -> int:
-        return self.first_doc + self.docs
-
-    @property
-    def making(self) -> bool:
-        return self.state == MAKING
-
-    @property
-    def dirty(self) -> bool:
-        """Whether pages of it still hold what was forgotten, or are to go altogether."""
-        return self.state == GOING or (self.state == LIVE and self.reached is not None)
+    terms: tuple[str, ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+    beginnings: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
 
 
 class Behind(NamedTuple):
@@ -119,67 +100,48 @@ class Search(Protocol):
     """The index as it is read."""
 
     def standing(self, tenant: TenantKey) -> Standing | None: ...
-    def parts(self, tenant: TenantKey) -> list[Part]:
-        """Return the parts, oldest documents first."""
-        ...
+    def asked(self, tenant: TenantKey, wanted: Wanted, *, low: int, high: int, limit: int) -> list[int]:
+        """Return the numbers from `low` to ahead of `high` that have what is wanted, the newest first.
 
-    def pages_at(self, tenant: TenantKey, key: bytes, *, low: int, high: int) -> dict[int, bytes]:
-        """Return the page on which `key` would be, of each live part that begins from document `low` to `high`."""
-        ...
-
-    def pages_between(
-        self, tenant: TenantKey, after: bytes, before: bytes, *, low: int, high: int
-    ) -> list[tuple[int, bytes]]:
-        """Return (part, page) for the pages that begin between two keys, of the same parts."""
-        ...
-
-    def pages_from(self, tenant: TenantKey, part: int, key: bytes, *, limit: int) -> list[Page]:
-        """Return the page on which `key` would be and those behind it, at most `limit`."""
-        ...
-
-    def pages_behind(self, tenant: TenantKey, part: int, key: bytes, *, limit: int) -> list[Page]:
-        """Return a part's pages that begin behind `key`, at most `limit`."""
+        There may be some that have not, and some that are no documents any more.
+        """
         ...
 
     def docs(self, tenant: TenantKey, numbers: Sequence[int]) -> list[Doc]:
         """Return those of `numbers` that are still documents, in no order."""
         ...
 
-    def docs_between(self, tenant: TenantKey, low: int, high: int, *, limit: int) -> list[Doc]: ...
-    def behind(
-        self,
-        tenant: TenantKey,
-        *,
-        shelf: int,
-        since: int,
-        limit: int,
-        newest: bool = False,
-        anew: bool = False,
-    ) -> list[Behind]:
-        """Return at most `limit` sessions that lists moved at `since` or later and that are behind, oldest first.
+    def docs_from(self, tenant: TenantKey, low: int, *, limit: int) -> list[Doc]:
+        """Return the documents from a number on, in order."""
+        ...
 
-        With `anew` all are, as if nothing were indexed.
+    def says(self, tenant: TenantKey, number: int, text: str) -> bool:
+        """Return whether a document has just these terms."""
+        ...
+
+    def dirty(self) -> bool:
+        """Return whether terms of something that is forgotten are still there."""
+        ...
+
+    def behind(self, tenant: TenantKey, *, since: int, limit: int, newest: bool = False) -> list[Behind]:
+        """Return sessions with events that are not indexed, of those that lists moved at `since` or later.
+
+        At most `limit`, those moved first come first; or last with `newest`.
         """
         ...
 
-    def due(self, tenant: TenantKey, *, shelf: int, limit: int) -> list[Behind]:
-        """Return sessions that are behind although lists did not move them."""
-        ...
-
-    def gone(self, tenant: TenantKey, *, limit: int, anew: bool = False) -> list[Behind]:
-        """Return sessions that are gone, and whose rows forks read, which the index may not have."""
+    def due(self, tenant: TenantKey, *, limit: int) -> list[Behind]:
+        """Return at most `limit` sessions that lists did not move; and as many that are gone, of which forks read."""
         ...
 
     def readers(self, keys: Sequence[SessionKey]) -> dict[SessionKey, list[Reading]]:
         """Return the sessions that share rows of these journals, by their numbers."""
         ...
 
-    def looked_at(
-        self, tenant: TenantKey, *, after: int, limit: int
-    ) -> tuple[list[tuple[Behind, bool]], int | None]:
-        """Look at the next `limit` sessions of the store behind number `after`.
+    def looked_at(self, tenant: TenantKey, *, after: int, limit: int) -> tuple[list[Behind], int | None]:
+        """Look at the next `limit` sessions of the store after number `after`, in the order of their numbers.
 
-        Return those of the tenant, each with whether it is behind, and the last number; None when there were no more.
+        Return those of the tenant that have events that are not indexed, and the last number; None for the end.
         """
         ...
 
@@ -189,6 +151,10 @@ class Search(Protocol):
 
     # Of every tenant, for `store check` and `store gc`
 
+    def wrong(self) -> str:
+        """Return what is wrong: a document of no index, or terms that are not those of the documents; or nothing."""
+        ...
+
     def indexed(self, *, after: int, limit: int) -> Sequence[Indexed]:
         """Return what the search index says of sessions, in the order of their numbers."""
         ...
@@ -197,25 +163,25 @@ class Search(Protocol):
         """Return the tenants that have a search index."""
         ...
 
-    def unindexed(self, tenant: TenantKey, *, anew: bool) -> int:
-        """Return how many events the search index does not have; with `anew`, as if it had none."""
+    def unindexed(self, tenant: TenantKey) -> int:
+        """Return how many events the search index does not have."""
         ...
 
 
 class Indexing(Protocol):
-    """The index as it is built. Whoever changes it takes the turn first, in the same transaction."""
+    """The index as it is built. Whoever changes it holds it first, in the same transaction."""
 
     def begin(self, tenant: TenantKey, tokens: int) -> None:
         """Make an empty index, unless there is one."""
         ...
 
-    def take_turn(self, tenant: TenantKey, turn: int) -> bool:
-        """Return True when the index is as it was at `turn`, and nobody else can change it in this transaction."""
+    def hold(self, tenant: TenantKey) -> Standing | None:
+        """Return how far the index has come. Until the transaction ends, nobody else changes it or erases of it."""
         ...
 
     def move(self, tenant: TenantKey, standing: Standing) -> None: ...
-    def outdate(self, tenant: TenantKey) -> None:
-        """Have the index built anew."""
+    def outdate(self) -> None:
+        """Delete the index of all tenants: it is built again."""
         ...
 
     def make_due(self, tenant: TenantKey, key: SessionKey) -> None: ...
@@ -223,21 +189,14 @@ class Indexing(Protocol):
         """Say that the session is indexed up to `seq`."""
         ...
 
-    def add_docs(self, tenant: TenantKey, docs: Iterable[Doc]) -> None: ...
-    def add_part(self, tenant: TenantKey, part: Part) -> None: ...
-    def set_part(self, tenant: TenantKey, part: Part) -> None:
-        """Write the state of a part, and what it has reached."""
+    def add(self, tenant: TenantKey, docs: Iterable[tuple[Doc, str]]) -> None:
+        """Add documents with their terms: separated by spaces, and side by side when they are in a row."""
         ...
 
-    def add_pages(self, tenant: TenantKey, part: int, pages: Iterable[Page]) -> None: ...
-    def clean(self, tenant: TenantKey, *, pages: int) -> bool:
-        """Take what was forgotten out of at most `pages` pages; False when nothing was left to do."""
+    def merge(self) -> None:
+        """Do a piece of what keeps searching fast, a few milliseconds at most."""
         ...
 
-    def empty(self, tenant: TenantKey, *, rows: int) -> bool:
-        """Delete at most `rows` rows of an outdated index, and an eighth as many pages; False when it is empty."""
-        ...
-
-    def renew(self, tenant: TenantKey, tokens: int) -> None:
-        """Let an index that is empty begin anew."""
+    def clean(self, *, docs: int) -> bool:
+        """Take the terms of at most `docs` forgotten documents out; False when nothing was left to do."""
         ...

@@ -16,6 +16,7 @@ from psycopg import errors, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from retoma.model.lease import Ticking, no_ticks
+from retoma.stores.postgres.search import Tsvector
 from retoma.stores.postgres.statements import Statement, own, reading, writing
 from retoma.stores.sql.statements import STATEMENTS, Row, Value, Values
 from retoma.stores.sql.transaction import SqlTransaction
@@ -73,7 +74,7 @@ class Wire:
         self._sent: list[tuple[str, Prepared, bool]] = []
         self._lease: Row | None = None
         self.mark: Mark | None = None
-        self.transaction = SqlTransaction(self._write if writes else self._read, random, ticks)
+        self.transaction = SqlTransaction(self._write if writes else self._read, random, Tsvector, ticks)
 
     def ask(self, name: str, values: Sequence[Value] = ()) -> list[Row]:
         """Run one of PostgreSQL's own statements."""

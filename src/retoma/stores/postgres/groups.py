@@ -22,6 +22,7 @@ from retoma.stores.postgres import errors
 from retoma.stores.postgres.batch import HEAD, Asked, Batch, Beyond, Wanted
 from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Wire
+from retoma.stores.postgres.search import Tsvector
 from retoma.stores.postgres.statements import own, writing
 from retoma.stores.postgres.writes import Write
 from retoma.stores.sql.statements import Row, Values
@@ -73,8 +74,8 @@ class Groups(Turns):
         self._beyond: dict[object, int] = {}
         # Whose session somebody else has, and what says that one of them had its turn there.
         self._holders: dict[Asked, Event] = {}
-        self._transaction = SqlTransaction(self._run, random, ticks)
-        self._first = SqlTransaction(_asks, random)
+        self._transaction = SqlTransaction(self._run, random, Tsvector, ticks)
+        self._first = SqlTransaction(_asks, random, Tsvector)
 
     @property
     def idle(self) -> bool:

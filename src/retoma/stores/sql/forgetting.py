@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from retoma.model.ids import SessionKey
 from retoma.stores.sql.statements import STATEMENTS, Run
 
-# As `api_search` has them, which is too much for every start.
-_MAKING, _GOING = 1, 2
 TITLE = (0, 1)
 """The stretch of a journal that stands for the session's title and description."""
 
@@ -16,20 +14,11 @@ TITLE = (0, 1)
 def forget_docs(run: Run, key: SessionKey, stretches: Iterable[tuple[int, int]]) -> None:
     """Let events of a session be documents no more: of each stretch those from the first seq on, ahead of the second.
 
-    The index is held first. So what is being written into it is there when the documents are looked for, and what is
-    being made ready for it is not written.
+    The index is held first. So what others were writing into it is there when the documents are looked for.
     """
-    run(STATEMENTS["pass_search_turn"], (key,))
-    gone: dict[int, list[int]] = {}
+    run(STATEMENTS["hold_search_of"], (key,))
     for low, high in stretches:
-        for tenant, doc in run(STATEMENTS["forget_docs"], ((key << 32) + low, (key << 32) + high)):
-            gone.setdefault(tenant, []).append(doc)
-    for tenant, docs in gone.items():
-        for number, first, count, state, _ in run(STATEMENTS["search_parts"], (tenant,)):
-            if state != _GOING and any(first <= doc < first + count for doc in docs):
-                # A part that is being made has them too, and is made anew from what is left.
-                new, reached = (_GOING, None) if state == _MAKING else (state, b"")
-                run(STATEMENTS["set_search_part"], (new, reached, tenant, number))
+        run(STATEMENTS["forget_docs"], ((key << 32) + low, (key << 32) + high))
 
 
 def forget_session(run: Run, key: SessionKey) -> None:

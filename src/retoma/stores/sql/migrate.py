@@ -13,8 +13,11 @@ from retoma.errors import Integrity, Unavailable
 if TYPE_CHECKING:
     from retoma.stores.contract.store import Transaction
 
-FORMAT = 8
+FORMAT = 9
 """The number of the newest migration; a store of a higher one is of a newer Retoma."""
+
+_NEW_INDEX = 9
+"""The step that replaced the search index."""
 
 
 class Migration(NamedTuple):
@@ -57,6 +60,8 @@ class Upgraded(NamedTuple):
             said.append(
                 f"Repaired {rows} of the state of branches: each named an event after the branch point."
             )
+        if self.before < _NEW_INDEX:
+            said.append("The next commands that write rebuild the search index; searches work meanwhile.")
         if self.zeroed:
             said.append(
                 f"Zeroed {self.zeroed:,} bytes of unused space in the file: they could hold copies of erased content."

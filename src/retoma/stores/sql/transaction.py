@@ -19,19 +19,22 @@ if TYPE_CHECKING:
     from retoma.stores.sql.audit import SqlAudit
     from retoma.stores.sql.branches import SqlBranches
     from retoma.stores.sql.retention import SqlLog, SqlRetention
-    from retoma.stores.sql.search import SqlIndexing, SqlSearch
+    from retoma.stores.sql.search import SqlIndexing, SqlSearch, Terms
     from retoma.stores.sql.transfers import SqlTransfers
 
 
 class SqlTransaction:
     """What a use case is given. One is kept for each connection; `now` is set anew for each transaction.
 
-    `moved` has each head that the transaction moved, as the witness hashes it. `ticks` reads the machine's monotonic
-    clock, which leases go by; None where there is none.
+    `moved` has each head that the transaction moved, as the witness hashes it. `terms` is the database's own index.
+    `ticks` reads the machine's monotonic clock, which leases go by; None where there is none.
     """
 
-    def __init__(self, run: Run, random: Callable[[int], bytes], ticks: Ticking = no_ticks) -> None:
+    def __init__(
+        self, run: Run, random: Callable[[int], bytes], terms: Callable[[], Terms], ticks: Ticking = no_ticks
+    ) -> None:
         self.now = 0
+        self._terms = terms
         self.moved: list[bytes] = []
         self.random = random
 
@@ -82,12 +85,12 @@ class SqlTransaction:
 
     @cached_property
     def search(self) -> SqlSearch:
-        from retoma.stores.sql.search import SqlSearch  # with what reads its pages, too much for every start
+        from retoma.stores.sql.search import SqlSearch  # too much for every start
 
-        return SqlSearch(self._run)
+        return SqlSearch(self._run, self._terms())
 
     @cached_property
     def indexing(self) -> SqlIndexing:
         from retoma.stores.sql.search import SqlIndexing
 
-        return SqlIndexing(self._run, self.search)
+        return SqlIndexing(self._run, self._terms())

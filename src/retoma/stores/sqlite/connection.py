@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
@@ -14,6 +14,9 @@ from retoma.model.lease import Ticking, no_ticks
 from retoma.stores.sql import migrate
 from retoma.stores.sql.statements import Row, Values
 from retoma.stores.sql.transaction import SqlTransaction
+
+if TYPE_CHECKING:
+    from retoma.stores.sql.search import Terms
 
 APPLICATION_ID = 0x52544D41  # "RTMA"
 PAGE_BYTES = 2048
@@ -40,7 +43,7 @@ class Connection:
             return execute(statement, values).fetchall()
 
         self.run = run
-        self.transaction = SqlTransaction(run, random, ticks)
+        self.transaction = SqlTransaction(run, random, _terms, ticks)
 
     def set(self, pragma: str, value: str, expected: object) -> None:
         """Set a pragma and read it back, since SQLite ignores what it cannot do."""
@@ -75,6 +78,12 @@ class Connection:
                 self.close(force=True)
                 return False
         return True
+
+
+def _terms() -> Terms:
+    from retoma.stores.sqlite.search import Fts5  # too much for every start
+
+    return Fts5()
 
 
 def format_of(connection: Connection, shown: str) -> int:
