@@ -280,7 +280,7 @@ def test_who_holds_a_session_writes_alone(another, session):
         other.note("Notes do not disturb it.")
         other.refresh()
         assert (other.driver.user, other.driver.token) == ("ana", 1)
-        with pytest.raises(retoma.Conflict, match="holds 'demo' already"):
+        with pytest.raises(retoma.Conflict, match="already holds the lease of 'demo'"):
             session.lease().__enter__()
     assert lease.token is None
     other.append("user", "now")

@@ -57,7 +57,7 @@ class Lease:
         session._ready()
         if self._held is not None or session._held is not None:
             raise Conflict(
-                f"This handle already holds the lease of '{session.id}' already.",
+                f"This handle already holds the lease of '{session.id}'.",
                 code="held",
                 hint="Take a lease only once for each handle.",
                 session=session.id,
