@@ -10,18 +10,20 @@ from retoma.service.check.columns import COMPARED, UNSEEN, UNTOLD
 from retoma.stores.sql.migrate import migrations
 
 _TABLE = re.compile(r"CREATE TABLE (\w+) \((.*?)^\)", re.DOTALL | re.MULTILINE)
-_COLUMN = re.compile(r"^  (\w+)\s+(?:INTEGER|BIGINT|TEXT|BLOB|BYTEA)", re.MULTILINE)
+_COLUMN = re.compile(r"^  (\w+)\s+(?:INTEGER|BIGINT|TEXT|BLOB|BYTEA|TSVECTOR)", re.MULTILINE)
+_DROPPED = re.compile(r"^DROP TABLE (\w+)", re.MULTILINE)
 _ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)")
 
 
 def columns(dialect: str) -> set[str]:
-    text = "\n".join(step.text for step in migrations(dialect))
-    found = {f"{table}.{column}" for table, column in _ADDED.findall(text)}
-    for table, body in _TABLE.findall(text):
-        found |= {
-            f"{table}.{name}"
-            for name in re.findall(r"^  (\w+)\s+(?:INTEGER|BIGINT|TEXT|BLOB|BYTEA)", body, re.M)
-        }
+    """Return the columns that all steps together leave."""
+    found: set[str] = set()
+    for step in migrations(dialect):
+        gone = set(_DROPPED.findall(step.text))
+        found = {one for one in found if one.partition(".")[0] not in gone}
+        found |= {f"{table}.{column}" for table, column in _ADDED.findall(step.text)}
+        for table, body in _TABLE.findall(step.text):
+            found |= {f"{table}.{name}" for name in _COLUMN.findall(body)}
     return found
 
 
