@@ -71,7 +71,7 @@ class Conflict(RetomaError):
     >>> client.create("demo")
     Traceback (most recent call last):
     ...
-    retoma.errors.Conflict: There is a session 'demo' already. ...
+    retoma.errors.Conflict: Session 'demo' already exists. ...
     """
 
     family = "conflict"
@@ -84,7 +84,7 @@ class Refused(RetomaError):
     >>> session.append("user", "Hello?")
     Traceback (most recent call last):
     ...
-    retoma.errors.Refused: Session 'demo' is suspended and takes no messages. ...
+    retoma.errors.Refused: Session 'demo' is suspended and accepts no messages. ...
     """
 
     family = "refused"
@@ -148,7 +148,7 @@ class Unavailable(RetomaError):
     >>> session.append("user", "Too late")
     Traceback (most recent call last):
     ...
-    retoma.errors.Unavailable: This client is closed. Open a new one: retoma.open().
+    retoma.errors.Unavailable: This client was closed. Open a new one: retoma.open().
     """
 
     family = "unavailable"

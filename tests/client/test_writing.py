@@ -41,7 +41,7 @@ def test_messages_are_read_as_they_were_written(session):
         ("nobody", "x", "not a role"),
         ("user", [], "at least one part"),
         ("user", [{"type": "sound"}], "not valid message content"),
-        ("user", "x" * (1 << 20), "may have 1,048,576"),
+        ("user", "x" * (1 << 20), "the limit is 1,048,576"),
     ],
 )
 def test_what_is_no_message_is_refused(session, role, content, said):
@@ -197,7 +197,7 @@ def test_a_change_of_the_state_can_rest_on_what_was_read(session):
         session.state.put({"n": 3}, expect=1)
     assert session.state["n"] == 2
     session.pause()
-    with pytest.raises(retoma.Refused, match="takes no changes of its state"):
+    with pytest.raises(retoma.Refused, match="accepts no changes of its state"):
         session.state["n"] = 4
 
 

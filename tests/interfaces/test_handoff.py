@@ -141,7 +141,7 @@ def test_rf10_a_session_that_is_not_active_takes_no_message(retoma, verb):
     retoma("session", verb[0], "s", *verb[1:])
     refused = retoma("session", "append", "s", "user", "too late")
     assert (refused.returncode, refused.stdout) == (5, "")
-    assert "takes no messages" in refused.stderr
+    assert "accepts no messages" in refused.stderr
     assert items(retoma("session", "read", "s", "--json")) == []
     run = retoma("run", TOUR, "--session", "s", "--headless", input="Ana\n")
     assert items(retoma("session", "log", "s", "--type", "flow.input", "--json")) == [], run.stderr

@@ -35,7 +35,7 @@ class Client(Finding, Comparing, Searching, Flows, Carrying):
         >>> client.get("demo")
         Traceback (most recent call last):
         ...
-        retoma.errors.Unavailable: This client is closed. Open a new one: retoma.open().
+        retoma.errors.Unavailable: This client was closed. Open a new one: retoma.open().
         """
         self._opened.close()
 

@@ -66,7 +66,7 @@ class Opened:
     def ready(self) -> None:
         """Raise Unavailable when this was closed, or in a process that was forked off."""
         if self.closed:
-            raise Unavailable("This client is closed.", code="closed", hint="Open a new one: retoma.open().")
+            raise Unavailable("This client was closed.", code="closed", hint="Open a new one: retoma.open().")
         if self.process != os.getpid():
             raise Unavailable(
                 f"This client was opened by process {self.process}, the parent of this process.",
