@@ -65,9 +65,15 @@ def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
             yield from _Reader(database, tables, given, notices).sessions()
 
 
+def has_messages(path: Path) -> bool:
+    """Return whether a database has a table of messages. Raises Integrity when its list of tables is damaged."""
+    with OtherDatabase(path, shown=str(path), check=False) as database:
+        return bool(_tables(database))
+
+
 @contextmanager
 def _path_of(given: Given) -> Iterator[Path]:
-    if given.path is not None:
+    if given.path is not None and not given.packed:
         yield given.path
         return
     with tempfile.NamedTemporaryFile(prefix="retoma-", suffix=".db") as copy:
