@@ -48,7 +48,9 @@ class Aside:
         count = len(self._others)
         named = ", ".join(dict.fromkeys(self._others[:MOST_OF_ONE])) + ", …" * (count > MOST_OF_ONE)
         what = "1 other file has" if count == 1 else f"{count:,} other files have"
-        self.notices.say("no_session", f"{what} no session and {'was' if count == 1 else 'were'} not read: {named}")
+        self.notices.say(
+            "no_session", f"{what} no session and {'was' if count == 1 else 'were'} not read: {named}"
+        )
 
 
 def sessions_in(

@@ -175,6 +175,7 @@ class _Done:
     def _say(self, file: str, notices: tuple[Notice, ...], place: int) -> None:
         self.items[place]["warnings"] = list(notices)
         for notice in notices:
+            self.worst = max(self.worst, int(notice.code == "unreadable_file"))
             line = f"line {notice.line:,}: " if notice.line is not None else ""
             self._ctx.out.note(f"{file}: {line}{notice.detail}")
 
