@@ -12,16 +12,19 @@ from typing import Final, NamedTuple
 from retoma.errors import Invalid
 from retoma.importers.responses import KNOWN, answered, asked, kind_of, said
 from retoma.model.codec import Json, encode
+from retoma.model.message import read_aloud
 from retoma.service.transfer import mend
 from retoma.service.transfer.foreign import (
     Draft,
     Foreign,
+    Profile,
     identity,
     message,
     moment,
     one_too_many,
     pieces,
     record,
+    title_of,
     words,
 )
 from retoma.service.transfer.given import Given
@@ -145,6 +148,7 @@ class _Reader:
         began = at if at is not None else first if first is not None else self._given.modified
         items.examine()
         return Foreign(
+            profile=Profile(title=title_of(items.prompt)),
             tool=_TOOL,
             id=name,
             created_at=began,
@@ -164,6 +168,7 @@ class _Items:
         self._session = session
         self._branch = branch
         self._notices = notices
+        self.prompt = ""  # the first message of the user, once the items were examined
 
     def rows(self) -> Iterator[tuple[bytes | None, int | None, int]]:
         """Yield each row's data, its time and its number; no data where a branch names a row that is gone."""
@@ -222,7 +227,10 @@ class _Items:
         if kind_of(item) not in KNOWN:
             notices.unknown(kind_of(item))
         id = again.id(found.data)
-        yield from message(id, at, said(item), tool=_TOOL, raw=found.data)
+        one = said(item)
+        if one.role == "user" and not self.prompt:
+            self.prompt = read_aloud(one.parts)
+        yield from message(id, at, one, tool=_TOOL, raw=found.data)
         if found.changed:
             notices.say("mended", f"Row {row}: it was repaired; the original text was imported too.")
             yield from pieces(identity(id, b"original"), at, _TOOL, "original", bare)

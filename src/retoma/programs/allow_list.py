@@ -149,7 +149,12 @@ class _Reader:
     def _command(self, item: Mapping) -> tuple[str, ...]:
         """Return the program, and the arguments that stand before `args` when the command is a list."""
         found = item.items.get("command")
-        return self._texts(item, "command") if isinstance(found, Sequence) else (self._text(item, "command"),)
+        if not isinstance(found, Sequence):
+            return (self._text(item, "command"),)
+        texts = self._texts(item, "command")
+        if not any(texts[:1]) and all(isinstance(one, Scalar) for one in found.items):
+            self._problem(item.line, "This tool has no 'command'.")
+        return texts
 
     def _texts(self, item: Mapping, key: str) -> tuple[str, ...]:
         found = item.items.get(key)

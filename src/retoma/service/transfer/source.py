@@ -63,7 +63,8 @@ def not_an_export(why: str) -> Invalid:
     return Invalid(
         f"This is not an export of a session. {why}",
         code="not_an_export",
-        hint="`retoma session export ID` writes one, as json or jsonl.",
+        hint="`retoma session export ID` writes one. Files of Trellis, Copilot, Claude Code, Codex and OpenAI Agents "
+        "are imported too: give the file that the tool wrote, and its format with --from.",
     )
 
 
