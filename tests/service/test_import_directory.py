@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sqlite3
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from backports import zstd
+from tests.calls import Calls
 from tests.service.test_imports import SAMPLES
 
 from retoma.errors import NotFound
 from retoma.importers.directory import Aside, sessions_in
+from retoma.model.session import NewSession
 
 ROLLOUT = "rollout-2026-09-01T10-00-00-0a0b0c0d-1111-7222-8333-{:012}.jsonl"
 LINE = b'{"timestamp": "2026-09-01T10:00:00Z", "type": "session_meta", "payload": {"id": "a"}}\n'
@@ -121,3 +124,12 @@ def test_only_neighbours_are_no_session(tmp_path: Path) -> None:
     database(tmp_path / "state_5.sqlite", "threads (id)")
     with pytest.raises(NotFound, match="There is no session of a tool"):
         sessions_in(tmp_path)
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl"])
+def test_an_export_may_have_a_byte_order_mark_and_be_compressed(client: Calls, format: str) -> None:
+    client.create(NewSession(id="a"))
+
+    data = b"\xef\xbb\xbf" + b"".join(client.export("a", format))
+    for file in (data, zstd.compress(data)):
+        assert [one.imported.outcome for one in client.bring(io.BytesIO(file)).sessions] == ["unchanged"]
