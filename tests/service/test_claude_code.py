@@ -8,7 +8,7 @@ import io
 import json
 import random
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -364,7 +364,8 @@ def test_titles_in_their_order(client: Calls, written: Writer) -> None:
     summary: dict[str, object] = {"type": "summary", "summary": "Sum", "leafUuid": uuid("p1")}
     assert title(summary) == "Sum"
     prompt: dict[str, object] = {"type": "last-prompt", "lastPrompt": "Last", "sessionId": SESSION}
-    assert title(prompt, summary) == "Last"
+    assert title(prompt, summary) == "Sum"
+    assert title(prompt) == "The first real prompt"
     ai: dict[str, object] = {"type": "ai-title", "aiTitle": "Guessed", "sessionId": SESSION}
     assert title(ai, prompt) == "Guessed"
     custom: dict[str, object] = {"type": "custom-title", "customTitle": "x" * 500, "sessionId": SESSION}
@@ -417,3 +418,220 @@ def test_a_large_file_takes_little_memory(client: Calls, tmp_path: Path) -> None
     assert client.get(name).messages == 300
     # Once for the store, which is in memory here, and a few lines.
     assert peak < 24 << 20, peak
+
+
+def v7(number: int) -> str:
+    """Return one of the uuids that a clock makes in the same minute: they begin alike."""
+    return f"019a1b2c-{number:04x}-7000-8000-{number:012x}"
+
+
+def renamed(lines: list[dict[str, object]], name: Callable[[int], str]) -> list[dict[str, object]]:
+    """Return entries with other ids."""
+    ids = {str(line["uuid"]): name(number) for number, line in enumerate(lines, 1)}
+    return [
+        {**line, "uuid": ids[str(line["uuid"])], "parentUuid": ids.get(str(line["parentUuid"]))}
+        for line in lines
+    ]
+
+
+@pytest.mark.parametrize("name", [v7, "session_b_{:03}".format, "x{:09}".format], ids=["v7", "words", "ids"])
+def test_lines_and_helpers_whose_ids_begin_alike_are_all_kept(
+    client: Calls, written: Writer, name: Callable[[int], str]
+) -> None:
+    written.user("p1", "Name three trees")
+    written.assistant("a1", "Oak, elm, ash")
+    for number, text in enumerate(("two", "one", "none", "all"), 2):
+        written.user(f"p{number}", f"Only {text}", parent="a1")
+        written.assistant(f"a{number}", f"You get {text}")
+    for number in (8, 9):
+        written.user(f"p{number}", f"Helper {number}", parent=None, isSidechain=True)
+        written.assistant(f"a{number}", f"Done {number}", isSidechain=True)
+    lines = renamed(written.lines, name)
+    came = written.bring(client, lines)
+    assert len(set(came)) == len(came) == 6
+    assert sorted(said(client, one)[0] for one in came[1:]) == [
+        "user:Helper 8", "user:Helper 9", "user:Only none", "user:Only one", "user:Only two",
+    ]  # fmt: skip
+    # A line that is left later does not change what the others are called.
+    grown = [*lines, {**lines[-1], "isSidechain": False, "parentUuid": lines[-5]["uuid"], "uuid": name(99)}]
+    assert written.bring(client, grown) == came
+    assert client.check().damage == []
+
+
+def compaction(written: Writer, number: str = "", **facts: object) -> None:
+    """Write what a compaction writes: a boundary without a parent, and the summary below it."""
+    last = written.lines[-1]["uuid"]
+    written.entry(
+        f"b{number}", "system", parent=None, subtype="compact_boundary", logicalParentUuid=last, **facts
+    )
+    written.user(f"s{number}", f"Summary{number}", isCompactSummary=True)
+
+
+def test_what_follows_a_compaction_may_hang_on_the_tail_that_was_kept(client: Calls, written: Writer) -> None:
+    written.user("p1", "First")
+    written.assistant("a1", "One")
+    compaction(written)
+    written.user("p2", "Second", parent="a1")
+    written.assistant("a2", "Two")
+    compaction(written, "2")
+    # The tool may put something behind the summary.
+    written.user("m2", "<command-name>/compact</command-name>")
+    written.user("p3", "Third", parent="a2")
+    (main,) = written.bring(client)
+    expected = [
+        "user:First", "assistant:One", "system:Summary", "user:Second", "assistant:Two", "system:Summary2",
+        "user:<command-name>/compact</command-name>", "user:Third",
+    ]  # fmt: skip
+    assert said(client, main) == expected
+    written.assistant("a3", "Three")
+    assert written.bring(client) == [main]
+    assert said(client, main) == [*expected, "assistant:Three"]
+
+
+def test_going_back_before_a_compaction_is_still_another_line(client: Calls, written: Writer) -> None:
+    written.user("p1", "First")
+    written.assistant("a1", "One")
+    written.user("p2", "Second")
+    compaction(written)
+    written.user("p3", "Second, otherwise", parent="a1")
+    main, left = written.bring(client)
+    assert said(client, main) == ["user:First", "assistant:One", "user:Second, otherwise"]
+    assert said(client, left) == ["user:Second", "system:Summary"]
+
+
+class Queue(Writer):
+    """Writes what the user types while the tool works."""
+
+    def operation(self, kind: str, content: object = None, **facts: object) -> None:
+        value = {} if content is None else {"content": content}
+        at = f"2026-01-01T00:00:{len(self.lines):02}.500Z"
+        self.lines.append(
+            {
+                "type": "queue-operation",
+                "operation": kind,
+                "timestamp": at,
+                "sessionId": SESSION,
+                **value,
+                **facts,
+            }
+        )
+
+    def absorbed(self, content: object = None) -> None:
+        self.operation("remove", content, reason="absorbed_mid_turn")
+
+    def attachment(self, name: str, prompt: object, mode: str = "prompt", **facts: object) -> None:
+        attachment = {"type": "queued_command", "prompt": prompt, "commandMode": mode, **facts}
+        self.entry(name, "attachment", attachment=attachment)
+
+
+MIDTURN: dict[str, tuple[list[tuple[str, object]], list[str]]] = {
+    "absorbed": ([("enqueue", "rye"), ("absorbed", "rye")], ["rye"]),
+    "absorbed without its text": ([("enqueue", "rye"), ("absorbed", None)], ["rye"]),
+    "the first that waits": ([("enqueue", "a"), ("enqueue", "b"), ("absorbed", None)], ["a"]),
+    "an attachment": ([("enqueue", "rye"), ("dequeue", None), ("attachment", "rye")], ["rye"]),
+    "both": ([("enqueue", "rye"), ("absorbed", "rye"), ("attachment", "rye")], ["rye"]),
+    "both, the other way": ([("enqueue", "rye"), ("attachment", "rye"), ("absorbed", "rye")], ["rye"]),
+    "typed twice": ([("enqueue", "x"), ("absorbed", "x"), ("enqueue", "x"), ("attachment", "x")], ["x", "x"]),
+    "blocks": ([("attachment", [{"type": "text", "text": "rye"}])], ["rye"]),
+    "withdrawn": ([("enqueue", "rye"), ("remove", "rye")], []),
+    "a notification": ([("task", "<task-notification>done</task-notification>")], []),
+    "a notification that was absorbed": ([("absorbed", "<task-notification>x</task-notification>")], []),
+    "asked as usual": ([("enqueue", "rye"), ("dequeue", None), ("user", "rye")], ["rye"]),
+    "an attachment of the tool": ([("hook", "rye")], []),
+}
+
+
+@pytest.mark.parametrize("case", MIDTURN)
+def test_what_was_typed_in_the_middle_of_a_turn_is_a_message_once(
+    client: Calls, tmp_path: Path, case: str
+) -> None:
+    does, expected = MIDTURN[case]
+    written = Queue(tmp_path / f"{SESSION}.jsonl")
+    written.user("p1", "Bake")
+    written.assistant("a1", call("t1"))
+    written.user("r1", [result("t1")])
+    for number, (kind, content) in enumerate(does):
+        match kind:
+            case "absorbed":
+                written.absorbed(content)
+            case "attachment":
+                written.attachment(f"q{number}", content, origin={"kind": "human"})
+            case "task":
+                written.attachment(f"q{number}", content, "task-notification")
+            case "hook":
+                written.attachment(f"q{number}", content, origin={"kind": "hook"})
+            case "user":
+                written.user(f"q{number}", content)
+            case _:
+                written.operation(kind, content)
+    written.assistant("a2", "Baked.")
+    (main,) = written.bring(client)
+    between = [f"user:{text}" for text in expected]
+    assert said(client, main) == ["user:Bake", "assistant:t1", "tool:t1", *between, "assistant:Baked."]
+    assert {one.imported.added for one in client.bring(written.path).sessions} == {0}
+
+
+def test_a_message_typed_mid_turn_stays_with_the_line_that_took_it_up(client: Calls, tmp_path: Path) -> None:
+    written = Queue(tmp_path / f"{SESSION}.jsonl")
+    written.user("p1", "Bake")
+    written.assistant("a1", "What?")
+    written.user("p2", "Bread")
+    written.absorbed("with rye")
+    written.assistant("a2", "Rye bread.")
+    written.user("p3", "Cake", parent="a1")
+    main, left = written.bring(client)
+    assert said(client, main) == ["user:Bake", "assistant:What?", "user:Cake"]
+    assert said(client, left) == ["user:Bread", "user:with rye", "assistant:Rye bread."]
+
+
+def test_helpers_in_directories_of_their_own(client: Calls, written: Writer) -> None:
+    written.user("p1", "Check all shelves")
+    below = written.path.with_suffix("") / "subagents"
+    places = {"": "x", "workflows/wf_1": "ag0", "workflows/wf_2": "ag0", "a/b/c/d/e/f": "deep"}
+    for number, (place, agent) in enumerate(places.items()):
+        (below / place).mkdir(parents=True, exist_ok=True)
+        helper = Writer(below / place / f"agent-{agent}.jsonl")
+        helper._at = 10 + number
+        helper.user(f"h{number}", f"Shelf {number}", parent=None, isSidechain=True, agentId=agent)
+        helper.path.write_text(json.dumps(helper.lines[0]) + "\n")
+    (below / "empty").mkdir()
+    (below / "empty" / "agent-none.jsonl").write_text("")
+    came = written.bring(client)
+    assert came == [
+        SESSION,
+        f"{SESSION}:x",
+        f"{SESSION}:ag0",
+        f"{SESSION}:ag0@workflows-wf_2",
+        f"{SESSION}:deep",
+    ]
+    assert [said(client, one) for one in came[1:]] == [[f"user:Shelf {number}"] for number in range(4)]
+    assert all(client.get(one).parent == SESSION for one in came[1:])
+    assert written.bring(client) == came
+
+
+@pytest.mark.parametrize(
+    ("prompt", "title"),
+    [
+        ("<table> lacks borders", "<table> lacks borders"),
+        ("<command-name>/clear</command-name>", "Second"),
+        ("<command-name>/fix</command-name>\n<command-args>the roof</command-args>", "Second"),
+        ("<system-reminder>Be brief.</system-reminder>\nPaint it", "Paint it"),
+        ("<command-name> is what I would rename", "<command-name> is what I would rename"),
+        ("[Request interrupted by user]", "Second"),
+        (
+            [
+                {"type": "text", "text": "<ide_opened_file>x</ide_opened_file>"},
+                {"type": "text", "text": "Go"},
+            ],
+            "Go",
+        ),
+    ],
+)
+def test_the_title_is_the_first_prompt_that_a_user_typed(
+    client: Calls, written: Writer, prompt: object, title: str
+) -> None:
+    written.user("p1", prompt)
+    written.user("p2", "Second")
+    written.lines.append({"type": "last-prompt", "lastPrompt": "The last", "sessionId": SESSION})
+    (main,) = written.bring(client)
+    assert client.get(main).title == title

@@ -38,7 +38,7 @@ def folder(tmp_path: Path, events: list[object], yaml: str | None = None) -> Pat
 def test_without_its_yaml_the_folder_says_who_it_is(client: Calls, tmp_path: Path, yaml: str | None) -> None:
     file = folder(tmp_path, [event("user.message", "1", {"content": "Hello"})], yaml)
     assert whole(client.bring(file)) == [file.parent.name]
-    assert client.get(file.parent.name).title == ""
+    assert client.get(file.parent.name).title == "Hello"
 
 
 def test_a_title_that_changed_is_taken_over_once(client: Calls, tmp_path: Path) -> None:

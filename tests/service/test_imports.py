@@ -16,7 +16,7 @@ from tests.calls import Calls
 
 from retoma.errors import Conflict, Integrity, Invalid, NotFound, Refused, RetomaError
 from retoma.importers.bringing import Arrived
-from retoma.importers.detect import sessions_in
+from retoma.importers.directory import sessions_in
 from retoma.model.principal import LOCAL_TENANT, Principal
 from retoma.model.session import NewSession
 from retoma.stores.conformance.store import Clock

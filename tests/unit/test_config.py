@@ -420,3 +420,11 @@ def test_what_everybody_may_write_says_nothing_of_trust(load: Load, here: Path, 
     (tmp_path / "home/.local/share/retoma/trusted").chmod(0o777)
     with pytest.raises(Refused, match="chmod o-w"):
         is_trusted(file, load().environment)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_configuration(tmp_path: Path) -> None:
+    from retoma.config import file as config_file
+
+    path = tmp_path / "retoma.toml"
+    path.write_bytes(b"\xef\xbb\xbf[limits]\r\nsessions = 5\r\n")
+    assert config_file.read_file(path).values == {"limits.sessions": 5}

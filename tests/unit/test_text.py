@@ -85,3 +85,24 @@ def test_numbers_and_sizes() -> None:
         "412 MB",
         "10 MB",
     ]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b'\xef\xbb\xbf{"n": 1}', {"n": 1}), (b"\xef\xbb\xbf[1]\n", [1]), (b"\xef\xbb\xbfhello\r\n", "hello"),
+        (b"\xef\xbb\xbf", ""), ("\ufeff\ufeffx".encode(), "\ufeffx"), ("a\ufeffb".encode(), "a\ufeffb"),
+    ],
+)  # fmt: skip
+def test_a_byte_order_mark_is_no_part_of_what_a_tool_says(data: bytes, expected: object) -> None:
+    from retoma.programs.program import read_output
+
+    assert read_output(data) == expected
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
+    from retoma.interfaces.cli.lines import checked
+
+    line = "\ufeffAna\r".encode()
+    assert checked(line, 1) == "Ana"
+    assert checked(line, 2) == "\ufeffAna"

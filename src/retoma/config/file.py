@@ -96,7 +96,7 @@ def _content(path: Path) -> bytes:
 
 def _text(path: Path, content: bytes) -> str:
     try:
-        return content.decode()
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Invalid(f"{path} is not UTF-8.", code="bad_config", hint="Save it as UTF-8.") from error
 

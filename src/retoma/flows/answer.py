@@ -10,6 +10,7 @@ import msgspec
 
 from retoma.flows.model import Node, Option
 from retoma.model.codec import Json
+from retoma.template.functions import folded
 
 SECRET: dict[str, Json] = {"secret": True}
 REFUSALS = frozenset({"n", "no", "false", "deny"})
@@ -93,9 +94,9 @@ def _real(typed: str) -> Answer | Again:
 
 def _chosen(options: Sequence[Option], typed: str) -> Option | None:
     # Texts before numbers: an option whose text is "2" is not shadowed by the second in the list.
-    folded = typed.casefold()
+    wanted = folded(typed)
     for option in options:
-        if option.text.strip().casefold() == folded:
+        if folded(option.text.strip()) == wanted:
             return option
     if typed.isascii() and typed.isdigit() and len(typed) < 6 and 0 < int(typed) <= len(options):
         return options[int(typed) - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from retoma.model.codec import JsonField, JsonMap
 from retoma.model.flow import InputType
 from retoma.programs.allow_list import Tool
+from retoma.template.functions import composed
 from retoma.trees.problem import Problem
 
 NodeType: TypeAlias = Literal["text", "question", "tool", "format", "start"]
@@ -163,14 +164,21 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         return resolved(target, self.nodes, self.aliases)
 
 
-def resolved(target: str, ids: Container[str], aliases: Mapping[str, str]) -> str | None:
+def resolved(target: str, ids: Collection[str], aliases: Mapping[str, str]) -> str | None:
     """Return which of the `ids` the `target` names: by path, then by alias; None when it names none."""
     if target in ids:
         return target
     if target in aliases:
         return aliases[target]
     name = without_extension(target)
-    return name if name in ids else aliases.get(name)
+    if name in ids or name in aliases:
+        return name if name in ids else aliases[name]
+    if target.isascii():
+        return None
+    # A file system may keep a name in another form than a person types it.
+    wanted = (composed(target), composed(name))
+    same = next((id for id in ids if composed(id) in wanted), None)
+    return same or next((id for alias, id in aliases.items() if composed(alias) in wanted), None)
 
 
 def without_extension(name: str) -> str:

@@ -16,6 +16,7 @@ from retoma.model.nearest import did_you_mean
 from retoma.programs import allow_list
 from retoma.programs.allow_list import Tool
 from retoma.template import condition, template
+from retoma.template.functions import folded
 from retoma.template.syntax import MAX_ACTIONS
 from retoma.trees.problem import Problem, refusal
 
@@ -275,10 +276,14 @@ def _idle(node: Node) -> Iterator[Problem]:
             node.line("messages"), "'messages' is ignored: the type is not 'format'.", "Add 'type: format'."
         )
     if node.save_to and not node.waits and not calls:
-        yield idle(node.line("save_to"), "'save_to' is ignored: the node does not wait.", "Add 'wait: true'.")
+        yield idle(
+            node.line("save_to"),
+            "'save_to' saves an empty text: the node does not wait.",
+            "Add 'wait: true'.",
+        )
     texts: set[str] = set()
     for option in node.options:
-        text = option.text.strip().casefold()
+        text = folded(option.text.strip())
         if text in texts and not option.condition and "{{" not in text:
             yield idle(option.line, f"The option {option.text!r} appears twice: the first one is chosen.", "")
         texts.add(text)

@@ -17,6 +17,7 @@ from retoma.model.flow import FlowStatus, Prompt, Step, Visit
 from retoma.template import condition, template
 from retoma.template.budget import Budget
 from retoma.template.condition import ConditionError
+from retoma.template.functions import folded
 from retoma.template.template import TemplateError
 
 # A step enters at most so many nodes, then hands over what it has with the status `active`.
@@ -180,8 +181,12 @@ class Walk:
             raise _Failed(lacking)
 
     def _following(self, node: Node) -> str | None:
-        """Return the target that comes without an input, None when `node` waits or ends."""
-        return None if node.waits else self._way(node, _NOTHING, self._context)
+        """Return the target that comes without an input, which is saved as empty; None when `node` waits or ends."""
+        saved: JsonMap = {node.save_to: ""} if node.save_to else {}
+        target = None if node.waits else self._way(node, _NOTHING, {**self._context, **saved})
+        if target is not None:
+            self.save(saved)
+        return target
 
     def _stop(self, node: Node) -> Step:
         if node.waits or node.has_way_out:
@@ -292,4 +297,4 @@ class Walk:
 
 
 def _selects(text: str, value: Json) -> bool:
-    return not text or (isinstance(value, str) and value.strip().casefold() == text.casefold())
+    return not text or (isinstance(value, str) and folded(value.strip()) == folded(text))

@@ -12,7 +12,7 @@ from retoma.importers.detect import HEAD_BYTES, Format, Source, format_of
 from retoma.model.limits import Limits
 from retoma.model.principal import Principal
 from retoma.service.transfer.arriving import arrive
-from retoma.service.transfer.foreign import Foreign, Tool
+from retoma.service.transfer.foreign import Foreign, Tool, nothing_whole
 from retoma.service.transfer.given import Given, looked_at
 from retoma.service.transfer.imported import Imported
 from retoma.service.transfer.incoming import import_
@@ -50,8 +50,11 @@ def bring(
     An export of Retoma raises as `import_` does. Of another tool's file what is whole is kept, and the rest told in
     `notices`; raises Integrity when nothing of it is whole, Invalid when it is of no known format.
     """
-    given, head = looked_at(given, HEAD_BYTES)
+    notices = Notices()
+    given, head = looked_at(given, HEAD_BYTES, notices)
     format = format_of(head, given.path) if source == "auto" else source
+    if format is None and given.packed and not head:
+        raise nothing_whole(given.shown)
     if format is None or format == "retoma":
         imported = import_(store, who, given.stream, name=name, limits=limits, erase_too=erase_too)
         return Arrived(format="retoma", sessions=(Brought(imported=imported),))
@@ -61,7 +64,6 @@ def bring(
             code="usage",
             hint="--erase-too works only with Retoma's own exports.",
         )
-    notices = Notices()
     given = given._replace(single=name is not None)
     sessions = tuple(_each(store, who, _reader(format)(given, notices), name=name, limits=limits))
     return Arrived(format=format, sessions=sessions, notices=notices.all())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 from retoma.config.opened import open_file
-from retoma.errors import Integrity, Invalid
-from retoma.importers.claude_entry import BLOCKS, answers, calls, drafts_of, is_typed
-from retoma.importers.claude_tree import Line, Node, Tree
-from retoma.model.codec import Json, decode
+from retoma.errors import Integrity
+from retoma.importers.claude_beside import beside, launched
+from retoma.importers.claude_entry import BLOCKS, answers, calls, drafts_of, is_typed, prompt_of
+from retoma.importers.claude_queue import Queue
+from retoma.importers.claude_tree import SHORT, Line, Node, Tree
+from retoma.model.codec import Json
 from retoma.service.transfer.foreign import (
     Foreign,
     Profile,
@@ -32,7 +33,6 @@ from retoma.service.transfer.records import Ids, Records
 
 _TOOL: Final = "claude-code"
 _MAIN: Final = 0
-_OWN_WORDS = re.compile(r"\s*<[a-z][\w-]*>|\[Request interrupted|Caveat: The messages below")
 _SESSION = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _KNOWN: Final = frozenset(
     (
@@ -43,9 +43,12 @@ _KNOWN: Final = frozenset(
     )
 )  # fmt: skip
 _TITLES: Final = {
-    "custom-title": "customTitle", "ai-title": "aiTitle", "last-prompt": "lastPrompt", "summary": "summary",
+    "custom-title": "customTitle", "ai-title": "aiTitle", "summary": "summary", "last-prompt": "lastPrompt",
 }  # fmt: skip
-"""The types of entries that say a title, and the key that has it; the first of them that is there holds."""
+"""The types of entries that say a title, and the key that has it; the first of them that is there holds.
+
+The last prompt, which changes with every turn, is the title only where there is no first one.
+"""
 
 
 def is_record(value: dict[str, Json]) -> bool:
@@ -59,23 +62,21 @@ def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
     """Yield the session of a file, its lines that were left, then its sub-agents, in this file and beside it."""
     with Records() as records:
         yield from _Read(given, records, notices).sessions()
+    taken: set[str] = set()
     for path in beside(given):
-        with open_file(path) as stream, Records() as records:
-            agent = given._replace(path=path, stream=stream, shown=str(path))
-            within = notices.within(f"{path.parent.name}/{path.name}")
-            try:
-                read = _Read(agent, records, within)
-            except Integrity:
-                within.say("empty", "The file has no complete record.")
-                continue
-            yield from read.sessions()
-
-
-def beside(given: Given) -> list[Path]:
-    """Return the files of the sub-agents of a session's file."""
-    if given.folder is None:
-        return []
-    return sorted((given.folder / given.stem / "subagents").glob("*.jsonl"))
+        place = path.relative_to(path.parents[0] if given.folder is None else given.folder / given.stem)
+        within = notices.within(str(place))
+        try:
+            with open_file(path) as stream, Records() as records:
+                read = _Read(given._replace(path=path, stream=stream, shown=str(path)), records, within)
+                if read.id in taken:  # helpers of two runs may have one name
+                    read.id += "@" + "-".join(place.parent.parts[1:])
+                taken.add(read.id)
+                yield from read.sessions()
+        except Integrity:
+            within.say("empty", "The file has no complete record.")
+        except OSError as error:
+            within.say("unreadable_file", f"It cannot be read: {error.strerror}.")
 
 
 class _Read:
@@ -85,6 +86,7 @@ class _Read:
         self._records = records
         self._notices = notices
         self._tree = Tree()
+        self._queue = Queue()
         self._threads: dict[str, int] = {"": _MAIN}
         self._names: list[str] = [""]
         self._sessions: dict[str, int] = {}
@@ -109,11 +111,11 @@ class _Read:
         self._aside = len(self._names) == 2 and not self._mains
         if self._aside:
             self._tree.flatten()  # the file of one sub-agent: all of it is that one's
-        self._id, self._parent = self._identity(given)
+        self.id, self._parent = self._identity(given)
         for call, (name, line) in self._asked.items():
             if call not in self._answered:
                 notices.say("no_result", f"The tool call {call!r} ({name}) has no result.", line)
-        self._launched = _launched(given)
+        self._launched = launched(given)
 
     def sessions(self) -> Iterator[Foreign]:
         lines = self._tree.lines()
@@ -139,7 +141,10 @@ class _Read:
         elif kind == "tag":
             self._tag = words(value.get("tag"))
         message = mapping(value.get("message")) if kind in ("user", "assistant") else {}
-        node = self._node(value, message)
+        same = self._queue.note(number, value)
+        if same is not None:
+            self._tree.retract(same)
+        node = self._node(number, value, message)
         self._tree.add(node)
         if message and node.thread == _MAIN:
             self._mains += 1
@@ -155,7 +160,7 @@ class _Read:
             if agent:
                 self._agents[agent] = call
 
-    def _node(self, value: dict[str, Json], message: dict[str, Json]) -> Node:
+    def _node(self, number: int, value: dict[str, Json], message: dict[str, Json]) -> Node:
         uuid = words(value.get("uuid"))
         parent = words(value.get("parentUuid")) or words(value.get("logicalParentUuid"))
         follows = "parentUuid" not in value or value.get("isCompactSummary") is True
@@ -164,11 +169,14 @@ class _Read:
             uuid=uuid,
             parent=parent,
             follows=follows,
-            message=bool(message),
+            message=bool(message) or number in self._queue.taken_up,
             thread=self._thread(value, uuid, parent),
             reply=words(message.get("id")),
             calls=tuple(call for call, _ in calls(message)),
             answers=tuple(answers(message)) if only else (),
+            twig=value.get("isCompactSummary") is True or (number in self._queue.taken_up and not uuid),
+            put_in=message.get("role") == "user"
+            and not (is_typed(value) and prompt_of(message.get("content"))),
         )
 
     def _thread(self, value: dict[str, Json], uuid: str, parent: str) -> int:
@@ -180,7 +188,9 @@ class _Read:
             above = self._tree.thread_of(parent)
             if above not in (None, _MAIN):
                 return above or _MAIN
-            name = uuid[:8] or "agent"
+            name = uuid[:SHORT] or "agent"
+            if name in self._threads:
+                name = uuid or "agent"
         if name not in self._threads:
             self._threads[name] = len(self._names)
             self._names.append(name)
@@ -199,7 +209,7 @@ class _Read:
         if model and not model.startswith("<"):
             self._model = model
         if kind == "user" and not self._prompt and is_typed(value):
-            self._prompt = _prompt(message)
+            self._prompt = prompt_of(message.get("content"))
         branch = words(value.get("gitBranch"))
         for name, ref in (("cwd", words(value.get("cwd"))), ("branch", "" if branch == "HEAD" else branch)):
             if ref:
@@ -227,7 +237,7 @@ class _Read:
             id=id,
             created_at=records.at(line.records[0]),
             drafts=lambda: records.drafts(
-                line.records, _TOOL, lambda number: drafts_of(records, number, self._id)
+                line.records, _TOOL, lambda number: drafts_of(records, number, self.id, self._queue.taken_up)
             ),
             parent=parent,
             profile=self._profile(line),
@@ -236,32 +246,37 @@ class _Read:
     def _place(self, line: Line, named: dict[int, str]) -> tuple[str, str | None]:
         """Return the id of a line's session, and that of the one that it belongs to."""
         if line.leaves is None and line.thread == _MAIN:
-            return self._id, self._parent
+            return self.id, self._parent
         if line.leaves is None:
-            return f"{self._id}:{self._names[line.thread]}", self._id
-        above = named.get(line.leaves, self._id)
-        uuid = words(self._records.value(line.first).get("uuid")) or str(line.first)
+            return f"{self.id}:{self._names[line.thread]}", self.id
+        above = named.get(line.leaves, self.id)
+        uuid = words(self._records.value(line.first).get("uuid"))
+        label = self._tree.label(line.first, uuid) if uuid else str(line.first)
+        label = label or self._records.id(line.first).hex()
         what = "1 message" if line.messages == 1 else f"{line.messages:,} messages"
         self._notices.say(
             "branch",
-            f"Another line of {what} starts here; it was imported as a session of its own, '{above}~{uuid[:8]}'.",
+            f"Another line of {what} starts here; it was imported as a session of its own, '{above}~{label}'.",
             self._records.line(line.first),
         )
-        return f"{above}~{uuid[:8]}", above
+        return f"{above}~{label}", above
 
     def _profile(self, line: Line) -> Profile:
         if line.leaves is not None:
             at = words(self._records.value(line.at).get("uuid")) if line.at >= 0 else ""
             first = mapping(self._records.value(line.first).get("message"))
-            return Profile(title=title_of(_prompt(first)), metadata={"leaves_at": at} if at else {})
+            return Profile(
+                title=title_of(prompt_of(first.get("content"))), metadata={"leaves_at": at} if at else {}
+            )
         if line.thread != _MAIN or self._aside:
             agent = self._names[line.thread or 1]
             call = self._agents.get(agent) or words(self._launched.get("toolUseId"))
             name = words(self._launched.get("description")) or words(self._launched.get("agentType"))
             first = mapping(self._records.value(line.first).get("message"))
-            title = title_of(name or _prompt(first) or agent)
+            title = title_of(name or prompt_of(first.get("content")) or agent)
             return Profile(title=title, metadata={"tool_call": call} if call else {})
-        title = next((self._titles[kind] for kind in _TITLES if kind in self._titles), self._prompt)
+        titles = {**self._titles, "last-prompt": self._prompt or self._titles.get("last-prompt", "")}
+        title = next((titles[kind] for kind in _TITLES if kind in titles), "")
         tags = (self._tag,) if self._tag.strip() and len(self._tag) <= 100 and self._tag.isprintable() else ()
         places = [pair for name, ref in self._places for pair in label(name, ref)][:20]
         return Profile(
@@ -272,25 +287,3 @@ class _Read:
 def _others(message: dict[str, Json]) -> Iterator[Json]:
     """Yield the blocks of a message that are no results of tools."""
     return (block for block in listed(message.get("content")) if mapping(block).get("type") != "tool_result")
-
-
-def _prompt(message: dict[str, Json]) -> str:
-    """Return what a message says, unless the tool wrote it: its own words stand in angle brackets."""
-    content = message.get("content")
-    blocks: list[Json] = [content] if isinstance(content, str) else listed(content)
-    for block in blocks:
-        text = block if isinstance(block, str) else words(mapping(block).get("text"))
-        if text.strip() and not _OWN_WORDS.match(text):
-            return text
-    return ""
-
-
-def _launched(given: Given) -> dict[str, Json]:
-    """Return what the file beside a sub-agent's says of it: what it is for, and which call started it."""
-    if given.path is None:
-        return {}
-    try:
-        with open_file(given.path.with_suffix(".meta.json")) as file:
-            return mapping(decode(file.read(1 << 20)))
-    except (OSError, Invalid):
-        return {}

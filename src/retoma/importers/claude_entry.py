@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from blake3 import blake3
 
+from retoma.importers.typed import Envelopes
 from retoma.model.codec import Json
 from retoma.model.message import File, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from retoma.service.transfer.foreign import (
@@ -36,11 +37,37 @@ BLOCKS: Final = frozenset(
 """The types of blocks that are known; of those that no part stands for, the JSON is kept."""
 
 
-def drafts_of(records: Records, number: int, session: str) -> Iterator[Draft]:
-    """Yield what the record of a number becomes; `session` is the id of the session that it stands in."""
+_OWN: Final = Envelopes(
+    "bash-input", "bash-stderr", "bash-stdout", "channel", "command-args", "command-contents", "command-message",
+    "command-name", "cross-session-message", "ide_diagnostics", "ide_opened_file", "ide_selection",
+    "local-command-caveat", "local-command-stderr", "local-command-stdout", "mcp-polling-update",
+    "mcp-resource-update", "new-diagnostics", "post-tool-use-hook", "session-start-hook", "system-reminder",
+    "task-notification", "teammate-message", "tick", "ultraplan", "user-memory-input", "user-prompt-submit-hook",
+)  # fmt: skip
+_OWN_WORDS: Final = ("[Request interrupted", "Caveat: The messages below")
+
+
+def prompt_of(content: Json) -> str:
+    """Return the first text of a content that a user typed; empty when the tool wrote all of it."""
+    blocks: list[Json] = [content] if isinstance(content, str) else listed(content)
+    for block in blocks:
+        text = _OWN.without(block if isinstance(block, str) else words(mapping(block).get("text")))
+        if text and not text.lstrip().startswith(_OWN_WORDS):
+            return text
+    return ""
+
+
+def drafts_of(records: Records, number: int, session: str, taken_up: Mapping[int, Json]) -> Iterator[Draft]:
+    """Yield what the record of a number becomes; `session` is the id of the session that it stands in.
+
+    `taken_up` has the messages that were typed in the middle of a turn, by their records.
+    """
     id, at, raw = records.id(number), records.at(number), records.data(number)
     value = records.value(number)
     kind, said = words(value.get("type")), mapping(value.get("message"))
+    if number in taken_up:
+        yield from message(id, at, _between(kind, value, taken_up[number], session), tool=_TOOL, raw=raw)
+        return
     if kind not in ("user", "assistant") or not said:
         yield from record(id, at, _TOOL, kind, raw)
         return
@@ -98,6 +125,17 @@ def _said(kind: str, value: dict[str, Json], said: dict[str, Json], session: str
             parts=(*parts, beside) if place == len(sets) - 1 else parts,
             usage=usage,
         )
+
+
+def _between(kind: str, value: dict[str, Json], content: Json, session: str) -> Said:
+    """Return the message that a record of the queue, or an attachment, is."""
+    blocks: list[Json] = [content] if isinstance(content, str) else listed(content)
+    found = [_part(block) for block in blocks]
+    left = _left(value, {}, [rest for _, rest in found if rest], session)
+    left.pop("content", None)
+    if isinstance(attachment := left.get("attachment"), dict):
+        left["attachment"] = _but(attachment, "prompt")
+    return Said(role="user", parts=(*(part for parts, _ in found for part in parts), Opaque(kind, left)))
 
 
 def _part(block: Json) -> tuple[tuple[Part, ...], dict[str, Json]]:

@@ -15,15 +15,18 @@ import msgspec
 from blake3 import blake3
 
 NONE: Final = -1
+SHORT: Final = 8
+"""How much of a uuid names a line, where that is enough."""
 
-_MESSAGE, _NODE, _FOLLOWS, _BELOW = 1, 2, 4, 8
+_MESSAGE, _NODE, _FOLLOWS, _BELOW, _TWIG, _PUT_IN = 1, 2, 4, 8, 16, 32
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
     """What places an entry. `follows`: it names no parent, and stands behind whatever was before it in the file.
 
     `reply` is the model's answer that it is a part of, `calls` the tools that it asks for, and `answers` those whose
-    results it has, when it has nothing else.
+    results it has, when it has nothing else. A `twig` stands beside the line that it hangs on, though what follows
+    does not hang on it: the summary of a compaction, a message in the middle of a turn. The tool `put_in` others.
     """
 
     uuid: str = ""
@@ -34,6 +37,8 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     reply: str = ""
     calls: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    twig: bool = False
+    put_in: bool = False
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +63,7 @@ class Tree:
         self._replies = array("Q")
         self._threads = array("L")
         self._flags = bytearray()
+        self._begins = array("Q")
         self._calls: dict[int, int] = {}
         self._answers: dict[int, tuple[int, ...]] = {}
         self._parents = array("q")
@@ -73,11 +79,26 @@ class Tree:
         self._replies.append(_short(node.reply) if node.reply else 0)
         self._threads.append(node.thread)
         placed = node.uuid or node.message
-        self._flags.append(_MESSAGE * node.message | _NODE * bool(placed) | _FOLLOWS * node.follows)
+        flags = _MESSAGE * node.message | _NODE * bool(placed) | _FOLLOWS * node.follows
+        self._flags.append(flags | _TWIG * node.twig | _PUT_IN * node.put_in)
+        self._begins.append(_short(node.uuid[:SHORT]))
         for call in node.calls:
             self._calls.setdefault(_short(call), number)
         if node.answers:
             self._answers[number] = tuple(map(_short, node.answers))
+
+    def retract(self, number: int) -> None:
+        """Take an entry for no message: another one is the same."""
+        self._flags[number] = 0
+
+    def label(self, number: int, uuid: str) -> str:
+        """Return what of its uuid names an entry: the beginning, unless an entry before it has the same.
+
+        Entries that are appended to the file do not change that. Empty when an entry before it has the same uuid.
+        """
+        if self._begins.index(self._begins[number]) == number:
+            return uuid[:SHORT]
+        return uuid if self._numbers.get(_short(uuid)) == number else ""
 
     def holds(self, uuid: str) -> bool:
         """Return whether an entry of this id came already."""
@@ -170,7 +191,9 @@ class Tree:
             into = self._line(at)
             if into in (NONE, line) or self._threads[last] != self._threads[at]:
                 continue
-            if all(self._belongs(number, into, answered, replies) for number in members[line]):
+            if self._is_twig(members[line]) or all(
+                self._belongs(number, into, answered, replies) for number in members[line]
+            ):
                 self._moved[line] = into
                 for number in members[line]:
                     joins(number, into)
@@ -181,6 +204,10 @@ class Tree:
         while line in self._moved:
             line = self._moved[line]
         return line
+
+    def _is_twig(self, members: list[int]) -> bool:
+        flags = [self._flags[number] for number in members]
+        return any(one & _TWIG for one in flags) and all(one & (_TWIG | _PUT_IN) for one in flags)
 
     def _belongs(
         self, number: int, line: int, answered: set[tuple[int, int]], replies: set[tuple[int, int]]

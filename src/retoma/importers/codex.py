@@ -10,12 +10,14 @@ from typing import Final
 import msgspec
 
 from retoma.importers.responses import KNOWN, answered, asked, kind_of, said
+from retoma.importers.typed import Envelopes
 from retoma.model.codec import Json
-from retoma.model.message import read_aloud
+from retoma.model.message import Text
 from retoma.service.transfer.foreign import (
     Draft,
     Foreign,
     Profile,
+    count,
     identity,
     label,
     mapping,
@@ -35,8 +37,18 @@ from retoma.service.transfer.records import Ids, Records
 _TOOL: Final = "codex"
 _WRAPPED: Final = ("session_meta", "response_item", "turn_context", "event_msg", "compacted")
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# What the tool itself puts before a prompt.
-_PUT_IN = re.compile(r"\s*(?:<[a-z_]+>|# AGENTS\.md)")
+_OWN: Final = Envelopes(
+    "INSTRUCTIONS", "apps_instructions", "codex_internal_context", "collaboration_mode", "environment_context",
+    "environments_instructions", "goal_context", "hook_prompt", "model_switch", "permissions instructions",
+    "personality_spec", "plugins_instructions", "realtime_conversation", "skill", "skills_instructions",
+    "subagent_notification", "subagents", "turn_aborted", "user_action", "user_instructions", "user_shell_command",
+)  # fmt: skip
+_RULES = re.compile(r"\s*# AGENTS\.md instructions for [^\n]*\s*(?=<INSTRUCTIONS>)")
+_PICTURE = re.compile(r"\s*</?image\b[^<>]*>\s*")
+_EDITOR = re.compile(
+    r"\s*# (?:Context from my IDE|Files mentioned by).*?\n## My request for Codex:\s*", re.DOTALL
+)
+_LABEL: Final = 8
 
 
 def is_record(value: dict[str, Json]) -> bool:
@@ -46,21 +58,40 @@ def is_record(value: dict[str, Json]) -> bool:
 
 
 def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
-    """Yield the session of a file."""
+    """Yield the session of a file, then the turns of it that were taken back."""
     with Records() as records:
         read = _Read(given, records, notices)
-        numbers = array("Q", range(len(records)))
-        yield Foreign(
-            tool=_TOOL,
-            id=read.id,
-            created_at=records.at(0),
-            drafts=lambda: records.drafts(numbers, _TOOL, lambda number: _drafts(records, number)),
-            profile=read.profile(),
-        )
+        yield _foreign(records, read.id, read.line, read.profile())
+        for name, back in read.taken_back():
+            first = _item(records.value(back[0])) or {}
+            yield _foreign(records, name, back, Profile(title=title_of(_title(first))), parent=read.id)
+
+
+def _foreign(
+    records: Records, id: str, numbers: array[int], profile: Profile, parent: str | None = None
+) -> Foreign:
+    return Foreign(
+        tool=_TOOL,
+        id=id,
+        created_at=records.at(numbers[0] if parent else 0),
+        drafts=lambda: records.drafts(numbers, _TOOL, lambda number: _drafts(records, number)),
+        parent=parent,
+        profile=profile,
+    )
 
 
 class _Read:
+    """One pass over the lines: who the session is, and which turns were taken back.
+
+    `line` has the numbers of the records that the session was continued with.
+    """
+
     def __init__(self, given: Given, records: Records, notices: Notices) -> None:
+        self._records = records
+        self._notices = notices
+        self.line = array("Q")
+        self._turns: list[int] = []  # where in the line each turn begins
+        self._back: list[array[int]] = []
         self._meta: dict[str, Json] = {}
         self._prompt = self._model = ""
         calls: dict[str, tuple[str, int]] = {}
@@ -69,8 +100,11 @@ class _Read:
             value = found.value if isinstance(found, Entry) else {}
             id = ids.of("", found)
             assert id is not None, "a record without an id is kept each time it appears"
-            records.add(found, id, moment(value.get("timestamp")))
             item = _item(value)
+            self._take_back(value)
+            if item is not None and item.get("role") == "user" and _typed(item):
+                self._turns.append(len(self.line))
+            self.line.append(records.add(found, id, moment(value.get("timestamp"))))
             self._note(value, item, notices)
             if item is not None and (call := asked(item)) is not None:
                 calls[call[0]] = (call[1], found.line)
@@ -85,6 +119,24 @@ class _Read:
         self.id = (
             words(self._meta.get("id")) or (named.group() if named else given.stem) or records.id(0).hex()
         )
+
+    def taken_back(self) -> Iterator[tuple[str, array[int]]]:
+        """Yield the turns that each going back left, with the id of their session."""
+        for numbers in self._back:
+            name = f"{self.id}~{self._records.id(numbers[0]).hex()[:_LABEL]}"
+            detail = f"{len(numbers):,} records were taken back; they were imported as a session, '{name}'."
+            self._notices.say("branch", detail, self._records.line(numbers[0]))
+            yield name, numbers
+
+    def _take_back(self, value: dict[str, Json]) -> None:
+        payload = mapping(value.get("payload"))
+        turns = count(payload.get("num_turns"))
+        if value.get("type") != "event_msg" or payload.get("type") != "thread_rolled_back":
+            return
+        if turns and self._turns:
+            start = self._turns[-turns:][0]
+            self._back.append(self.line[start:])
+            del self.line[start:], self._turns[-turns:]
 
     def profile(self) -> Profile:
         git = mapping(self._meta.get("git"))
@@ -107,7 +159,7 @@ class _Read:
             if kind_of(item) not in KNOWN:
                 notices.unknown(kind_of(item))
             if not self._prompt and item.get("role") == "user":
-                self._prompt = _typed(item)
+                self._prompt = _title(item)
         elif value and kind not in _WRAPPED and "record_type" not in value:
             notices.unknown(kind)
 
@@ -132,7 +184,24 @@ def _drafts(records: Records, number: int) -> Iterator[Draft]:
     yield from message(id, at, one, tool=_TOOL, raw=raw)
 
 
-def _typed(item: dict[str, Json]) -> str:
-    """Return what a user typed in an item; empty when the tool put it in."""
-    text = read_aloud(said(item).parts)
-    return "" if _PUT_IN.match(text) else text
+def _typed(item: dict[str, Json]) -> bool:
+    """Return whether a user typed a message; the tool put in one whose texts are all envelopes of its own."""
+    texts = _texts(item)
+    return not texts or any(map(_without, texts))
+
+
+def _title(item: dict[str, Json]) -> str:
+    """Return the first text that a user typed in a message, without what an editor says before it."""
+    text = next(filter(None, map(_without, _texts(item))), "")
+    said = _EDITOR.match(text)
+    return text[said.end() :] if said else text
+
+
+def _texts(item: dict[str, Json]) -> list[str]:
+    parts = [part.text for part in said(item).parts if isinstance(part, Text)]
+    return [text for text in parts if not _PICTURE.fullmatch(text)]
+
+
+def _without(text: str) -> str:
+    rules = _RULES.match(text)
+    return _OWN.without(text[rules.end() :] if rules else text)

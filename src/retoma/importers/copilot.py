@@ -82,7 +82,7 @@ class _Read:
         self._shown: dict[str, str] = {}
         self._workspace = _workspace(given, notices)
         self._start: dict[str, Json] = {}
-        self._model = ""
+        self._model = self._prompt = ""
         self._first = ""
         ids = Ids(lambda *key: identity(_TOOL, *key), notices)
         for found in Lines(given.stream, notices, is_record):
@@ -148,6 +148,8 @@ class _Read:
                 self._model = words(data.get("selectedModel")) or self._model
             case "session.model_change":
                 self._model = words(data.get("newModel")) or self._model
+            case "user.message" if thread == _MAIN:
+                self._prompt = self._prompt or words(data.get("content"))
             case "assistant.message":
                 for asked in map(mapping, listed(data.get("toolRequests"))):
                     asked_id = words(asked.get("toolCallId"))
@@ -173,7 +175,7 @@ class _Read:
         used = {"id", "name", "summary", "updated_at", *places}
         beside: dict[str, Json] = {name: text for name, text in workspace.items() if name not in used}
         return Profile(
-            title=title_of(workspace.get("name") or workspace.get("summary") or ""),
+            title=title_of(workspace.get("name") or workspace.get("summary") or self._prompt),
             model=model_of(self._model),
             contexts=tuple(pair for name, ref in places.items() for pair in label(name, ref)),
             metadata={"workspace": beside} if beside else {},

@@ -12,16 +12,19 @@ from typing import Final, NamedTuple
 from retoma.errors import Invalid
 from retoma.importers.responses import KNOWN, answered, asked, kind_of, said
 from retoma.model.codec import Json, encode
+from retoma.model.message import read_aloud
 from retoma.service.transfer import mend
 from retoma.service.transfer.foreign import (
     Draft,
     Foreign,
+    Profile,
     identity,
     message,
     moment,
     one_too_many,
     pieces,
     record,
+    title_of,
     words,
 )
 from retoma.service.transfer.given import Given
@@ -65,9 +68,15 @@ def sessions(given: Given, notices: Notices) -> Iterator[Foreign]:
             yield from _Reader(database, tables, given, notices).sessions()
 
 
+def has_messages(path: Path) -> bool:
+    """Return whether a database has a table of messages. Raises Integrity when its list of tables is damaged."""
+    with OtherDatabase(path, shown=str(path), check=False) as database:
+        return bool(_tables(database))
+
+
 @contextmanager
 def _path_of(given: Given) -> Iterator[Path]:
-    if given.path is not None:
+    if given.path is not None and not given.packed:
         yield given.path
         return
     with tempfile.NamedTemporaryFile(prefix="retoma-", suffix=".db") as copy:
@@ -139,6 +148,7 @@ class _Reader:
         began = at if at is not None else first if first is not None else self._given.modified
         items.examine()
         return Foreign(
+            profile=Profile(title=title_of(items.prompt)),
             tool=_TOOL,
             id=name,
             created_at=began,
@@ -158,6 +168,7 @@ class _Items:
         self._session = session
         self._branch = branch
         self._notices = notices
+        self.prompt = ""  # the first message of the user, once the items were examined
 
     def rows(self) -> Iterator[tuple[bytes | None, int | None, int]]:
         """Yield each row's data, its time and its number; no data where a branch names a row that is gone."""
@@ -216,7 +227,10 @@ class _Items:
         if kind_of(item) not in KNOWN:
             notices.unknown(kind_of(item))
         id = again.id(found.data)
-        yield from message(id, at, said(item), tool=_TOOL, raw=found.data)
+        one = said(item)
+        if one.role == "user" and not self.prompt:
+            self.prompt = read_aloud(one.parts)
+        yield from message(id, at, one, tool=_TOOL, raw=found.data)
         if found.changed:
             notices.say("mended", f"Row {row}: it was repaired; the original text was imported too.")
             yield from pieces(identity(id, b"original"), at, _TOOL, "original", bare)

@@ -117,7 +117,8 @@ class _Reader:
             self._problem(item.line, f"A tool must be a mapping, not {named(item)}.", "{name: …, command: …}")
             return None
         self._unknown(item, KEYS, "a tool")
-        name, command = self._text(item, "name"), self._text(item, "command")
+        name = self._text(item, "name")
+        command, *first = self._command(item) or ("",)
         for key, value in (("name", name), ("command", command)):
             if not value and not isinstance(item.items.get(key), Sequence | Mapping):
                 self._problem(item.line, f"This tool has no {key!r}.")
@@ -128,7 +129,7 @@ class _Reader:
         return Tool(
             name=name,
             command=command,
-            args=self._args(item),
+            args=(*first, *self._texts(item, "args")),
             env=self._env(item),
             description=self._text(item, "description"),
             timeout_s=self._timeout(item),
@@ -145,12 +146,22 @@ class _Reader:
         self._wrong(found, key, "a text")
         return ""
 
-    def _args(self, item: Mapping) -> tuple[str, ...]:
-        found = item.items.get("args")
+    def _command(self, item: Mapping) -> tuple[str, ...]:
+        """Return the program, and the arguments that stand before `args` when the command is a list."""
+        found = item.items.get("command")
+        if not isinstance(found, Sequence):
+            return (self._text(item, "command"),)
+        texts = self._texts(item, "command")
+        if not any(texts[:1]) and all(isinstance(one, Scalar) for one in found.items):
+            self._problem(item.line, "This tool has no 'command'.")
+        return texts
+
+    def _texts(self, item: Mapping, key: str) -> tuple[str, ...]:
+        found = item.items.get(key)
         if found is None or is_null(found):
             return ()
         if not isinstance(found, Sequence) or not all(isinstance(one, Scalar) for one in found.items):
-            self._wrong(found, "args", "a list of texts")
+            self._wrong(found, key, "a list of texts")
             return ()
         return tuple(one.text for one in found.items if isinstance(one, Scalar))
 

@@ -210,7 +210,7 @@ class _Running:
 
 def read_output(data: bytes) -> Json:
     """Return what a tool's output says: the JSON object or array that it is, else its text."""
-    text = data.decode(errors="replace").strip()
+    text = data.decode("utf-8-sig", errors="replace").strip()
     if text[:1] in ("{", "["):
         try:
             value = decode(text)

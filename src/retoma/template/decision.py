@@ -6,7 +6,7 @@ import ast
 
 from retoma.model.codec import Json
 from retoma.template.budget import Budget
-from retoma.template.functions import equal, kind, number
+from retoma.template.functions import composed, equal, folded, kind, number
 
 CONSTANTS: dict[str, Json] = {"true": True, "false": False, "null": None, "none": None, "nil": None}
 
@@ -91,10 +91,11 @@ class Decision:
             case str():
                 if not isinstance(left, str):
                     return False
-                return left.casefold() in right.casefold() if loose else left in right
+                form = folded if loose else composed
+                return form(left) in form(right)
             case list() | dict():
                 # What Python's equality does not find is not there; what it finds may be true for 1.
-                if not loose and isinstance(right, list) and left not in right:
+                if not loose and isinstance(right, list) and not isinstance(left, str) and left not in right:
                     return False
                 self._budget.spend(len(right))
                 return any(_same(left, item, loose) for item in right)
@@ -121,6 +122,8 @@ def _look_up(found: Json, key: str | int) -> Json:
 
 def _same(left: Json, right: Json, loose: bool) -> bool:
     if not loose:
+        if isinstance(left, str) and isinstance(right, str):
+            return composed(left) == composed(right)
         return equal(left, right)
     texts = [_text(side) for side in (left, right)]
     if None in texts:
@@ -133,7 +136,7 @@ def _text(value: Json) -> str | None:
         case bool():
             return "true" if value else "false"
         case str():
-            return value.casefold()
+            return folded(value)
         case int() | float():
             return number(value)
         case _:

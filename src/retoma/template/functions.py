@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from unicodedata import normalize
 
 from retoma.errors import Invalid
 from retoma.model.codec import Json, encode
@@ -74,6 +75,16 @@ def compare(function: str, left: Json, right: Json) -> bool:
 
 def _ordered(function: str, sign: int) -> bool:
     return {"lt": sign < 0, "le": sign <= 0, "gt": sign > 0, "ge": sign >= 0}[function]
+
+
+def composed(text: str) -> str:
+    """Return `text` with each letter and its marks as one character, where Unicode has it (NFC)."""
+    return text if text.isascii() else normalize("NFC", text)
+
+
+def folded(text: str) -> str:
+    """Return `text` as it is compared without regard to case."""
+    return composed(composed(text).casefold())
 
 
 def equal(left: Json, right: Json) -> bool:

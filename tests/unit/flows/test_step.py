@@ -438,3 +438,60 @@ def test_a_step_changes_nothing_that_it_was_given() -> None:
     context: dict[str, Json] = {"a": "old"}
     step(flow, Position(node="start", status="waiting_for_input", context=context), "new")
     assert context == {"a": "old"}
+
+
+def test_a_node_that_saves_without_waiting_saves_an_empty_text() -> None:
+    driver = Driver(
+        made(start="save_to: a\nto: next|One", next="save_to: b\nto: end|Two", end="save_to: c|[{{ .a }}]")
+    )
+    assert driver.context == {"a": "", "b": ""}  # nothing leaves the last node
+    assert Driver(made(start="save_to: a\nto: end|", end="|"), {"a": "before"}).context == {"a": ""}
+    seen = made(start="save_to: a\ntransitions: [{condition: \"context.a == ''\", to: yes}]|", yes="|")
+    assert Driver(seen).history == ["start", "yes"]
+    waits = Driver(made(start="save_to: a\nwait: true\nto: end|", end="|"))
+    assert waits.context == {}
+    waits.type("x")
+    assert waits.context == {"a": "x"}
+
+
+NFC, NFD = "a\u00e7\u00e3o", "ac\u0327a\u0303o"
+MIXED = "a\u00e7a\u0303o"
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [(NFC, NFD), (NFD, NFC), (MIXED, NFC), (NFD, MIXED), (NFC, NFC.upper())]
+)
+def test_one_word_in_two_forms_is_the_same(name: str, typed: str) -> None:
+    options = made(start=f"options: [{{text: {name}, to: a}}, {{text: other, to: b}}]|", a="|", b="|")
+    driver = Driver(options)
+    driver.type(typed)
+    assert driver.node == "a"
+    ways = made(
+        start=f"wait: true\ntransitions: [{{condition: input == '{name}', to: a}}]\nto: b|", a="|", b="|"
+    )
+    driver = Driver(ways)
+    driver.type(typed)
+    assert driver.node == "a"
+
+
+@pytest.mark.parametrize(("name", "target"), [(NFC, NFD), (NFD, NFC), (MIXED, NFC), (NFD, MIXED)])
+def test_a_target_names_a_file_in_another_form(name: str, target: str) -> None:
+    for place in ("", f"{NFD}__"):
+        flow = made(**{"start": f"to: {place.replace('__', '/')}{target}|", f"{place}{name}": "|There"})
+        driver = Driver(flow)
+        assert driver.last.status == "finished"
+        assert driver.last.visits[-1].content == "There"
+    saved = made(
+        start="wait: true\nsave_to: x\nto: b|",
+        b=f"transitions: [{{condition: context.x == '{name}', to: a}}]|",
+        a="|",
+    )
+    driver = Driver(saved)
+    driver.type(target)
+    assert driver.node == "a"
+    listed = made(
+        start=f"wait: true\ntransitions: [{{condition: \"input in ['x', '{name}']\", to: a}}]|", a="|"
+    )
+    driver = Driver(listed)
+    driver.type(target)
+    assert driver.node == "a"

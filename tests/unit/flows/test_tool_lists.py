@@ -21,6 +21,22 @@ tools:
 """
 
 
+@pytest.mark.parametrize(
+    ("command", "args", "expected"),
+    [
+        ("[sh, -c, 'echo 1']", "[]", ("sh", ("-c", "echo 1"))),
+        ("[sh]", "[x]", ("sh", ("x",))),
+        ("[./a, '']", "[x, 1]", ("./a", ("", "x", "1"))),
+        ("[python3, -m, json.tool, 7, true]", "[]", ("python3", ("-m", "json.tool", "7", "true"))),
+        ("['a b', '{{ .x }}']", "[]", ("a b", ("{{ .x }}",))),
+    ],
+)
+def test_a_command_may_be_a_list(command: str, args: str, expected: tuple[str, tuple[str, ...]]) -> None:
+    tools, problems = read("tools.yaml", f"tools: [{{name: a, command: {command}, args: {args}}}]".encode())
+    assert problems == []
+    assert (tools["a"].command, tools["a"].args) == expected
+
+
 def test_a_list_is_read_whole():
     tools, problems = read("tools.yaml", WHOLE.encode())
     assert problems == []
@@ -48,7 +64,10 @@ def test_json_and_a_bare_list_are_lists_too():
         ("tools:\n  - mail", 2, "A tool must be a mapping"),
         ("tools:\n  - {name: mail}", 2, "has no 'command'"),
         ("tools:\n  - {command: mail}", 2, "has no 'name'"),
-        ("tools:\n  - {name: a, command: [a, b]}", 2, "'command' must be a text, not a list"),
+        ("tools:\n  - {name: a, command: [a, [b]]}", 2, "'command' must be a list of texts"),
+        ("tools:\n  - {name: a, command: {b: c}}", 2, "'command' must be a text, not a map"),
+        ("tools:\n  - {name: a, command: []}", 2, "has no 'command'"),
+        ("tools:\n  - {name: a, command: ['', x]}", 2, "has no 'command'"),
         ("tools:\n  - {name: a, command: b, args: --x}", 2, "'args' must be a list of texts"),
         ("tools:\n  - {name: a, command: b, args: [[x]]}", 2, "'args' must be a list of texts"),
         ("tools:\n  - {name: a, command: b, env: [x]}", 2, "'env' must be a mapping"),

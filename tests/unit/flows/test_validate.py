@@ -110,7 +110,7 @@ def test_a_target_whose_file_is_broken_is_not_called_missing() -> None:
     ("node", "line", "said"),
     [
         ("---\nmessages: {en: [Hi]}\n---\n", 2, "'messages' is ignored"),
-        ("---\nsave_to: x\n---\n", 2, "'save_to' is ignored"),
+        ("---\nsave_to: x\n---\n", 2, "'save_to' saves an empty text"),
         ("---\noptions:\n  - One\n  - one \n---\n", 4, "The option 'one' appears twice"),
         ("---\nwait: true\ntransitions: [{to: end}]\nto: start\n---\n", 4, "'to' is never taken"),
         ("---\nwait: true\ntransitions:\n  - to: end\n  - to: start\n---\n", 5, "This transition is never taken"),

@@ -59,7 +59,7 @@ def context_of(text: str | None) -> JsonMap:
     if text.startswith("@"):
         try:
             with open_file(Path(text[1:])) as file:
-                text = file.read().decode()
+                text = file.read().decode("utf-8-sig")
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise Invalid(

@@ -121,7 +121,7 @@ def checked(line: bytes, number: int, dropped: int = 0) -> str:
             size_bytes=size,
         )
     try:
-        return line.decode().removesuffix("\r")
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise Invalid(
             f"Line {number} of the input is not UTF-8: "

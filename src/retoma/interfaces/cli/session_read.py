@@ -85,7 +85,8 @@ def _standard_input() -> str:
 
     data = sys.stdin.buffer.read(64 * MAX_DATA_BYTES) if sys.stdin else b""
     try:
-        return data.decode().removesuffix("\n")
+        text = data.decode("utf-8-sig")
+        return text.removesuffix("\r\n" if text.endswith("\r\n") else "\n")
     except UnicodeDecodeError as error:
         raise Invalid(
             f"Standard input is not UTF-8: byte {error.start + 1:,} is {data[error.start]:#04x}.",

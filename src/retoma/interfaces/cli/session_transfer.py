@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from retoma.model.transfer import Format
     from retoma.model.veil import Veil
     from retoma.service.transfer.imported import Imported
+    from retoma.service.transfer.notices import Notice
 
 __all__ = ["export", "import_"]
 
@@ -121,7 +122,7 @@ def import_(
     done = _Done(ctx)
     for file in files:
         try:
-            found = _files(file, asked)
+            found = _files(file, asked, done)
             if name is not None and len(found) > 1:
                 raise Invalid(
                     f"--as works with one file, and {file} has {len(found):,} files.",
@@ -164,8 +165,17 @@ class _Done:
                 _say(self._ctx, one.imported)
         if not arrived.sessions:
             self._item(file, arrived.format, outcome="skipped")
-        self.items[first]["warnings"] = list(arrived.notices)
-        for notice in arrived.notices:
+        self._say(file, arrived.notices, first)
+
+    def passed_over(self, directory: str, notices: tuple[Notice, ...]) -> None:
+        if notices:
+            self._item(directory, None, outcome="skipped")
+            self._say(directory, notices, -1)
+
+    def _say(self, file: str, notices: tuple[Notice, ...], place: int) -> None:
+        self.items[place]["warnings"] = list(notices)
+        for notice in notices:
+            self.worst = max(self.worst, int(notice.code == "unreadable_file"))
             line = f"line {notice.line:,}: " if notice.line is not None else ""
             self._ctx.out.note(f"{file}: {line}{notice.detail}")
 
@@ -195,13 +205,19 @@ class _Done:
         )
 
 
-def _files(file: str, source: Source) -> list[tuple[str, Source]]:
-    """Return the files for FILE, a file or a directory, each with its format."""
+def _files(file: str, source: Source, done: _Done) -> list[tuple[str, Source]]:
+    """Return the files for FILE, a file or a directory, each with its format; `done` takes what was not read."""
     if file == "-" or not Path(file).is_dir():
         return [(file, source)]
-    from retoma.importers.detect import sessions_in
+    from retoma.importers.directory import Aside, sessions_in
 
-    return [(str(path), format) for path, format in sessions_in(Path(file), source)]
+    aside = Aside()
+    try:
+        return [(str(path), format) for path, format in sessions_in(Path(file), source, aside)]
+    finally:
+        for path, error in aside.errors:
+            done.failed(str(path), error)
+        done.passed_over(file, aside.notices.all())
 
 
 def _arrived(ctx: Invocation, file: str, source: Source, name: str | None, *, erase_too: bool) -> Arrived:

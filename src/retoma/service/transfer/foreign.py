@@ -140,7 +140,7 @@ def nothing_whole(shown: str) -> Integrity:
 def one_too_many(shown: str, count: int) -> Invalid:
     """Return the error for a file of several sessions where one was to be named."""
     return Invalid(
-        f"{shown} has {count:,} sessions; --as works with only one.",
+        f"{shown} has {count:,} sessions; --as works with one.",
         code="usage",
         hint="Import it without --as; `retoma session set-id` changes an id afterwards.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import BinaryIO, NamedTuple
 
 import msgspec
@@ -30,7 +31,7 @@ class Source:
         self._stream = stream
         self.line = 0
         self._open = False  # the last line's end was not reached yet
-        self.first = self._next(MOST_BYTES)
+        self.first = self._next(MOST_BYTES).removeprefix(BOM_UTF8)
         self._waiting = self.first
 
     def next(self, most: int = MOST_BYTES) -> bytes:
@@ -63,7 +64,8 @@ def not_an_export(why: str) -> Invalid:
     return Invalid(
         f"This is not an export of a session. {why}",
         code="not_an_export",
-        hint="`retoma session export ID` writes one, as json or jsonl.",
+        hint="`retoma session export ID` writes one. Files of Trellis, Copilot, Claude Code, Codex and OpenAI Agents "
+        "are imported too: give the file that the tool wrote, and its format with --from.",
     )
 
 
