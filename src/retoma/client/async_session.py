@@ -48,15 +48,24 @@ class AsyncSession(Handle, Awaiting):
         content: given.Sayable,
         *,
         sender: str = "",
+        tokens_in: int | None = None,
+        tokens_out: int | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
         key: str | None = None,
         expect: int | None = None,
     ) -> int:
         """See `Session.append`."""
         said = content if isinstance(content, str) else given.plain(content)
-        appended = await self._run(
-            AppendMessage(session=self._row.id, role=role, content=said, sender=sender, expect=expect), key
+        asked = AppendMessage(
+            session=self._row.id,
+            role=role,
+            content=said,
+            sender=sender,
+            expect=expect,
+            extra=given.counted(tokens_in, tokens_out, metadata),
         )
-        self._wrote(appended.head, appended.at)
+        appended = await self._run(asked, key)
+        self._wrote(appended.head, appended.at, appended.used)
         return appended.seq
 
     async def append_many(
@@ -67,21 +76,35 @@ class AsyncSession(Handle, Awaiting):
 
         said = tuple(map(given.new_message, messages))
         written = await self._run(AppendMessages(session=self.id, messages=said, expect=expect), key)
-        self._wrote(written.head, written.at)
+        self._wrote(written.head, written.at, written.used)
         return list(written.messages)
 
     async def messages(
-        self, *, last: int | None = None, since: int = 0, before: int | None = None, epochs: bool = False
+        self,
+        *,
+        last: int | None = None,
+        since: int = 0,
+        before: int | None = None,
+        epochs: bool = False,
+        tools: bool = False,
     ) -> list[Message]:
         """See `Session.messages`."""
-        asked = ReadMessages(session=self.id, last=last, since=since, before=before, epochs=epochs)
+        asked = ReadMessages(
+            session=self.id, last=last, since=since, before=before, epochs=epochs, tools=tools
+        )
         return await self._run(asked)
 
     async def events(
-        self, since: int = 0, *, types: str | Sequence[str] | None = None
+        self,
+        since: int = 0,
+        *,
+        types: str | Sequence[str] | None = None,
+        last: int | None = None,
+        before: int | None = None,
     ) -> AsyncIterator[Event]:
         """See `Session.events`."""
-        async for one in self._each(ReadEvents(session=self.id, since=since, types=given.types(types))):
+        asked = ReadEvents(session=self.id, since=since, types=given.types(types), last=last, before=before)
+        async for one in self._each(asked):
             yield one
 
     async def follow(
@@ -261,9 +284,9 @@ class AsyncSession(Handle, Awaiting):
         """See `Session.batch`."""
         return AwaitedBatch(self, key, expect)
 
-    def lease(self, ttl: given.Duration | None = None) -> AwaitedLease:
+    def lease(self, ttl: given.Duration | None = None, *, wait: given.Duration | None = None) -> AwaitedLease:
         """See `Session.lease`."""
-        return AwaitedLease(self, ttl)
+        return AwaitedLease(self, ttl, wait)
 
     @contextmanager
     def use(self) -> Iterator[Self]:

@@ -58,18 +58,28 @@ class Batch:
         self._batch: list[NewMessage | Changed] = []
         self._open = False
 
-    def append(self, role: str, content: given.Sayable, *, sender: str = "") -> None:
-        """Add a message behind those that are there. Raises Invalid for another role or content.
+    def append(
+        self,
+        role: str,
+        content: given.Sayable,
+        *,
+        sender: str = "",
+        tokens_in: int | None = None,
+        tokens_out: int | None = None,
+        metadata: Mapping[str, JsonField] | None = None,
+    ) -> None:
+        """Add a message after those that are there, with the options of `Session.append`. Raises Invalid.
 
         >>> with session.batch(key="answer-1") as batch:
         ...     batch.append("assistant", "Those of March.", sender="reviewer")
         >>> batch.seqs
         [2]
         """
-        self._say(NewMessage(role, given.plain(content), sender))
+        said = given.counted(tokens_in, tokens_out, metadata)
+        self._say(NewMessage(role, given.plain(content), sender, said))
 
     def append_many(self, messages: Iterable[given.NewMessage]) -> None:
-        """Add messages: (role, content), or mappings with `role`, `content` and perhaps `sender`. Raises Invalid.
+        """Add messages: (role, content), or mappings, as `Session.append_many` takes them. Raises Invalid.
 
         >>> with session.batch() as batch:
         ...     batch.append_many([("user", "Which rows fail?"), ("assistant", "Those of March.")])
@@ -110,7 +120,7 @@ class Batch:
         return WriteBatch(session=self._session.id, batch=tuple(self._batch), expect=self._expect)
 
     def _wrote(self, written: Written) -> None:
-        self._session._wrote(written.head, written.at)
+        self._session._wrote(written.head, written.at, written.used)
         self.seqs = list(written.messages)
 
 

@@ -12,12 +12,26 @@ from typing import TYPE_CHECKING, TypeVar
 
 from retoma.commands.command import Command, Stream
 from retoma.commands.opened import Opened
+from retoma.errors import Busy
+from retoma.model.lease import Holder
 
 if TYPE_CHECKING:
     from retoma.runtime.lease import Held
 
 R = TypeVar("R")
 T = TypeVar("T")
+
+
+def waitable(busy: Busy) -> Busy:
+    """Return the error with the hint that a program needs, and with whether the holder is this process."""
+    from retoma.runtime.process import this_holder
+
+    holder = busy.facts.get("holder")
+    if busy.code == "busy" and isinstance(holder, Holder):
+        busy.hint = 'Nothing was written. To wait until it is free: session.lease(wait="30s").'
+        if holder == this_holder(holder.user):
+            busy.message = f"{busy.message.removesuffix('.')}: this process, through another handle."
+    return busy
 
 
 class Face:
@@ -40,7 +54,10 @@ class Blocking(Face):
         # As `_ready` says, without its calls: an append is to be cheap.
         if self._disconnected or opened.closed or opened.process != getpid():
             self._ready()
-        return command.run(opened, key=key, token=held.token if held is not None else None)
+        try:
+            return command.run(opened, key=key, token=held.token if held is not None else None)
+        except Busy as busy:
+            raise waitable(busy) from busy.__cause__
 
     def _each(self, command: Stream[T]) -> Iterator[T]:
         self._ready()
@@ -56,7 +73,10 @@ class Awaiting(Face):
     async def _run(self, command: Command[R], key: str | None = None) -> R:
         self._ready()
         held = self._held
-        return await command.submit(self._opened, key=key, token=held.token if held is not None else None)
+        try:
+            return await command.submit(self._opened, key=key, token=held.token if held is not None else None)
+        except Busy as busy:
+            raise waitable(busy) from busy.__cause__
 
     def _each(self, command: Stream[T]) -> AsyncIterator[T]:
         self._ready()

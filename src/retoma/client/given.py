@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 
@@ -13,6 +13,7 @@ from retoma.commands.checked import check_texts
 from retoma.errors import Invalid
 from retoma.model import times
 from retoma.model.codec import Json, JsonField
+from retoma.model.exact import check_value
 from retoma.model.message import Part
 from retoma.model.state import check_values
 
@@ -24,8 +25,9 @@ Contexts: TypeAlias = "Mapping[str, str | Sequence[str]] | Iterable[tuple[str, s
 """What a session is about: a mapping of kind to one reference or several, or the pairs that a session shows."""
 Sayable: TypeAlias = "str | Part | Sequence[Part | Mapping[str, JsonField]]"
 """What a message says: a text, a part of `retoma.types`, or several; a mapping is a part as JSON has it."""
-NewMessage: TypeAlias = "tuple[str, Sayable] | Mapping[str, Sayable]"
-"""A message to append: (role, content), or a mapping with `role`, `content` and perhaps `sender`."""
+NewMessage: TypeAlias = "tuple[str, Sayable] | Mapping[str, Any]"
+"""A message to append: (role, content), or a mapping with `role`, `content` and the options of `append`."""
+MESSAGE_KEYS: Final = ("role", "content", "sender", "tokens_in", "tokens_out", "metadata")
 
 
 def instant(given: Instant | None, now_ms: int) -> int | None:
@@ -108,27 +110,70 @@ def types(given: str | Sequence[str] | None) -> frozenset[str] | None:
 
 
 def plain(what: Sayable) -> Json:
-    """Return the content of a message as JSON: a text, or parts."""
+    """Return the content of a message as JSON: a text, or parts. Raises Invalid for what JSON would alter."""
     if isinstance(what, str):
         return what
-    found: Json = msgspec.to_builtins(list(what) if isinstance(what, Sequence) else [what])
-    return found
+    parts = what if isinstance(what, Sequence) else [what]
+    return [_part(number, one) for number, one in enumerate(parts, 1)]
+
+
+def _part(number: int, part: object) -> Json:
+    if isinstance(part, get_args(Part)):
+        for name in part.__struct_fields__:
+            check_value(getattr(part, name), f"'{name}' of part {number}")
+        found: Json = msgspec.to_builtins(part, enc_hook=str)
+        return found
+    value = dict(part) if isinstance(part, Mapping) else part
+    check_value(value, f"Part {number}")
+    kind = value.get("type") if isinstance(value, dict) else "text"
+    if kind not in _KINDS:
+        raise Invalid(
+            f"This is not valid message content: the 'type' of part {number} is {kind!r:.60}.",
+            code="bad_content",
+            hint=f"Types: {', '.join(_KINDS)}. {_SHAPES}",
+        )
+    plain: Json = msgspec.to_builtins(value, enc_hook=str)
+    return plain
+
+
+_KINDS: Final = tuple(kind.__struct_config__.tag for kind in get_args(Part))
+_SHAPES: Final = (
+    "retoma.shapes.openai.load and retoma.shapes.anthropic.load convert the messages of these interfaces."
+)
+
+
+def counted(
+    tokens_in: int | None, tokens_out: int | None, metadata: Mapping[str, JsonField] | None
+) -> dict[str, JsonField]:
+    """Return what is kept beside the content of a message. Raises Invalid for what is not a count or a mapping."""
+    counts = {"tokens_in": tokens_in, "tokens_out": tokens_out}
+    for name, count in counts.items():
+        if count is not None and (type(count) is not int or not 0 <= count < 1 << 53):
+            raise Invalid(f"{name} is a number of tokens, not {count!r:.60}.", code="bad_type")
+    usage = {name: count for name, count in counts.items() if count is not None}
+    found: dict[str, JsonField] = {"usage": usage} if usage else {}
+    return found | ({"metadata": mapping(metadata)} if metadata else {})
 
 
 def new_message(given: NewMessage) -> entries.NewMessage:
-    """Return a message to append. Raises Invalid for what is none."""
+    """Return a message to append. Raises Invalid that names what is wrong."""
     if isinstance(given, Mapping):
-        unknown = set(given) - {"role", "content", "sender"}
-        by, what, sender = given.get("role"), given.get("content"), given.get("sender", "")
-        if not unknown and isinstance(by, str) and what is not None and isinstance(sender, str):
-            return entries.NewMessage(by, plain(what), sender)
-    elif not isinstance(given, str) and len(given) == 2:
-        return entries.NewMessage(given[0], plain(given[1]))
-    raise Invalid(
-        f"{given!r:.80} is not a message.",
-        code="bad_message",
-        hint='Write ("user", "Hello") or {"role": "user", "content": "Hello"}, perhaps with a "sender".',
-    )
+        for key in given:
+            if key not in MESSAGE_KEYS:
+                raise _no_message(f"A message has no key {key!r:.60}.")
+        for key in ("role", "content"):
+            if given.get(key) is None:
+                raise _no_message(f"A message needs the key '{key}'.")
+        said = counted(given.get("tokens_in"), given.get("tokens_out"), given.get("metadata"))
+        return entries.NewMessage(given["role"], plain(given["content"]), given.get("sender", ""), said)
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != 2:
+        raise _no_message(f"A message is a pair or a mapping, not {given!r:.60}.")
+    return entries.NewMessage(given[0], plain(given[1]))
+
+
+def _no_message(what: str) -> Invalid:
+    keys = f"Keys: {', '.join(MESSAGE_KEYS)}."
+    return Invalid(what, code="bad_message", hint=f'Write ("user", "Hello") or a mapping. {keys} {_SHAPES}')
 
 
 def _no_type(value: object, what: str) -> Invalid:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from retoma.commands.opened import Opened
 from retoma.errors import Unavailable
 from retoma.model.codec import JsonField
 from retoma.model.instant import Instant
+from retoma.model.plain import Mapped
 from retoma.model.session import Head, Status
 from retoma.service import sessions
 from retoma.types import Driver, Flow, Usage
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from retoma.runtime.lease import Held
 
 
-class Handle(Face):
+class Handle(Face, Mapped):
     """A session that a client took up. Its attributes are a snapshot: as of the last time that this handle read the
     session whole (`refresh`), or wrote in it. Any number of threads or tasks may use one handle.
     """
@@ -167,6 +169,11 @@ class Handle(Face):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id!r} {self.status}, {self.head} events>"
 
+    def _plain(self) -> object:
+        from retoma.model.shapes import whole
+
+        return whole(self._row, self._whole.about, self._whole.lease, self._seen_at)
+
     # For commands
 
     def _ready(self) -> None:
@@ -193,13 +200,13 @@ class Handle(Face):
             if whole.session.seq >= self._row.seq or whole.session.key != self._row.key:
                 self._whole, self._row, self._seen_at = whole, whole.session, self._opened.now()
 
-    def _wrote(self, head: Head, at: int | None) -> None:
-        """Keep where a write left the session; `at` None: nothing was written."""
+    def _wrote(self, head: Head, at: int | None, used: Mapping[str, int] | None = None) -> None:
+        """Keep where a write left the session, and its tokens after it. `at` None: nothing was written."""
         with self._seeing:
             row = self._row
             if at is None or (head.seq < row.seq and head.key == row.key):
                 return
             self._row = msgspec.structs.replace(
                 row, key=head.key, seq=head.seq, hash=head.hash, messages=head.messages, updated_at=at,
-                status=head.status, epoch=head.epoch,
+                status=head.status, epoch=head.epoch, **(used or {}),
             )  # fmt: skip

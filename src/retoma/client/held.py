@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from retoma.client import given
+from retoma.client.faces import waitable
 from retoma.client.handle import Handle
-from retoma.errors import Conflict, Invalid
+from retoma.errors import Busy, Conflict, Invalid
 from retoma.model.lease import LEASE_TTL_MS
 
 if TYPE_CHECKING:
@@ -30,8 +32,11 @@ class Lease:
     False
     """
 
-    def __init__(self, session: Handle, ttl: given.Duration | None) -> None:
+    def __init__(
+        self, session: Handle, ttl: given.Duration | None, wait: given.Duration | None = None
+    ) -> None:
         self._session = session
+        self._wait_s = (given.duration(wait) or 0) / 1_000
         self._ttl_ms = LEASE_TTL_MS if ttl is None else _term(ttl)
         self._held: Held | None = None
 
@@ -78,7 +83,9 @@ class BlockingLease(Lease):
     """What `session.lease()` returns."""
 
     def __enter__(self) -> Self:
-        self._take()
+        with _Place(self._session, self._wait_s) as place:
+            while not place.tried(self._take):
+                place.following.wait(place.left_s)
         return self
 
     def __exit__(
@@ -93,18 +100,65 @@ class AwaitedLease(Lease):
     async def __aenter__(self) -> Self:
         from asyncio import CancelledError, wrap_future
 
-        taking = self._session._opened.threads().submit(self._take)
-        try:
-            await wrap_future(taking)
-        except CancelledError:
-            taking.add_done_callback(lambda done: self._let_go())
-            raise
+        opened = self._session._opened
+        with _Place(self._session, self._wait_s) as place:
+            taken = False
+            while not taken:
+                taking = opened.threads().submit(place.tried, self._take)
+                try:
+                    taken = await wrap_future(taking)
+                except CancelledError:
+                    taking.add_done_callback(lambda done: self._let_go())
+                    raise
+                if not taken:
+                    await place.following.come(opened.in_thread, place.left_s)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._session._opened.in_thread(self._let_go)
+
+
+class _Place:
+    """A place among those in this process that wait for a session: they take it in the order in which they came."""
+
+    def __init__(self, session: Handle, wait_s: float) -> None:
+        from retoma.runtime.follow import Following
+
+        self._opened = session._opened
+        self._me = (session.id, self)
+        self._ends = self._opened.sources.elapsed() + wait_s
+        self.following = Following(self._opened.store)
+
+    @property
+    def left_s(self) -> float:
+        """How long it still waits."""
+        return max(0.0, self._ends - self._opened.sources.elapsed())
+
+    def tried(self, take: Callable[[], None]) -> bool:
+        """Take the session, if it is free and this one's turn. Raises Busy when the time is over."""
+        session, waiting = self._me[0], self._opened.waiting
+        if (
+            next((one for one in tuple(waiting) if one[0] == session), self._me) is not self._me
+            and self.left_s
+        ):
+            return False
+        try:
+            take()
+        except Busy as busy:
+            if not self.left_s:
+                raise waitable(busy) from busy.__cause__
+            return False
+        return True
+
+    def __enter__(self) -> Self:
+        self._opened.waiting.append(self._me)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.waiting.remove(self._me)
+        self.following.close()
 
 
 def _term(ttl: given.Duration) -> int:

@@ -54,19 +54,22 @@ class Session(Talking, Labelling, Living, Branching):
         """
         return BlockingBatch(self, key, expect)
 
-    def lease(self, ttl: given.Duration | None = None) -> BlockingLease:
+    def lease(
+        self, ttl: given.Duration | None = None, *, wait: given.Duration | None = None
+    ) -> BlockingLease:
         """Return the right to be the only one who writes messages, steps and state, for a `with`.
 
         `ttl` is its term, 15 seconds unless given, between a second and an hour; it is renewed as long as the `with`
-        lasts. A process that is killed loses it at once on its own machine, elsewhere at the end of the term. The
-        `with` raises Busy when another drives the session, with `holder`, `since` and `expires` (ms UTC), and Refused
-        in the trash.
+        lasts. A process that is killed loses it at once on its own machine, elsewhere at the end of the term. With
+        `wait`, the `with` waits for so long while another drives the session; those that wait in one process get it in
+        the order in which they came. Then, and without `wait` at once, the `with` raises Busy, with `holder`, `since`
+        and `expires` (ms UTC). It raises Refused in the trash.
 
         >>> with session.lease(ttl="30s"):
         ...     session.append("assistant", "Only I write here now.")
         2
         """
-        return BlockingLease(self, ttl)
+        return BlockingLease(self, ttl, wait)
 
     @contextmanager
     def use(self) -> Iterator[Self]:

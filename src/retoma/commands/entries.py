@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -26,11 +26,18 @@ class NewMessage(Checked, frozen=True):
     role: str
     content: JsonField
     sender: str = ""
+    extra: Mapping[str, JsonField] = msgspec.field(default_factory=dict)
+
+    def asked(self) -> list[JsonField]:
+        """Return what an idempotency key is compared with."""
+        return [self.role, self.content, self.sender, *([dict(self.extra)] if self.extra else [])]
 
     def said(self) -> Said:
         """Return it as it is written. Raises Invalid for another role or content."""
         what = self.content
-        return Said(role(self.role), what if isinstance(what, str) else content(what), self.sender)
+        return Said(
+            role(self.role), what if isinstance(what, str) else content(what), self.sender, self.extra
+        )
 
 
 class _Entries(Write[Written], frozen=True, kw_only=True):
@@ -67,7 +74,7 @@ class AppendMessages(_Entries, frozen=True, kw_only=True):
     verb: ClassVar[str] = "append_many"
 
     def request(self) -> object:
-        return [self.session, [[one.role, one.content, one.sender] for one in self.messages]]
+        return [self.session, [one.asked() for one in self.messages]]
 
     def entries(self) -> Sequence[Entry]:
         return [one.said() for one in self.messages]
@@ -123,5 +130,5 @@ class ReadState(Read[Standing], frozen=True, kw_only=True):
 
 def _asked(one: NewMessage | Changed) -> object:
     if isinstance(one, NewMessage):
-        return [one.role, one.content, one.sender]
+        return one.asked()
     return {"set": dict(one.sets), "delete": list(one.removed)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import ClassVar
+
+import msgspec
 
 from retoma.commands.command import Call, Read, Stream, Write
 from retoma.commands.opened import Opened
@@ -35,12 +37,14 @@ class AppendMessage(Write[Appended], frozen=True, kw_only=True):
     role: str
     content: JsonField
     sender: str = ""
+    extra: Mapping[str, JsonField] = msgspec.field(default_factory=dict)
     expect: int | None = None
     verb: ClassVar[str] = "append"
     over: ClassVar[bool] = True
 
     def request(self) -> object:
-        return [self.session, self.role, self.content, *([self.sender] if self.sender else [])]
+        sender = [self.sender] if self.sender or self.extra else []
+        return [self.session, self.role, self.content, *sender, *([dict(self.extra)] if self.extra else [])]
 
     def write(self, tx: Transaction, call: Call) -> Appended:
         said = self.content
@@ -51,6 +55,7 @@ class AppendMessage(Write[Appended], frozen=True, kw_only=True):
             self.role if self.role in ROLES else role(self.role),
             said if isinstance(said, str) else content(said),
             sender=self.sender,
+            extra=self.extra,
             operation=call.operation,
             token=call.token,
             expect=self.expect,
@@ -62,7 +67,8 @@ class ReadMessages(Read[list[Message]], frozen=True, kw_only=True):
     """Return the conversation of the running epoch, oldest first; of all epochs with `epochs`.
 
     `last` reads that many from its end, `before` a seq those before it; without both everything is read, in pages.
-    `since` leaves out what is not after that seq. Raises NotFound, Integrity when a message is damaged.
+    `since` leaves out what is not after that seq. With `tools`, messages of tool calls, results and reasoning alone are
+    included. Raises NotFound, Integrity when a message is damaged.
 
     >>> [message.text for message in ReadMessages(session="demo", last=50).run(opened)]
     ['Which rows fail?']
@@ -73,18 +79,21 @@ class ReadMessages(Read[list[Message]], frozen=True, kw_only=True):
     since: int = 0
     before: int | None = None
     epochs: bool = False
+    tools: bool = False
 
     def read(self, tx: Transaction, who: Principal) -> list[Message]:
         last = _EVERY if self.last is None else self.last
         return timeline.messages(
-            tx, who, self.session, last=last, since=self.since, before=self.before, epochs=self.epochs
-        )
+            tx, who, self.session, last=last, since=self.since, before=self.before, epochs=self.epochs, tools=self.tools
+        )  # fmt: skip
 
     def run(
         self, opened: Opened, *, key: str | None = None, token: FencingToken | None = None
     ) -> list[Message]:
         if self.last is None and self.before is None:
-            every = ReadConversation(session=self.session, since=self.since, epochs=self.epochs)
+            every = ReadConversation(
+                session=self.session, since=self.since, epochs=self.epochs, tools=self.tools
+            )
             return list(every.run(opened))
         return opened.store.read(partial(self.read, who=opened.who))
 
@@ -101,19 +110,21 @@ class ReadConversation(Stream[Message], frozen=True, kw_only=True):
     session: str
     since: int = 0
     epochs: bool = False
+    tools: bool = False
     follow: bool = False
 
     def pages(self, opened: Opened) -> Iterator[Sequence[Message] | None]:
         if self.follow:
             for events in _journal(opened, self.session, self.since, follow=True):
                 said = (one for event in events or () for one in timeline.spoken(event, ()))
-                yield None if events is None else [one for one in said if one.spoken]
+                yield None if events is None else [one for one in said if self.tools or one.spoken]
             return
         following: int | None = self.since
         while following is not None:
             page, following = opened.store.read(
                 partial(
-                    timeline.conversation, who=opened.who, session=self.session, since=following, epochs=self.epochs
+                    timeline.conversation, who=opened.who, session=self.session, since=following, epochs=self.epochs,
+                    tools=self.tools,
                 )
             )  # fmt: skip
             yield page
@@ -122,8 +133,9 @@ class ReadConversation(Stream[Message], frozen=True, kw_only=True):
 class ReadEvents(Stream[Event], frozen=True, kw_only=True):
     """Yield the journal after `since`, oldest first, in pages of 1,000; only of `types`, if given.
 
-    With `follow`, also the events to come, until the session is completed or failed. Raises NotFound (also once it is
-    deleted), Integrity when an event is damaged.
+    `last` reads that many from its end, `before` a seq those before it, in one transaction. With `follow`, also the
+    events to come, until the session is completed or failed. Raises NotFound (also once it is deleted), Integrity when
+    an event is damaged.
 
     >>> [event.type for event in ReadEvents(session="demo").run(opened)]
     ['session.created', 'message']
@@ -133,14 +145,31 @@ class ReadEvents(Stream[Event], frozen=True, kw_only=True):
     since: int = 0
     types: frozenset[str] | None = None
     follow: bool = False
+    last: int | None = None
+    before: int | None = None
 
     def pages(self, opened: Opened) -> Iterator[Sequence[Event] | None]:
         wanted = self.types
+        if self.last is not None or self.before is not None:
+            yield opened.store.read(partial(self._tail, who=opened.who))
+            return
         for page in _journal(opened, self.session, self.since, follow=self.follow):
             if page is None:
                 yield None
             else:
                 yield [Event.of(one) for one in page if wanted is None or one.type in wanted]
+
+    def _tail(self, tx: Transaction, who: Principal) -> list[Event]:
+        found: list[Event] = []
+        last, before = _EVERY if self.last is None else self.last, self.before
+        while len(found) < last:
+            limit = min(timeline.CHUNK, last + 16)
+            page = timeline.tail(tx, who, self.session, after=self.since, before=before, limit=limit)
+            found += (Event.of(one) for one in page if self.types is None or one.type in self.types)
+            if len(page) < limit:
+                break
+            before = page[-1].seq
+        return found[last - 1 :: -1] if found and last > 0 else []
 
 
 def _journal(

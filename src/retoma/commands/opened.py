@@ -51,6 +51,8 @@ class Opened:
         self.templates = templates
         self.held: dict[object, Callable[[], None]] = {}
         """What holds a session, and what releases it."""
+        self.waiting: list[tuple[str, object]] = []
+        """Who of this process waits for the lease of which session, in the order in which they came."""
         self.closed = False
         self.worked = False
         self.process = os.getpid()

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from retoma.model.codec import Json, JsonField
+from retoma.model.plain import Mapped
 from retoma.model.redaction import REDACTED
 
 Part: TypeAlias = str | list[str]
@@ -22,7 +23,7 @@ RESULT_KEY = "tool_result"
 """The context key that every result is in."""
 
 
-class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Call(msgspec.Struct, Mapped, frozen=True, kw_only=True, omit_defaults=True):
     """A tool to call for `node`; with `undo`, to take back what that node did, which stands `at` in the history.
 
     `args` are rendered. Where they hold secrets, `secrets` has the place (a JSON pointer) and the pieces of the text;
@@ -43,6 +44,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     failures: int = 0
     unready: str = ""
+
+    def _plain(self) -> object:
+        from retoma.model.shapes import ToolCall
+
+        return ToolCall.of(self)
 
     @property
     def redacted(self) -> bool:

@@ -11,12 +11,13 @@ from blake3 import blake3
 
 from retoma.model.call import Call, Outcome, Rollback
 from retoma.model.codec import Json, JsonMap
+from retoma.model.plain import Mapped
 
 FlowStatus: TypeAlias = Literal["active", "waiting_for_input", "waiting_for_tool", "rolling_back", "finished"]
 InputType: TypeAlias = Literal["text", "confirm", "choice", "int", "float", "secret"]
 
 
-class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+class Prompt(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """What a waiting node asks for. `timeout_s` is None when it waits for ever."""
 
     node: str
@@ -44,7 +45,7 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     rollback: Rollback | None = None
 
 
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
+class Visit(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """A node was entered: its content as it was shown, and the context keys that entering it set."""
 
     node: str

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, TypeAlias, get_args
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal, TypeAlias, get_args
 
 import msgspec
 
 from retoma.errors import Invalid
 from retoma.model.codec import Json, JsonField, NameField
 from retoma.model.instant import Instant
+from retoma.model.plain import Mapped
 
+Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 Role: TypeAlias = Literal["user", "assistant", "system", "tool"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
 
-class Text(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
+class Text(msgspec.Struct, Mapped, frozen=True, tag="text", forbid_unknown_fields=True):
     """Said aloud.
 
     >>> session.append("assistant", [retoma.types.Text("Those of March."), retoma.types.Text("By date.")])
@@ -27,7 +29,7 @@ class Text(msgspec.Struct, frozen=True, tag="text", forbid_unknown_fields=True):
     text: str
 
 
-class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", forbid_unknown_fields=True):
+class Reasoning(msgspec.Struct, Mapped, frozen=True, tag="reasoning", forbid_unknown_fields=True):
     """Thought, not said: kept, and left out of the conversation as it is read.
 
     >>> session.append("assistant", [retoma.types.Reasoning("Look at dates."), retoma.types.Text("March.")])
@@ -39,7 +41,7 @@ class Reasoning(msgspec.Struct, frozen=True, tag="reasoning", forbid_unknown_fie
     text: str
 
 
-class Image(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True, omit_defaults=True):
+class Image(msgspec.Struct, Mapped, frozen=True, tag="image", forbid_unknown_fields=True, omit_defaults=True):
     """A picture, by the reference of an artifact.
 
     >>> session.append("user", [retoma.types.Text("What is this?"), retoma.types.Image("scan-1", "image/png")])
@@ -50,7 +52,7 @@ class Image(msgspec.Struct, frozen=True, tag="image", forbid_unknown_fields=True
     mime: str = ""
 
 
-class File(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True, omit_defaults=True):
+class File(msgspec.Struct, Mapped, frozen=True, tag="file", forbid_unknown_fields=True, omit_defaults=True):
     """A file, by the reference of an artifact.
 
     >>> session.append("user", [retoma.types.Text("Read this."), retoma.types.File("report-7", "text/csv")])
@@ -61,7 +63,7 @@ class File(msgspec.Struct, frozen=True, tag="file", forbid_unknown_fields=True, 
     mime: str = ""
 
 
-class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fields=True):
+class ToolCall(msgspec.Struct, Mapped, frozen=True, tag="tool_call", forbid_unknown_fields=True):
     """A tool is to be called. `id` pairs it with its result.
 
     >>> call = retoma.types.ToolCall(id="1", name="count", arguments={"month": 3})
@@ -77,7 +79,7 @@ class ToolCall(msgspec.Struct, frozen=True, tag="tool_call", forbid_unknown_fiel
 
 
 class ToolResult(
-    msgspec.Struct, frozen=True, tag="tool_result", forbid_unknown_fields=True, omit_defaults=True
+    msgspec.Struct, Mapped, frozen=True, tag="tool_result", forbid_unknown_fields=True, omit_defaults=True
 ):
     """What a tool returned, or why it failed.
 
@@ -92,7 +94,7 @@ class ToolResult(
     error: str = ""
 
 
-class Opaque(msgspec.Struct, frozen=True, tag="opaque", forbid_unknown_fields=True):
+class Opaque(msgspec.Struct, Mapped, frozen=True, tag="opaque", forbid_unknown_fields=True):
     """What another program kept with the message and no other part stands for: its word for it, and the JSON.
 
     >>> session.append("assistant", [retoma.types.Text("Look:"), retoma.types.Opaque("chart", {"bars": [1, 2]})])
@@ -107,11 +109,25 @@ Part: TypeAlias = Text | Reasoning | Image | File | ToolCall | ToolResult | Opaq
 Content: TypeAlias = "str | Sequence[Part]"
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class MessageUsage(msgspec.Struct, Mapped, frozen=True, kw_only=True):
+    """The tokens of one message, as the program that appended it counted them; null where it did not.
+
+    >>> session.append("assistant", "Those of March.", tokens_in=120, tokens_out=9)
+    2
+    >>> session.messages()[0].usage.tokens_out, session.usage.tokens_in
+    (9, 120)
+    """
+
+    tokens_in: Tokens | None = None
+    tokens_out: Tokens | None = None
+    tokens_cached: Tokens | None = None
+
+
+class Message(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """A message of a conversation. `role` is empty for one that was erased; `parts` null for a text alone.
 
-    `seq` is its number in the journal. `text` is what is read. `sender` is a name within the role: a flow's node, an
-    agent, a session.
+    `seq` is its number in the journal. `text` is the visible text. `sender` is a name within the role: a flow's node,
+    an agent, a session. `usage` and `metadata` are null unless they were given.
 
     >>> session.append("user", "Which rows fail?", sender="ana")
     2
@@ -127,6 +143,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     whole: tuple[Part, ...] | None = msgspec.field(name="parts", default=None)
     epoch: int = 1
+    usage: MessageUsage | None = None
+    metadata: Mapping[str, JsonField] | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:

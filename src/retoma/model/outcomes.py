@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from retoma.model.codec import JsonField
 from retoma.model.instant import Instant
 from retoma.model.message import Message
+from retoma.model.plain import Mapped
 from retoma.model.session import Status
 from retoma.model.shapes import Hex
 
@@ -107,7 +108,7 @@ class Alone(msgspec.Struct, frozen=True):
     b: tuple[Message, ...]
 
 
-class Differs(msgspec.Struct, frozen=True, kw_only=True):
+class Differs(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """A key of the state that is not the same in both; null in a session that does not have it."""
 
     key: str
@@ -116,7 +117,7 @@ class Differs(msgspec.Struct, frozen=True, kw_only=True):
     b: JsonField = None
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class Difference(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """What two sessions have alone.
 
     They begin alike up to the seq `to_a` in the one and `to_b` in the other. `by` says why: `fork` when they share
@@ -140,7 +141,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     only_b = property(lambda self: self.messages.b)
 
 
-class Pruned(msgspec.Struct, frozen=True, kw_only=True):
+class Pruned(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """What was put in the trash, or would be: sessions without an event since `before`; `first` names 20 at most.
 
     >>> client.prune("90d", dry_run=True).by_status
@@ -163,7 +164,7 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
         return Pruned(before=Instant.of(before), count=count, by_status=counts, first=first, done=done)
 
 
-class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
+class LogEntry(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """What went in a store without anybody's hand: `action` is `failed`, `trashed`, `erased` or `swept`, `why` the
     rule.
 

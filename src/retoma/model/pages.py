@@ -9,6 +9,7 @@ import msgspec
 
 from retoma.model.codec import JsonField, NameField
 from retoma.model.instant import Instant
+from retoma.model.plain import Mapped, Plain
 from retoma.model.shapes import Hex
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """An event of a journal; `data` is null once it was erased.
 
     `cause` is the seq of the event that led to it; `operation` and `hash` are hexadecimal. Events of a type that this
@@ -47,7 +48,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True):
+class Hit(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """What a search found: a message, a note, or with `seq` null a title. `marks` are [begin, end) in the snippet.
 
     `session` is the session's id, `title` its title; the role of a title and its description is `title`, and it is `at`
@@ -69,7 +70,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     score: float
 
 
-class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class Page(msgspec.Struct, Mapped, Generic[T], frozen=True, kw_only=True):
     """A page of a list. `total` is null unless it was asked for. `next` is the cursor of the page after it.
 
     >>> page = client.list(limit=10, total=True)
@@ -81,6 +82,10 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     next: str | None = None
     more: bool = False
     total: int | None = None
+
+    def _plain(self) -> object:
+        items = [one._plain() if isinstance(one, Plain) else one for one in self.items]
+        return msgspec.structs.replace(self, items=items)
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "more", self.next is not None)

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from retoma.model.codec import JsonField, JsonMap
 from retoma.model.instant import Instant
+from retoma.model.plain import Mapped
 from retoma.model.session import Status
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ T = TypeVar("T")
 Hex: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]*$")]
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """Tokens, and cost in millionths of the provider's currency unit, of the running epoch.
 
     >>> session.usage.tokens_in
@@ -46,7 +47,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
         return Usage(**{name: getattr(row, name) for name in cls.__struct_fields__})
 
 
-class Flow(msgspec.Struct, frozen=True, kw_only=True):
+class Flow(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """Where a session's flow stands. `version` is the hash of its files; `visits` counts the nodes it entered.
 
     >>> session.flow is None
@@ -71,7 +72,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
         )  # fmt: skip
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """A session, as lists show it."""
 
     id: str
@@ -122,7 +123,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     user: str
 
 
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
+class Lease(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """Who drives a session, and until when. `token` only grows: of two drivers the one with the lower is the earlier.
 
     >>> session.driver is None
@@ -176,7 +177,7 @@ class Whole(Session, frozen=True, kw_only=True):
     lease: Lease | None
 
 
-class Note(msgspec.Struct, frozen=True, kw_only=True):
+class Note(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """A remark; `text` is null once it was erased.
 
     >>> session.note("Waits for the new data.")
@@ -247,7 +248,7 @@ class Tree(Session, frozen=True, kw_only=True):
         return path[0]
 
 
-class Branch(msgspec.Struct, frozen=True):
+class Branch(msgspec.Struct, Mapped, frozen=True):
     """A session of a tree. `depth` is 0 for the first; `fork_seq` is the event of `fork_of` up to which it shares.
 
     >>> client.tree("demo")[0].depth

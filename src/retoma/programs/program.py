@@ -17,7 +17,8 @@ import msgspec
 
 from retoma.errors import Invalid
 from retoma.model.call import Came
-from retoma.model.codec import Json, decode, encode
+from retoma.model.codec import Json, encode
+from retoma.model.exact import decode_exact
 from retoma.model.mask import Mask
 from retoma.programs.allow_list import Tool
 
@@ -213,11 +214,9 @@ def read_output(data: bytes) -> Json:
     text = data.decode("utf-8-sig", errors="replace").strip()
     if text[:1] in ("{", "["):
         try:
-            value = decode(text)
-            encode(value)
+            return decode_exact(text)
         except Invalid:
             return text
-        return value
     return text
 
 

@@ -12,12 +12,13 @@ from typing import Protocol
 import msgspec
 
 from retoma.errors import Conflict, Integrity, NotFound, Unavailable
+from retoma.model.plain import Mapped
 from retoma.service.check.report import Report
 from retoma.service.check.store import check
 from retoma.stores.contract.store import Store
 
 
-class Done(msgspec.Struct, frozen=True, kw_only=True):
+class Done(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """What was written: the file, its bytes, and what it holds. `aside` is where the store before it is now."""
 
     file: Path
@@ -25,6 +26,9 @@ class Done(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int
     events: int
     aside: Path | None = None
+
+    def _plain(self) -> object:
+        return msgspec.to_builtins(self, enc_hook=str)
 
 
 class Files(Protocol):

@@ -22,15 +22,17 @@ class Following:
         self._store = store
         self._changes: Changes | None = None
 
-    def wait(self) -> None:
-        """Wait on this thread."""
+    def wait(self, most_s: float = _SAFETY_S) -> None:
+        """Wait on this thread, for `most_s` at most."""
         if self._changes is None:
             self._changes = self._store.changes()
         else:
-            self._changes.wait(_pause(self._changes))
+            self._changes.wait(min(most_s, _pause(self._changes)))
 
-    async def come(self, in_thread: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
-        """Wait in a task, and hold nobody up. `in_thread` runs what takes a thread."""
+    async def come(
+        self, in_thread: Callable[[Callable[[], None]], Awaitable[None]], most_s: float = _SAFETY_S
+    ) -> None:
+        """Wait in a task, for `most_s` at most, without blocking others. `in_thread` runs what takes a thread."""
         from asyncio import Event, get_running_loop, timeout
 
         changes, loop, came = self._changes, get_running_loop(), Event()
@@ -39,7 +41,7 @@ class Following:
             return
         loop.add_reader(changes.fileno(), came.set)
         try:
-            async with timeout(_pause(changes)):
+            async with timeout(min(most_s, _pause(changes))):
                 await came.wait()
         except TimeoutError:
             pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
@@ -19,7 +19,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import Head, accept_writes
 from retoma.model.state import SYS, check_keys, check_values
 from retoma.service.access import append, expect_head, fence, have_room, head_of, repeated
-from retoma.service.timeline import message_event
+from retoma.service.timeline import message_event, spend
 from retoma.stores.contract.store import Transaction
 
 MOST: Final = 10_000
@@ -32,6 +32,8 @@ class Said(msgspec.Struct, frozen=True):
     role: Role
     content: Content
     sender: str = ""
+    extra: JsonMap = {}
+    """Its `usage` and `metadata`, where they were given."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -55,6 +57,7 @@ class Written(msgspec.Struct, frozen=True):
     at: int | None = None
     removed: JsonMap = {}
     """The keys that went, with what they held."""
+    used: Mapping[str, int] = {}
 
 
 def write(
@@ -98,8 +101,9 @@ def write(
     _put(tx, head, known, state, entries, seq=head.seq + len(events))
     seqs = [head.seq + n for n, event in enumerate(events, 1) if event.type == kinds.MESSAGE]
     after = append(tx, who, head, events, operation, token=token)
+    used = spend(tx, head, [one.extra for one in entries if isinstance(one, Said)])
     gone = {name: value for name, value in known.items() if name not in state}
-    return Written(tuple(seqs), after, tx.now, gone)
+    return Written(tuple(seqs), after, tx.now, gone, used)
 
 
 def state_of(
@@ -122,7 +126,7 @@ def _event(entry: Entry, state: dict[str, Json]) -> NewEvent | None:
     """Return the event that an entry is, and make its change in `state`; None when it changes nothing."""
     match entry:
         case Said():
-            return message_event(entry.role, entry.content, entry.sender)
+            return message_event(entry.role, entry.content, entry.sender, entry.extra)
         case Changed():
             check_keys((*entry.sets, *entry.removed))
             check_values(entry.sets)

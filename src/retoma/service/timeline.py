@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import msgspec
 
 from retoma.model import event as kinds
-from retoma.model.codec import encode
+from retoma.model.codec import JsonMap, encode
 from retoma.model.event import Event, NewEvent, new_event
 from retoma.model.events import kind_of
+from retoma.model.events.message import TOKENS, tokens
 from retoma.model.ids import Operation, SessionKey
 from retoma.model.instant import Instant
 from retoma.model.lease import FencingToken
@@ -23,16 +25,21 @@ from retoma.service.access import expect_head, fence, have_room, head_of, repeat
 from retoma.stores.contract.store import Transaction
 
 CHUNK = 1_000
+NOTHING: Final[JsonMap] = MappingProxyType({})
 ERASED = "(erased)"
 """What stands for a message whose content is gone."""
 
 
 class Appended(msgspec.Struct, frozen=True):
-    """A message that was appended, and the session's head after it. `at` is ms UTC; None when it was there before."""
+    """A message that was appended, and the session's head after it. `at` is ms UTC; None when it was there before.
+
+    `used` are the session's tokens after it, if it added some.
+    """
 
     seq: int
     head: Head
     at: int | None = None
+    used: Mapping[str, int] = {}
 
 
 def append(
@@ -43,12 +50,13 @@ def append(
     said: Content,
     *,
     sender: str = "",
+    extra: JsonMap = NOTHING,
     operation: Operation,
     token: FencingToken | None = None,
     expect: int | None = None,
     limits: Limits = NO_LIMITS,
 ) -> Appended:
-    """Append a message. Durable once the transaction commits.
+    """Append a message, with its `usage` and `metadata` in `extra`. Durable once the transaction commits.
 
     Raises Refused unless the session is active, Busy when another drives it, Conflict when `expect` is given and is not
     the number of its events, Limit when it is full.
@@ -62,17 +70,26 @@ def append(
     fence(tx, head, token)
     expect_head(head, expect)
     have_room(tx, head, 1, limits)
-    said_now = [message_event(role, said, sender)]
+    said_now = [message_event(role, said, sender, extra)]
     after = append_events(tx, who, head, said_now, operation, token=token)
-    return Appended(after.seq, after, tx.now)
+    return Appended(after.seq, after, tx.now, spend(tx, head, [extra]))
 
 
-def message_event(role: Role, said: Content, sender: str = "") -> NewEvent:
+def message_event(role: Role, said: Content, sender: str = "", extra: JsonMap = NOTHING) -> NewEvent:
     """Return the event that a message is. Raises Invalid when it is too large."""
     data: dict[str, object] = {"role": role, "content": said}
     if sender:
         data["sender"] = sender
-    return new_event(kinds.MESSAGE, encode(data))
+    return new_event(kinds.MESSAGE, encode({**data, **extra}))
+
+
+def spend(tx: Transaction, head: Head, messages: Iterable[JsonMap]) -> Mapping[str, int]:
+    """Add the tokens of messages to the session's; return these, if there were any."""
+    used = [one for one in messages if "usage" in one]
+    if not used:
+        return {}
+    counts = [sum(tokens(one, name) or 0 for one in used) for name in TOKENS]
+    return dict(zip(TOKENS, tx.sessions.spend(head.key, *counts), strict=True))
 
 
 def events(
@@ -95,6 +112,14 @@ class Following(NamedTuple):
     events: list[Event]
     over: bool
     line: SessionKey
+
+
+def tail(
+    tx: Transaction, who: Principal, session: str, *, after: int, before: int | None, limit: int
+) -> list[Event]:
+    """Return the last `limit` events after seq `after` and before `before`, newest first. Raises NotFound."""
+    head = head_of(tx, who, session)
+    return tx.journal.tail(head.key, before=before, after=max(after, head.base), limit=limit)
 
 
 def following(
@@ -126,11 +151,12 @@ def messages(
     since: int = 0,
     before: int | None = None,
     epochs: bool = False,
+    tools: bool = False,
 ) -> list[Message]:
-    """Return the `last` messages of the running epoch behind `since` and ahead of `before`, oldest first.
+    """Return the `last` messages of the current epoch after `since` and before `before`, oldest first.
 
-    With `epochs` those of earlier epochs too. Flows speak in it: a node's content is said by the assistant, an input by
-    the user. Tool calls and thoughts alone are left out. Raises NotFound.
+    With `epochs` those of earlier epochs too. A node's content is a message of the assistant, an input one of the user.
+    Messages of tool calls, results and reasoning alone are included with `tools`. Raises NotFound.
     """
     head = head_of(tx, who, session)
     after = _after(head, since, epochs=epochs)
@@ -141,7 +167,7 @@ def messages(
         if not chunk:
             break
         before = chunk[-1].seq
-        found += (said for event in chunk for said in spoken(event, begun) if said.spoken)
+        found += (said for event in chunk for said in spoken(event, begun) if tools or said.spoken)
     return found[last - 1 :: -1] if found else []
 
 
@@ -152,6 +178,7 @@ def conversation(
     *,
     since: int = 0,
     epochs: bool = False,
+    tools: bool = False,
     limit: int = CHUNK,
 ) -> tuple[list[Message], int | None]:
     """Return the messages of the next `limit` events behind `since`, oldest first, and where the next page begins.
@@ -161,7 +188,7 @@ def conversation(
     head = head_of(tx, who, session)
     page = tx.journal.read(head.key, after=_after(head, since, epochs=epochs), limit=limit)
     begun = _begun(tx, head, epochs=epochs)
-    found = [said for event in page for said in spoken(event, begun) if said.spoken]
+    found = [said for event in page for said in spoken(event, begun) if tools or said.spoken]
     return found, page[-1].seq if len(page) == limit else None
 
 

@@ -36,10 +36,10 @@ def moment(text: str | None, now_ms: int) -> int | None:
 
 def value(text: str) -> Json:
     """Return a metadata value: parsed if it is valid JSON, otherwise the text."""
-    from retoma.model.codec import decode
+    from retoma.model.exact import decode_exact
 
     try:
-        return decode(text)
+        return decode_exact(text)
     except Invalid:
         return text
 
@@ -52,7 +52,7 @@ def context_of(text: str | None) -> JsonMap:
     from pathlib import Path
 
     from retoma.config.opened import open_file
-    from retoma.model.codec import decode
+    from retoma.model.exact import decode_exact
 
     if text is None:
         return {}
@@ -66,7 +66,7 @@ def context_of(text: str | None) -> JsonMap:
                 f"The context file '{text[1:]}' cannot be read: {why}.", code="bad_context", hint=_EXAMPLE
             ) from error
     try:
-        value = decode(text)
+        value = decode_exact(text)
     except Invalid as error:
         raise Invalid(f"--context: {error.message}", code="bad_context", hint=_EXAMPLE) from error
     if not isinstance(value, dict):

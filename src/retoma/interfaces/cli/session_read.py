@@ -67,10 +67,10 @@ def append(
     expect: int | None,
 ) -> None:
     """Append a message to the conversation. ROLE is user, assistant, system or tool. TEXT - means standard input."""
-    from retoma.model.codec import decode
+    from retoma.model.exact import decode_exact
 
     said = _standard_input() if text == "-" else text
-    content = decode(said) if parts else said
+    content = decode_exact(said) if parts else said
     session = ctx.meant(id)
     asked = AppendMessage(session=session, role=role, content=content, sender=sender, expect=expect)
     seq = ctx.do(asked, key=key).seq

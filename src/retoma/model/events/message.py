@@ -10,11 +10,11 @@ from msgspec import Raw
 
 from retoma.errors import Invalid
 from retoma.model import event as kinds
-from retoma.model.codec import Json, Name, encode
+from retoma.model.codec import Json, JsonField, Name, encode
 from retoma.model.event import Event
-from retoma.model.events.kind import Data, Kind, Number, Said
+from retoma.model.events.kind import Data, Kind, Said
 from retoma.model.instant import Instant
-from retoma.model.message import Content, Message, content, read_aloud
+from retoma.model.message import Content, Message, MessageUsage, content, read_aloud
 
 if TYPE_CHECKING:
     from retoma.model.fold import Folded
@@ -23,21 +23,14 @@ TOKENS: Final = ("tokens_in", "tokens_out", "tokens_cached")
 """What the usage of a message counts."""
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a message took."""
-
-    tokens_in: Number | None = None
-    tokens_out: Number | None = None
-    tokens_cached: Number | None = None
-
-
 class Spoken(msgspec.Struct, frozen=True, kw_only=True):
     """`message`. Content that is no text and no known parts is shown as its JSON."""
 
     role: str
     content: Raw
     sender: str = ""
-    usage: Usage | None = None
+    usage: MessageUsage | None = None
+    metadata: dict[str, JsonField] | None = None
 
 
 def text_of(value: Json) -> str:
@@ -48,7 +41,7 @@ def text_of(value: Json) -> str:
 def _counted(folded: Folded, data: Data) -> None:
     folded.messages += 1
     for name in TOKENS:
-        setattr(folded, name, getattr(folded, name) + (_tokens(data, name) or 0))
+        setattr(folded, name, getattr(folded, name) + (tokens(data, name) or 0))
 
 
 def _lost(folded: Folded) -> None:
@@ -58,6 +51,8 @@ def _lost(folded: Folded) -> None:
 def _said(event: Event, data: Data) -> Message:
     sender = data.get("sender", "")
     said = _content(data.get("content", ""))
+    metadata = data.get("metadata")
+    usage = {name: count for name in TOKENS if (count := tokens(data, name)) is not None}
     return Message(
         seq=event.seq,
         at=Instant.of(event.at),
@@ -65,6 +60,8 @@ def _said(event: Event, data: Data) -> Message:
         text=read_aloud(said),
         sender=Name(sender) if isinstance(sender, str) else Name(),
         whole=None if isinstance(said, str) else tuple(said),
+        usage=MessageUsage(**usage) if usage else None,
+        metadata=metadata if isinstance(metadata, dict) else None,
     )
 
 
@@ -73,7 +70,8 @@ def _searched(data: Data) -> Said:
     return Said(str(data.get("role", "")), read_aloud(said), sender if isinstance(sender, str) else "")
 
 
-def _tokens(data: Mapping[str, Json], name: str) -> int | None:
+def tokens(data: Mapping[str, Json], name: str) -> int | None:
+    """Return a count of the usage of a message; None where it has none."""
     usage = data.get("usage")
     count = usage.get(name) if isinstance(usage, dict) else None
     return count if isinstance(count, int) else None

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from retoma.model.plain import Mapped
 from retoma.model.times import rfc3339
 from retoma.stores.contract.audit import Quarantined
 from retoma.stores.contract.facts import Witnessed
@@ -28,7 +29,7 @@ class Damage(msgspec.Struct, frozen=True, kw_only=True):
     seq: int | None = None
 
 
-class Report(msgspec.Struct, kw_only=True):
+class Report(msgspec.Struct, Mapped, kw_only=True):
     """What was looked at, and what was found. `sample` is the part of the sessions that was looked at, None for all."""
 
     sample: float | None = None
@@ -43,6 +44,9 @@ class Report(msgspec.Struct, kw_only=True):
     unlisted: int = 0
     quarantined: list[Quarantined] = []
     witness: Witnessed | None = None
+
+    def _plain(self) -> object:
+        return view(self)
 
     @property
     def whole(self) -> bool:

@@ -15,6 +15,7 @@ from retoma.model.events import kind_of
 from retoma.model.fold import deleted_by, nodes_of
 from retoma.model.ids import Operation, SessionId, new_operation
 from retoma.model.pattern import Pattern
+from retoma.model.plain import Plain
 from retoma.model.principal import Principal
 from retoma.model.redaction import REDACTED, holds
 from retoma.model.retention import TRASH_KEPT_MS
@@ -49,7 +50,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Pattern | None = None
 
 
-class Redaction(msgspec.Struct, frozen=True, kw_only=True):
+class Redaction(msgspec.Struct, Plain, frozen=True, kw_only=True):
     """What one stretch of a redaction took; `after` is where the next one begins, None when it was the last.
 
     `branches` are other sessions from which it was taken, too.

@@ -7,11 +7,12 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from retoma.model.ids import SessionId
+from retoma.model.plain import Mapped
 
 Outcome: TypeAlias = Literal["imported", "extended", "unchanged"]
 
 
-class Imported(msgspec.Struct, frozen=True, kw_only=True):
+class Imported(msgspec.Struct, Mapped, frozen=True, kw_only=True):
     """What became of a file: the session's id here, its events here, and how many of them were new.
 
     `without_parent` is the session that it belonged to, when that one is not here. `kept` events are here that the

@@ -102,6 +102,9 @@ class SqlSessions:
     def set_status(self, key: SessionKey, status: Status, reason: str) -> None:
         self._run(STATEMENTS["set_status"], (status, reason, key))
 
+    def spend(self, key: SessionKey, tokens_in: int, tokens_out: int, tokens_cached: int) -> Sequence[int]:
+        return self._run(STATEMENTS["spend"], (tokens_in, tokens_out, tokens_cached, key))[0]
+
     def new_epoch(self, head: Head) -> bytes:
         uid, epoch = self._random(16), head.epoch + 1
         self._run(STATEMENTS["add_epoch"], (head.key, epoch, uid, head.seq + 1, self._now(), 1))

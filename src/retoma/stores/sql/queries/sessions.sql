@@ -169,6 +169,11 @@ UPDATE session_context SET listed_at = ? WHERE session = ?
 -- The state changes; a final one ends the lease elsewhere.
 UPDATE session SET status = ?, reason = ? WHERE pk = ?
 
+-- name: spend
+-- Messages used tokens.
+UPDATE session SET tokens_in = tokens_in + ?, tokens_out = tokens_out + ?, tokens_cached = tokens_cached + ?
+WHERE pk = ? RETURNING tokens_in, tokens_out, tokens_cached
+
 -- name: set_epoch
 -- A new epoch: state, flow position and totals start empty.
 UPDATE session SET status = 'active', reason = '', epoch = ?, epoch_seq = ?, messages = 0, tokens_in = 0, tokens_out = 0,
