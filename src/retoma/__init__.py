@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from retoma import aio, parts, types, values
+    from retoma import aio, parts, shapes, types, values
     from retoma.client.client import Client, open
     from retoma.client.current import current
     from retoma.client.session import Session
@@ -41,6 +41,7 @@ __all__ = [
     "current",
     "open",
     "parts",
+    "shapes",
     "types",
     "values",
 ]
@@ -58,7 +59,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'retoma' has no attribute {name!r}")
     from importlib import import_module
 
-    if name in {"aio", "parts", "types", "values"}:
+    if name in {"aio", "parts", "shapes", "types", "values"}:
         return import_module(f"retoma.{name}")
     return getattr(import_module(_HOME.get(name, "retoma.errors")), name)
 

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from retoma.importers.bringing import Arrived
     from retoma.model.call import Call as PendingCall
     from retoma.model.flow import Prompt, Visit
-    from retoma.model.message import File, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+    from retoma.model.message import (
+        File, Image, Message, MessageUsage, Opaque, Part, Reasoning, Text, ToolCall, ToolResult,
+    )  # fmt: skip
     from retoma.model.outcomes import Difference, Differs, LogEntry, Pruned
     from retoma.model.pages import Event, Found, Hit, Page
     from retoma.model.shapes import Branch, Flow, Note, Usage
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arrived", "Backup", "Branch", "Difference", "Differs", "Driver", "Event", "File", "Flow", "Found", "Hit", "Image",
-    "Imported", "LogEntry", "Message", "Note", "Opaque", "Page", "Part", "PendingCall", "Prompt", "Pruned", "Reasoning",
+    "Imported", "LogEntry", "Message", "MessageUsage", "Note", "Opaque", "Page", "Part", "PendingCall", "Prompt", "Pruned",
+    "Reasoning",
     "Redaction", "Report", "Text", "ToolCall", "ToolResult", "Usage", "Visit",
 ]  # fmt: skip
 
@@ -32,6 +35,7 @@ _HOME = {
         "File",
         "Image",
         "Message",
+        "MessageUsage",
         "Opaque",
         "Part",
         "Reasoning",

@@ -49,7 +49,9 @@ def test_both_faces_have_the_same_names_with_the_same_signatures(waits, awaited)
             # What the caller gets: a handle of the face, and what is iterated as the face iterates.
             assert str(ours.return_annotation) == str(theirs.return_annotation).replace("Async", ""), name
         else:
-            assert name in {"append", "append_many", "batch", "keys", "lease", "to_dict", "use"}, f"{name} is not awaited"
+            assert name in {"append", "append_many", "batch", "keys", "lease", "to_dict", "use"}, (
+                f"{name} is not awaited"
+            )
 
 
 def test_both_states_have_the_same_methods_beside_the_brackets():
