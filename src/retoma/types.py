@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from retoma.model.call import Call as PendingCall
     from retoma.model.flow import Prompt, Visit
     from retoma.model.message import (
-        File, Image, Message, MessageUsage, Opaque, Part, Reasoning, Text, ToolCall, ToolResult,
+        File,
+        Image,
+        Message,
+        MessageUsage,
+        Opaque,
+        Part,
+        Reasoning,
+        Text,
+        ToolCall,
+        ToolResult,
     )  # fmt: skip
     from retoma.model.outcomes import Difference, Differs, LogEntry, Pruned
     from retoma.model.pages import Event, Found, Hit, Page
@@ -25,9 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arrived", "Backup", "Branch", "Difference", "Differs", "Driver", "Event", "File", "Flow", "Found", "Hit", "Image",
-    "Imported", "LogEntry", "Message", "MessageUsage", "Note", "Opaque", "Page", "Part", "PendingCall", "Prompt", "Pruned",
-    "Reasoning",
-    "Redaction", "Report", "Text", "ToolCall", "ToolResult", "Usage", "Visit",
+    "Imported", "LogEntry", "Message", "MessageUsage", "Note", "Opaque", "Page", "Part", "PendingCall", "Prompt",
+    "Pruned", "Reasoning", "Redaction", "Report", "Text", "ToolCall", "ToolResult", "Usage", "Visit",
 ]  # fmt: skip
 
 _HOME = {

@@ -6,10 +6,13 @@ from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from os import PathLike
 from types import TracebackType
+from typing import Never
 
 from retoma.client.async_client import AsyncClient
 from retoma.client.client import opened_store
 from retoma.commands.opened import Opened
+
+_USE = "Write `async with retoma.aio.open() as client:` or `client = await retoma.aio.open()`."
 
 
 class Opening:
@@ -19,6 +22,14 @@ class Opening:
         self._store = store
         self._user = user
         self._client: AsyncClient | None = None
+
+    def __getattr__(self, name: str) -> Never:
+        raise AttributeError(f"{name!r}: retoma.aio.open() is not awaited. {_USE}")
+
+    def __enter__(self) -> Never:
+        raise TypeError(f"retoma.aio.open() needs `async with`. {_USE}")
+
+    def __exit__(self, *error: object) -> None: ...
 
     def __await__(self) -> Generator[object, None, AsyncClient]:
         return self._opened().__await__()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Literal
 
-from retoma.flows.model import Flow, Node
+from retoma.flows.model import ROLLBACK, Flow, Node
 
 Style = Literal["mermaid", "dot"]
 
@@ -16,6 +16,8 @@ def graph(
 ) -> str:
     """Return the picture as text. `visited` ids that the flow does not have are left out."""
     numbers = {node_id: f"n{at}" for at, node_id in enumerate(flow.nodes)}
+    if any(target == ROLLBACK for _, target, _ in edges(flow)):
+        numbers[ROLLBACK] = "rollback"
     marks = {node_id: "visited" for node_id in visited if node_id in numbers}
     if current in numbers and current is not None:
         marks[current] = "current"
@@ -26,11 +28,15 @@ def graph(
 def _mermaid(flow: Flow, numbers: dict[str, str], marks: dict[str, str]) -> Iterator[str]:
     yield "flowchart TD"
     for node_id, number in numbers.items():
+        if node_id == ROLLBACK:
+            yield f'  {number}(["{ROLLBACK}"])'
+            continue
         left, right = ("{{", "}}") if flow.nodes[node_id].waits else ("[", "]")
         mark = f":::{marks[node_id]}" if node_id in marks else ""
         yield f'  {number}{left}"{_mermaid_text(node_id)}"{right}{mark}'
     for source, target, label in edges(flow):
-        arrow = f'-->|"{_mermaid_text(label)}"|' if label else "-->"
+        line = "-.->" if ROLLBACK in (source, target) else "-->"
+        arrow = f'{line}|"{_mermaid_text(label)}"|' if label else line
         yield f"  {numbers[source]} {arrow} {numbers[target]}"
     yield "  classDef visited fill:#dbeafe,stroke:#1d4ed8"
     yield "  classDef current fill:#fde68a,stroke:#b45309,stroke-width:3px"
@@ -44,22 +50,33 @@ def _dot(flow: Flow, numbers: dict[str, str], marks: dict[str, str]) -> Iterator
         "current": ', style="filled,bold", fillcolor="#fde68a"',
     }
     for node_id, number in numbers.items():
+        if node_id == ROLLBACK:
+            yield f"  {number} [label={ROLLBACK}, shape=oval];"
+            continue
         shape = ", shape=hexagon" if flow.nodes[node_id].waits else ""
         yield f"  {number} [label={_dot_text(node_id)}{shape}{looks.get(marks.get(node_id, ''), '')}];"
     for source, target, label in edges(flow):
+        looks_of = ([f"label={_dot_text(label)}"] if label else []) + (
+            ["style=dashed"] if ROLLBACK in (source, target) else []
+        )
         yield f"  {numbers[source]} -> {numbers[target]}" + (
-            f" [label={_dot_text(label)}];" if label else ";"
+            f" [{', '.join(looks_of)}];" if looks_of else ";"
         )
     yield "}"
 
 
 def edges(flow: Flow) -> Iterator[tuple[str, str, str]]:
-    """Yield (from, to, label) for each way whose target exists."""
+    """Yield (from, to, label) for each way whose target exists; from a rollback, to each node that it undoes."""
+    rolls = False
     for node in flow.nodes.values():
         for target, label in _ways(node):
-            found = flow.resolve(target)
+            found = ROLLBACK if target == ROLLBACK else flow.resolve(target)
+            rolls |= found == ROLLBACK
             if found is not None:
                 yield node.id, found, label
+    for node in flow.nodes.values() if rolls else ():
+        if node.undo is not None:
+            yield ROLLBACK, node.id, f"undo: {node.undo.name}"
 
 
 def _ways(node: Node) -> Iterator[tuple[str, str]]:

@@ -94,8 +94,9 @@ def settled(node: Node, position: Position, came: Came) -> JsonMap:
 
 def show(
     flow: Flow, position: Position, *, locale: str = "", secrets: Secrets | None = None
-) -> tuple[str, Prompt | None]:
-    """Return the current node's content and, when it waits, its prompt: what a resumed session shows again.
+) -> tuple[str, Prompt | None, tuple[str, ...]]:
+    """Return the current node's content and, when it waits, its prompt: what a resumed session shows again. The third
+    is why conditions are not met, where values were redacted.
 
     Raises NotFound when the flow has no such node any more, TemplateError or ConditionError when what it shows
     cannot be decided.
@@ -104,7 +105,7 @@ def show(
     walk = _walk(flow, position, locale, secrets)
     walk.need(node)
     prompt = walk.prompt(node) if position.status == "waiting_for_input" else None
-    return walk.content(node), prompt
+    return walk.content(node), prompt, tuple(dict.fromkeys(walk.remarks))
 
 
 def signal(

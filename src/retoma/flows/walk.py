@@ -46,6 +46,8 @@ class Walk:
         self._sets: dict[str, Json] = {}
         self._visits: list[Visit] = []
         self._budget = Budget()
+        self.remarks: list[str] = []
+        """Why conditions were not met, where that is not what the flow says."""
 
     def begin(self, given: JsonMap) -> Step:
         """Enter the entry node over the `given` context."""
@@ -246,8 +248,8 @@ class Walk:
         try:
             decided_with = secret.told(context, self._known) if self._known else context
             return condition.holds(
-                text, input=given, context=decided_with, ans=self._ans, budget=self._budget
-            )
+                text, input=given, context=decided_with, ans=self._ans, budget=self._budget, remarks=self.remarks
+            )  # fmt: skip
         except ConditionError as error:
             error.line = line
             raise
@@ -288,7 +290,7 @@ class Walk:
             sets=self._sets,
             visits=tuple(self._visits),
             prompt=prompt,
-            notice=notice,
+            notice=" ".join(dict.fromkeys([*self.remarks, *([notice] if notice else [])])),
             failure=failure,
             call=call,
             rollback=rollback,

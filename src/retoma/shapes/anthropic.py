@@ -104,25 +104,25 @@ def _of_block(block: JsonField) -> Iterator[Part]:
 
 
 def _part(block: JsonField) -> Part | None:
+    part: Part | None = None
     match block:
         case {"type": "text", "text": str(text)}:
-            return Text(text)
+            part = Text(text)
         case {"type": "thinking", "thinking": str(text)}:
-            return Reasoning(text)
+            part = Reasoning(text)
         case {"type": "tool_use", "id": str(id), "name": str(name), "input": dict(given)}:
-            return ToolCall(id, name, given)
+            part = ToolCall(id, name, given)
         case {"type": "tool_result", "tool_use_id": str(id)}:
-            return ToolResult(
-                id, block.get("content"), error="failed" if block.get("is_error") is True else ""
-            )
-        case {
-            "type": "image" | "document" as kind,
-            "source": {"type": "base64", "media_type": str(mime), "data": str(data)},
-        }:
-            return (Image if kind == "image" else File)(f"data:{mime};base64,{data}", mime)
-        case {"type": "image" | "document" as kind, "source": {"type": "url", "url": str(url)}}:
-            return (Image if kind == "image" else File)(url)
-    return None
+            error = "failed" if block.get("is_error") is True else ""
+            part = ToolResult(id, block.get("content"), error)
+        case {"type": "image" | "document" as kind, "source": dict(source)}:
+            made = Image if kind == "image" else File
+            match source:
+                case {"type": "base64", "media_type": str(mime), "data": str(data)}:
+                    part = made(f"data:{mime};base64,{data}", mime)
+                case {"type": "url", "url": str(url)}:
+                    part = made(url)
+    return part
 
 
 def _block(part: Part) -> Shape:

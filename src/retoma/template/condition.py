@@ -7,7 +7,8 @@ nothing is compiled, called or reached as an attribute. What a condition means:
 - What is missing is null. `==` and `!=` may test for null; every order (`<`, `>=`, …) and every `in` with a
   missing side is false.
 - An input that was typed as text orders as a number when the other side is one; if it is none, that is false.
-- Two values of kinds that have no order (a text and a number of the context) are a ConditionError, not false.
+- Two values of kinds that have no order (a text and a number of the context) are a ConditionError, not false; with
+  a redacted value, it is false.
 - `and`, `or` and a bare look-up go by emptiness: null, false, 0, "" and empty lists and maps do not hold.
 """
 
@@ -64,9 +65,17 @@ def _key(part: ast.Attribute | ast.Subscript) -> str:
 
 
 def holds(
-    condition: str, *, input: Json, context: JsonMap, ans: Json = None, budget: Budget | None = None
+    condition: str,
+    *,
+    input: Json,
+    context: JsonMap,
+    ans: Json = None,
+    budget: Budget | None = None,
+    remarks: list[str] | None = None,
 ) -> bool:
     """Say whether `condition` holds; an empty one does. Raises ConditionError, also when the `budget` is used up.
+
+    When it does not hold because a value was redacted, a sentence is added to `remarks`.
 
     >>> holds("input == 'yes' and context.age >= 18", input="YES", context={"age": 20})
     True
@@ -74,8 +83,14 @@ def holds(
     if not condition.strip():
         return True
     names: dict[str, Json] = {"input": input, "context": dict(context), "sys": {"ans": ans}}
+    decision = Decision(names, budget or Budget())
     try:
-        return bool(Decision(names, budget or Budget()).value(_parsed(condition)))
+        found = bool(decision.value(_parsed(condition)))
+        if decision.redacted and remarks is not None:
+            remarks.append(
+                f"The condition {condition.strip()[:200]!r} is not met: a value in it was redacted."
+            )
+        return found
     except NoOrder as error:
         raise ConditionError(str(error), hint=error.hint) from error
     except Exhausted as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from retoma.model.codec import Json
+from retoma.model.redaction import REDACTED
 from retoma.template.budget import Budget
 from retoma.template.functions import composed, equal, folded, kind, number
 
@@ -25,6 +26,8 @@ class Decision:
     def __init__(self, names: dict[str, Json], budget: Budget) -> None:
         self._names = names
         self._budget = budget
+        self.redacted = False
+        """Whether an order was asked of a value that was redacted since: then it is not met."""
 
     def value(self, tree: ast.expr) -> Json:
         """Return what `tree` comes to. Raises NoOrder, Exhausted."""
@@ -83,7 +86,13 @@ class Decision:
             case ast.NotIn():
                 return not self._within(left, right, loose)
             case _:
-                return _ordered(op, left, right, loose)
+                try:
+                    return _ordered(op, left, right, loose)
+                except NoOrder:
+                    if REDACTED not in (left, right):
+                        raise
+                    self.redacted = True
+                    return False
 
     def _within(self, left: Json, right: Json, loose: bool) -> bool:
         self._budget.weigh(right)

@@ -48,3 +48,21 @@ def test_no_text_means_anything_to_mermaid() -> None:
         "a#92;nb",
         "tab and line",
     ]
+
+
+def test_a_rollback_is_drawn_with_what_leads_to_it_and_what_it_undoes() -> None:
+    nodes = {
+        "start.md": b"---\ndo: {name: book}\nundo: {name: cancel}\non_error: rollback\nto: ask\n---\n",
+        "ask.md": b"---\ntype: question\ntransitions:\n  - {condition: \"input == 'no'\", to: rollback}\n"
+        b"to: end\n---\n",
+        "end.md": b"Done.\n",
+    }
+    text = graph(parse("made", nodes))
+    assert '  rollback(["rollback"])' in text
+    assert '-.->|"error"| rollback' in text
+    assert "-.->|\"input == 'no'\"| rollback" in text
+    assert 'rollback -.->|"undo: cancel"| ' in text
+    dot = graph(parse("made", nodes), "dot")
+    assert "rollback [label=rollback, shape=oval];" in dot
+    assert '[label="undo: cancel", style=dashed];' in dot
+    assert dot.count("-> rollback [") == 2
