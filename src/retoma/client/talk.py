@@ -58,7 +58,7 @@ class Talking(Handle, Blocking):
         """Append messages, all or none, in one transaction; return their seqs. At most 10,000 at a time.
 
         Each is (role, content), or a mapping with `role`, `content` and perhaps `sender`, `tokens_in`, `tokens_out` and
-        `metadata`. `key`, `expect` and the errors are those of `append`.
+        `metadata`. `key` and `expect` are those of `append`. It raises as `append` does.
 
         >>> session.append_many([("user", "Which rows fail?"), {"role": "assistant", "content": "Those of March."}])
         [2, 3]

@@ -139,7 +139,7 @@ def _taken(edited: Flow, at: Position, *, gone: bool, locale: str, secrets: Secr
         waiting = msgspec.structs.replace(at, status="waiting_for_input")
         return Edited(flow=edited, at=waiting, sentence="")
     active = msgspec.structs.replace(at, status="active")
-    content, *_ = show(edited, active, locale=locale, secrets=secrets)
+    content, _ = show(edited, active, locale=locale, secrets=secrets)
     step = proceed(edited, active, locale=locale, secrets=secrets)
     passed = (Visit(node=at.node or edited.entry, content=content),)
     return Edited(flow=edited, at=active, sentence="", step=step, passed=passed)

@@ -93,11 +93,16 @@ def settled(node: Node, position: Position, came: Came) -> JsonMap:
 
 
 def show(
-    flow: Flow, position: Position, *, locale: str = "", secrets: Secrets | None = None
-) -> tuple[str, Prompt | None, tuple[str, ...]]:
-    """Return the current node's content and, when it waits, its prompt: what a resumed session shows again. The third
-    is why conditions are not met, where values were redacted.
+    flow: Flow,
+    position: Position,
+    *,
+    locale: str = "",
+    secrets: Secrets | None = None,
+    remarks: list[str] | None = None,
+) -> tuple[str, Prompt | None]:
+    """Return the current node's content and, when it waits, its prompt: what a resumed session shows again.
 
+    Sentences about conditions that are not met because a value was redacted are added to `remarks`.
     Raises NotFound when the flow has no such node any more, TemplateError or ConditionError when what it shows
     cannot be decided.
     """
@@ -105,7 +110,10 @@ def show(
     walk = _walk(flow, position, locale, secrets)
     walk.need(node)
     prompt = walk.prompt(node) if position.status == "waiting_for_input" else None
-    return walk.content(node), prompt, tuple(dict.fromkeys(walk.remarks))
+    content = walk.content(node)
+    if remarks is not None:
+        remarks += dict.fromkeys(walk.remarks)
+    return content, prompt
 
 
 def signal(

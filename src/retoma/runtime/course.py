@@ -159,7 +159,7 @@ class Course:
         askers = self.flow.secrets[key]
         asker = next((node for node in reversed(self.history) if node in askers), askers[0])
         asking = msgspec.structs.replace(self.position, node=asker, status="waiting_for_input")
-        content, prompt, _ = flows.show(self.flow, asking, locale=self._locale, secrets=self._secrets)
+        content, prompt = flows.show(self.flow, asking, locale=self._locale, secrets=self._secrets)
         assert prompt is not None, "a node that asks for a secret waits"
         self._wanted = Wanted(key, act)
         self.prompt = msgspec.structs.replace(prompt, timeout_s=None)

@@ -255,11 +255,10 @@ class Drive(Calling):
     def _stand(self) -> Step:
         """Show where the flow stands, if nothing is shown yet, and go on from there if it does not wait."""
         if not self.shown and self.position.rollback is None:
-            content, self.prompt, remarks = flows.show(
-                self.flow, self.position, locale=self._locale, secrets=self._secrets
+            content, self.prompt = flows.show(
+                self.flow, self.position, locale=self._locale, secrets=self._secrets, remarks=self.notices
             )
             self.shown = (Visit(node=self.position.node or self.flow.entry, content=content),)
-            self.notices += remarks
         return self._attempt(self._pass)
 
     def _meet(self, edited: Edited) -> None:
