@@ -11,6 +11,7 @@ from retoma.errors import Invalid
 from retoma.model.codec import Json, Name, decode
 
 DEEPEST: Final = 100
+_TOO_DEEP: Final = f"more than {DEEPEST} levels"
 HINT: Final = (
     "JSON values are texts, finite numbers, true, false, null, lists, and mappings with text keys. "
     "An integer has at most 64 bits."
@@ -20,7 +21,8 @@ HINT: Final = (
 def check_value(value: object, place: str) -> None:
     """Raise Invalid unless JSON gives `value` back as it is. `place` says where it is: "The value of 'k'"."""
     if said := _unlike_json(value):
-        raise Invalid(f"{place} is not JSON: it holds {said}.", code="not_json", hint=HINT)
+        code = "too_deep" if said.startswith(_TOO_DEEP) else "not_json"
+        raise Invalid(f"{place} is not JSON: it holds {said}.", code=code, hint=HINT)
 
 
 def decode_exact(text: str | bytes) -> Json:
@@ -45,7 +47,7 @@ def is_text(value: str) -> bool:
 def _unlike_json(value: object, depth: int = 0) -> str:
     """Return what in `value` JSON has not; nothing when it has all of it."""
     if depth > DEEPEST:
-        return f"more than {DEEPEST} levels"
+        return _TOO_DEEP
     match value:
         case list():
             for at, one in enumerate(value):
