@@ -77,4 +77,6 @@ class Glass:
     def _at(self, wanted: str) -> bool:
         """Return whether the last row is `wanted` and the cursor stands in it, free to type."""
         shown = self.shown()
-        return bool(shown) and shown[-1] == wanted.rstrip() and "".join(self.rows[self.y]).rstrip() == shown[-1]
+        return (
+            bool(shown) and shown[-1] == wanted.rstrip() and "".join(self.rows[self.y]).rstrip() == shown[-1]
+        )

@@ -7,7 +7,6 @@ import signal
 import sys
 import termios
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
@@ -28,8 +27,6 @@ from retoma.interfaces.cli.signals import ENDING, Ended, led_to, stop
 from retoma.interfaces.cli.text import listed
 
 __all__ = ["Question"]
-
-_State: TypeAlias = "list[int | list[bytes | int]]"
 
 
 class Question:
@@ -52,13 +49,11 @@ class Question:
         self._echo = Echo(label) if plain and kind != "secret" else None
         self._buffer = Buffer(history=history, multiline=False)
         self._selected = ""  # the number that an arrow key put into the line
-        self._raw: _State | None = None  # the terminal's settings while the line is edited
         self._came: list[int] = []
         self._stopped = False
         self._app: Application[str] = Application(
             layout=self._layout(), key_bindings=self._keys(), input=input, output=output
         )
-        self._app.after_render += self._rendered
         self._buffer.on_text_changed += self._edited
         self._buffer.on_cursor_position_changed += self._edited
         self._typed = typed
@@ -76,7 +71,10 @@ class Question:
             self._handle()
 
         signals = (signal.SIGINT, *ENDING, signal.SIGTSTP, signal.SIGCONT)
-        with led_to(self._signalled, signals):
+        # Set before the label is shown: a secret that is typed at once must not be echoed.
+        self._before = termios.tcgetattr(0)
+        with led_to(self._signalled, signals), self._app.input.raw_mode():
+            self._raw = termios.tcgetattr(0)
             if self._plain:
                 sys.stdout.write(self._label)
             sys.stdout.flush()
@@ -120,10 +118,6 @@ class Question:
         text = self._buffer.text
         short = text.isascii() and text.isdigit() and len(text) < 6
         return int(text) if short and int(text) <= len(self._options) else 0
-
-    def _rendered(self, app: Application[str]) -> None:
-        if self._raw is None:
-            self._raw = termios.tcgetattr(0)
 
     def _edited(self, buffer: Buffer) -> None:
         if buffer.text != self._selected:
@@ -201,6 +195,7 @@ class Question:
     def _stop(self, *, group: bool) -> None:
         def stopped() -> None:
             self._stopped = True
+            termios.tcsetattr(0, termios.TCSANOW, self._before)
             try:
                 stop(group=group)
             finally:
@@ -213,7 +208,7 @@ class Question:
 
     def _continue(self) -> None:
         """Take the terminal back after a stop that could not be seen coming (SIGSTOP)."""
-        if self._raw is None or self._stopped:
+        if self._stopped:
             return
         termios.tcsetattr(0, termios.TCSANOW, self._raw)
         if self._echo is not None:
