@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import asyncio
 
 __all__ = ["ENDING", "Ended", "ended_by_signals", "led_to", "perhaps_hung_up", "stop"]
 
@@ -24,14 +27,33 @@ class Ended(BaseException):
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Raise Ended in the body when the process receives SIGTERM, SIGHUP or SIGQUIT. For the main thread."""
+def ended_by_signals(*, leave: Callable[[], object] | None = None) -> Iterator[None]:
+    """Raise Ended in the body when the process receives SIGTERM, SIGHUP or SIGQUIT. For the main thread.
+
+    While the body runs an event loop, the loop calls `leave`, which ends the body, and Ended is raised after it.
+    """
+    came: list[int] = []
 
     def end(number: int) -> None:
-        raise Ended(number)
+        came.append(number)
+        loop = _running_loop() if leave is not None else None
+        if leave is None or loop is None:
+            raise Ended(number)
+        loop.call_soon_threadsafe(leave)
 
     with led_to(end, ENDING):
         yield
+    for number in came:
+        raise Ended(number)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    import asyncio
+
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 @contextmanager
