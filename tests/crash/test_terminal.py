@@ -25,7 +25,7 @@ pytestmark = pytest.mark.alone
 
 KINDS = {
     "text": "type: question\nto: end\n---\nName?\n",
-    "menu": "options: [one, two, three]\nto: end\n---\nWhich?\n",
+    "menu": "options: [{text: one, to: end}, {text: two, to: end}, {text: three, to: end}]\n---\nWhich?\n",
     "confirm": "input_type: confirm\nto: end\n---\nSure?\n",
     "secret": "input_type: secret\nsave_to: pin\nto: end\n---\nPin?\n",
     "consent": "do: wipe\nto: end\non_denied: end\n---\nWipe?\n",
@@ -41,6 +41,7 @@ class Trial:
     def __init__(self, place: Path, chance: random.Random, kind: str, *, shell: bool) -> None:
         self.chance, self.kind, self.shell, self.place = chance, kind, shell, place
         self.text, self.at, self.secret = "", 0, "".join(chance.choices("ghjkqwvz", k=12))
+        self.moved = False  # an arrow key put the text there, so that the next key replaces it
         self.glass, self.said = Glass(80), ""
         (place / "flow").mkdir(parents=True)
         (place / "flow" / "start.md").write_text(f"---\n{KINDS[kind]}")
@@ -115,7 +116,7 @@ class Trial:
             self.moved = True
             return
         word = self.secret if self.kind == "secret" else self.chance.choice(WORDS)
-        if self.kind == "menu" and getattr(self, "moved", False):
+        if self.kind == "menu" and self.moved:
             self.text, self.at = "", 0
         self.moved = False
         self.child.send(word)
@@ -125,8 +126,7 @@ class Trial:
         if "\n" in self.text:
             return
         key = self.chance.choice(("\x01", "\x05", "\x7f", "\x15", "\x0f", "\x1b#", "\x1b[3;5~", "\x1bOP"))
-        if key in ("\x1b[3;5~", "\x15", "\x7f"):
-            self.moved = False
+        before = self.text
         self.child.send(key)
         match key:
             case "\x01":
@@ -139,12 +139,13 @@ class Trial:
                 self.text, self.at = self.text[self.at :], 0
             case "\x1b[3;5~":
                 self.text = self.text[: self.at] + self.text[self.at + 1 :]
+        self.moved = self.moved and self.text == before
 
     def paste(self) -> None:
         word = self.secret if self.kind == "secret" else self.chance.choice(("y", "a b", "sim"))
         self.child.send(f"\x1b[200~{word}\r\ny\r{word}\n\x1b[201~")
         if self.kind != "consent":
-            if self.kind == "menu" and getattr(self, "moved", False):
+            if self.kind == "menu" and self.moved:
                 self.text, self.at = "", 0
             self.moved = False
             self.insert(f"{word}\ny\n{word}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import termios
 from pathlib import Path
 
 import pexpect
@@ -294,3 +296,122 @@ def test_an_edit_while_a_secret_is_typed_shows_after_it(terminal, tmp_path):
     child.send("4711\r")
     child.expect_exact("Now then?")
     assert "4711" not in child.before
+
+
+WIPE = "---\ntype: question\nsave_to: a\nto: act\n---\nAddress?\n"
+
+
+@pytest.fixture
+def wipe(tmp_path):
+    """A flow that asks for a text and then calls a tool, which makes the file `wiped`."""
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    (flow / "start.md").write_text(WIPE)
+    (flow / "act.yaml").write_text("do: wipe\nto: end\non_denied: end\n")
+    (flow / "end.md").write_text("Bye.\n")
+    (flow / "tools.yaml").write_text(
+        f"tools:\n  - {{name: wipe, command: touch, args: [{tmp_path}/wiped]}}\n"
+    )
+    return flow
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_a_paste_never_consents_to_a_tool(terminal, wipe, plain):
+    child = terminal("run", wipe, "--session", "s", *plain)
+    at(child, ">")
+    child.send("Rua 1\ry\ry\r" if plain else "\x1b[200~Rua 1\ny\ny\n\x1b[201~\ry\ry\r")
+    at(child, "Allow execution? [y/N]")
+    if not plain:
+        child.send("\x1b[200~y\n\x1b[201~")
+    child.send("yep\r")
+    child.glass.until(child, "Please answer yes or no.", last=False)
+    at(child, "Allow execution? [y/N]")
+    child.send("\r")
+    assert left(child)[0] == 0
+    assert not (wipe.parent / "wiped").exists()
+
+
+def test_the_lines_of_run_are_in_the_language_of_the_flow(terminal, wipe):
+    (wipe / "start.md").write_text(WIPE.replace("type:", "language: pt\ntype:"))
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    child.send("Rua 1\r")
+    at(child, "Permitir a execução? [s/N]")
+    child.send("sim\r")
+    status, said = left(child)
+    assert (status, ">>> Concluído no nó 'end'." in said) == (0, True)
+    assert (wipe.parent / "wiped").exists()
+
+
+def test_wide_and_right_to_left_letters_come_as_they_were_typed(terminal, retoma, wipe):
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    child.send("世界שלום e\u0301x\x7f\r")
+    at(child, "Allow execution? [y/N]")
+    child.sendeof()
+    assert left(child)[0] == 3
+    assert inputs(retoma) == ["世界שלום e\u0301"]
+
+
+def test_the_earlier_inputs_of_the_session_come_back_with_the_arrow_keys(terminal, retoma, wipe):
+    (wipe / "act.yaml").unlink()
+    (wipe / "act.md").write_text("---\ninput_type: secret\nsave_to: pin\nto: last\n---\nPin?\n")
+    (wipe / "last.md").write_text("---\ntype: question\nto: end\n---\nOnce more?\n")
+    retoma("run", str(wipe), "--session", "s", "--headless", input="Rua 1\n4711\n")
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    child.send("\x1b[A\x1b[A")
+    at(child, "> Rua 1")
+    child.send("\r")
+    status, said = left(child)
+    assert (status, "4711" in said) == (0, False)
+
+
+def test_an_empty_answer_that_was_not_saved_is_named(terminal, retoma, wipe):
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    retoma("session", "pause", "s")
+    child.send("\r")
+    assert "Your last answer was not saved: (an empty line)" in left(child)[1]
+
+
+def test_what_was_typed_for_a_node_that_is_gone_is_dropped(terminal, wipe):
+    (wipe / "act.yaml").unlink()
+    (wipe / "act.md").write_text("---\ntype: question\nto: end\n---\nHow many?\n")
+    child = terminal("run", wipe, "--session", "s", "--watch")
+    at(child, ">")
+    child.send("Rua 1\r")
+    child.glass.until(child, "How many?", last=False)
+    at(child, ">")
+    child.send("3")
+    at(child, "> 3")
+    (wipe / "start.md").write_text(WIPE.replace("to: act", "to: end"))
+    (wipe / "act.md").unlink()
+    child.glass.until(child, "Address?", last=False)
+    at(child, ">")
+
+
+def test_a_wider_or_narrower_window_keeps_the_question(terminal, wipe):
+    child = terminal("run", wipe, "--session", "s", width=40)
+    at(child, ">")
+    child.send("x" * 60)
+    child.glass.until(child, "x" * 20, last=False)
+    child.glass.width = 80
+    child.setwinsize(24, 80)
+    at(child, f"> {'x' * 60}")
+    assert "Address?" in child.glass.shown()
+
+
+@pytest.mark.in_files
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_restores_the_terminal_of_the_picker(terminal, number):
+    child = terminal("session", "pick")
+    before = termios.tcgetattr(child.child_fd)
+    child.expect_exact("Search")
+    child.glass.feed(child.before)
+    child.kill(number)
+    child.expect(pexpect.EOF)
+    child.glass.feed(child.before)
+    assert ("?1049" in child.glass.modes, termios.tcgetattr(child.child_fd) == before) == (False, True)
+    child.close()
+    assert child.exitstatus == 128 + number
