@@ -40,7 +40,7 @@ bench: env ## every measure, as a table and as JSON
 	@$(RUN) -m benchmarks
 
 lock: ## requirements.lock again, from pyproject.toml (needs uv)
-	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	@$(or $(UV),uv) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-emit-find-links --custom-compile-command 'make lock' --extra dev \
 		--output-file requirements.lock pyproject.toml
 

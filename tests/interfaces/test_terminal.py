@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
+import termios
 from pathlib import Path
 
 import pexpect
 import pytest
+from tests.glass import Glass
 
 pytestmark = pytest.mark.alone
 
@@ -27,6 +30,7 @@ def terminal(store):
             sys.executable, command, env=environ, dimensions=(24, width), encoding="utf-8", timeout=20
         )
         child.delaybeforesend = None
+        child.glass = Glass(width)
         opened.append(child)
         return child
 
@@ -35,39 +39,16 @@ def terminal(store):
         child.close(force=True)
 
 
+def at(child: pexpect.spawn, row: str) -> None:
+    """Wait until the terminal shows `row` last, with the cursor in it."""
+    child.glass.until(child, row)
+
+
 def left(child: pexpect.spawn) -> tuple[int, str]:
     """Wait for the end; return the exit status and what was printed."""
     child.expect(pexpect.EOF)
     child.close()
     return child.exitstatus, child.before
-
-
-class Glass:
-    """What a terminal shows of what is printed on it: enough of one for what `run` prints."""
-
-    def __init__(self, width: int) -> None:
-        self.rows, self.width, self.y, self.x = [""], width, 0, 0
-
-    def feed(self, text: str) -> None:
-        for part in re.findall(r"\x1b\[[?\d;]*[A-Za-z]|.", text, re.DOTALL):
-            if part == "\r":
-                self.x = 0
-            elif part == "\n":
-                self.y += 1
-            elif part.startswith("\x1b") and part[-1] in "AB":
-                self.y += int(part[2:-1]) * (1 if part[-1] == "B" else -1)
-            elif part == "\x1b[K":
-                self.rows[self.y] = self.rows[self.y][: self.x]
-            elif not part.startswith("\x1b"):
-                if self.x == self.width:
-                    self.x, self.y = 0, self.y + 1
-                row = self.rows[self.y].ljust(self.x) if self.y < len(self.rows) else ""
-                self.rows[self.y :] = [row[: self.x] + part + row[self.x + 1 :], *self.rows[self.y + 1 :]]
-                self.x += 1
-            self.rows += [""] * (self.y + 1 - len(self.rows))
-
-    def shown(self) -> list[str]:
-        return [row.rstrip() for row in self.rows if row.strip()]
 
 
 MENU = """---
@@ -95,14 +76,12 @@ def inputs(retoma):
 @pytest.mark.parametrize("width", [40, 80])
 def test_an_option_is_chosen_with_the_arrow_keys(terminal, retoma, menu, width):
     child = terminal("run", menu, "--session", "s", width=width)
-    child.expect_exact("\r\n> ")
-    glass = Glass(width)
-    glass.feed(child.before + child.after)
-    child.send("\x1b[B\x1b[B\x1b[B\x1b[B\x1b[A\x1b[A\x1bOF\x1b[3~\x1b[A")
-    for number in ("1", "2", "3", "1", "3", "2", "3", "2"):
-        child.expect_exact(f"\x1b[K> {number}")
-        glass.feed(child.before + child.after)
-    shown = glass.shown()
+    at(child, ">")
+    for keys, number in zip(("\x1b[B", "\x1b[B", "\x1b[B", "\x1b[B", "\x1b[A", "\x1b[A", "\x1bOF", "\x1b[3~\x1b[A"),
+                            (1, 2, 3, 1, 3, 2, 3, 2), strict=True):  # fmt: skip
+        child.send(keys)
+        at(child, f"> {number}")
+    shown = child.glass.shown()
     if width == 40:
         assert shown[-6:] == [
             "  1  Short",
@@ -132,7 +111,7 @@ def test_an_option_is_chosen_with_the_arrow_keys(terminal, retoma, menu, width):
 )
 def test_a_number_or_a_text_is_typed_where_keys_could_choose(terminal, retoma, menu, keys, wanted):
     child = terminal("run", menu, "--session", "s")
-    child.expect_exact("\r\n> ")
+    at(child, ">")
     child.send(keys)
     assert left(child)[0] == 0
     assert inputs(retoma) == [wanted]
@@ -142,15 +121,15 @@ def test_enter_alone_chooses_nothing_and_ctrl_c_and_d_leave(terminal, menu):
     text = "---\noptions: [{text: Short, to: end}, {text: Long, to: end}]\n---\nWhich way?\n"
     (menu / "start.md").write_text(text)
     child = terminal("run", menu, "--session", "s")
-    child.expect_exact("\r\n> ")
+    at(child, ">")
     child.send("\r")
-    child.expect_exact("Please choose one of these")
-    child.expect_exact("\r\n> ")
+    child.glass.until(child, "Please choose one of these", last=False)
+    at(child, ">")
     child.sendintr()
     status, said = left(child)
     assert (status, "^C\r\n>>> Interrupted" in said) == (130, True)
     child = terminal("run", menu, "--session", "s")
-    child.expect_exact("\r\n> ")
+    at(child, ">")
     child.sendeof()
     assert left(child)[0] == 3
 
@@ -172,8 +151,7 @@ def test_more_options_than_rows_are_chosen_by_number(terminal, retoma, tmp_path)
     (tmp_path / "start.md").write_text(f"---\noptions: [{many}]\nto: end\n---\nWhich?\n")
     (tmp_path / "end.md").write_text("Done.\n")
     child = terminal("run", tmp_path, "--session", "s")
-    child.expect_exact("o39\r\n")
-    child.expect_exact("> ")
+    at(child, ">")
     child.send("7\r")
     assert left(child)[0] == 0
     assert inputs(retoma) == ["7"]
@@ -181,13 +159,13 @@ def test_more_options_than_rows_are_chosen_by_number(terminal, retoma, tmp_path)
 
 def test_a_menu_whose_flow_is_edited_is_shown_anew(terminal, retoma, menu):
     child = terminal("run", menu, "--session", "s", "--watch")
-    child.expect_exact("\r\n> ")
+    at(child, ">")
     child.send("\x1b[B")
-    child.expect_exact("\x1b[K> 1")
+    at(child, "> 1")
     (menu / "start.md").write_text(MENU.replace("Short", "Shortest"))
-    child.expect_exact("continues with the new version.")
-    child.expect_exact("1  Shortest")
-    child.expect_exact("> 1")
+    child.glass.until(child, "> 1  Shortest", last=False)
+    at(child, "> 1")
+    assert any("continues with the new version." in row for row in child.glass.shown())
     child.send("\r")
     assert "You took Shortest." in left(child)[1]
     assert inputs(retoma) == ["1"]
@@ -209,10 +187,10 @@ def test_what_validate_would_warn_of_is_pointed_at_once(terminal, tmp_path):
 
 def test_a_line_is_edited_with_the_arrow_keys(terminal, retoma):
     child = terminal("run", TOUR, "--session", "s")
-    child.expect_exact("[friend] > ")
+    at(child, "[friend] >")
     child.send("na世é\x1b[D\x1b[D\x1b[D\x1b[DA\x7fA\x1b[C\x1b[C\x1b[C\x7f\r")
-    child.expect_exact("Hello Ana")
-    child.expect_exact("2  The scenic one\r\n")
+    child.glass.until(child, "Hello Anaé", last=False)
+    at(child, ">")
     child.sendeof()
     status, said = left(child)
     assert (status, "the input ended" in said) == (3, True)
@@ -231,7 +209,7 @@ def test_a_line_longer_than_a_terminal_keeps_by_itself_comes_whole(terminal, ret
 
 def test_ctrl_c_says_how_to_go_on(terminal):
     child = terminal("run", TOUR)
-    child.expect_exact("[friend] > ")
+    at(child, "[friend] >")
     child.sendintr()
     status, said = left(child)
     assert status == 130
@@ -252,7 +230,7 @@ def test_a_wait_that_ends_by_itself_begins_a_new_line(terminal, tmp_path):
 def test_a_default_cannot_speak_to_the_terminal(terminal, tmp_path):
     (tmp_path / "start.md").write_text('---\nwait: true\ninput_default: "{{ .name }}"\n---\nWho?\n')
     child = terminal("run", tmp_path, "--context", r'{"name": "\u001b]0;mine\u0007"}')
-    child.expect_exact("[␛]0;mine␇] > ")
+    at(child, "[␛]0;mine␇] >")
 
 
 def test_nodes_are_set_apart_and_their_lines_hold_no_filling(terminal, tmp_path):
@@ -318,3 +296,122 @@ def test_an_edit_while_a_secret_is_typed_shows_after_it(terminal, tmp_path):
     child.send("4711\r")
     child.expect_exact("Now then?")
     assert "4711" not in child.before
+
+
+WIPE = "---\ntype: question\nsave_to: a\nto: act\n---\nAddress?\n"
+
+
+@pytest.fixture
+def wipe(tmp_path):
+    """A flow that asks for a text and then calls a tool, which makes the file `wiped`."""
+    flow = tmp_path / "flow"
+    flow.mkdir()
+    (flow / "start.md").write_text(WIPE)
+    (flow / "act.yaml").write_text("do: wipe\nto: end\non_denied: end\n")
+    (flow / "end.md").write_text("Bye.\n")
+    (flow / "tools.yaml").write_text(
+        f"tools:\n  - {{name: wipe, command: touch, args: [{tmp_path}/wiped]}}\n"
+    )
+    return flow
+
+
+@pytest.mark.parametrize("plain", [[], ["--plain"]])
+def test_a_paste_never_consents_to_a_tool(terminal, wipe, plain):
+    child = terminal("run", wipe, "--session", "s", *plain)
+    at(child, ">")
+    child.send("Rua 1\ry\ry\r" if plain else "\x1b[200~Rua 1\ny\ny\n\x1b[201~\ry\ry\r")
+    at(child, "Allow execution? [y/N]")
+    if not plain:
+        child.send("\x1b[200~y\n\x1b[201~")
+    child.send("yep\r")
+    child.glass.until(child, "Please answer yes or no.", last=False)
+    at(child, "Allow execution? [y/N]")
+    child.send("\r")
+    assert left(child)[0] == 0
+    assert not (wipe.parent / "wiped").exists()
+
+
+def test_the_lines_of_run_are_in_the_language_of_the_flow(terminal, wipe):
+    (wipe / "start.md").write_text(WIPE.replace("type:", "language: pt\ntype:"))
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    child.send("Rua 1\r")
+    at(child, "Permitir a execução? [s/N]")
+    child.send("sim\r")
+    status, said = left(child)
+    assert (status, ">>> Concluído no nó 'end'." in said) == (0, True)
+    assert (wipe.parent / "wiped").exists()
+
+
+def test_wide_and_right_to_left_letters_come_as_they_were_typed(terminal, retoma, wipe):
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    child.send("世界שלום e\u0301x\x7f\r")
+    at(child, "Allow execution? [y/N]")
+    child.sendeof()
+    assert left(child)[0] == 3
+    assert inputs(retoma) == ["世界שלום e\u0301"]
+
+
+def test_the_earlier_inputs_of_the_session_come_back_with_the_arrow_keys(terminal, retoma, wipe):
+    (wipe / "act.yaml").unlink()
+    (wipe / "act.md").write_text("---\ninput_type: secret\nsave_to: pin\nto: last\n---\nPin?\n")
+    (wipe / "last.md").write_text("---\ntype: question\nto: end\n---\nOnce more?\n")
+    retoma("run", str(wipe), "--session", "s", "--headless", input="Rua 1\n4711\n")
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    child.send("\x1b[A\x1b[A")
+    at(child, "> Rua 1")
+    child.send("\r")
+    status, said = left(child)
+    assert (status, "4711" in said) == (0, False)
+
+
+def test_an_empty_answer_that_was_not_saved_is_named(terminal, retoma, wipe):
+    child = terminal("run", wipe, "--session", "s")
+    at(child, ">")
+    retoma("session", "pause", "s")
+    child.send("\r")
+    assert "Your last answer was not saved: (an empty line)" in left(child)[1]
+
+
+def test_what_was_typed_for_a_node_that_is_gone_is_dropped(terminal, wipe):
+    (wipe / "act.yaml").unlink()
+    (wipe / "act.md").write_text("---\ntype: question\nto: end\n---\nHow many?\n")
+    child = terminal("run", wipe, "--session", "s", "--watch")
+    at(child, ">")
+    child.send("Rua 1\r")
+    child.glass.until(child, "How many?", last=False)
+    at(child, ">")
+    child.send("3")
+    at(child, "> 3")
+    (wipe / "start.md").write_text(WIPE.replace("to: act", "to: end"))
+    (wipe / "act.md").unlink()
+    child.glass.until(child, "Address?", last=False)
+    at(child, ">")
+
+
+def test_a_wider_or_narrower_window_keeps_the_question(terminal, wipe):
+    child = terminal("run", wipe, "--session", "s", width=40)
+    at(child, ">")
+    child.send("x" * 60)
+    child.glass.until(child, "x" * 20, last=False)
+    child.glass.width = 80
+    child.setwinsize(24, 80)
+    at(child, f"> {'x' * 60}")
+    assert "Address?" in child.glass.shown()
+
+
+@pytest.mark.in_files
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_signal_restores_the_terminal_of_the_picker(terminal, number):
+    child = terminal("session", "pick")
+    before = termios.tcgetattr(child.child_fd)
+    child.expect_exact("Search")
+    child.glass.feed(child.before)
+    child.kill(number)
+    child.expect(pexpect.EOF)
+    child.glass.feed(child.before)
+    assert ("?1049" in child.glass.modes, termios.tcgetattr(child.child_fd) == before) == (False, True)
+    child.close()
+    assert child.exitstatus == 128 + number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from unicodedata import normalize
 
 import msgspec
 
@@ -15,8 +16,10 @@ from retoma.template.functions import folded
 SECRET: dict[str, Json] = {"secret": True}
 REFUSALS = frozenset({"n", "no", "false", "deny"})
 
-_YES = frozenset({"y", "yes", "true", "1"})
-_NO = frozenset({"n", "no", "false", "0"})
+YES_OR_NO = "Please answer yes or no."
+
+_YES = frozenset({"y", "yes", "true", "1", "s", "sim"})
+_NO = frozenset({"n", "no", "false", "0", "nao", "não"})
 _INT = re.compile(r"[-+]?[0-9]{1,19}")
 _FLOAT = re.compile(r"[-+]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][-+]?[0-9]{1,3})?")
 
@@ -59,8 +62,8 @@ def understand(node: Node, options: Sequence[Option], default: str | None, text:
 
 
 def confirmation(text: str) -> str | None:
-    """Return `yes`, `no`, or None when `text` is neither."""
-    word = text.strip().lower()
+    """Return `yes`, `no`, or None when `text` is neither, in English or in Portuguese."""
+    word = normalize("NFC", text.strip().lower())
     if word in _YES:
         return "yes"
     return "no" if word in _NO else None
@@ -77,7 +80,7 @@ def choices(options: Sequence[Option]) -> str:
 
 def _confirmed(typed: str) -> Answer | Again:
     word = confirmation(typed)
-    return Again("Please answer yes or no.") if word is None else Answer(value=word, kept=word)
+    return Again(YES_OR_NO) if word is None else Answer(value=word, kept=word)
 
 
 def _integer(typed: str) -> Answer | Again:

@@ -58,6 +58,7 @@ class Fields:
             on_denied=self._text("on_denied"),
             on_signal=self._signals(),
             on_signal_default=self._text_map("on_signal_default"),
+            language=self._text("language"),
             messages=self._messages(),
             metadata=self._data("metadata"),
             do=self._use("do") or self._use("tool_call"),

@@ -52,6 +52,7 @@ KEYS: Final[dict[str, Key]] = {
     ),
     "metadata": Key("data", "Your own data; in a node with do, confirm_msg and x-exec configure the tool."),
     "messages": Key("messages", "Texts of a format node, by language."),
+    "language": Key("text", "On the entry node: the language of the lines that run adds, such as pt."),
     "agent": Key("agent", "The agent that writes the node's reply."),
 }
 

@@ -96,6 +96,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     on_signal_default: Mapping[str, str] = {}
     messages: Mapping[str, tuple[Message, ...]] = {}
     metadata: JsonMap = {}
+    language: str = ""
     do: ToolUse | None = None
     undo: ToolUse | None = None
     unsupported: tuple[str, ...] = ()

@@ -307,9 +307,9 @@ def _handlers(node: Node) -> Iterator[Problem]:
 
 
 def _signals(node: Node, flow: Flow) -> Iterator[Problem]:
-    if node.on_signal_default and node.id != flow.entry:
-        line = node.line("on_signal_default")
-        yield Problem(node.file, line, "warning", "'on_signal_default' is ignored outside the entry node.")
+    for key, value in (("on_signal_default", node.on_signal_default), ("language", node.language)):
+        if value and node.id != flow.entry:
+            yield Problem(node.file, node.line(key), "warning", f"'{key}' is ignored outside the entry node.")
     if node.timeout_s is None:
         return
     entry = flow.nodes.get(flow.entry)

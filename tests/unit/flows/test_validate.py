@@ -6,6 +6,7 @@ import pytest
 
 from retoma.errors import Invalid
 from retoma.flows import check, parse, validate
+from retoma.flows.answer import confirmation
 from retoma.trees.problem import Problem
 
 
@@ -136,3 +137,10 @@ def test_a_broken_file_takes_no_warning_of_another_away() -> None:
 def test_a_dotted_key_that_is_required_is_given() -> None:
     text = b"---\nrequired_context: [shop.name]\n---\n{{ .shop.name }}\n"
     assert validate(parse("f", {"start.md": text})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "word"), [("Sim", "yes"), ("s", "yes"), ("na\u0303o", "no"), (" N ", "no"), ("yep", None)]
+)
+def test_a_confirmation_is_taken_in_english_and_in_portuguese(text, word):
+    assert confirmation(text) == word

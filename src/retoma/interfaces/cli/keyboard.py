@@ -1,150 +1,107 @@
-"""Read lines from a terminal, with keys to edit a line."""
+"""Read answers from a terminal through prompt_toolkit. Import this module only when a terminal is asked."""
 
 from __future__ import annotations
 
-import signal
+import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from io import TextIOWrapper
-from types import FrameType
+from collections.abc import Callable, Sequence
 
-from retoma.interfaces.cli.lines import Bell, TimedOut, Woken, checked
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.history import InMemoryHistory
+from prompt_toolkit.input.typeahead import clear_typeahead
+from prompt_toolkit.input.vt100 import Vt100Input
+from prompt_toolkit.output import DummyOutput, Output
+from prompt_toolkit.output.color_depth import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
 
-__all__ = ["Keyboard", "unseen"]
+from retoma.interfaces.cli.lines import Bell, Kind, checked, discard_typed
+from retoma.interfaces.cli.question import Question
+from retoma.interfaces.cli.text import listed, width_of
+
+__all__ = ["Keyboard"]
+
+_SPARE_ROWS = 2
+_SPARE_COLUMNS = 6
 
 
 class Keyboard:
     """Standard input and output as one terminal, for the main thread. `next` works as in Lines.
 
-    `moves`: the terminal can move its cursor, and the user did not ask for plain text.
+    `moves`: the terminal can move its cursor, and the user did not ask for plain text. Without it, no escape sequence
+    is printed. `earlier` returns the session's earlier inputs, oldest first.
     """
 
-    def __init__(self, *, moves: bool) -> None:
-        # Importing it is what makes input() edit; without it a terminal keeps 4,095 bytes of a line, and says nothing.
-        import readline
-
-        readline.set_completer(None)
-        if not moves:
-            readline.parse_and_bind("set enable-bracketed-paste off")
-        if isinstance(sys.stdin, TextIOWrapper):
-            sys.stdin.reconfigure(errors="surrogateescape")
+    def __init__(self, *, moves: bool, earlier: Callable[[], Sequence[str]] = tuple) -> None:
         self.number = 0
         self._moves = moves
+        self._history = InMemoryHistory(earlier())
+        self._input = Vt100Input(sys.stdin)
+        self._output: Output = DummyOutput()
+        if moves:
+            # The cursor's position is not requested: an answer that comes late would be read as typed text.
+            self._output = Vt100_Output(
+                sys.stdout, _size, default_color_depth=ColorDepth.DEPTH_1_BIT, enable_bell=False, enable_cpr=False
+            )  # fmt: skip
+
+    def draws(self, label: str, options: Sequence[str]) -> bool:
+        """Return whether `next` shows the options itself: all are visible, and the label takes one row."""
+        size = _size()
+        rows = sum(len(listed(1, option, width=size.columns)) for option in options)
+        return (
+            self._moves
+            and 0 < rows <= size.rows - _SPARE_ROWS
+            and width_of(label) <= size.columns - _SPARE_COLUMNS
+        )
+
+    def forget(self) -> None:
+        """Discard what was typed and not read, so that it does not answer the next question."""
+        clear_typeahead(self._input)
+        discard_typed(0)
+        # A new reader, because the old one may have read the beginning of a paste whose end was discarded.
+        self._input = Vt100Input(sys.stdin)
 
     def next(
         self,
-        label: str,
+        label: str = "",
         timeout_s: float | None = None,
         typed: str = "",
         *,
         bell: Bell | None = None,
-        rows: Sequence[int] = (),
+        options: Sequence[str] = (),
+        kind: Kind = "text",
     ) -> str | None:
-        """Return the next line, or None at Ctrl+D. Raises TimedOut, Woken, Invalid, and KeyboardInterrupt at Ctrl+C.
+        """Return the next answer, or None at Ctrl+D. Raises TimedOut, Woken, Invalid, Ended, and KeyboardInterrupt.
 
-        The line starts with `typed`, which can be edited. `rows` are the numbers of rows of the options printed last;
-        with them, the arrow keys select an option. The line of `label` is ended, except after Ctrl+C.
+        The line starts with `typed`, which can be edited. With `options`, the arrow keys select one of them. The line
+        of `label` is ended.
         """
+        shown = self._moves and (kind != "secret" or bool(label))
+        question = Question(
+            label, kind, options,
+            input=self._input, output=self._output if shown else DummyOutput(), plain=not shown,
+            history=self._history if kind == "text" else InMemoryHistory(), typed=typed,
+        )  # fmt: skip
         try:
-            line = self._line(label, timeout_s, typed, bell, rows)
+            line = question.ask(timeout_s, bell)
         except EOFError:
-            sys.stdout.write("\n")
+            question.end_line()
             return None
-        except (TimedOut, Woken):
-            sys.stdout.write("\n")
-            raise
         except KeyboardInterrupt:
-            sys.stdout.write("^C")
+            sys.stdout.write("^C" if label else "")
             raise
+        except BaseException:
+            question.end_line()
+            raise
+        question.end_line()
+        if kind == "text" and line:
+            self._history.append_string(line)
         self.number += 1
         return checked(line.encode(errors="surrogateescape"), self.number)
 
-    def _line(
-        self, label: str, timeout_s: float | None, typed: str, bell: Bell | None, rows: Sequence[int]
-    ) -> str:
-        import readline
 
-        from retoma.interfaces.cli.menu import Menu
-
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        if self._moves and not typed and Menu.fits(label, rows):
-            chosen, whole = Menu(label, rows).choose(timeout_s, bell)
-            if chosen is None:
-                raise EOFError
-            if whole:
-                return chosen
-            typed = chosen
-        readline.set_startup_hook((lambda: readline.insert_text(typed)) if typed else None)
-        left = None if deadline is None else max(0.001, deadline - time.monotonic())
-        with timed(left, look=None if bell is None else lambda: _look(bell)):
-            return input(label)
-
-
-def _look(bell: Bell) -> None:
-    """Raise Woken with the typed text, if an event arrives while a line is edited."""
-    import readline
-
-    if bell.ready and _edits():
-        raise Woken(readline.get_line_buffer())
-
-
-def _edits() -> bool:
-    """Return whether a line is being edited now.
-
-    While a line is edited, the terminal delivers each key at once. After the line was read, it does not, and
-    discarding the line would lose it.
-    """
-    import termios
-
-    return not termios.tcgetattr(0)[3] & termios.ICANON
-
-
-def unseen(label: str, timeout_s: float | None = None) -> str | None:
-    """Read a line without showing it; return None at Ctrl+D. Raises TimedOut, and KeyboardInterrupt."""
-    from getpass import getpass
-
+def _size() -> Size:
     try:
-        with timed(timeout_s):
-            return getpass(label)
-    except EOFError:
-        sys.stdout.write("\n" if label else "")
-        return None
-    except KeyboardInterrupt:
-        sys.stdout.write("^C" if label else "")
-        raise
-
-
-_LOOK_S = 0.25
-_LOOK_OFTEN_S = 0.05
-
-
-@contextmanager
-def timed(seconds: float | None, *, look: Callable[[], None] | None = None) -> Iterator[None]:
-    """Raise TimedOut in the body after `seconds`; None means no limit. For the main thread.
-
-    `look` is called now and then, and an error that it raises also ends the body.
-
-    A signal that arrives after the prompt was shown and before input() waits does not interrupt input(). So a timer
-    interrupts it regularly, to handle a missed Ctrl+C or timeout.
-    """
-    deadline = None if seconds is None else time.monotonic() + seconds
-
-    def alarmed(number: int, frame: FrameType | None) -> None:
-        # The timer's clock is not quite this one.
-        if deadline is not None and time.monotonic() > deadline - 0.01:
-            raise TimedOut
-        if look is not None:
-            look()
-
-    every = _LOOK_S if look is None else _LOOK_OFTEN_S
-    before = signal.signal(signal.SIGALRM, alarmed)
-    try:
-        # The looks are set so that one of them falls on the deadline; a first one after 0 s would be none at all.
-        first = max(seconds % every, 0.001) if seconds is not None else every
-        signal.setitimer(signal.ITIMER_REAL, first, every)
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        size = os.get_terminal_size(sys.stdout.fileno())
+    except OSError:
+        return Size(rows=24, columns=80)
+    return Size(rows=size.lines or 24, columns=size.columns or 80)

@@ -7,12 +7,15 @@ import select
 import sys
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from retoma.errors import Invalid
 from retoma.model.event import MAX_DATA_BYTES
 
-__all__ = ["Bell", "Lines", "TimedOut", "Woken", "checked"]
+__all__ = ["Bell", "Kind", "Lines", "TimedOut", "Woken", "checked", "discard_typed"]
+
+Kind: TypeAlias = Literal["text", "secret", "consent"]
+"""What an answer is: `consent` is the permission to call a tool."""
 
 _READ_BYTES = 64 << 10
 
@@ -45,6 +48,16 @@ class Lines:
         self._ended = False
         self.number = 0
 
+    def draws(self, label: str, options: Sequence[str]) -> bool:
+        """Return False: the options must be printed before `next`."""
+        return False
+
+    def forget(self) -> None:
+        """Discard what was typed on a terminal and not read, so that it does not answer the next question."""
+        if os.isatty(self._descriptor):
+            self._buffer.clear()
+            discard_typed(self._descriptor)
+
     def next(
         self,
         label: str = "",
@@ -52,12 +65,13 @@ class Lines:
         typed: str = "",
         *,
         bell: Bell | None = None,
-        rows: Sequence[int] = (),
+        options: Sequence[str] = (),
+        kind: Kind = "text",
     ) -> str | None:
         """Print `label`; return the next line without its line break, or None at the end of the input.
 
-        When the `bell` is ready, the wait ends, and an incomplete line is kept for the next call. `typed` and `rows`
-        are used by Keyboard.
+        When the `bell` is ready, the wait ends, and an incomplete line is kept for the next call. `typed`, `options`
+        and `kind` are used by Keyboard.
 
         Raises TimedOut, Woken, and Invalid for a line that is too long or not UTF-8; the next call then reads the next
         line. If there is no answer, the line of `label` is ended, except after Ctrl+C.
@@ -103,6 +117,13 @@ class Lines:
         chunk = os.read(self._descriptor, _READ_BYTES)
         self._ended = not chunk
         self._buffer += chunk
+
+
+def discard_typed(descriptor: int) -> None:
+    """Discard what was typed on a terminal before a question was shown."""
+    import termios
+
+    termios.tcflush(descriptor, termios.TCIFLUSH)
 
 
 def _end_line(label: str) -> None:

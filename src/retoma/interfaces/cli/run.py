@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -12,17 +11,17 @@ import msgspec
 
 from retoma.commands.flow import RunFlow
 from retoma.errors import Invalid, RetomaError
+from retoma.interfaces.cli.answers import Answers
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
 from retoma.interfaces.cli.given import context_of
-from retoma.interfaces.cli.keyboard import Keyboard, unseen
-from retoma.interfaces.cli.lines import Lines, TimedOut, Woken
+from retoma.interfaces.cli.lines import TimedOut, Woken
 from retoma.interfaces.cli.screen import JsonScreen, Screen, TextScreen
-from retoma.interfaces.cli.tool_turns import Allowed, Ended, ToolTurns
+from retoma.interfaces.cli.signals import Ended, perhaps_hung_up
+from retoma.interfaces.cli.tool_turns import Allowed, ToolTurns
 from retoma.interfaces.cli.verb import verb
 from retoma.interfaces.cli.words import Words
 from retoma.interfaces.problems import FAILED, INTERRUPTED, STOPPED, sentence
-from retoma.model.flow import Prompt
 from retoma.runtime.drive import Drive, Request
 from retoma.runtime.reload import Found
 from retoma.runtime.toolbox import Given
@@ -96,15 +95,17 @@ def run(
         locale=ctx.environment.lang,
         tools=Given(file=tools, allow_inline=allow_inline, environment=ctx.environment.for_tools),
     )
-    screen: Screen = JsonScreen(ctx.out)
-    if not ctx.out.json:
-        say = Words(ctx.environment.lang)
-        screen = TextScreen(ctx.out, say, headless=headless, plain=plain or headless)
+    screen: Screen
+    screen = lines = JsonScreen(ctx.out)
     try:
         drive = ctx.do(RunFlow(request=request))
     except RetomaError as error:
-        screen.refused(error)
+        if ctx.out.json:
+            lines.refused(error)
         raise
+    say = Words(drive.flow.nodes[drive.flow.entry].language or ctx.environment.lang)
+    if not ctx.out.json:
+        screen = TextScreen(ctx.out, say, headless=headless, plain=plain or headless)
     with drive, Watch(flow, drive.found) if watch else nullcontext() as watching:
         asks = not headless and not ctx.out.json and sys.stdin.isatty()
         allowed = Allowed("yes" if yes else "headless" if headless else "", deny)
@@ -112,6 +113,7 @@ def run(
             ctx,
             drive,
             screen,
+            say,
             watching,
             flow=flow,
             asks=asks,
@@ -129,6 +131,7 @@ class _Run:
         ctx: Invocation,
         drive: Drive,
         screen: Screen,
+        say: Words,
         watch: Watch | None,
         *,
         flow: Path,
@@ -142,15 +145,12 @@ class _Run:
         self._screen = screen
         self._asks = asks
         self._headless = headless
-        self._say = Words(ctx.environment.lang)
+        self._say = say
         self._tools = ToolTurns(drive, screen, approved=allowed.by, deny=allowed.none, note=ctx.out.note)
         self._flow = flow
         self._watch = watch
         self._change: Found | None = None
-        self._typed = ""
-        self._lines: Keyboard | Lines = Lines()
-        if asks and ctx.out.terminal:
-            self._lines = _keyboard(moves=not plain and not ctx.environment.dumb)
+        self._answers = Answers(ctx, drive, screen, asks=asks, plain=plain)
 
     def go(self) -> int:
         drive, screen = self._drive, self._screen
@@ -168,9 +168,9 @@ class _Run:
                     return STOPPED
         except KeyboardInterrupt:
             return INTERRUPTED
-        except Ended:
-            status = "waiting_for_tool"
-            return STOPPED
+        except Ended as ended:
+            status = "terminated" if drive.prompt else "waiting_for_tool"
+            return 128 + ended.number if self._answers.ended else STOPPED
         except BrokenPipeError:
             # Whoever read the output has read enough; that is no end of the flow.
             return 0 if drive.over else STOPPED
@@ -178,7 +178,7 @@ class _Run:
             status, cause = "stopped", error.message
             raise
         finally:
-            with suppress(BrokenPipeError):
+            with suppress(BrokenPipeError), perhaps_hung_up() if self._answers.ended else nullcontext():
                 screen.end(status, drive, cause)
 
     def _greet(self) -> None:
@@ -211,7 +211,7 @@ class _Run:
     def _answered(self) -> bool:
         try:
             if self._drive.call is not None and self._drive.prompt is None:
-                return self._tools.turn(self._lines.next)
+                return self._tools.turn(self._answers.consent, again=self._asks)
             return self._turn()
         except Invalid as error:
             if not self._asks:
@@ -231,9 +231,8 @@ class _Run:
                 return False
             why = "The secret '{key}' is asked for again, because secrets are not saved."
             self._screen.again(self._say(why, key=drive.wanted))
-        self._screen.ask(prompt)
         try:
-            text = self._read(prompt)
+            text = self._answers.read(prompt, self._watch, self._reloaded)
         except Woken:
             return True
         except TimedOut:
@@ -246,24 +245,6 @@ class _Run:
                 raise
             return True
         return text is not None and self._send(self._screen.given(text))
-
-    def _read(self, prompt: Prompt) -> str | None:
-        """Return the typed input, or None at the end of the input. Raises Woken after an edited flow was applied."""
-        label = self._screen.label(prompt)
-        if prompt.input_type == "secret" and sys.stdin.isatty():
-            return unseen(label, prompt.timeout_s)
-        deadline = None if prompt.timeout_s is None else time.monotonic() + prompt.timeout_s
-        rows = self._screen.rows()
-        while True:
-            typed, self._typed = self._typed, ""
-            try:
-                left = None if deadline is None else max(0.001, deadline - time.monotonic())
-                return self._lines.next(label, left, typed, bell=self._watch, rows=rows)
-            except Woken as woken:
-                self._typed = woken.typed
-                if self._reloaded():
-                    raise
-                rows = ()  # the options are not above the prompt any more
 
     def _reloaded(self) -> bool:
         """Handle a change of the flow's files; return whether the session uses the new version.
@@ -295,15 +276,9 @@ class _Run:
             raise
         except RetomaError:
             if prompt is None or prompt.input_type != "secret":
-                self._ctx.out.problem(f"Your last answer was not saved: {text[:500]}")
+                typed = text[:500] or "(an empty line)"
+                self._ctx.out.problem(f"Your last answer was not saved: {typed}")
             raise
         if step.notice:
             self._screen.again(step.notice)
         return True
-
-
-def _keyboard(*, moves: bool) -> Keyboard | Lines:
-    try:
-        return Keyboard(moves=moves)
-    except ImportError:
-        return Lines()  # a Python built without readline

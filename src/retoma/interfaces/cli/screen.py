@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["JsonScreen", "Screen", "TextScreen"]
 
+_INTERRUPTED = ">>> Interrupted at '{node}' node. Resume with the same command{named}."
+
 # Setting more than this takes so long that a person would wait for it.
 _MARKDOWN_LETTERS = 50_000
 
@@ -31,7 +33,6 @@ class Screen(Protocol):
     def show(self, visits: Sequence[Visit]) -> None: ...
     def ask(self, prompt: Prompt) -> None: ...
     def label(self, prompt: Prompt) -> str: ...
-    def rows(self) -> Sequence[int]: ...
     def again(self, notice: str) -> None: ...
     def signal(self, name: str, node: str | None, to: str | None) -> None: ...
     def call(self, call: Call) -> None: ...
@@ -39,7 +40,6 @@ class Screen(Protocol):
     def came(self, call: Call, came: Came) -> None: ...
     def reloaded(self, reload: Reload) -> None: ...
     def given(self, text: str) -> str: ...
-    def refused(self, error: RetomaError) -> None: ...
     def end(self, status: str, drive: Drive, cause: str) -> None: ...
 
 
@@ -51,7 +51,6 @@ class TextScreen:
         self._say = say
         self._headless = headless
         self._markdown = out.terminal and not plain
-        self._rows: list[int] = []
 
     def show(self, visits: Sequence[Visit]) -> None:
         for visit in visits:
@@ -64,26 +63,21 @@ class TextScreen:
         sys.stdout.flush()
 
     def ask(self, prompt: Prompt) -> None:
-        self._rows.clear()
+        """Print the options of the prompt."""
         for number, option in enumerate(prompt.options, 1):
-            lines = listed(number, option, width=self._out.width if self._markdown else None)
-            self._rows.append(len(lines))
-            for line in lines:
+            for line in listed(number, option, width=self._out.width if self._markdown else None):
                 self._out.line(line)
         sys.stdout.flush()
-
-    def rows(self) -> Sequence[int]:
-        """Return how many rows each of the options has that were printed last."""
-        return tuple(self._rows)
 
     def label(self, prompt: Prompt) -> str:
         """Return what stands before the place to type, on its line."""
         if self._headless:
             return ""
-        return clean(f"[{prompt.default}] > " if prompt.default else "> ", lines=False)
+        default = self._say(prompt.default or "") if prompt.input_type == "confirm" else prompt.default
+        return clean(f"[{default}] > " if default else "> ", lines=False)
 
     def again(self, notice: str) -> None:
-        self._out.note(notice)
+        self._out.note(self._say.notice(notice))
 
     def signal(self, name: str, node: str | None, to: str | None) -> None:
         if to is not None:
@@ -98,7 +92,7 @@ class TextScreen:
     def approval(self, call: Call, question: str) -> str:
         """Return the question that stands before the place to type."""
         asked = question or self._say("Allow execution?")
-        return clean(f"{asked} [y/N] ", lines=False)
+        return clean(f"{asked} {self._say('[y/N]')} ", lines=False)
 
     def came(self, call: Call, came: Came) -> None:
         match came.outcome:
@@ -117,9 +111,6 @@ class TextScreen:
     def given(self, text: str) -> str:
         return text
 
-    def refused(self, error: RetomaError) -> None:
-        pass
-
     def end(self, status: str, drive: Drive, cause: str) -> None:
         node, note, say = drive.position.node, self._out.note, self._say
         named = "" if drive.named else say(" and --session {session}", session=drive.session)
@@ -134,8 +125,9 @@ class TextScreen:
                 self._out.problem(say(">>> Failed at '{node}' node: {cause}", node=node, cause=cause))
             case "interrupted":
                 sys.stdout.write("" if self._headless else "\n")
-                text = ">>> Interrupted at '{node}' node. Resume with the same command{named}."
-                note(say(text, node=node, named=named))
+                note(say(_INTERRUPTED, node=node, named=named))
+            case "terminated":
+                note(say(_INTERRUPTED, node=node, named=named))
             case "waiting_for_tool":
                 text = (
                     ">>> Stopped at '{node}' node: the tool '{name}' was not called yet. Resume with the "
@@ -200,9 +192,6 @@ class JsonScreen:
 
     def label(self, prompt: Prompt) -> str:
         return ""
-
-    def rows(self) -> Sequence[int]:
-        return ()
 
     def again(self, notice: str) -> None:
         self._line({"type": "notice", "text": notice})
@@ -271,7 +260,7 @@ class JsonScreen:
         if drive.wanted is not None and not cause:
             cause = f"The secret '{drive.wanted}' is needed again."
         shown = status
-        if status in ("interrupted", "stopped") and (drive.prompt or drive.call):
+        if status in ("interrupted", "terminated", "stopped") and (drive.prompt or drive.call):
             shown = "waiting_for_input" if drive.prompt else "waiting_for_tool"
         at = drive.position
         self._line(

@@ -11,6 +11,7 @@ import click
 from retoma.commands.session import ShowSession
 from retoma.errors import Invalid, Unavailable
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.signals import Ended, ended_by_signals
 from retoma.interfaces.cli.verb import verb
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ def pick(ctx: Invocation, *, only_print: bool) -> int | None:
     """Find a session on the full screen: search, preview, pause, resume, rename, pin, delete. Enter resumes a flow
     or shows a conversation. In a pipe, the id is printed instead."""
     picker = _picker(ctx)
-    picked = picker.run()
+    try:
+        with ended_by_signals(leave=picker.exit):
+            picked = picker.run()
+    except Ended as ended:
+        return 128 + ended.number
     if picked is None:
         return 130
     if ctx.out.json:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from retoma.errors import NotFound, RetomaError
 from retoma.interfaces.cli.context import Invocation
+from retoma.interfaces.cli.lines import discard_typed
 from retoma.interfaces.cli.text import clean
 from retoma.interfaces.problems import exit_status, sentence
 
@@ -56,9 +57,10 @@ def each(
 
 
 def agreed(ctx: Invocation, question: str, *, unasked: bool) -> bool:
-    """Ask on a terminal; without a terminal, return `unasked`."""
+    """Ask on a terminal; without a terminal, return `unasked`. What was typed before does not answer."""
     if not sys.stdin.isatty() or ctx.out.json:
         return unasked
+    discard_typed(sys.stdin.fileno())
     sys.stderr.write(clean(f"{question} [y/N] "))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes", "s", "sim"}

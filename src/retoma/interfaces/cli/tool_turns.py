@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from retoma.flows.answer import confirmation
+from retoma.flows.answer import YES_OR_NO, confirmation
 from retoma.interfaces.cli.screen import Screen
+from retoma.interfaces.cli.signals import ended_by_signals
+from retoma.model.call import Call
 from retoma.runtime.drive import Drive
 
-__all__ = ["Allowed", "Ended", "ToolTurns"]
+__all__ = ["Allowed", "ToolTurns"]
 
 _REFUSED: Final = "it was not allowed."
 _DENIED: Final = "--deny refuses every tool."
@@ -24,10 +23,6 @@ class Allowed(NamedTuple):
 
     by: str
     none: bool
-
-
-class Ended(BaseException):
-    """The run must end (SIGTERM, or its terminal was closed)."""
 
 
 class ToolTurns:
@@ -43,8 +38,11 @@ class ToolTurns:
         self._deny = deny
         self._note = note
 
-    def turn(self, answer: Callable[[str], str | None]) -> bool:
-        """Settle the call; `answer` reads a line after a label. Return False if the input ends before the decision."""
+    def turn(self, answer: Callable[[str], str | None], *, again: bool) -> bool:
+        """Settle the call; `answer` reads a line after a label. Return False if the input ends before the decision.
+
+        With `again`, an answer that is neither yes nor no is asked for again; without it, it refuses the tool.
+        """
         drive, call = self._drive, self._drive.call
         assert call is not None, "the flow waits for a tool"
         if not drive.ready():
@@ -52,10 +50,10 @@ class ToolTurns:
         self._screen.call(call)
         approved = self._approved
         if drive.asks and not self._deny and not approved:
-            said = answer(self._screen.approval(call, drive.question))
-            if said is None:
+            decided = self._decided(call, answer, again=again)
+            if decided is None:
                 return False
-            approved = "person" if confirmation(self._screen.given(said)) == "yes" else ""
+            approved = "person" if decided == "yes" else ""
         if drive.asks and not approved:
             came = drive.deny(_DENIED if self._deny else _REFUSED)
         else:
@@ -64,17 +62,12 @@ class ToolTurns:
         self._screen.came(call, came)
         return True
 
-
-@contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Raise Ended in the body when the process receives SIGTERM or SIGHUP. For the main thread."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise Ended
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def _decided(self, call: Call, answer: Callable[[str], str | None], *, again: bool) -> str | None:
+        while (said := answer(self._screen.approval(call, self._drive.question))) is not None:
+            decided = confirmation(self._screen.given(said))
+            if decided is not None:
+                return decided
+            if not again or not said.strip():
+                return "no"
+            self._screen.again(YES_OR_NO)
+        return None

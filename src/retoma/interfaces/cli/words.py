@@ -1,4 +1,4 @@
-"""The sentences of `run` in the user's language: English, or Portuguese if LANG is Portuguese."""
+"""The sentences of `run` in the language of the flow, or else of LANG: English or Portuguese."""
 
 from __future__ import annotations
 
@@ -52,6 +52,16 @@ _PORTUGUESE = {
     ">>> Stopped at '{node}' node: the tool '{name}' was not called yet. Resume with the same command{named}.": (
         ">>> Parado no nó '{node}': a ferramenta '{name}' ainda não foi chamada. Continue com o mesmo comando{named}."
     ),
+    "[y/N]": "[s/N]",
+    "yes": "sim",
+    "no": "não",
+    "Please answer yes or no.": "Responda sim ou não (s/n).",
+    "Please type a whole number.": "Digite um número inteiro.",
+    "Please type a number.": "Digite um número.",
+    "That answer does not match any choice here. Please try again.": (
+        "Essa resposta não corresponde a nenhuma opção. Tente de novo."
+    ),
+    "Please choose one of these:": "Escolha uma destas opções:",
     " and --session {session}": " e --session {session}",
 }
 
@@ -61,6 +71,11 @@ class Words:
 
     def __init__(self, lang: str) -> None:
         self._known = _PORTUGUESE if lang.lower().startswith("pt") else {}
+
+    def notice(self, text: str) -> str:
+        """Return a notice of a flow, translated if it is known. The flow's own words in it stay."""
+        lead, colon, rest = text.partition(":")
+        return self._known.get(text) or self._known.get(lead + colon, lead + colon) + rest
 
     def __call__(self, text: str, **facts: object) -> str:
         """Return `text`, an English sentence with `{places}`, translated and completed with the facts."""
