@@ -50,7 +50,7 @@ def made(client: Calls, clock: Clock, *names: str) -> None:
 
 def rows(picker: Picker) -> list[str]:
     table = picker.query_one("#list", DataTable)
-    return [str(table.get_row_at(at)[1]) for at in range(table.row_count)]
+    return [str(table.get_row_at(at)[1]).partition("\n")[0] for at in range(table.row_count)]
 
 
 def test_the_newest_is_first_and_enter_picks(client, clock, played):
@@ -140,3 +140,38 @@ def test_an_empty_store_says_so(played):
 
     assert played("enter", "s", "p", "r", "d", "q", then=None) is None
     played(then=look)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 24), (44, 20)])
+def test_on_a_narrow_screen_id_title_and_preview_are_seen_and_a_question_is_whole(
+    client, clock, played, size
+):
+    id = "f3a7521f-0b0c-48fd-a937-aaf17590a1b2"
+    made(client, clock, id)
+    client.append(id, "user", "Where were we?")
+
+    def look(picker: Picker) -> None:
+        shown = "\n".join(
+            "".join(cell.text for cell in strip).rstrip()
+            for strip in picker.screen._compositor.render_strips()
+        )
+        assert id in shown
+        assert f"Title of {id}"[: size[0] - 10] in shown
+        assert "Where were we?" in shown
+
+    played(then=look)
+
+    def asked(picker: Picker) -> None:
+        label = picker.screen.query("Label").first()
+        assert label.size.width * label.size.height >= len(str(label.render()))
+
+    played("d", then=asked)
+
+
+def test_ctrl_c_leaves_from_the_list_the_search_and_a_question(client, clock, played):
+    made(client, clock, "one")
+    left: list[bool] = []
+    for keys in ([], ["slash", "o"], ["d"], ["r"]):
+        assert played(*keys, "ctrl+c", then=lambda picker: left.append(picker._exit)) is None
+    assert left == [True] * 4
+    assert client.show("one").session.trashed_at is None

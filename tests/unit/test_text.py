@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retoma.interfaces.cli.text import Styled, clean, columns, counted, fit, number, painted, size, width_of
+from retoma.interfaces.cli.text import (
+    Styled,
+    clean,
+    columns,
+    counted,
+    fit,
+    number,
+    painted,
+    size,
+    width_of,
+    wrapped,
+)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +117,31 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
     line = "\ufeffAna\r".encode()
     assert checked(line, 1) == "Ana"
     assert checked(line, 2) == "\ufeffAna"
+
+
+def test_an_id_is_never_cut_and_the_rest_goes_below_it_on_a_narrow_terminal() -> None:
+    id = "- f3a7521f-0b0c-48fd-a937-aaf17590a1b2"
+    row = [id, "", "3 messages", "just now", "", "Fix the importer for the old shop"]
+    assert columns([row], width=80, colour=False, whole=0) == [
+        f"{id}  3 messages  just now  Fix the importer …"
+    ]
+    assert columns([row], width=40, colour=False, whole=0) == [id, "    3 messages  just now  Fix the impo…"]
+    assert columns([[id]], width=20, colour=False, whole=0) == [id]
+
+
+@given(
+    st.lists(st.lists(st.text("ab漢é\n\x1b ", max_size=30), min_size=3, max_size=6), max_size=4),
+    st.integers(1, 100),
+    st.integers(0, 2),
+)
+def test_the_column_of_ids_is_whole_at_any_width(rows: list[list[str]], width: int, whole: int) -> None:
+    shown = "\n".join(columns(rows, width=width, colour=False, whole=whole))
+    for row in rows:
+        assert clean(row[whole], lines=False).rstrip() in shown
+
+
+@given(st.text("ab漢é \u0301", max_size=80), st.integers(2, 30))
+def test_wrapped_text_fits_and_loses_nothing(text: str, room: int) -> None:
+    lines = wrapped(text, room)
+    assert all(width_of(line) <= room for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")

@@ -41,7 +41,7 @@ def doctor(ctx: Invocation) -> int:
         ("due", _due(standing, rules)),
         *(("trust", f"{one.file} {one.said}") for one in trust),
     ]
-    ctx.out.table([row for row in rows if row[1]])
+    ctx.out.facts(rows)
     for line in advice:
         ctx.out.line(line)
     return 0 if not advice else 1

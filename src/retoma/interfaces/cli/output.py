@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from retoma.interfaces.cli.text import Cell, Styled, clean, columns, escaped, painted
+from retoma.interfaces.cli.text import Cell, Styled, clean, columns, escaped, painted, width_of, wrapped
 
 __all__ = ["Output", "Styled"]
 
@@ -39,10 +39,34 @@ class Output:
         """Print the parts, one after the other, as a line. A part may contain line breaks."""
         sys.stdout.write("".join(painted(part, colour=self.color) for part in parts) + "\n")
 
-    def table(self, rows: Sequence[Sequence[Cell]]) -> None:
-        """Print aligned columns that fit the terminal. Outside a terminal, nothing is cut."""
-        for line in columns(rows, width=self.width, colour=self.color):
+    def table(self, rows: Sequence[Sequence[Cell]], *, whole: int | None = None) -> None:
+        """Print aligned columns that fit the terminal; the column `whole` is never cut. Outside a terminal, no column
+        is."""
+        for line in columns(rows, width=self.width, colour=self.color, whole=whole):
             sys.stdout.write(line + "\n")
+
+    def facts(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Print names and values, without the empty values. A value is wrapped beside its name, or below it on a
+        narrow terminal."""
+        shown = [(name, clean(value, lines=False)) for name, value in rows if value]
+        indent = max((len(name) for name, _ in shown), default=0) + 2
+        if self.width is not None and indent > self.width // 2:
+            indent = 4
+        for name, value in shown:
+            self.hanging(name.ljust(indent - 2) + "  ", value, indent)
+
+    def hanging(self, lead: str, text: str, indent: int) -> None:
+        """Print `text` after `lead`; its further lines, and on a terminal what does not fit a line, are indented."""
+        lines = text.split("\n")
+        if self.width is not None:
+            room = max(self.width - indent, 8)
+            first = " " * max(width_of(lead) - indent, 0)
+            whole = clean(text).expandtabs().split("\n")
+            lines = [piece for line in [first + whole[0], *whole[1:]] for piece in wrapped(line, room)]
+            lines[0] = lines[0].removeprefix(first)
+        self.line(lead + lines[0])
+        for line in lines[1:]:
+            self.line((" " * indent + line).rstrip())
 
     def note(self, text: str) -> None:
         """Print a note on standard error; nothing with `--quiet`."""

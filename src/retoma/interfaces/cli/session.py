@@ -128,7 +128,7 @@ def show(ctx: Invocation, *, id: str) -> None:
         ("note", f"{'(erased)' if note.text is None else note.text} ({when(note.at.ms, ctx.now_ms)})")
         for note in notes
     ]
-    ctx.out.table([row for row in rows if row[1]])
+    ctx.out.facts(rows)
 
 
 def _origin(session: Session) -> str:

@@ -118,7 +118,7 @@ def _print(ctx: Invocation, items: list[Session]) -> None:
         group = [session for session in items if session.status == one]
         if group:
             ctx.out.line(f"{one.capitalize()} Sessions:")
-            ctx.out.table([_row(ctx, session) for session in group])
+            ctx.out.table([_row(ctx, session) for session in group], whole=0)
 
 
 def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ def tree(ctx: Invocation, *, id: str) -> None:
         ctx.out.note(f"'{top.id}' belongs to '{top.parent}'.")
     if top.fork_of:
         ctx.out.note(f"'{top.id}' is a fork of '{top.fork_of}' at event {top.fork_seq:,}.")
-    ctx.out.table(list(_branches(found)))
+    ctx.out.table(list(_branches(found)), whole=0)
 
 
 def _branches(found: Sequence[tuple[int, Session]]) -> Iterator[tuple[str, ...]]:

@@ -38,7 +38,7 @@ def info(ctx: Invocation) -> None:
         return
     out = ctx.out
     statuses = ", ".join(f"{number(count)} {status}" for status, count in sorted(held.by_status.items()))
-    out.table(
+    out.facts(
         [
             ("store", facts.place),
             ("format", f"{facts.format} ({facts.engine})"),
@@ -54,7 +54,8 @@ def info(ctx: Invocation) -> None:
             [
                 (f"- {one.id or '(being deleted)'}", f"{number(one.events)} events", size(one.size_bytes))
                 for one in held.largest
-            ]
+            ],
+            whole=0,
         )
 
 

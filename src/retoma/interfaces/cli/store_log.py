@@ -41,7 +41,7 @@ def log(ctx: Invocation, *, session: str | None, since: str | None, limit: int, 
         return
     if not page:
         ctx.out.line("The store's log is empty.")
-    ctx.out.table([_row(entry) for entry in page])
+    ctx.out.table([_row(entry) for entry in page], whole=3)
     if following is not None:
         ctx.out.note(f"More: --cursor {following}")
 

@@ -23,7 +23,7 @@ def ls(ctx: Invocation) -> None:
         return
     if not templates:
         ctx.out.line("No templates found. Add `[templates.NAME]` to a retoma.toml.")
-    ctx.out.table([(f"- {name}", _gist(one)) for name, one in templates.items()])
+    ctx.out.table([(f"- {name}", _gist(one)) for name, one in templates.items()], whole=0)
 
 
 @verb("template show", example="retoma template show review")

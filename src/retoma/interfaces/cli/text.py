@@ -18,11 +18,15 @@ __all__ = [
     "painted",
     "size",
     "width_of",
+    "wrapped",
 ]
 
 _SGR = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _GAP = "  "
 _NARROWEST = 6
+_ROOM_BESIDE = 16
+"""How far a column beside one that must not be cut is shortened, before it goes below it instead."""
+_BELOW = "    "
 
 # Escape sequences could repaint the screen or type for the reader, and what turns the writing's direction could show
 # another text than is there. C0 is shown by its picture.
@@ -90,38 +94,61 @@ def fit(text: str, width: int) -> str:
 def listed(number: int, text: str, *, width: int | None) -> list[str]:
     """Return the lines of an option with its number. With a `width`, the text is wrapped and indented."""
     lead = f"  {number}  "
-    room = None if width is None else max(width - len(lead), _NARROWEST)
-    whole = clean(text, lines=False) if room is not None else text
-    lines, left = [], whole.split(" ") if room is not None else [text]
-    while left:
-        line = left.pop(0)
-        while left and (room is None or width_of(line) + 1 + width_of(left[0]) <= room):
-            line += f" {left.pop(0)}"
-        while room is not None and width_of(line) > room:
-            cut = next(at for at in range(len(line), 0, -1) if width_of(line[:at]) <= room)
-            lines.append(line[:cut])
-            line = line[cut:]
-        lines.append(line)
+    if width is None:
+        return [f"{lead}{text}"]
+    lines = wrapped(clean(text, lines=False), max(width - len(lead), _NARROWEST))
     return [f"{lead if at == 0 else ' ' * len(lead)}{line}" for at, line in enumerate(lines)]
 
 
-def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) -> list[str]:
-    """Return one line per row with aligned cells. A column that is empty in every row is left out.
+def wrapped(text: str, room: int) -> list[str]:
+    """Return `text` as lines of at most `room` columns, broken at spaces, and within a word that is longer."""
+    lines, line, used = [], "", 0
+    for at, word in enumerate(text.split(" ")):
+        size = width_of(word)
+        if at and used + 1 + size <= room:
+            line, used = f"{line} {word}", used + 1 + size
+            continue
+        if at:
+            lines.append(line)
+        *full, line = _pieces(word, room) if size > room else [word]
+        lines += full
+        used = width_of(line)
+    return [*lines, line]
 
-    With a `width`, the widest columns are shortened until a line fits.
+
+def _pieces(word: str, room: int) -> list[str]:
+    pieces, begun, used = [], 0, 0
+    for at, letter in enumerate(word):
+        size = width_of(letter)
+        if used + size > room and at > begun:
+            pieces.append(word[begun:at])
+            begun, used = at, 0
+        used += size
+    return [*pieces, word[begun:]]
+
+
+def columns(
+    rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool, whole: int | None = None
+) -> list[str]:
+    """Return aligned lines, one per row. A column that is empty in every row is left out.
+
+    With a `width`, the widest columns are shortened until a line fits, but never the column `whole`, which has the ids:
+    where the other columns do not fit beside it, they go on a line below it.
     """
     plain = [[clean(_text(cell), lines=False) for cell in row] for row in rows]
     count = max(map(len, plain), default=0)
     widths = [max((width_of(row[i]) for row in plain if i < len(row)), default=0) for i in range(count)]
     if width is not None:
-        widths = _shrunk(widths, width)
+        widths = _shrunk(widths, width, whole)
+        if whole is not None and _total(widths) > width:
+            return _stacked(rows, width=width, colour=colour, whole=whole)
     lines: list[str] = []
     for row, texts in zip(rows, plain, strict=True):
         line, left = "", width
-        for cell, text, room in zip(row, texts, widths, strict=False):
+        for at, (cell, text, room) in enumerate(zip(row, texts, widths, strict=False)):
             if not room:
                 continue  # empty in every row: it takes no gap either
-            space = room if left is None else min(room, max(left, 0))
+            space = room if left is None or at == whole else min(room, max(left, 0))
             shown = fit(text, space)
             padding = " " * (space - width_of(shown)) + _GAP
             line += (
@@ -130,6 +157,16 @@ def columns(rows: Sequence[Sequence[Cell]], *, width: int | None, colour: bool) 
             )
             left = None if left is None else left - space - len(_GAP)
         lines.append(line.rstrip())
+    return lines
+
+
+def _stacked(rows: Sequence[Sequence[Cell]], *, width: int, colour: bool, whole: int) -> list[str]:
+    others = [[cell for at, cell in enumerate(row) if at != whole] for row in rows]
+    below = columns(others, width=width - len(_BELOW), colour=colour)
+    lines: list[str] = []
+    for row, line in zip(rows, below, strict=True):
+        lines.append(painted(row[whole], colour=colour, lines=False))
+        lines += [_BELOW + line] if line else []
     return lines
 
 
@@ -157,9 +194,17 @@ def _text(cell: Cell) -> str:
     return cell if isinstance(cell, str) else cell.text
 
 
-def _shrunk(widths: list[int], width: int) -> list[int]:
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (sum(map(bool, widths)) - 1)
+
+
+def _shrunk(widths: list[int], width: int, whole: int | None) -> list[int]:
     shrunk = list(widths)
-    room = width - len(_GAP) * (sum(map(bool, widths)) - 1)
-    while sum(shrunk) > room and max(shrunk) > _NARROWEST:
-        shrunk[shrunk.index(max(shrunk))] -= 1
+    least = _NARROWEST if whole is None else _ROOM_BESIDE
+    others = [at for at in range(len(widths)) if at != whole]
+    while _total(shrunk) > width and others:
+        widest = max(others, key=shrunk.__getitem__)
+        if shrunk[widest] <= least:
+            break
+        shrunk[widest] -= 1
     return shrunk

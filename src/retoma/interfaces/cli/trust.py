@@ -96,7 +96,7 @@ def _list(ctx: Invocation) -> None:
         )
         for record, same in found
     ]
-    ctx.out.table(rows)
+    ctx.out.table(rows, whole=0)
 
 
 def _still(ctx: Invocation, record: Trusted) -> bool:

@@ -32,4 +32,4 @@ def version(ctx: Invocation) -> None:
     if ctx.out.json:
         ctx.out.print_json(versions)
     else:
-        ctx.out.table(list(versions.items()))
+        ctx.out.facts(versions.items())

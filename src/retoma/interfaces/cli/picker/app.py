@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App, ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.events import Key
 from textual.widgets import DataTable, Footer, Input, Static
@@ -16,7 +16,7 @@ from retoma.commands.session import ChangeStatus, ShowSession, TrashSession, Upd
 from retoma.errors import RetomaError
 from retoma.interfaces.cli.picker.dialogs import Ask, Confirm
 from retoma.interfaces.cli.picker.found import Finder
-from retoma.interfaces.cli.picker.shown import COLUMNS, preview, row
+from retoma.interfaces.cli.picker.shown import COLUMNS, ROWS, preview, row
 from retoma.interfaces.cli.text import clean
 from retoma.model.changes import Changes
 from retoma.model.session import TITLE_LENGTH
@@ -43,8 +43,12 @@ class Picker(App[str]):
     #search:focus { border: none; }
     #list { width: 3fr; }
     #about { width: 2fr; border-left: solid $primary-darken-2; padding: 0 1; }
-    .narrow #about { display: none; }
+    .narrow Horizontal { layout: vertical; }
+    .small #about { display: none; }
+    .narrow #list { width: 1fr; height: 3fr; }
+    .narrow #about { width: 1fr; height: 2fr; border-left: none; border-top: solid $primary-darken-2; }
     .dialog { width: 60; max-width: 90%; height: auto; padding: 1 2; background: $surface; border: round $primary; }
+    .dialog Label { width: 100%; }
     .keys { color: $text-muted; }
     Ask, Confirm { align: center middle; }
     """
@@ -54,8 +58,9 @@ class Picker(App[str]):
         ("s", "status", "Pause, resume"),
         ("r", "rename", "Rename"),
         ("p", "pin", "Pin"),
-        ("d", "trash", "Delete"),
+        ("d", "trash", "Trash"),
         ("q,escape", "leave", "Quit"),
+        Binding("ctrl+c", "stop", show=False, priority=True),
     ]
 
     def __init__(self, opened: Opened, now: Callable[[], int]) -> None:
@@ -79,7 +84,9 @@ class Picker(App[str]):
         self.set_focus(self._table)
 
     def on_resize(self) -> None:
-        self.set_class(self.size.width < 90, "narrow")
+        narrow = self.size.width < 90
+        self.set_class(narrow, "narrow")
+        self.set_class(narrow and self.size.height < 16, "small")
 
     # What is typed, and where the cursor is
 
@@ -119,6 +126,9 @@ class Picker(App[str]):
             self.set_focus(self._table)
         else:
             self.exit(None)
+
+    def action_stop(self) -> None:
+        self.exit(None)
 
     def action_take(self) -> None:
         if session := self._current:
@@ -197,7 +207,7 @@ class Picker(App[str]):
         now = self._now()
         self._shown += sessions
         for session in sessions:
-            self._table.add_row(*row(session, now))
+            self._table.add_row(*row(session, now), height=ROWS)
 
     def _preview(self) -> None:
         shown = self.query_one("#preview", Static)

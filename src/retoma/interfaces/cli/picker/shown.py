@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from retoma.model.session import Session
     from retoma.service.sessions import Whole
 
-__all__ = ["COLUMNS", "preview", "row"]
+__all__ = ["COLUMNS", "ROWS", "preview", "row"]
 
-COLUMNS = ("", "id", "what", "changed", "title")
+COLUMNS = ("", "session", "what", "changed")
+ROWS = 2
+"""Lines of a session: the id, which is never cut, and the title below it."""
 _SAID = 400
 """How much of a message the preview shows."""
 _STYLES = {"active": "green", "suspended": "yellow", "completed": "dim", "failed": "red"}
@@ -32,10 +34,9 @@ def row(session: Session, now_ms: int) -> tuple[Text, ...]:
     title = session.title if session.title != session.flow else ""
     return (
         Text(mark, _STYLES[session.status]),
-        Text(session.id, "dim" if session.status == "completed" else ""),
+        Text.assemble((session.id, "dim" if session.status == "completed" else ""), f"\n{_line(title)}"),
         Text(_line(_stands(session)), "dim"),
         Text(relative(session.updated_at, now_ms), "dim"),
-        Text(_line(title)),
     )
 
 
