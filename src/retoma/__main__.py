@@ -17,14 +17,15 @@ def main(args: Sequence[str] | None = None) -> int:
         # What a terminal's encoding lacks is written as its escape, rather than ending the command.
         sys.stdout.reconfigure(errors="backslashreplace")
     status = 0
+    words = sys.argv[1:] if args is None else args
     try:
-        status = _run(sys.argv[1:] if args is None else args)
+        status = _run(words)
         _flush()
     except BrokenPipeError:
         # Whoever read the output has read enough.
         _stop_output()
     except (Exception, KeyboardInterrupt) as error:
-        return _reported(error)
+        return _reported(error, json=_asks_json(words))
     return status
 
 
@@ -61,10 +62,15 @@ def _stop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _reported(error: BaseException) -> int:
+def _asks_json(words: Sequence[str]) -> bool:
+    """Return whether `--json` is among the options, also of a command line that has an error in it."""
+    return "--json" in (words[: list(words).index("--")] if "--" in words else words)
+
+
+def _reported(error: BaseException, *, json: bool) -> int:
     from retoma.config import read_environment
     from retoma.interfaces.cli.text import clean
-    from retoma.interfaces.problems import exit_status, sentence
+    from retoma.interfaces.problems import exit_status, failure
 
     try:
         if read_environment().debug:
@@ -72,7 +78,7 @@ def _reported(error: BaseException) -> int:
 
             sys.stderr.write(clean("".join(traceback.format_exception(error))))
         after_echo = "\n" if isinstance(error, KeyboardInterrupt) and sys.stderr.isatty() else ""
-        sys.stderr.write(after_echo + clean(sentence(error)) + "\n")
+        sys.stderr.write(after_echo + clean(failure(error, json=json)) + "\n")
     except BrokenPipeError:
         pass
     return exit_status(error)

@@ -86,8 +86,12 @@ def test_the_nearer_option_wins(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("with_probe")
 def test_an_error_is_a_sentence_and_a_status(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["session", "probe", "--fail", "--json"]) == 5
+    assert main(["session", "probe", "--fail"]) == 5
     assert capsys.readouterr() == ("", "'a' is driven by process 1. Wait for it.\n")
+    assert main(["session", "probe", "--fail", "--json"]) == 5
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert json.loads(err)["error"]["code"] == "busy"
 
 
 @pytest.mark.usefixtures("with_probe")
@@ -109,8 +113,8 @@ def test_a_traceback_is_shown_only_when_asked_for(
         (["ls"], "Did you mean `retoma session ls`?"),
         (["xyzzy"], "There is no verb 'xyzzy'. `retoma --help`"),
         (["session"], "`retoma session` needs a verb after it. `retoma session --help` lists"),
-        (["version", "--jsn"], "No such option '--jsn'. Did you mean '--json'?\n`retoma version --help`"),
-        (["version", "more"], "unexpected extra argument (more).\n`retoma version --help`"),
+        (["version", "--jsn"], "No such option '--jsn'. Did you mean '--json'? `retoma version --help`"),
+        (["version", "more"], "unexpected extra argument (more). `retoma version --help`"),
         (["completion"], "Missing argument"),
         (["--store"], "Option '--store' requires an argument."),
         (["config", "--store", "mysql://x"], "'mysql://' is not a kind of store (--store)."),

@@ -145,3 +145,37 @@ def test_a_shape_that_is_wrong_is_seen() -> None:
     assert validator.is_valid({"id": "a", "seq": 1})
     for wrong in ({"id": "a"}, {"id": "a", "seq": "1"}, {"id": "a", "seq": 1, "more": 2}):
         assert not validator.is_valid(wrong)
+
+
+FAILS = (
+    *(f"{verb} --no-such-option" for verb in VERBS if verb not in {"session search", "session tag"}),
+    "nothing", "session nothing", "session", "--no-such-option", "session ls --limit x", "session search --nothing",
+    "session show nobody", "session rm nobody nothere", "session pin nobody", "session append desk narrator x",
+    "session create desk", "session append desk user late", "session pick",
+    "session redact desk --pattern x", "session prune --older-than 0s --tag none", "session import nofile",
+    "session import {place}/full", "session export desk --format nothing", "flow validate nowhere", "run nowhere",
+    "flow schema x", "template show nothing", "store restore nofile", "trust nofile", "completion tcsh",
+    "session ls --since soon", "session search ( --limit 0", "store log --cursor x", "config --store nothing://x",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("line", FAILS)
+def test_a_failure_of_any_verb_is_json_on_standard_error(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], line: str
+) -> None:
+    (tmp_path / "full").write_text("{}")
+    main(["--store", str(tmp_path / "store"), "session", "create", "desk", "--tag", "none", "--json"])
+    if "late" in line:
+        main(["--store", str(tmp_path / "store"), "session", "end", "desk"])
+    words = ["--store", str(tmp_path / "store"), *line.replace("{place}", str(tmp_path)).split()]
+    capfdbinary.readouterr()
+    status = main([*words, "--json"])
+    out, error = capfdbinary.readouterr()
+    assert status not in (0, 130)
+    assert main(words) == status, "the exit status is the same without --json"
+    lines = error.splitlines()
+    assert lines, line
+    shape = strict({"$ref": "#/failure", **schema()})
+    for one in lines:
+        assert list(Draft202012Validator(shape).iter_errors(json.loads(one))) == []
+    assert b"error" not in out or line.startswith(("run", "session import"))

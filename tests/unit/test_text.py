@@ -125,7 +125,7 @@ def test_an_id_is_never_cut_and_the_rest_goes_below_it_on_a_narrow_terminal() ->
     assert columns([row], width=80, colour=False, whole=0) == [
         f"{id}  3 messages  just now  Fix the importer …"
     ]
-    assert columns([row], width=40, colour=False, whole=0) == [id, "    3 messages  just now  Fix the impo…"]
+    assert columns([row], width=40, colour=False, whole=0) == [id, "    3 messages  just now  Fix the impor…"]
     assert columns([[id]], width=20, colour=False, whole=0) == [id]
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "USAGE",
     "as_json",
     "exit_status",
+    "failure",
     "sentence",
 ]
 
@@ -83,8 +84,27 @@ def as_json(error: BaseException) -> dict[str, object]:
             "hint": error.hint,
             "facts": {name: _plain(value) for name, value in error.facts.items()},
         }
+    if isinstance(error, KeyboardInterrupt):
+        return {
+            "code": "interrupted",
+            "title": "Interrupted",
+            "detail": sentence(error),
+            "hint": "",
+            "facts": {},
+        }
+    if isinstance(error, OSError) and error.strerror:
+        return {"code": "system", "title": "Unavailable", "detail": sentence(error), "hint": "", "facts": {}}
     # What an unexpected exception says may name places inside: it stays out of what leaves the machine.
     return {"code": "defect", "title": "Defect", "detail": type(error).__name__, "hint": "", "facts": {}}
+
+
+def failure(error: BaseException, *, json: bool) -> str:
+    """Return what a command that failed prints on standard error: sentences, or one line of JSON."""
+    if not json:
+        return sentence(error)
+    from retoma.model.codec import encode
+
+    return encode({"error": as_json(error)}).decode()
 
 
 def _joined(message: str, hint: str) -> str:

@@ -61,8 +61,8 @@ SESSION_VERBS: Final[dict[str, object]] = {
 
 
 def schema() -> dict[str, object]:
-    """Return the schema: `verbs` says which definition in `$defs` is whose."""
-    types = [one for shape in SESSION_VERBS.values() for one in _several(shape)]
+    """Return the schema: `verbs` says which definition in `$defs` is whose; `failure` is every verb's."""
+    types = [one for shape in SESSION_VERBS.values() for one in _several(shape)] + [outcomes.Failure]
     found, definitions = msgspec.json.schema_components(
         types, schema_hook=_instant, ref_template="#/$defs/{name}"
     )
@@ -74,6 +74,7 @@ def schema() -> dict[str, object]:
         "verbs": {
             verb: _one_of([made[id(one)] for one in _several(shape)]) for verb, shape in SESSION_VERBS.items()
         },
+        "failure": made[id(outcomes.Failure)],
         "$defs": {name: _said(definitions[name]) for name in sorted(definitions)},
     }
 

@@ -242,6 +242,12 @@ class Error(msgspec.Struct, frozen=True, kw_only=True):
     facts: Mapping[str, JsonField]
 
 
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command that failed prints on standard error."""
+
+    error: Error
+
+
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """What was met in another tool's file: `code` is stable, `line` counts from 1 where a line is meant."""
 

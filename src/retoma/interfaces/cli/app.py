@@ -10,9 +10,8 @@ import click
 
 from retoma.errors import Invalid
 from retoma.interfaces.cli import table
-from retoma.interfaces.cli.text import clean
 from retoma.interfaces.cli.verb import EVERYWHERE, global_options
-from retoma.interfaces.problems import DONE, INTERRUPTED, USAGE
+from retoma.interfaces.problems import DONE, INTERRUPTED
 from retoma.model.nearest import did_you_mean, nearest
 from retoma.model.utf8 import unreadable
 
@@ -110,7 +109,7 @@ class App(click.Group):
 
 
 def run(args: Sequence[str]) -> int:
-    """Run one command line and return its exit status. Errors of verbs are raised; errors of click are handled here."""
+    """Run one command line and return its exit status. Every error is raised, click's as Invalid."""
     _check_encoding(args)
     app = App()
     try:
@@ -121,7 +120,7 @@ def run(args: Sequence[str]) -> int:
     except click.Abort:
         return INTERRUPTED
     except click.ClickException as error:
-        return _misused(error)
+        raise _misused(error) from error
     return status if isinstance(status, int) else DONE
 
 
@@ -150,10 +149,9 @@ def _version_option() -> click.Option:
     return click.Option(["--version"], is_flag=True, hidden=True, expose_value=False, callback=asked)
 
 
-def _misused(error: click.ClickException) -> int:
+def _misused(error: click.ClickException) -> Invalid:
     said = error.format_message().rstrip()
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context is not None else "retoma"
     stop = "" if said.endswith((".", "?", "!", "?)")) else "."
-    sys.stderr.write(clean(f"{said}{stop}\n`{where} --help` shows how it is used.\n"))
-    return USAGE
+    return Invalid(f"{said}{stop}", code="usage", hint=f"`{where} --help` shows how it is used.")

@@ -78,6 +78,12 @@ class Output:
         sys.stdout.flush()
         sys.stderr.write(clean(text) + "\n")
 
+    def failed(self, error: Exception, about: str = "") -> None:
+        """Print an error that does not end the command: with `json` as JSON, otherwise after `about`."""
+        from retoma.interfaces.problems import failure
+
+        self.problem(("" if self.json or not about else f"{about}: ") + failure(error, json=self.json))
+
     def print_json(self, value: object) -> None:
         """Print `value` as the only JSON document: indented on a terminal, compact elsewhere."""
         from retoma.model.codec import encode

@@ -176,7 +176,8 @@ def redact(
     if pattern and not (yes or dry_run):
         found = ctx.do(replace(asked, dry_run=True))
         if not agreed(ctx, f"{_said(found, 'Take out')} of '{id}' permanently?", unasked=False):
-            ctx.out.note(f"Nothing was changed. {_said(found, 'Would take out')}: add --yes to do it.")
+            would = _said(found, "Would take out")
+            ctx.out.failed(Invalid(f"Nothing was changed. {would}: add --yes to do it.", code="needs_yes"))
             return 1
     taken = ctx.do(asked)
     if ctx.out.json:

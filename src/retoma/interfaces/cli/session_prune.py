@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from retoma.errors import Invalid
 from retoma.interfaces.cli.clock import tell_clock
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import TAG
@@ -66,7 +67,8 @@ def prune(
     if not yes:
         _name(ctx, found)
         if not agreed(ctx, f"Put {_said(found.by_status)} in the trash?", unasked=False):
-            ctx.out.note(f"Nothing was changed. Would trash {_said(found.by_status)}: add --yes to do it.")
+            would = f"Would trash {_said(found.by_status)}"
+            ctx.out.failed(Invalid(f"Nothing was changed. {would}: add --yes to do it.", code="needs_yes"))
             return 1
     with Bar(ctx.out, "pruning", "sessions") as bar:
         done = ctx.do(Prune(choice=choice, progress=lambda count: bar(count, found.count)))

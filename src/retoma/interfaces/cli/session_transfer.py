@@ -13,7 +13,7 @@ from retoma.errors import Invalid, NotFound, RetomaError, Unavailable
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.text import counted
 from retoma.interfaces.cli.verb import verb
-from retoma.interfaces.problems import as_json, exit_status, sentence
+from retoma.interfaces.problems import as_json, exit_status
 
 if TYPE_CHECKING:
     from retoma.importers.bringing import Arrived
@@ -153,7 +153,7 @@ class _Done:
     def failed(self, file: str, error: RetomaError, format: str | None = None) -> None:
         self.worst = max(self.worst, exit_status(error))
         self._item(file, format, outcome="refused", error=error)
-        self._ctx.out.problem(f"{file}: {sentence(error)}")
+        self._ctx.out.failed(error, file)
 
     def arrived(self, file: str, arrived: Arrived) -> None:
         first = len(self.items)

@@ -10,7 +10,7 @@ from retoma.errors import NotFound, RetomaError
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.lines import discard_typed
 from retoma.interfaces.cli.text import clean
-from retoma.interfaces.problems import exit_status, sentence
+from retoma.interfaces.problems import exit_status
 
 __all__ = ["agreed", "each"]
 
@@ -44,7 +44,7 @@ def each(
         except RetomaError as error:
             worst = max(worst, exit_status(error)) if not isinstance(error, NotFound) else (worst or 4)
             outcomes.append({"id": id, key: False, "code": error.code})
-            ctx.out.problem(sentence(error))
+            ctx.out.failed(error)
         else:
             outcomes.append({"id": id, key: not dry} | (said if isinstance(said, dict) else {}))
             if not ctx.out.json:
