@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
-from retoma.interfaces.cli.text import Cell, Styled, clean, columns, escaped, painted, width_of, wrapped
+from retoma.interfaces.cli.text import Cell, Styled, clean, columns, escaped, painted, wrapped
 
 __all__ = ["Output", "Styled"]
 
@@ -53,18 +53,20 @@ class Output:
         if self.width is not None and indent > self.width // 2:
             indent = 4
         for name, value in shown:
-            self.hanging(name.ljust(indent - 2) + "  ", value, indent)
+            lead = name.ljust(indent - 2) + "  "
+            self.hanging([lead], value, at=len(lead), indent=indent)
 
-    def hanging(self, lead: str, text: str, indent: int) -> None:
-        """Print `text` after `lead`; its further lines, and on a terminal what does not fit a line, are indented."""
+    def hanging(self, lead: Sequence[Cell], text: str, *, at: int, indent: int) -> None:
+        """Print `text` after `lead`, which is `at` columns wide. Its further lines, and on a terminal what does not fit
+        a line, are indented."""
         lines = text.split("\n")
         if self.width is not None:
             room = max(self.width - indent, 8)
-            first = " " * max(width_of(lead) - indent, 0)
-            whole = clean(text).expandtabs().split("\n")
-            lines = [piece for line in [first + whole[0], *whole[1:]] for piece in wrapped(line, room)]
-            lines[0] = lines[0].removeprefix(first)
-        self.line(lead + lines[0])
+            before = " " * max(at - indent, 0)
+            first, *rest = clean(text).expandtabs().split("\n")
+            lines = [piece for line in [before + first, *rest] for piece in wrapped(line, room)]
+            lines[0] = lines[0][len(before) :]
+        self.line(*lead, lines[0])
         for line in lines[1:]:
             self.line((" " * indent + line).rstrip())
 

@@ -12,12 +12,13 @@ from retoma.commands.session import ShowSession
 from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.from_store import SESSION
-from retoma.interfaces.cli.text import Styled
+from retoma.interfaces.cli.text import Styled, clean, width_of
 from retoma.interfaces.cli.verb import verb
 from retoma.model.message import Message
 from retoma.model.outcomes import Written
 from retoma.model.pages import Event
 from retoma.model.session import Session
+from retoma.model.transcript import shown, transcript
 
 __all__ = ["append", "inspect", "log", "read", "tree"]
 
@@ -107,6 +108,8 @@ def _standard_input() -> str:
 )
 @click.option("--follow", is_flag=True, help="Then show new messages until the session ends.")
 @click.option("--epochs", is_flag=True, help="Include earlier epochs.")
+@click.option("--tools", is_flag=True, help="Include tool calls and their results.")
+@click.option("--plain-text", "plain", is_flag=True, help="Without event numbers and times.")
 def read(
     ctx: Invocation,
     *,
@@ -117,6 +120,8 @@ def read(
     before: int | None,
     follow: bool,
     epochs: bool,
+    tools: bool,
+    plain: bool,
 ) -> None:
     """Print the messages of the conversation, oldest first."""
     session = ctx.found(id)
@@ -127,44 +132,67 @@ def read(
             hint="Leave out the other option.",
         )
     if everything or (since and before is None):
-        every = ReadConversation(session=session, since=since, epochs=epochs)
+        every = ReadConversation(session=session, since=since, epochs=epochs, tools=tools)
         found: Iterable[Message] = every.run(ctx.reader)
         more = False
     else:
         page = ctx.read(
-            ReadMessages(session=session, last=count + 1, since=since, before=before, epochs=epochs)
+            ReadMessages(
+                session=session, last=count + 1, since=since, before=before, epochs=epochs, tools=tools
+            )
         )
         found, more = page[-count:], len(page) > count
     if ctx.out.json:
-        shown = list(found)
-        earlier = str(shown[0].seq) if more else None
-        ctx.out.page(shown, earlier)
+        items = list(found)
+        ctx.out.page(items, str(items[0].seq) if more else None)
         return
-    last = _print(ctx, found)
+    printed = _Messages(ctx, tools=tools, plain=plain)
+    last = printed.print(found)
     if follow:
-        _follow(ctx, session, max(last, since))
+        _follow(ctx, session, max(last, since), printed)
     elif not last:
         ctx.out.note(f"There is no message in '{session}' " + (f"after event {since}." if since else "yet."))
 
 
-def _print(ctx: Invocation, found: Iterable[Message]) -> int:
-    """Print messages; return the seq of the last message, or 0 without messages."""
-    last = 0
-    for message in found:
-        who = message.role if message.role != "assistant" or not message.sender else message.sender
-        lines = message.text.split("\n")
-        ctx.out.line(Styled(f"{who}", "bold"), f"  {lines[0]}")
-        for line in lines[1:]:
-            ctx.out.line(f"{' ' * len(who)}  {line}".rstrip())
-        last = message.seq
-    sys.stdout.flush()
-    return last
+class _Messages:
+    """How messages are printed: with their numbers and times unless `plain`; with `tools`, their tool calls too."""
+
+    def __init__(self, ctx: Invocation, *, tools: bool, plain: bool) -> None:
+        self._ctx = ctx
+        self.tools = tools
+        self._plain = plain
+
+    def print(self, found: Iterable[Message]) -> int:
+        """Print messages; return the seq of the last message, or 0 without messages."""
+        last = 0
+        for message in found:
+            who = message.role if message.role != "assistant" or not message.sender else message.sender
+            if shown(message):
+                self._print(message, who)
+            last = message.seq
+        sys.stdout.flush()
+        return last
+
+    def _print(self, message: Message, who: str) -> None:
+        out = self._ctx.out
+        before = "" if self._plain else f"#{message.seq}  {out.when(message.at.ms, self._ctx.now_ms)}  "
+        lead = f"{before}{clean(who, lines=False)}  "
+        wide = width_of(lead)
+        text = transcript(message) if self.tools else message.text
+        out.hanging(
+            [Styled(before, "dim"), Styled(who, "bold"), "  "],
+            text,
+            at=wide,
+            indent=wide if out.width is None or wide <= out.width // 3 else 4,
+        )
 
 
-def _follow(ctx: Invocation, session: str, since: int) -> None:
+def _follow(ctx: Invocation, session: str, since: int, printed: _Messages) -> None:
     since = since or ctx.read(ShowSession(session=session)).session.seq
-    for message in ReadConversation(session=session, since=since, follow=True).run(ctx.reader):
-        _print(ctx, [message])
+    for message in ReadConversation(session=session, since=since, tools=printed.tools, follow=True).run(
+        ctx.reader
+    ):
+        printed.print([message])
     ctx.out.note(f">>> '{session}' has ended.")
 
 

@@ -9,6 +9,7 @@ from io import StringIO
 
 from retoma.model.event import MESSAGE, Event
 from retoma.model.message import Message
+from retoma.model.transcript import transcript
 from retoma.service.timeline import spoken
 from retoma.service.transfer.outgoing import Outgoing
 
@@ -39,7 +40,7 @@ def guarded(text: str) -> str:
 
 
 def _row(session: str, event: Event, message: Message) -> tuple[object, ...]:
-    role, sender, text = guarded(message.role), guarded(message.sender), guarded(message.text)
+    role, sender, text = guarded(message.role), guarded(message.sender), guarded(transcript(message))
     tools = guarded(", ".join(message.tools))
     usage = event.value().get("usage") if event.type == MESSAGE else None
     counts = [usage.get(name) if isinstance(usage, dict) else None for name in ("tokens_in", "tokens_out")]

@@ -10,6 +10,7 @@ from msgspec import UNSET
 
 from retoma.model.message import Message
 from retoma.model.times import rfc3339
+from retoma.model.transcript import shown, transcript
 from retoma.model.transfer import SessionRecord
 from retoma.service.transfer.outgoing import Outgoing
 
@@ -31,7 +32,7 @@ def write(session: Outgoing) -> Iterator[bytes]:
     epoch = record.epochs[0].epoch
     for page in session.messages():
         text = ""
-        for message in filter(lambda one: one.spoken, page):
+        for message in filter(shown, page):
             if message.epoch != epoch:
                 epoch = message.epoch
                 text += f"\n---\n\nEpoch {epoch}: restarted.\n"
@@ -69,7 +70,9 @@ def _message(message: Message) -> str:
     who = message.role or "message"
     if message.sender:
         who += f", {message.sender}"
-    return f"\n## {_inline(who)}\n\n{message.at.text} · event {message.seq}\n\n{_quoted(message.text)}\n"
+    return (
+        f"\n## {_inline(who)}\n\n{message.at.text} · event {message.seq}\n\n{_quoted(transcript(message))}\n"
+    )
 
 
 def _quoted(text: str) -> str:
