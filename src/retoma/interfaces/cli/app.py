@@ -28,6 +28,7 @@ class App(click.Group):
             noun or "retoma", params=global_options(), callback=self._alone, invoke_without_command=True
         )
         self.noun = noun
+        self.context_settings["help_option_names"] = ["--help", "-h"]
         if not noun:
             self.params.append(_version_option())
 

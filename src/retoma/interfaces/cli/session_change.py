@@ -37,7 +37,7 @@ def _change(ctx: Invocation, id: str, changes: Changes, said: str) -> None:
     ctx.out.line(f"{session.id}: {said} {shown.get(said) or getattr(session, said, '') or 'none'}")
 
 
-@verb("session rename", example='retoma session rename my-experiment "The long way"')
+@verb("session rename", example='retoma session rename my-experiment "The long way"', text=True)
 @click.argument("id", type=SESSION)
 @click.argument("title")
 def rename(ctx: Invocation, *, id: str, title: str) -> None:
@@ -45,7 +45,11 @@ def rename(ctx: Invocation, *, id: str, title: str) -> None:
     _change(ctx, id, Changes(title=title), "title")
 
 
-@verb("session describe", example='retoma session describe my-experiment "First try with the new importer"')
+@verb(
+    "session describe",
+    example='retoma session describe my-experiment "First try with the new importer"',
+    text=True,
+)
 @click.argument("id", type=SESSION)
 @click.argument("text")
 def describe(ctx: Invocation, *, id: str, text: str) -> None:
@@ -112,7 +116,7 @@ def meta(ctx: Invocation, *, id: str, values: tuple[str, ...]) -> None:
     _change(ctx, id, changes, "metadata")
 
 
-@verb("session note", example='retoma session note my-experiment "Waits for the new data"')
+@verb("session note", example='retoma session note my-experiment "Waits for the new data"', text=True)
 @click.argument("id", type=SESSION)
 @click.argument("text")
 def note(ctx: Invocation, *, id: str, text: str) -> None:

@@ -46,7 +46,7 @@ def inspect(ctx: Invocation, *, id: str, at: int | None, shape: str) -> None:
         ctx.out.document([msgspec.json.format(encode(value), indent=2), b"\n"], json=True)
 
 
-@verb("session append", example='retoma session append my-experiment user "And then?"')
+@verb("session append", example='retoma session append my-experiment user "And then?"', text=True)
 @click.argument("id", type=SESSION)
 @click.argument("role", metavar="ROLE")
 @click.argument("text", metavar="TEXT|-")
@@ -71,6 +71,12 @@ def append(
     from retoma.model.exact import decode_exact
 
     said = _standard_input() if text == "-" else text
+    if not said:
+        raise Invalid(
+            "The message is empty" + (": nothing came on standard input." if text == "-" else "."),
+            code="empty_message",
+            hint="Nothing was saved. To append an empty text on purpose, use --parts.",
+        )
     content = decode_exact(said) if parts else said
     session = ctx.meant(id)
     asked = AppendMessage(session=session, role=role, content=content, sender=sender, expect=expect)

@@ -17,6 +17,7 @@ from typing import Concatenate, ParamSpec
 
 import click
 
+from retoma.errors import Invalid
 from retoma.interfaces.cli.context import Invocation
 
 __all__ = ["EVERYWHERE", "Verb", "global_options", "verb"]
@@ -27,11 +28,12 @@ EVERYWHERE = "--store PATH|URL --json --quiet --no-color --utc"
 
 
 def verb(
-    path: str, *, example: str, dashed: bool = False
+    path: str, *, example: str, dashed: bool = False, text: bool = False
 ) -> Callable[[Callable[Concatenate[Invocation, P], int | None]], click.Command]:
     """Make a function the verb at `path` of the table. The help shows the line `example`.
 
-    With `dashed`, an argument may start with a dash, such as -draft in `session tag`.
+    With `dashed`, an argument may start with a dash, such as -draft in `session tag`. With `text`, the last argument is
+    a text, and may start with one dash.
     """
 
     def made(function: Callable[Concatenate[Invocation, P], int | None]) -> click.Command:
@@ -42,8 +44,12 @@ def verb(
         # click's decorators left their options on the function; they move along.
         wrapped = update_wrapper(call, function)
         command = click.command(path.rpartition(" ")[2], cls=Verb)(wrapped)
+        command.path = path
         command.example = example
-        command.context_settings["ignore_unknown_options"] = dashed
+        command.text = text
+        command.context_settings["ignore_unknown_options"] = dashed or text
+        # -hello is a text there, and not -h with more letters.
+        command.context_settings["help_option_names"] = ["--help"] if dashed or text else ["--help", "-h"]
         command.params.extend(global_options())
         return command
 
@@ -55,6 +61,40 @@ class Verb(click.Command):
     line."""
 
     example = ""
+    path = ""
+    text = False
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args == ["-h"]:
+            args = ["--help"]
+        if self.text:
+            self._refuse_lost_text(args)
+        return super().parse_args(ctx, args)
+
+    def _refuse_lost_text(self, args: list[str]) -> None:
+        """Raise Invalid for a text that would be taken for a call for help, or for an option with a typing error."""
+        known = {name: option for option in self.params for name in option.opts}
+        before_text = sum(isinstance(one, click.Argument) for one in self.params) - 1
+        words = iter(args[: args.index("--")] if "--" in args else args)
+        given = 0
+        for word in words:
+            option = known.get(word.partition("=")[0])
+            if isinstance(option, click.Option):
+                if not option.is_flag and "=" not in word:
+                    next(words, None)
+            elif word == "--help" and given < before_text:
+                return
+            elif word.startswith("--"):
+                raise Invalid(
+                    f"No such option '{word}'."
+                    if given < before_text
+                    else f"'{word}' is not an option here.",
+                    code="usage",
+                    hint="Before a text that starts with two dashes, write --. "
+                    f"The options: `retoma {self.path} --help`",
+                )
+            else:
+                given += 1
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.width = min(formatter.width, 80)
