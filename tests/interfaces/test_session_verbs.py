@@ -169,7 +169,7 @@ def test_redacting(retoma, s, store):
     )
     assert retoma("session", "redact", "s", "--seq", "2").stdout == "s: took out 1 event\n"
     assert retoma("session", "redact", "s", "--pattern", "4111", "--yes").stdout == "s: took out 1 event\n"
-    assert retoma("session", "read", "s").stdout == "user  nothing\n"
+    assert retoma("session", "read", "s", "--plain-text").stdout == "user  nothing\n"
     assert "(erased)" in retoma("session", "log", "s").stdout
     assert [f.name for f in store.iterdir() if b"4111" in f.read_bytes()] == []
 
@@ -267,7 +267,7 @@ def test_a_journal_and_a_conversation_are_followed_to_their_end(retoma, s, store
     command = [sys.executable, "-m", "retoma", "--store", str(store), "session"]
     retoma("session", "append", "s", "user", "before")
     log = subprocess.Popen([*command, "log", "s", "--follow", "--json"], stdout=subprocess.PIPE)
-    read = subprocess.Popen([*command, "read", "s", "--follow"], stdout=subprocess.PIPE)
+    read = subprocess.Popen([*command, "read", "s", "--plain-text", "--follow"], stdout=subprocess.PIPE)
     assert [msgspec.json.decode(log.stdout.readline())["type"] for _ in range(2)] == [
         "session.created",
         "message",
@@ -280,3 +280,45 @@ def test_a_journal_and_a_conversation_are_followed_to_their_end(retoma, s, store
     assert msgspec.json.decode(log.stdout.readline())["type"] == "session.status"
     assert (log.communicate()[0], log.returncode) == (b"", 0)
     assert (read.communicate()[0], read.returncode) == (b"", 0)
+
+
+def test_a_text_with_dashes_is_kept_or_refused_and_never_lost(retoma, s):
+    for text in ("-5 graus", "-h", "-hello", "- item"):
+        assert retoma("session", "append", "s", "user", text).returncode == 0
+    for words in (["--help"], ["--sendr"], ["-- sig"], [""], ["-"]):
+        refused = retoma("session", "append", "s", "user", *words)
+        assert (refused.returncode, refused.stdout) == (2, ""), words
+    assert retoma("session", "append", "s", "user", "--", "--help").returncode == 0
+    for verb in ("note", "rename", "describe"):
+        assert retoma("session", verb, "s", "--help").returncode == 2
+        assert retoma("session", verb, "--help").stdout.startswith(f"Usage: retoma session {verb}")
+    said = retoma("session", "read", "s", "--plain-text").stdout
+    assert said == "user  -5 graus\nuser  -h\nuser  -hello\nuser  - item\nuser  --help\n"
+
+
+def test_tools_are_read_on_request_and_exported(retoma, s):
+    call = '[{"type":"tool_call","id":"1","name":"count","arguments":{"m":3}}]'
+    result = '[{"type":"tool_result","id":"1","result":412}]'
+    retoma("session", "append", "s", "assistant", call, "--parts")
+    retoma("session", "append", "s", "tool", result, "--parts")
+    assert retoma("session", "read", "s", "--plain-text").stdout == ""
+    lines = ['assistant  → count {"m":3}', "tool  ← 412"]
+    assert retoma("session", "read", "s", "--tools", "--plain-text").stdout.splitlines() == lines
+    assert "#3  just now  tool  ← 412" in retoma("session", "read", "s", "--tools").stdout
+    for format in ("md", "csv", "html"):
+        shown = retoma("session", "export", "s", "--format", format).stdout
+        assert "412" in shown
+        assert "count" in shown
+
+
+def test_several_statuses_are_a_union_and_ids_can_be_listed_alone(retoma, s):
+    retoma("session", "create", "paused-1")
+    retoma("session", "pause", "paused-1")
+    both = retoma("session", "ls", "--status", "ativa", "--status", "pausada", "-q").stdout
+    assert sorted(both.split()) == ["paused-1", "s"]
+    retoma("session", "archive", "paused-1")
+    assert retoma("session", "ls", "--archived").stdout.startswith(
+        "Archived Sessions:\n- paused-1  suspended"
+    )
+    retoma("session", "create", "paused-2")
+    assert "at least 8 characters" in retoma("session", "show", "pause").stderr

@@ -168,7 +168,8 @@ def change_status(head: Head, to: Status) -> None:
         f"From {head.status} it can become {', '.join(allowed)}."
         if allowed
         else "The session has ended: it can be read, exported and deleted. "
-        "`retoma run FLOW --session ID --fresh` starts a new epoch."
+        f"`retoma session reset {head.id}` starts a new epoch; for a flow, "
+        f"`retoma run FLOW --session {head.id} --fresh`."
     )
     raise Refused(message, code="status", hint=hint, status=head.status, wanted=to, allowed=list(allowed))
 
@@ -203,7 +204,13 @@ def in_trash(session: str) -> Refused:
 
 
 def statuses(word: str) -> tuple[Status, ...]:
-    """Return the states that `word` means: a state's own name, or a word that people bring (paused, encerrada …)."""
+    """Return the states that `word` means: a state's own name, or a word that people bring (paused, encerrada …).
+
+    Several words are separated by commas.
+    """
+    if "," in word:
+        found = [one for part in word.split(",") for one in statuses(part)]
+        return tuple(dict.fromkeys(found))
     lowered = word.strip().lower()
     if lowered in STATUSES:
         return (lowered,)

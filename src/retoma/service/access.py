@@ -64,9 +64,17 @@ def resolve(tx: Transaction, who: Principal, text: str) -> SessionId:
         raise Invalid(
             f"'{text}' matches {count} sessions: {shown}.",
             code="ambiguous",
-            hint="Type more of the id.",
+            hint=f"Type more of the id, at least {_shared(names) + 1} characters.",
         )
     raise missing(tx, who, text)
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Return how many characters all of the names begin with."""
+    return next(
+        (at for at, letters in enumerate(zip(*names, strict=False)) if len({*letters}) > 1),
+        min(map(len, names)),
+    )
 
 
 def fence(tx: Transaction, head: Head, token: FencingToken | None) -> None:

@@ -50,6 +50,11 @@ class App(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] == "help":
+            if args[1:]:
+                return self.resolve_command(ctx, [*args[1:], "--help"])
+            sys.stdout.write(self.get_help(ctx) + "\n")
+            ctx.exit()
         word = args[0]
         command = None if word.startswith("-") else self.get_command(ctx, word)
         if command is None and not ctx.resilient_parsing:
@@ -147,7 +152,7 @@ def _version_option() -> click.Option:
     def asked(ctx: click.Context, option: click.Parameter, value: object) -> None:
         ctx.meta[_VERSION] = value
 
-    return click.Option(["--version"], is_flag=True, hidden=True, expose_value=False, callback=asked)
+    return click.Option(["--version", "-V"], is_flag=True, hidden=True, expose_value=False, callback=asked)
 
 
 def _misused(error: click.ClickException) -> Invalid:

@@ -58,6 +58,8 @@ class Trust(NamedTuple):
     @property
     def said(self) -> str:
         """The end of a sentence that starts with the file's path."""
+        if not self.commands and not self.trusted:
+            return "names no commands, so it needs no trust"
         named = f"names commands ({', '.join(self.commands)})" if self.commands else "names no commands"
         return f"{named}, and is {'' if self.trusted else 'not '}trusted"
 

@@ -20,8 +20,8 @@ __all__ = ["create", "end", "fail", "pause", "resume", "show"]
 @click.argument("id", required=False)
 @click.option("--title", default="", metavar="T", help="At most 200 characters.")
 @click.option("--description", default="", metavar="D", help="At most 4,000 characters.")
-@click.option("--agent", default="", metavar="A")
-@click.option("--model", default="", metavar="M")
+@click.option("--agent", default="", metavar="A", help="The agent that answers.")
+@click.option("--model", default="", metavar="M", help="The model that answers.")
 @click.option("--thinking", default="", metavar="L", help="off, low, medium or high.")
 @click.option("--parent", metavar="ID", type=SESSION, help="The session this one belongs to.")
 @click.option("--tag", "tags", multiple=True, metavar="T", type=TAG, help="May be repeated.")
@@ -150,8 +150,12 @@ def _driver(ctx: Invocation, lease: object) -> str:
 
     if not isinstance(lease, Lease) or lease.expires_at <= ctx.now_ms:
         return ""
+    from retoma.runtime.process import is_gone
+
     holder = lease.holder
-    return f"process {holder.pid} on {holder.host} ({holder.command}, {ctx.out.when(lease.acquired_at, ctx.now_ms)})"
+    since = ctx.out.when(lease.acquired_at, ctx.now_ms)
+    gone = "nobody: the last driver was killed, " if is_gone(holder) else ""
+    return f"{gone}process {holder.pid} on {holder.host} ({holder.command}, {since})"
 
 
 def _inline(value: object) -> str:
@@ -182,7 +186,7 @@ def _flow(session: Session) -> str:
 
 @verb("session pause", example="retoma session pause my-experiment")
 @click.argument("id", type=SESSION)
-@click.option("--reason", default="", metavar="R")
+@click.option("--reason", default="", metavar="R", help="The reason, stored with the session.")
 def pause(ctx: Invocation, *, id: str, reason: str) -> None:
     """Pause an active session: it accepts no messages and no steps until it is resumed."""
     _change(ctx, id, "suspended", reason)
@@ -197,7 +201,7 @@ def resume(ctx: Invocation, *, id: str) -> None:
 
 @verb("session end", example="retoma session end my-experiment")
 @click.argument("id", type=SESSION)
-@click.option("--reason", default="", metavar="R")
+@click.option("--reason", default="", metavar="R", help="The reason, stored with the session.")
 def end(ctx: Invocation, *, id: str, reason: str) -> None:
     """Complete a session. It is read-only from then on."""
     _change(ctx, id, "completed", reason)

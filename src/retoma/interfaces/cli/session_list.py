@@ -19,8 +19,14 @@ _MOST = 10_000
 
 
 @verb("session ls", example="retoma session ls --status active")
-@click.option("--status", metavar="S", help="active, suspended, completed, failed.")
-@click.option("--agent", metavar="A")
+@click.option(
+    "--status",
+    "states",
+    multiple=True,
+    metavar="S",
+    help="active, suspended, completed, failed; may be repeated.",
+)
+@click.option("--agent", metavar="A", help="Has this agent.")
 @click.option(
     "--tag",
     "tags",
@@ -29,7 +35,7 @@ _MOST = 10_000
     type=TAG,
     help="Has this tag; if repeated, all of the tags.",
 )
-@click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
+@click.option("--context", "contexts", multiple=True, metavar="KIND=REF", help="Is linked to this.")
 @click.option("--parent", metavar="ID", type=SESSION, help="Children of this session.")
 @click.option("--flow", metavar="F", help="Runs the flow with this name.")
 @click.option("--ephemeral", is_flag=True, help="Only sessions that expire.")
@@ -42,10 +48,11 @@ _MOST = 10_000
 @click.option("--all", "everything", is_flag=True, help="No limit.")
 @click.option("--cursor", metavar="C", help="The cursor printed by the previous page.")
 @click.option("--total", is_flag=True, help="Also print the total number.")
+@click.option("-q", "--ids", is_flag=True, help="Print only the ids, one per line.")
 def ls(
     ctx: Invocation,
     *,
-    status: str | None,
+    states: tuple[str, ...],
     agent: str | None,
     tags: tuple[str, ...],
     contexts: tuple[str, ...],
@@ -61,12 +68,13 @@ def ls(
     everything: bool,
     cursor: str | None,
     total: bool,
+    ids: bool,
 ) -> None:
     """List sessions, newest first."""
     from retoma.interfaces.cli.given import moment, pairs
 
     asked = ListSessions(
-        status=status,
+        status=",".join(states) or None,
         agent=agent,
         tags=tags,
         contexts=tuple(pairs(contexts, "KIND=REF")) if contexts else (),
@@ -92,10 +100,14 @@ def ls(
 
         ctx.out.page([shapes.Session.of(session, ctx.now_ms) for session in items], following, count)
         return
+    if ids:
+        for session in items:
+            ctx.out.line(session.id)
+        return
+    shelf = "deleted" if deleted else "archived" if archived else ""
     if not items:
-        which = "deleted" if deleted else "archived" if archived else status or "active"
-        ctx.out.line(f"No {which} sessions found.")
-    _print(ctx, items)
+        ctx.out.line(f"No {shelf or ' or '.join(states) or 'active'} sessions found.")
+    _print(ctx, items, shelf)
     if total or following is not None:
         _print_count(ctx, asked, len(items), following, count)
 
@@ -113,7 +125,11 @@ def _print_count(
     ctx.out.note(f"{shown:,} of {of}.{rest}")
 
 
-def _print(ctx: Invocation, items: list[Session]) -> None:
+def _print(ctx: Invocation, items: list[Session], shelf: str) -> None:
+    if shelf and items:
+        ctx.out.line(f"{shelf.capitalize()} Sessions:")
+        ctx.out.table([_row(ctx, session, session.status) for session in items], whole=0)
+        return
     for one in STATUSES:
         group = [session for session in items if session.status == one]
         if group:
@@ -121,7 +137,7 @@ def _print(ctx: Invocation, items: list[Session]) -> None:
             ctx.out.table([_row(ctx, session) for session in group], whole=0)
 
 
-def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
+def _row(ctx: Invocation, session: Session, status: str = "") -> tuple[str, ...]:
     if session.flow is not None:
         # An imported one may not say which.
         kind, stands = f"flow {session.flow}".rstrip(), f"at {session.flow_node}" if session.flow_node else ""
@@ -135,7 +151,7 @@ def _row(ctx: Invocation, session: Session) -> tuple[str, ...]:
     )
     title = session.title if session.title != session.flow else ""
     updated = ctx.out.when(session.updated_at, ctx.now_ms)
-    return (f"- {session.id}", kind, stands, updated, expires, title)
+    return (f"- {session.id}", status, kind, stands, updated, expires, title)
 
 
 def expiry(expires_at: int, now_ms: int) -> str:

@@ -105,7 +105,13 @@ def _standard_input() -> str:
 @verb("session read", example="retoma session read my-experiment -n 5")
 @click.argument("id", type=SESSION)
 @click.option(
-    "-n", "count", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Show the last N."
+    "-n",
+    "count",
+    default=20,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(1, 100_000),
+    help="Show the last N.",
 )
 @click.option("--all", "everything", is_flag=True, help="No limit.")
 @click.option("--since", default=0, metavar="SEQ", type=click.IntRange(min=0), help="Only after this event.")

@@ -37,7 +37,7 @@ _NARROWEST, _WIDEST = 40, 200
     type=TAG,
     help="With this tag; if repeated, all of the tags.",
 )
-@click.option("--context", "contexts", multiple=True, metavar="KIND=REF")
+@click.option("--context", "contexts", multiple=True, metavar="KIND=REF", help="In sessions linked to this.")
 @click.option("--archived", is_flag=True, help="In archived sessions instead.")
 @click.option("--since", metavar="D", help="Written since then: 2h, 2026-11-01.")
 @click.option("--before", metavar="D", help="Written before then.")

@@ -10,7 +10,7 @@ from retoma.commands.store import ShowContents, ShowFacts
 from retoma.interfaces.cli.clock import tell_clock
 from retoma.interfaces.cli.context import Invocation
 from retoma.interfaces.cli.store_check import refuse_older, there
-from retoma.interfaces.cli.text import number, size
+from retoma.interfaces.cli.text import counted, number, size
 from retoma.interfaces.cli.verb import verb
 from retoma.model.times import rfc3339
 
@@ -52,7 +52,7 @@ def info(ctx: Invocation) -> None:
         out.line("Largest:")
         out.table(
             [
-                (f"- {one.id or '(being deleted)'}", f"{number(one.events)} events", size(one.size_bytes))
+                (f"- {one.id or '(being deleted)'}", counted(one.events, "event"), size(one.size_bytes))
                 for one in held.largest
             ],
             whole=0,
