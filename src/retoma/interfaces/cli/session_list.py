@@ -24,7 +24,7 @@ _MOST = 10_000
     "states",
     multiple=True,
     metavar="S",
-    help="active, suspended, completed, failed; may be repeated.",
+    help="active, suspended, completed, failed.",
 )
 @click.option("--agent", metavar="A", help="Has this agent.")
 @click.option(

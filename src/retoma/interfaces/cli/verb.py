@@ -96,6 +96,12 @@ class Verb(click.Command):
             else:
                 given += 1
 
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.hidden = True  # who reads its line knows it already
+        return option
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.width = min(formatter.width, 80)
         self.format_usage(ctx, formatter)
