@@ -63,6 +63,7 @@ def _stop_output() -> None:
 
 def _reported(error: BaseException) -> int:
     from retoma.config import read_environment
+    from retoma.config.place import without_passwords
     from retoma.interfaces.cli.text import clean
     from retoma.interfaces.problems import exit_status, sentence
 
@@ -70,7 +71,7 @@ def _reported(error: BaseException) -> int:
         if read_environment().debug:
             import traceback
 
-            sys.stderr.write(clean("".join(traceback.format_exception(error))))
+            sys.stderr.write(clean(without_passwords("".join(traceback.format_exception(error)))))
         after_echo = "\n" if isinstance(error, KeyboardInterrupt) and sys.stderr.isatty() else ""
         sys.stderr.write(after_echo + clean(sentence(error)) + "\n")
     except BrokenPipeError:

@@ -64,6 +64,30 @@ def test_a_password_is_never_shown(named: Retoma, database: str) -> None:
         assert "other" not in ran.stderr and "word@" not in ran.stderr, ran.stderr
 
 
+@pytest.mark.parametrize(
+    "password",
+    ["s3cr@et-tail", "hunter2?q", "hunter2/x", "hunter2#x@et-tail", "et-tail@1/hunter2", "%zzs3cr"],
+)
+def test_no_part_of_a_password_is_in_an_error_whatever_libpq_makes_of_it(
+    named: Retoma, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, password: str
+) -> None:
+    monkeypatch.setenv("RETOMA_DEBUG", "1")
+    url, beside = f"postgresql://ana:{password}@127.0.0.1:1/x", str(tmp_path / "store")
+    for at, args in (
+        (url, ("session", "ls")),
+        (url, ("config",)),
+        (f"postgresql://ana:{password.partition('@')[0]}", ("doctor",)),
+        (beside, ("session", "import", url)),
+        (beside, ("session", "ls", url)),
+        (beside, ("store", "restore", url)),
+    ):
+        ran = named(*args, at=at)
+        said = ran.stdout + ran.stderr
+        assert not any(part in said for part in ("s3cr", "hunter2", "et-tail")), said
+        if at is url and args != ("config",):
+            assert "must be written as %XX" in said or "Connection refused" in said, said
+
+
 def test_a_run_that_was_killed_goes_on_where_it_stood(database: str, flow: Path) -> None:  # noqa: F811
     run = Run(database, flow)
     assert run.until_asked()

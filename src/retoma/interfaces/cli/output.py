@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from retoma.config.place import without_passwords
 from retoma.interfaces.cli.text import Cell, Styled, clean, columns, escaped, painted
 
 __all__ = ["Output", "Styled"]
@@ -52,7 +53,7 @@ class Output:
     def problem(self, text: str) -> None:
         """Print an error on standard error, also with `--quiet`."""
         sys.stdout.flush()
-        sys.stderr.write(clean(text) + "\n")
+        sys.stderr.write(clean(without_passwords(text)) + "\n")
 
     def print_json(self, value: object) -> None:
         """Print `value` as the only JSON document: indented on a terminal, compact elsewhere."""
