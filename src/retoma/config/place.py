@@ -30,7 +30,7 @@ _HOST = r"(\[[\da-fA-F:.]+\]|[^:,/?#\[\]]*)(:\d+)?"
 _SERVER = re.compile(rf"{_HOST}(,{_HOST})*(/.*)?")
 _PARAMETER = re.compile(r"[?&][a-z_]+=")
 _USER_ENDS = re.compile(r"[:/?#]")
-_URL = re.compile(r"(?<=')postgres(?:ql)?://[^'\n]*(?=')|postgres(?:ql)?://(?:[^'\"\n]*@)?[^\s'\"]*")
+_URL = re.compile(r"(?<=')postgres(?:ql)?:/+[^'\n]*(?=')|postgres(?:ql)?://(?:[^'\"\n]*@)?[^\s'\"]*")
 _CONNECTION = re.compile(
     r"postgres(ql)?:|(?:.*\s)?(host|hostaddr|user|password|dbname|service)\s*=", re.IGNORECASE
 )
