@@ -74,7 +74,7 @@ def test_damage_is_listed_and_put_aside(retoma: Retoma, filled: Path) -> None:
 def respoiled(store: Path, old: str, new: str) -> None:
     with sqlite3.connect(store / "retoma.db") as database:
         database.execute(
-            f"UPDATE event SET data = CAST(replace(data, '{old}', '{new}') AS BLOB) WHERE k & 4294967295 = 2"
+            "UPDATE event SET data = CAST(replace(data, ?, ?) AS BLOB) WHERE k & 4294967295 = 2", (old, new)
         )
     database.close()
 
@@ -128,6 +128,44 @@ def test_what_is_in_quarantine_can_be_deleted(retoma: Retoma, filled: Path) -> N
     assert b"hallo" not in b"".join(one.read_bytes() for one in filled.iterdir() if one.is_file())
     for wrong in (("export",), ("rm",), ("ls", "a"), ("ls", "--as", "b"), ("restore", "a", "b", "--as", "c")):
         assert retoma("store", "quarantine", *wrong).returncode == 2, wrong
+
+
+def test_a_damaged_store_is_copied_unchecked(retoma: Retoma, filled: Path, tmp_path: Path) -> None:
+    respoiled(filled, "hello", "hallo")
+    refused = retoma("store", "backup", str(tmp_path / "copy.db"))
+    assert (refused.returncode, "--unchecked" in refused.stderr) == (6, True)
+    done = retoma("store", "backup", str(tmp_path / "copy.db"), "--unchecked")
+    assert (done.returncode, done.stdout.endswith("It was not checked.\n")) == (0, True)
+    assert retoma("store", "check", at=tmp_path / "copy.db").returncode == 6
+
+
+def test_a_store_that_nobody_may_write_to_is_read(retoma: Retoma, filled: Path, tmp_path: Path) -> None:
+    assert retoma("store", "backup", str(tmp_path / "copy.db")).returncode == 0
+    for file in (tmp_path / "copy.db", filled / "retoma.db"):
+        file.chmod(0o400)
+        beside = sorted(file.parent.iterdir())
+        for args in (
+            ("session", "ls"),
+            ("session", "read", "a"),
+            ("session", "search", "hello"),
+            ("store", "info"),
+        ):
+            read = retoma(*args, at=file)
+            assert (read.returncode, "is read-only. Nothing may change it" in read.stderr) == (0, True), read
+        for args in (("doctor",), ("store", "check"), ("session", "export", "a")):
+            assert retoma(*args, at=file).returncode == 0, args
+        for args in (("session", "append", "a", "user", "x"), ("session", "rm", "a"), ("store", "gc")):
+            refused = retoma(*args, at=file)
+            assert (refused.returncode, "can be read, but not written to" in refused.stderr) == (1, True), (
+                refused
+            )
+        assert sorted(file.parent.iterdir()) == beside
+
+
+def test_a_log_that_has_more_than_the_file_is_not_passed_over(retoma: Retoma, filled: Path) -> None:
+    (filled / "retoma.db-wal").write_bytes(b"something")
+    (filled / "retoma.db").chmod(0o400)
+    assert "is read-only." not in retoma("session", "ls").stderr
 
 
 def test_a_file_that_is_no_store_any_more(retoma: Retoma, filled: Path) -> None:

@@ -53,10 +53,12 @@ class Repair(Job["Repaired"], frozen=True, kw_only=True):
 class BackUp(Job["Done"], frozen=True, kw_only=True):
     """Write one moment of the store to the new file `file`, checked; others go on writing meanwhile.
 
-    Raises Conflict when there is such a file, Integrity when the store is damaged, Unavailable.
+    With `unchecked` a damaged store is copied as it is. Raises Conflict when there is such a file, Integrity when the
+    store is damaged, Unavailable.
     """
 
     file: Path
+    unchecked: bool = False
     progress: Callable[[int, int], None] | None = None
 
     def work(self, opened: Opened, call: Call) -> Done:
@@ -70,6 +72,7 @@ class BackUp(Job["Done"], frozen=True, kw_only=True):
             opened=partial(open_file, sources=sources),
             random=sources.random,
             progress=self.progress,
+            unchecked=self.unchecked,
         )
 
 

@@ -459,6 +459,11 @@ class Store(Protocol):
         ...
 
     @property
+    def read_only(self) -> bool:
+        """Whether the store can be read alone: it is a file that nobody may write to, or on such a medium."""
+        ...
+
+    @property
     def unforgotten(self) -> bool:
         """Whether this object erased something since `forget` was last done."""
         ...

@@ -110,6 +110,10 @@ class PostgresStore:
         return self._schema.upgraded
 
     @property
+    def read_only(self) -> bool:
+        return False
+
+    @property
     def unforgotten(self) -> bool:
         return False
 
