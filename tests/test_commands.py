@@ -42,6 +42,7 @@ TABLE = {
     "ChangeStatus": (["session pause", "session resume", "session end", "session fail"], ["Session.pause"]),
     "Check": (["store check"], ["Client.check"]),
     "Collect": (["store gc"], "due work is done beside writes; a person may ask for all of it"),
+    "CopyStore": (["store copy"], ["Client.copy_to"]),
     "CountSessions": (["session ls"], "a page has its total"),
     "CreateSession": (["session create"], ["Client.create"]),
     "DeleteQuarantined": (["store quarantine"], ASIDE),
