@@ -193,7 +193,7 @@ def _file_of(place: StorePlace) -> Path:
         raise Unavailable(
             f"{place.shown} is not a file.",
             code="not_a_file",
-            hint="For PostgreSQL, use pg_dump and pg_restore."
+            hint="For PostgreSQL, use pg_restore, or `retoma store copy FILE URL`."
             if place.kind == "postgresql"
             else "Give a file with --store PATH.",
         )

@@ -88,6 +88,28 @@ def test_no_part_of_a_password_is_in_an_error_whatever_libpq_makes_of_it(
             assert "must be written as %XX" in said or "Connection refused" in said, said
 
 
+def test_a_store_is_backed_up_restored_and_checked_as_the_page_says(named: Retoma, tmp_path: Path) -> None:
+    server = Server()
+    server.start()
+    try:
+        url, again = (
+            server.url().partition("?")[0],
+            server.url().partition("?")[0].replace("/postgres", "/again"),
+        )
+        named("session", "create", "s", at=url)
+        named("session", "append", "s", "user", "hello", at=url)
+        file, bin = tmp_path / "monday.dump", server._bin
+        subprocess.run([bin / "pg_dump", "--format=custom", f"--file={file}", url], check=True)
+        subprocess.run([bin / "psql", "--quiet", "--command=CREATE DATABASE again", url], check=True)
+        subprocess.run([bin / "pg_restore", "--exit-on-error", f"--dbname={again}", file], check=True)
+        assert named("store", "check", at=again).returncode == 0
+        assert "hello" in named("session", "read", "s", at=again).stdout
+        refused = named("store", "backup", str(tmp_path / "x.db"), at=url)
+        assert (refused.returncode, "store copy URL FILE" in refused.stderr) == (1, True)
+    finally:
+        server.close()
+
+
 def test_a_run_that_was_killed_goes_on_where_it_stood(database: str, flow: Path) -> None:  # noqa: F811
     run = Run(database, flow)
     assert run.until_asked()

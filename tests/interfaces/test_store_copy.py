@@ -39,7 +39,9 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
 def heads(place: str) -> dict[str, object]:
     with retoma.open(place) as client:
         rows = [client.session(name) for name in ("parent", "child", "fork", "archived", "erased", "ended")]
-        return {one.id: (one.message_count, one.status, one.title, one.archived, [*one.events()]) for one in rows}
+        return {
+            one.id: (one.message_count, one.status, one.title, one.archived, [*one.events()]) for one in rows
+        }
 
 
 def test_every_session_is_copied_and_proved_and_again_nothing_is(
