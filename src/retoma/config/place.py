@@ -30,7 +30,7 @@ _HOST = r"(\[[\da-fA-F:.]+\]|[^:,/?#\[\]]*)(:\d+)?"
 _SERVER = re.compile(rf"{_HOST}(,{_HOST})*(/.*)?")
 _PARAMETER = re.compile(r"[?&][a-z_]+=")
 _USER_ENDS = re.compile(r"[:/?#]")
-_URL = re.compile(r"(?<=')postgres(?:ql)?:/+[^'\n]*(?=')|postgres(?:ql)?://(?:[^'\"\n]*@)?[^\s'\"]*")
+_URL = re.compile(r"(?<=['/])postgres(?:ql)?:/+[^'\n]*(?=')|postgres(?:ql)?:/+(?:[^'\"\n]*@)?[^\s'\"]*")
 _CONNECTION = re.compile(
     r"postgres(ql)?:|(?:.*\s)?(host|hostaddr|user|password|dbname|service)\s*=", re.IGNORECASE
 )
@@ -72,7 +72,8 @@ def shown_url(url: str) -> str:
 
 def without_passwords(text: str) -> str:
     """Return `text` with each PostgreSQL URL in it as it is shown: an error may quote one given as another argument."""
-    return _URL.sub(lambda found: shown_url(found[0]), text) if "postgres" in text else text
+    # A path has lost the second slash.
+    return _URL.sub(lambda found: shown_url(re.sub(":/+", "://", found[0], count=1)), text)
 
 
 def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) -> StorePlace:
