@@ -134,7 +134,7 @@ def _open_postgres(place: StorePlace, sources: Sources, upgrades: Upgrades | Non
         raise Unavailable(
             f"{place.shown} is a PostgreSQL URL, but the PostgreSQL driver is not installed.",
             code="no_postgresql",
-            hint="Install it: pip install 'retoma[postgres]'",
+            hint="Install it where Retoma is: pip install 'psycopg[binary]' (pipx inject retoma 'psycopg[binary]').",
         ) from error
     return PostgresStore(
         place.url,
