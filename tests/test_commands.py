@@ -31,6 +31,7 @@ def commands() -> Iterator[tuple[str, type]]:
                 yield noun, found
 
 
+ASIDE = "what is put aside is a person's to decide"
 TABLE = {
     # command: (verbs, methods)
     "AddNote": (["session note"], ["Session.note"]),
@@ -41,11 +42,14 @@ TABLE = {
     "ChangeStatus": (["session pause", "session resume", "session end", "session fail"], ["Session.pause"]),
     "Check": (["store check"], ["Client.check"]),
     "Collect": (["store gc"], "due work is done beside writes; a person may ask for all of it"),
+    "CopyStore": (["store copy"], ["Client.copy_to"]),
     "CountSessions": (["session ls"], "a page has its total"),
     "CreateSession": (["session create"], ["Client.create"]),
+    "DeleteQuarantined": (["store quarantine"], ASIDE),
     "DeleteSession": (["session rm"], ["Client.delete"]),
     "DiffSessions": (["session diff"], ["Client.diff"]),
     "EraseEpochs": (["session reset"], ["Session.reset"]),
+    "ExportQuarantined": (["store quarantine"], ASIDE),
     "ExportSession": (["session export"], ["Client.export"]),
     "FailSession": (["session fail"], ["Session.fail"]),
     "ForkSession": (["session fork"], ["Client.fork", "Session.fork"]),
@@ -56,6 +60,7 @@ TABLE = {
     "ImportSession": ("`session import` reads every format", ["Client.import_"]),
     "ListForks": (["session rm"], "`tree` has them"),
     "ListNotes": (["session show"], ["Session.notes"]),
+    "ListQuarantine": (["store quarantine", "doctor"], ASIDE),
     "ListSessions": (["session ls"], "handles need each session whole: ListWhole"),
     "ListWhole": ("lists print no labels: ListSessions", ["Client.list"]),
     "LookAtSession": (["session inspect", "flow graph"], ["State.at"]),
@@ -68,10 +73,11 @@ TABLE = {
     "ReadState": ("`session inspect` prints it with the position", ["State.copy"]),
     "RedactSession": (["session redact"], ["Session.redact"]),
     "RenameSession": (["session set-id"], ["Session.set_id"]),
-    "Repair": (["store check"], "what is put aside is a person's to decide"),
+    "Repair": (["store check"], ASIDE),
     "ResetSession": (["session reset"], ["Session.reset"]),
     "ResolveSession": (["session show"], "a program has whole ids"),
     "RestoreSession": (["session restore"], ["Session.restore"]),
+    "RestoreQuarantined": (["store quarantine"], ASIDE),
     "ResumeSession": ("`session resume` changes the status, as ChangeStatus does", ["Client.resume"]),
     "RunFlow": (["run", "flow test"], ["Client.run_flow"]),
     "Search": (["session search"], ["Client.search"]),

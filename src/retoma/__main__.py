@@ -69,6 +69,7 @@ def _asks_json(words: Sequence[str]) -> bool:
 
 def _reported(error: BaseException, *, json: bool) -> int:
     from retoma.config import read_environment
+    from retoma.config.place import without_passwords
     from retoma.interfaces.cli.text import clean
     from retoma.interfaces.problems import exit_status, failure
 
@@ -76,7 +77,7 @@ def _reported(error: BaseException, *, json: bool) -> int:
         if read_environment().debug:
             import traceback
 
-            sys.stderr.write(clean("".join(traceback.format_exception(error))))
+            sys.stderr.write(clean(without_passwords("".join(traceback.format_exception(error)))))
         after_echo = "\n" if isinstance(error, KeyboardInterrupt) and sys.stderr.isatty() else ""
         sys.stderr.write(after_echo + clean(failure(error, json=json)) + "\n")
     except BrokenPipeError:

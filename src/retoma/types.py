@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from retoma.runtime.backup import Done as Backup
     from retoma.service.check.report import Report
     from retoma.service.forget.erasing import Redaction
+    from retoma.service.transfer.copying import Copied
     from retoma.service.transfer.imported import Imported
 
 __all__ = [
-    "Arrived", "Backup", "Branch", "Difference", "Differs", "Driver", "Event", "File", "Flow", "Found", "Hit", "Image",
+    "Arrived", "Backup", "Branch", "Copied", "Difference", "Differs", "Driver", "Event", "File", "Flow", "Found", "Hit", "Image",
     "Imported", "LogEntry", "Message", "MessageUsage", "Note", "Opaque", "Page", "Part", "PendingCall", "Prompt",
     "Pruned", "Reasoning", "Redaction", "Report", "Text", "ToolCall", "ToolResult", "Usage", "Visit",
 ]  # fmt: skip
@@ -58,6 +59,7 @@ _HOME = {
 _RENAMED = {
     "Arrived": "importers.bringing.Arrived",
     "Backup": "runtime.backup.Done",
+    "Copied": "service.transfer.copying.Copied",
     "Driver": "model.shapes.Lease",
     "Imported": "service.transfer.imported.Imported",
     "PendingCall": "model.call.Call",

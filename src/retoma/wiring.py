@@ -134,7 +134,7 @@ def _open_postgres(place: StorePlace, sources: Sources, upgrades: Upgrades | Non
         raise Unavailable(
             f"{place.shown} is a PostgreSQL URL, but the PostgreSQL driver is not installed.",
             code="no_postgresql",
-            hint="Install it: pip install 'retoma[postgres]'",
+            hint="Install it where Retoma is: pip install 'psycopg[binary]' (pipx inject retoma 'psycopg[binary]').",
         ) from error
     return PostgresStore(
         place.url,
@@ -193,7 +193,7 @@ def _file_of(place: StorePlace) -> Path:
         raise Unavailable(
             f"{place.shown} is not a file.",
             code="not_a_file",
-            hint="For PostgreSQL, use pg_dump and pg_restore."
+            hint="For PostgreSQL, use pg_restore, or `retoma store copy FILE URL`."
             if place.kind == "postgresql"
             else "Give a file with --store PATH.",
         )

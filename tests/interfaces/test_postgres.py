@@ -64,6 +64,52 @@ def test_a_password_is_never_shown(named: Retoma, database: str) -> None:
         assert "other" not in ran.stderr and "word@" not in ran.stderr, ran.stderr
 
 
+@pytest.mark.parametrize(
+    "password",
+    ["s3cr@et-tail", "hunter2?q", "hunter2/x", "hunter2#x@et-tail", "et-tail@1/hunter2", "%zzs3cr"],
+)
+def test_no_part_of_a_password_is_in_an_error_whatever_libpq_makes_of_it(
+    named: Retoma, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, password: str
+) -> None:
+    monkeypatch.setenv("RETOMA_DEBUG", "1")
+    url, beside = f"postgresql://ana:{password}@127.0.0.1:1/x", str(tmp_path / "store")
+    for at, args in (
+        (url, ("session", "ls")),
+        (url, ("config",)),
+        (f"postgresql://ana:{password.partition('@')[0]}", ("doctor",)),
+        (beside, ("session", "import", url)),
+        (beside, ("session", "ls", url)),
+        (beside, ("store", "restore", url)),
+    ):
+        ran = named(*args, at=at)
+        said = ran.stdout + ran.stderr
+        assert not any(part in said for part in ("s3cr", "hunter2", "et-tail")), said
+        if at is url and args != ("config",):
+            assert "must be written as %XX" in said or "Connection refused" in said, said
+
+
+def test_a_store_is_backed_up_restored_and_checked_as_the_page_says(named: Retoma, tmp_path: Path) -> None:
+    server = Server()
+    server.start()
+    try:
+        url, again = (
+            server.url().partition("?")[0],
+            server.url().partition("?")[0].replace("/postgres", "/again"),
+        )
+        named("session", "create", "s", at=url)
+        named("session", "append", "s", "user", "hello", at=url)
+        file, bin = tmp_path / "monday.dump", server._bin
+        subprocess.run([bin / "pg_dump", "--format=custom", f"--file={file}", url], check=True)
+        subprocess.run([bin / "psql", "--quiet", "--command=CREATE DATABASE again", url], check=True)
+        subprocess.run([bin / "pg_restore", "--exit-on-error", f"--dbname={again}", file], check=True)
+        assert named("store", "check", at=again).returncode == 0
+        assert "hello" in named("session", "read", "s", at=again).stdout
+        refused = named("store", "backup", str(tmp_path / "x.db"), at=url)
+        assert (refused.returncode, "store copy URL FILE" in refused.stderr) == (1, True)
+    finally:
+        server.close()
+
+
 def test_a_run_that_was_killed_goes_on_where_it_stood(database: str, flow: Path) -> None:  # noqa: F811
     run = Run(database, flow)
     assert run.until_asked()

@@ -71,6 +71,103 @@ def test_damage_is_listed_and_put_aside(retoma: Retoma, filled: Path) -> None:
     assert retoma("session", "show", "a").returncode == 4
 
 
+def respoiled(store: Path, old: str, new: str) -> None:
+    with sqlite3.connect(store / "retoma.db") as database:
+        database.execute(
+            "UPDATE event SET data = CAST(replace(data, ?, ?) AS BLOB) WHERE k & 4294967295 = 2", (old, new)
+        )
+    database.close()
+
+
+def test_what_is_in_quarantine_is_counted_exported_and_restored_when_it_is_sound(
+    retoma: Retoma, filled: Path, tmp_path: Path
+) -> None:
+    respoiled(filled, "hello", "hallo")
+    retoma("store", "check", "--repair")
+    assert "quarantine  1 damaged session: see `retoma store quarantine`" in retoma("doctor").stdout
+    assert out(retoma("doctor", "--json"))["quarantined"] == 1
+    said = out(retoma("store", "info", "--json"))
+    assert (said["sessions"], said["by_status"], said["by_shelf"]) == (0, {}, {"quarantined": 1})
+    assert "quarantine" in retoma("store", "info").stdout
+    assert "- a (number 1), since just now: Session 'a', event 2" in retoma("store", "quarantine").stdout
+    (listed,) = out(retoma("store", "quarantine", "ls", "--json"))["items"]
+    assert (listed["id"], listed["number"]) == ("a", 1)
+
+    header, *events = map(json.loads, retoma("store", "quarantine", "export", "a").stdout.splitlines())
+    assert (header["id"], [one["intact"] for one in events]) == ("a", [True, False])
+    assert "hallo" in json.dumps(events[1]["data"])
+    file = tmp_path / "rest.jsonl"
+    assert retoma("store", "quarantine", "export", "1", "-o", str(file)).returncode == 0
+    assert len(file.read_text().splitlines()) == 3
+
+    refused = retoma("store", "quarantine", "restore", "a")
+    assert (refused.returncode, "stays in quarantine" in refused.stderr) == (6, True)
+    assert "data was changed" in refused.stderr
+    respoiled(filled, "hallo", "hello")
+    retoma("session", "create", "a")
+    assert retoma("store", "quarantine", "restore", "a").returncode == 5
+    restored = retoma("store", "quarantine", "restore", "a", "--as", "b")
+    assert restored.stdout == "Restored a\n", restored.stderr
+    assert "hello" in retoma("session", "read", "b").stdout
+    assert retoma("store", "check").returncode == 0
+    assert retoma("store", "quarantine").stdout == "Nothing is in quarantine.\n"
+
+
+def test_what_is_in_quarantine_can_be_deleted(retoma: Retoma, filled: Path) -> None:
+    respoiled(filled, "hello", "hallo")
+    with sqlite3.connect(filled / "retoma.db") as database:
+        database.execute("INSERT INTO state VALUES (99, 'k', '1', 1)")
+        database.execute("CREATE TEMP TABLE copied AS SELECT * FROM event WHERE k & 4294967295 = 2")
+        database.execute("UPDATE copied SET k = (98 << 32) + 2")
+        database.execute("INSERT INTO event SELECT * FROM copied")
+    database.close()
+    assert retoma("store", "check", "--repair").returncode == 0
+    assert retoma("store", "quarantine", "rm", "a", "98", "99", "zz").returncode == 4
+    assert retoma("store", "quarantine").stdout == "Nothing is in quarantine.\n"
+    assert retoma("store", "check").returncode == 0
+    assert b"hallo" not in b"".join(one.read_bytes() for one in filled.iterdir() if one.is_file())
+    for wrong in (("export",), ("rm",), ("ls", "a"), ("ls", "--as", "b"), ("restore", "a", "b", "--as", "c")):
+        assert retoma("store", "quarantine", *wrong).returncode == 2, wrong
+
+
+def test_a_damaged_store_is_copied_unchecked(retoma: Retoma, filled: Path, tmp_path: Path) -> None:
+    respoiled(filled, "hello", "hallo")
+    refused = retoma("store", "backup", str(tmp_path / "copy.db"))
+    assert (refused.returncode, "--unchecked" in refused.stderr) == (6, True)
+    done = retoma("store", "backup", str(tmp_path / "copy.db"), "--unchecked")
+    assert (done.returncode, done.stdout.endswith("It was not checked.\n")) == (0, True)
+    assert retoma("store", "check", at=tmp_path / "copy.db").returncode == 6
+
+
+def test_a_store_that_nobody_may_write_to_is_read(retoma: Retoma, filled: Path, tmp_path: Path) -> None:
+    assert retoma("store", "backup", str(tmp_path / "copy.db")).returncode == 0
+    for file in (tmp_path / "copy.db", filled / "retoma.db"):
+        file.chmod(0o400)
+        beside = sorted(file.parent.iterdir())
+        for args in (
+            ("session", "ls"),
+            ("session", "read", "a"),
+            ("session", "search", "hello"),
+            ("store", "info"),
+        ):
+            read = retoma(*args, at=file)
+            assert (read.returncode, "is read-only. Nothing may change it" in read.stderr) == (0, True), read
+        for args in (("doctor",), ("store", "check"), ("session", "export", "a")):
+            assert retoma(*args, at=file).returncode == 0, args
+        for args in (("session", "append", "a", "user", "x"), ("session", "rm", "a"), ("store", "gc")):
+            refused = retoma(*args, at=file)
+            assert (refused.returncode, "can be read, but not written to" in refused.stderr) == (1, True), (
+                refused
+            )
+        assert sorted(file.parent.iterdir()) == beside
+
+
+def test_a_log_that_has_more_than_the_file_is_not_passed_over(retoma: Retoma, filled: Path) -> None:
+    (filled / "retoma.db-wal").write_bytes(b"something")
+    (filled / "retoma.db").chmod(0o400)
+    assert "is read-only." not in retoma("session", "ls").stderr
+
+
 def test_a_file_that_is_no_store_any_more(retoma: Retoma, filled: Path) -> None:
     file = filled / "retoma.db"
     data = bytearray(file.read_bytes())

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from retoma.config import Settings, StorePlace, find_store, load_settings, read_environment
 from retoma.config.file import read_file
+from retoma.config.place import shown_url, without_passwords
 from retoma.config.trusted import distrust, is_trusted, list_trusted, require_trust, trust
 from retoma.errors import Invalid, Refused
+from retoma.interfaces.problems import sentence
 
 Load = Callable[..., Settings]
 
@@ -272,6 +275,42 @@ def test_names_of_stores(load: Load, here: Path, name: str, kind: str, path: str
 def test_a_password_is_never_shown() -> None:
     place = StorePlace(kind="postgresql", url="postgresql://u:p@s@h/d", given=True, source="--store")
     assert place.shown == "postgresql://u@h/d"
+
+
+@pytest.mark.parametrize("path", ["", "/x", "?sslmode=require", "/x?connect_timeout=1"])
+@pytest.mark.parametrize("server", ["h", "h:5", "[::1]:5", "h1:5,h2"])
+def test_no_part_of_a_password_is_shown_however_it_is_written(server: str, path: str) -> None:
+    rng = Random(f"{server}{path}")
+    for _ in range(500):
+        password = "".join(rng.choice("@:/?#[]%&= QZ") for _ in range(rng.randint(1, 12))) + "Q"
+        for url in (
+            f"postgresql://ana:{password}@{server}{path}",
+            f"postgresql://{server}/x?password={password}",
+            f"postgresql://ana:{password.replace('@', '')}",
+        ):
+            shown = shown_url(url)
+            assert not {"Q", "Z"} & set(shown), (url, shown)
+            assert shown_url(shown) == shown == without_passwords(shown)
+            assert without_passwords(f"There is no file '{url}'.") == f"There is no file '{shown}'."
+
+
+def test_a_server_is_shown_as_it_was_written() -> None:
+    for url in (
+        "postgresql://ana@h1:5,[::1]:6/x",
+        "postgresql://h:5/x",
+        "postgresql:///x",
+        "postgres://ana@/x",
+    ):
+        assert shown_url(url) == url
+
+
+@pytest.mark.parametrize(
+    "name", ["postgresql:/ana:hunter2@h/x", "postgres:ana:hunter2@h", "host=h password=hunter2"]
+)
+def test_a_connection_that_is_no_url_is_not_taken_for_a_path(load: Load, name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        find_store(load(name))
+    assert "hunter2" not in sentence(caught.value)
 
 
 @pytest.mark.parametrize("name", ["mysql://x", "", "sqlite://x.db"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
@@ -23,7 +24,18 @@ from retoma.types import Found, Page
 if TYPE_CHECKING:
     from retoma.importers.detect import Source
     from retoma.model.transfer import Format
-    from retoma.types import Arrived, Backup, Branch, Difference, Imported, LogEntry, Page, Pruned, Report
+    from retoma.types import (
+        Arrived,
+        Backup,
+        Branch,
+        Copied,
+        Difference,
+        Imported,
+        LogEntry,
+        Page,
+        Pruned,
+        Report,
+    )
 
 
 class AsyncClient(Awaiting):
@@ -338,6 +350,16 @@ class AsyncClient(Awaiting):
 
         after = given.instant(since, self._opened.now()) or 0
         return await self._run(ReadLog(session=session, since=after, limit=limit, cursor=cursor))
+
+    async def copy_to(
+        self, store: str | PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> Copied:
+        """See `Client.copy_to`."""
+        from retoma.commands.store import CopyStore
+        from retoma.config import find_store, load_settings
+
+        place = find_store(load_settings(overrides={"store": fspath(store)}))
+        return await self._run(CopyStore(to=place, progress=progress))
 
     async def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
         """See `Client.backup`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,7 +14,7 @@ from retoma.client.faces import Blocking
 if TYPE_CHECKING:
     from retoma.importers.detect import Source
     from retoma.model.transfer import Format
-    from retoma.types import Arrived, Backup, Imported, LogEntry, Page, Pruned, Report
+    from retoma.types import Arrived, Backup, Copied, Imported, LogEntry, Page, Pruned, Report
 
 
 class Carrying(Blocking):
@@ -146,6 +147,23 @@ class Carrying(Blocking):
 
         after = given.instant(since, self._opened.now()) or 0
         return self._run(ReadLog(session=session, since=after, limit=limit, cursor=cursor))
+
+    def copy_to(
+        self, store: str | PathLike[str], *, progress: Callable[[int, int], None] | None = None
+    ) -> Copied:
+        """Copy every session to another store, named as for `open`, and compare the heads; others go on writing.
+
+        `equal` sessions are the same in both; `changed` were written meanwhile, `failed` say why, `trashed` are left.
+        Run again, it copies what is new. Raises Invalid for a name of no store, Unavailable.
+
+        >>> client.copy_to(directory / "copy.db").equal
+        1
+        """
+        from retoma.commands.store import CopyStore
+        from retoma.config import find_store, load_settings
+
+        place = find_store(load_settings(overrides={"store": fspath(store)}))
+        return self._run(CopyStore(to=place, progress=progress))
 
     def backup(self, file: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Backup:
         """Write one moment of the store to a new file, checked; others go on writing meanwhile.

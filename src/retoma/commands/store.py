@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,15 @@ from retoma.model.principal import Principal
 from retoma.stores.contract.store import Transaction
 
 if TYPE_CHECKING:
+    from retoma.config import StorePlace
     from retoma.runtime.backup import Done
     from retoma.service.check.repair import Repaired
     from retoma.service.check.report import Report
     from retoma.service.inventory import Inventory
+    from retoma.service.transfer.copying import Copied
     from retoma.stores.contract.facts import Facts
 
-__all__ = ["BackUp", "Check", "Repair", "ShowContents", "ShowFacts"]
+__all__ = ["BackUp", "Check", "CopyStore", "Repair", "ShowContents", "ShowFacts"]
 
 
 class Check(Job["Report"], frozen=True, kw_only=True):
@@ -53,10 +56,12 @@ class Repair(Job["Repaired"], frozen=True, kw_only=True):
 class BackUp(Job["Done"], frozen=True, kw_only=True):
     """Write one moment of the store to the new file `file`, checked; others go on writing meanwhile.
 
-    Raises Conflict when there is such a file, Integrity when the store is damaged, Unavailable.
+    With `unchecked` a damaged store is copied as it is. Raises Conflict when there is such a file, Integrity when the
+    store is damaged, Unavailable.
     """
 
     file: Path
+    unchecked: bool = False
     progress: Callable[[int, int], None] | None = None
 
     def work(self, opened: Opened, call: Call) -> Done:
@@ -70,7 +75,26 @@ class BackUp(Job["Done"], frozen=True, kw_only=True):
             opened=partial(open_file, sources=sources),
             random=sources.random,
             progress=self.progress,
+            unchecked=self.unchecked,
         )
+
+
+class CopyStore(Job["Copied"], frozen=True, kw_only=True):
+    """Copy every session to the store at `to`, which is made if it is not there, and prove it by comparing heads.
+
+    Others go on writing meanwhile; a session that was written after it was copied is copied again. Run again, it copies
+    what is new. `progress` is told how many sessions of how many were copied. Raises Unavailable.
+    """
+
+    to: StorePlace
+    progress: Callable[[int, int], None] | None = None
+
+    def work(self, opened: Opened, call: Call) -> Copied:
+        from retoma.service.transfer.copying import copy
+        from retoma.wiring import open_store
+
+        with closing(open_store(self.to)) as target:
+            return copy(opened.store, target, call.who, limits=call.limits, progress=self.progress)
 
 
 class ShowContents(Read["Inventory"], frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -11,12 +12,29 @@ from retoma.config.trust import check_trust
 from retoma.errors import Invalid
 from retoma.model.utf8 import unreadable
 
-__all__ = ["DATABASE", "DIRECTORY", "StorePlace", "found_place", "named_place"]
+__all__ = [
+    "DATABASE",
+    "DIRECTORY",
+    "StorePlace",
+    "found_place",
+    "named_place",
+    "shown_url",
+    "without_passwords",
+]
 
 DIRECTORY = ".retoma"
 DATABASE = "retoma.db"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
 _INSTEAD = "Or give a store: --store PATH."
+_HOST = r"(\[[\da-fA-F:.]+\]|[^:,/?#\[\]]*)(:\d+)?"
+_SERVER = re.compile(rf"{_HOST}(,{_HOST})*(/.*)?")
+_PARAMETER = re.compile(r"[?&][a-z_]+=")
+_USER_ENDS = re.compile(r"[:/?#]")
+_URL = re.compile(r"(?<=['/])postgres(?:ql)?:/+[^'\n]*(?=')|postgres(?:ql)?:/+(?:[^'\"\n]*@)?[^\s'\"]*")
+_CONNECTION = re.compile(
+    r"postgres(ql)?:|(?:.*\s)?(host|hostaddr|user|password|dbname|service)\s*=", re.IGNORECASE
+)
+"""The beginning of what is meant for PostgreSQL and is no URL: as a path it would be shown, and made."""
 
 
 class StorePlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,10 +54,26 @@ class StorePlace(msgspec.Struct, frozen=True, kw_only=True):
         """The place for people."""
         if self.path is not None:
             return str(self.path.parent if self.path.name == DATABASE else self.path)
-        # What stands behind the question mark can name a password, too.
-        scheme, mark, rest = self.url.partition("?")[0].partition("://")
-        secret, at, host = rest.rpartition("@")
-        return f"{scheme}{mark}{secret.partition(':')[0]}{at}{host}" if mark else scheme
+        return shown_url(self.url)
+
+
+def shown_url(url: str) -> str:
+    """Return a PostgreSQL URL without anything that may be a password, however its special characters are written."""
+    scheme, mark, rest = url.partition("://")
+    secret, at, server = rest.rpartition("@")
+    user = _USER_ENDS.split(secret or server, maxsplit=1)[0]
+    server = server.partition("?")[0]
+    if not at:
+        # What looks like a port may be a password whose server was forgotten.
+        return f"{scheme}{mark}{server if _SERVER.fullmatch(server) else user}"
+    # In a parameter's value, what follows the '@' may belong to a password.
+    return f"{scheme}{mark}{user}@{'…' if _PARAMETER.search(secret) else server}"
+
+
+def without_passwords(text: str) -> str:
+    """Return `text` with each PostgreSQL URL in it as it is shown: an error may quote one given as another argument."""
+    # A path has lost the second slash.
+    return _URL.sub(lambda found: shown_url(re.sub(":/+", "://", found[0], count=1)), text)
 
 
 def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) -> StorePlace:
@@ -62,6 +96,12 @@ def named_place(name: str, *, base: Path, home: Path, source: str, given: bool) 
             else f"'{name}' does not name a file.",
             code="bad_store",
             hint="Give a directory, :memory:, sqlite:///FILE (four slashes if FILE is absolute) or postgresql://…",
+        )
+    if not mark and _CONNECTION.match(name):
+        raise Invalid(
+            f"The store's name is not a PostgreSQL URL ({source}).",
+            code="bad_store",
+            hint="Write postgresql://USER@HOST:PORT/DATABASE. A directory of such a name is given as ./NAME.",
         )
     if mark:
         return _sqlite(base / rest[1:], source=source, given=given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retoma.config.place import without_passwords
 from retoma.errors import RetomaError
 
 __all__ = [
@@ -61,7 +62,7 @@ def exit_status(error: BaseException) -> int:
 def sentence(error: BaseException) -> str:
     """Return one or two lines for people: what happened, to what, and what to do next. Never a traceback."""
     if isinstance(error, RetomaError):
-        return _joined(error.message, error.hint)
+        return without_passwords(_joined(error.message, error.hint))
     if isinstance(error, KeyboardInterrupt):
         return "Interrupted."
     if isinstance(error, OSError) and error.strerror:
@@ -80,8 +81,8 @@ def as_json(error: BaseException) -> dict[str, object]:
         return {
             "code": error.code,
             "title": _TITLES.get(error.family, "Failed"),
-            "detail": error.message,
-            "hint": error.hint,
+            "detail": without_passwords(error.message),
+            "hint": without_passwords(error.hint),
             "facts": {name: _plain(value) for name, value in error.facts.items()},
         }
     if isinstance(error, KeyboardInterrupt):
@@ -115,7 +116,9 @@ def _joined(message: str, hint: str) -> str:
 
 
 def _plain(value: object) -> object:
-    plain = value is None or isinstance(value, bool | int | float | str)
+    if isinstance(value, str):
+        return without_passwords(value)
+    plain = value is None or isinstance(value, bool | int | float)
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return value if plain else str(value)
+    return value if plain else without_passwords(str(value))

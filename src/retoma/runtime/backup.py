@@ -19,13 +19,17 @@ from retoma.stores.contract.store import Store
 
 
 class Done(msgspec.Struct, Mapped, frozen=True, kw_only=True):
-    """What was written: the file, its bytes, and what it holds. `aside` is where the store before it is now."""
+    """What was written: the file, its bytes, and what it holds. `aside` is where the store before it is now.
+
+    Of a copy that was not `checked` it is not known what it holds.
+    """
 
     file: Path
     size_bytes: int
     sessions: int
     events: int
     aside: Path | None = None
+    checked: bool = True
 
     def _plain(self) -> object:
         return msgspec.to_builtins(self, enc_hook=str)
@@ -50,19 +54,20 @@ def backup(
     opened: Callable[[Path], Store],
     random: Callable[[int], bytes],
     progress: Progress | None = None,
+    unchecked: bool = False,
 ) -> Done:
     """Write one moment of the store to the new file `target`, beside writers. Checked and durable when it returns.
 
-    Raises Conflict when there is such a file, Integrity when what was copied is damaged: then there is no file.
+    Raises Conflict when there is such a file, Integrity when what was copied is damaged: then there is no file, unless
+    it is to be `unchecked`.
     """
     _free(target)
     with _partial(target) as partial:
         store.backup(partial, progress)
-        report = _checked(
-            partial, opened, random, "No backup was written, because the copy would be damaged too."
-        )
+        hint = "No backup was written, because the copy would be damaged too. --unchecked writes it nevertheless."
+        report = Report() if unchecked else _checked(partial, opened, random, hint)
         _name(partial, target)
-    return _done(target, report)
+    return msgspec.structs.replace(_done(target, report), checked=not unchecked)
 
 
 def restore(
@@ -117,8 +122,9 @@ def _checked(
     with closing(opened(file)) as copy:
         report = check(copy, random=random)
     if not report.whole:
+        places = "1 place" if len(report.damage) == 1 else f"{len(report.damage):,} places"
         raise Integrity(
-            f"The copy is damaged in {len(report.damage):,} places. The first: {report.damage[0].detail}",
+            f"The copy is damaged in {places}. The first: {report.damage[0].detail}",
             code="damaged_copy",
             hint=f"{hint} `retoma store check` lists what is damaged.",
         )

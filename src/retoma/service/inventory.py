@@ -27,7 +27,7 @@ class Large(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inventory(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. `flows` are the sessions that run a flow."""
+    """All of it. `flows` are the sessions that run a flow. What is in quarantine counts in `by_shelf` alone."""
 
     sessions: int
     flows: int
@@ -46,11 +46,13 @@ def inventory(tx: Transaction, *, largest: int) -> Inventory:
     by_shelf: dict[str, int] = {}
     sessions = flows = messages = 0
     for shelf, status, flow, count, _, said in tx.audit.count("sessions"):
+        by_shelf[SHELVES[shelf]] = by_shelf.get(SHELVES[shelf], 0) + count
+        if SHELVES[shelf] == "quarantined":
+            continue
         sessions += count
         flows += count if flow else 0
         messages += said
         by_status[status] = by_status.get(status, 0) + count
-        by_shelf[SHELVES[shelf]] = by_shelf.get(SHELVES[shelf], 0) + count
     types = tuple(_kind(*row) for row in tx.audit.count("kinds"))
     events = sum(one.count for one in types)
     contents, versions, states = (tx.audit.count(what)[0] for what in ("contents", "flow_versions", "states"))

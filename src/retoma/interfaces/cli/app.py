@@ -8,6 +8,7 @@ from importlib import import_module
 
 import click
 
+from retoma.config.place import without_passwords
 from retoma.errors import Invalid
 from retoma.interfaces.cli import table
 from retoma.interfaces.cli.verb import EVERYWHERE, global_options
@@ -156,7 +157,7 @@ def _version_option() -> click.Option:
 
 
 def _misused(error: click.ClickException) -> Invalid:
-    said = error.format_message().rstrip()
+    said = without_passwords(error.format_message().rstrip())
     context = error.ctx if isinstance(error, click.UsageError) else None
     where = context.command_path if context is not None else "retoma"
     stop = "" if said.endswith((".", "?", "!", "?)")) else "."

@@ -75,6 +75,8 @@ class Invocation:
             if (upgraded := self._opened.store.upgraded) is not None:
                 # Said with --quiet too: it cannot be undone, and what it kept has to be looked after.
                 self.out.problem(str(upgraded))
+            if self._opened.store.read_only:
+                self.out.note(f"The store {self.place.shown} is read-only. Nothing may change it meanwhile.")
         return self._opened
 
     @property

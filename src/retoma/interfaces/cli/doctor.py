@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from retoma.commands.due import ShowStanding
 from retoma.commands.listing import ListSessions
+from retoma.commands.quarantine import ListQuarantine
 from retoma.commands.store import ShowFacts
 from retoma.interfaces.cli.config import Trust, trust_rows, withheld_notes
 from retoma.interfaces.cli.context import Invocation
@@ -24,10 +25,10 @@ def doctor(ctx: Invocation) -> int:
     facts, rules = ctx.do(ShowFacts()), ctx.settings.retention(ctx.place)
     newest = ctx.do(ListSessions(limit=1)).items
     ahead = bool(newest) and newest[0].updated_at > ctx.now_ms + 60_000
-    standing, trust = ctx.do(ShowStanding()), trust_rows(ctx)
+    standing, trust, aside = ctx.do(ShowStanding()), trust_rows(ctx), len(ctx.do(ListQuarantine()))
     advice = _advice(facts, trust, ahead=ahead)
     if ctx.out.json:
-        ctx.out.print_json(_report(ctx, facts, standing, rules, trust, advice, ahead=ahead))
+        ctx.out.print_json(_report(ctx, facts, standing, rules, trust, advice, ahead=ahead, aside=aside))
         return 0 if not advice else 1
     engine = f"{facts.engine}, {facts.journal_mode.upper()}, synchronous {facts.synchronous}"
     rows = [
@@ -39,6 +40,10 @@ def doctor(ctx: Invocation) -> int:
         ("retention", _retention(rules)),
         *(("retention", line) for line in withheld_notes(ctx)),
         ("due", _due(standing, rules)),
+        (
+            "quarantine",
+            f"{counted(aside, 'damaged session')}: see `retoma store quarantine`" if aside else "",
+        ),
         *(("trust", f"{one.file} {one.said}") for one in trust),
     ]
     ctx.out.facts(rows)
@@ -75,6 +80,7 @@ def _report(
     advice: list[str],
     *,
     ahead: bool,
+    aside: int,
 ) -> dict[str, object]:
     from retoma.model.times import span
 
@@ -93,6 +99,7 @@ def _report(
         "clock": "ahead" if ahead else "steady",
         "retention": {name: None if age is None else span(age) for name, age in ages.items()},
         "due": {"idle": standing.idle, "over": standing.over, "trashed": standing.trashed},
+        "quarantined": aside,
         "trust": [one._asdict() for one in trust],
         "advice": advice,
         "well": not advice,

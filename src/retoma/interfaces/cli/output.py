@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from retoma.config.place import without_passwords
 from retoma.interfaces.cli.text import Cell, Styled, clean, columns, escaped, painted, wrapped
 
 __all__ = ["Output", "Styled"]
@@ -78,7 +79,7 @@ class Output:
     def problem(self, text: str) -> None:
         """Print an error on standard error, also with `--quiet`."""
         sys.stdout.flush()
-        sys.stderr.write(clean(text) + "\n")
+        sys.stderr.write(clean(without_passwords(text)) + "\n")
 
     def failed(self, error: Exception, about: str = "") -> None:
         """Print an error that does not end the command: with `json` as JSON, otherwise after `about`."""

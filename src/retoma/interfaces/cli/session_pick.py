@@ -57,7 +57,9 @@ def _picker(ctx: Invocation) -> Picker:
         from retoma.interfaces.cli.picker.app import Picker
     except ImportError as error:
         raise Unavailable(
-            "The picker is not installed.", code="no_picker", hint="Install it: pip install 'retoma[tui]'"
+            "The picker is not installed.",
+            code="no_picker",
+            hint="Install it where Retoma is: pip install textual (pipx inject retoma textual).",
         ) from error
     from retoma.wiring import now_ms
 

@@ -44,6 +44,7 @@ def info(ctx: Invocation) -> None:
             ("format", f"{facts.format} ({facts.engine})"),
             ("size", size(facts.size_bytes)),
             ("sessions", f"{number(held.sessions)}" + (f" ({statuses})" if statuses else "")),
+            *_aside(held.by_shelf.get("quarantined", 0)),
             ("messages", number(held.messages)),
             *((kind.kind, f"{number(kind.count)}  {size(kind.size_bytes)}") for kind in held.kinds),
         ]
@@ -57,6 +58,10 @@ def info(ctx: Invocation) -> None:
             ],
             whole=0,
         )
+
+
+def _aside(count: int) -> list[tuple[str, str]]:
+    return [("quarantine", f"{number(count)} (see `retoma store quarantine`)")] if count else []
 
 
 @verb("store migrate", example="retoma store migrate --dry-run")

@@ -21,7 +21,8 @@ __all__ = ["backup", "restore"]
 
 @verb("store backup", example="retoma store backup monday.db")
 @click.argument("file")
-def backup(ctx: Invocation, *, file: str) -> None:
+@click.option("--unchecked", is_flag=True, help="Do not check the copy: for a damaged store.")
+def backup(ctx: Invocation, *, file: str, unchecked: bool) -> None:
     """Write a consistent copy of the store to a new FILE, and check it. Other processes can keep writing meanwhile."""
     from retoma.commands.store import BackUp
     from retoma.interfaces.cli.bar import Bar
@@ -31,11 +32,12 @@ def backup(ctx: Invocation, *, file: str) -> None:
     if not target.parent.is_dir():
         raise NotFound(f"There is no directory {target.parent}.", code="no_directory")
     with Bar(ctx.out, "copying", "pages") as bar:
-        done = ctx.do(BackUp(file=target, progress=bar))
+        done = ctx.do(BackUp(file=target, unchecked=unchecked, progress=bar))
     if ctx.out.json:
         ctx.out.print_json(_view(done, ctx))
     else:
-        ctx.out.line(f"Wrote {file}: {_holds(done)}, {size(done.size_bytes)}, checked.")
+        what = f"{_holds(done)}, {size(done.size_bytes)}, checked" if done.checked else size(done.size_bytes)
+        ctx.out.line(f"Wrote {file}: {what}." + ("" if done.checked else " It was not checked."))
 
 
 @verb("store restore", example="retoma store restore monday.db")
@@ -70,6 +72,7 @@ def _view(done: Done, ctx: Invocation) -> dict[str, object]:
         "size_bytes": done.size_bytes,
         "sessions": done.sessions,
         "events": done.events,
+        "checked": done.checked,
         "aside": None if done.aside is None else str(done.aside),
     }
 

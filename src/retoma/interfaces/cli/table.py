@@ -68,6 +68,10 @@ VERBS: dict[str, Entry] = {
     "store check": Entry(f"{_CLI}.store_check:check", "verify the whole store"),
     "store backup": Entry(f"{_CLI}.store_backup:backup", "write a consistent copy to a file"),
     "store restore": Entry(f"{_CLI}.store_backup:restore", "make a backup the store"),
+    "store copy": Entry(f"{_CLI}.store_copy:copy", "copy every session to another store"),
+    "store quarantine": Entry(
+        f"{_CLI}.store_quarantine:quarantine", "list, export, restore, delete damaged sessions"
+    ),
     "store info": Entry(f"{_CLI}.store:info", "show formats, sizes, largest sessions"),
     "store migrate": Entry(f"{_CLI}.store:migrate", "upgrade to this version's format"),
     "store gc": Entry(f"{_CLI}.store:gc", "do all due work now"),

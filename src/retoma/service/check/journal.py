@@ -53,7 +53,7 @@ class Journal:
         if self._points is None:
             self._points = thinned(tx.branches.points(source))
         after = max(self.seq, first - 1)
-        rows, wrong = _rows(tx, source, after, END if own else last + 1, limit)
+        rows, wrong = rows_of(tx, source, after, END if own else last + 1, limit)
         ended = len(rows) + len(wrong) < limit
         self.legible &= not wrong
         self._sound &= not wrong
@@ -96,28 +96,29 @@ class Journal:
         if self.hash and not linked:
             yield "its hash does not follow from the previous event"
         if content is not None:
-            data = self._content(tx, content)
+            data = content_of(tx, content)
+            self.contents += data is not None
             if data is None:
                 self.legible = False
                 yield "its content, stored as a blob, is missing or damaged"
                 return
             event = msgspec.structs.replace(event, data=data)
-        if not _typed(event) or not as_written(event):
+        if not is_typed(event) or not as_written(event):
             self.legible = False
             yield "its data was changed after it was written"
             return
         self.ledger.take(event)
 
-    def _content(self, tx: Transaction, content: bytes) -> bytes | None:
-        """Return content that is what its hash, its sizes and its codec say; else None."""
-        found = tx.audit.content(content)
-        if found is None:
-            return None
-        self.contents += 1
-        codec, size, stored, inline = found
-        data = unpack(codec, inline) if isinstance(inline, bytes) else None
-        whole = data is not None and blake3(data).digest() == content
-        return data if whole and data is not None and (len(data), len(inline)) == (size, stored) else None
+
+def content_of(tx: Transaction, content: bytes) -> bytes | None:
+    """Return content that is what its hash, its sizes and its codec say; else None."""
+    found = tx.audit.content(content)
+    if found is None:
+        return None
+    codec, size, stored, inline = found
+    data = unpack(codec, inline) if isinstance(inline, bytes) else None
+    whole = data is not None and blake3(data).digest() == content
+    return data if whole and data is not None and (len(data), len(inline)) == (size, stored) else None
 
 
 def begun(tx: Transaction, key: SessionKey, row: Mapping[str, Any], moments: Moments) -> Journal:
@@ -129,7 +130,7 @@ def begun(tx: Transaction, key: SessionKey, row: Mapping[str, Any], moments: Mom
     return Journal(line, moments.nearest(line, start.base) or start, moments)
 
 
-def _rows(
+def rows_of(
     tx: Transaction, key: SessionKey, after: int, until: int, limit: int
 ) -> tuple[list[Sequence[Any]], list[tuple[int, str]]]:
     """Return a page of rows. When one of them cannot be decoded they are read one by one, and it is named."""
@@ -147,7 +148,7 @@ def _rows(
     return rows, wrong
 
 
-def _typed(event: Event) -> bool:
+def is_typed(event: Event) -> bool:
     """Return whether each field is of its kind: SQLite keeps any kind in any column, and a bit can change it."""
     numbers = all(type(one) is int for one in (event.at, event.cause) if one is not None)
     texts = type(event.type) is str and type(event.actor) is str

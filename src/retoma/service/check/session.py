@@ -11,7 +11,7 @@ from retoma.service.check.journal import Journal, begun
 from retoma.service.check.moments import Moments
 from retoma.service.check.report import Damage
 from retoma.service.check.rows import Row, differences
-from retoma.stores.contract.store import Store, Transaction
+from retoma.stores.contract.store import Transaction
 
 PAGE: Final = 1_000
 MOST_OF_ONE: Final = 20
@@ -22,9 +22,14 @@ class OneSession:
     """One session. Its rows are held against its journal in the read that meets the journal's end."""
 
     def __init__(
-        self, store: Store, key: SessionKey, name: str, moments: Moments, progress: Callable[[int], None]
+        self,
+        read: Callable[[Callable[[Transaction], bool | None]], bool | None],
+        key: SessionKey,
+        name: str,
+        moments: Moments,
+        progress: Callable[[int], None],
     ) -> None:
-        self._store = store
+        self._read = read
         self._key = key
         self._name = name
         self._moments = moments
@@ -37,7 +42,7 @@ class OneSession:
     def run(self) -> bool:
         """Return whether the session was looked at from its base to its head; False when it was cut meanwhile."""
         while True:
-            ended = self._store.read(self._step)
+            ended = self._read(self._step)
             if ended is not None:
                 return ended
             self._progress(self.read)

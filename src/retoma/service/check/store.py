@@ -200,7 +200,7 @@ class _Check:
     def _session(self, key: SessionKey, name: str) -> None:
         """Check one session; one that is cut or deleted meanwhile is looked at again."""
         for _ in range(_AGAIN):
-            one = OneSession(self._store, key, name, self._moments, self._tell)
+            one = OneSession(self._store.read, key, name, self._moments, self._tell)
             try:
                 done = one.run()
             except UNREADABLE as error:

@@ -53,7 +53,7 @@ def refuse_newer(version: object) -> None:
         raise Unavailable(
             f"This export is from a newer Retoma: it has format {version}, this version reads up to {FORMAT_VERSION}.",
             code="newer_export",
-            hint="Nothing was changed. Upgrade with: pip install -U retoma",
+            hint="Nothing was changed. Install that version over this one: docs/install.md says how.",
             format=version,
             known=FORMAT_VERSION,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retoma.model.event import INLINE_BYTES
+from retoma.model.ids import SessionId
 from retoma.stores.conformance.store import ALL, OURS, THEIRS, Clock, add, append
 from retoma.stores.contract.store import Store
 
@@ -40,6 +41,26 @@ class AuditContract:
         assert len(store.read(lambda tx: tx.audit.events(head.key, after=0, limit=ALL))) == 1
         store.write(lambda tx: tx.audit.quarantine(head.key, "one", "again"))
         assert [one.why for one in store.read(lambda tx: tx.audit.quarantined(limit=ALL))] == ["why"]
+
+    def test_what_is_in_quarantine_comes_back_where_it_was(self, store: Store) -> None:
+        head = store.write(lambda tx: append(tx, add(tx), "a"))
+        before = store.read(lambda tx: tx.audit.session(head.key))
+        store.write(lambda tx: tx.audit.quarantine(head.key, "one", "why"))
+        store.write(lambda tx: tx.audit.release(OURS, head.key, SessionId("one")))
+        assert store.read(lambda tx: tx.audit.session(head.key)) == before
+        assert store.read(lambda tx: tx.sessions.key(OURS, "one")) == head.key
+        assert store.read(lambda tx: tx.audit.quarantined(limit=ALL)) == []
+
+    def test_what_is_in_quarantine_can_be_deleted_and_leaves_the_new_bearer_of_its_name(
+        self, store: Store
+    ) -> None:
+        head = store.write(lambda tx: append(tx, add(tx), "a"))
+        store.write(lambda tx: tx.audit.quarantine(head.key, "one", "why"))
+        other = store.write(lambda tx: append(tx, add(tx), "b"))
+        store.write(lambda tx: tx.audit.discard(OURS, head.key))
+        assert store.read(lambda tx: tx.sessions.doomed(OURS)) == head.key
+        assert store.read(lambda tx: tx.sessions.key(OURS, "one")) == other.key
+        assert store.read(lambda tx: tx.audit.quarantined(limit=ALL)) == []
 
     def test_a_sound_store_has_nothing_due_and_nothing_wrong(self, store: Store) -> None:
         store.write(lambda tx: append(tx, add(tx), "a"))

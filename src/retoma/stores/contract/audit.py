@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from retoma.model.ids import SessionKey, TenantKey
+from retoma.model.ids import SessionId, SessionKey, TenantKey
 
 
 class Stray(NamedTuple):
@@ -102,6 +102,14 @@ class Audit(Protocol):
     def quarantined(self, *, after: int = 0, limit: int) -> list[Quarantined]: ...
     def quarantine(self, key: SessionKey, name: str, why: str) -> None:
         """Put a session, or stray rows, aside: nothing finds it any more, and nothing of it is deleted."""
+        ...
+
+    def release(self, tenant: TenantKey, key: SessionKey, name: SessionId) -> None:
+        """Take a session out of quarantine, in the archive or trash it was in, under a name that is free."""
+        ...
+
+    def discard(self, tenant: TenantKey, key: SessionKey) -> None:
+        """Begin to delete what is in quarantine under this number: a session, stray rows or a note alone."""
         ...
 
     def count(self, what: str) -> Sequence[tuple[Any, ...]]: ...

@@ -463,19 +463,20 @@ class Store(Protocol):
         ...
 
     @property
+    def read_only(self) -> bool:
+        """Whether the store can be read alone: it is a file that nobody may write to, or on such a medium."""
+
+    @property
     def unforgotten(self) -> bool:
         """Whether this object erased something since `forget` was last done."""
-        ...
 
     @property
     def writes(self) -> int:
         """How many transactions this object has committed since it was opened; 0 when none changed anything."""
-        ...
 
     @property
     def upgraded(self) -> Upgraded | None:
         """The upgrade that opening it did; None when there was nothing to upgrade."""
-        ...
 
     def facts(self) -> Facts: ...
     def engine_check(self) -> list[str]:

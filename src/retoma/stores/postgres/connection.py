@@ -7,7 +7,7 @@ transaction of six would be six packets.
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
@@ -227,10 +227,30 @@ class Wire:
 
 
 def connect(url: str) -> psycopg.Connection[Row]:
-    """Connect to the server at `url`. What the URL says of time-outs holds; else a server that is gone is noticed."""
-    said = conninfo_to_dict(url)
-    kept = make_conninfo(url, **{name: value for name, value in _LIMITS.items() if name not in said})
-    return psycopg.connect(kept, autocommit=True)
+    """Connect to the server at `url`. What the URL says of time-outs holds; else a server that is gone is noticed.
+
+    What is raised quotes no part of a password, in its cause neither.
+    """
+    try:
+        said = conninfo_to_dict(url)
+        kept = make_conninfo(url, **{name: value for name, value in _LIMITS.items() if name not in said})
+    except psycopg.ProgrammingError:
+        raise psycopg.ProgrammingError("libpq cannot read the URL") from None
+    try:
+        return psycopg.connect(kept, autocommit=True)
+    except psycopg.Error:
+        if _is_read_as_meant(url, said):
+            raise
+        raise psycopg.OperationalError(
+            "its URL is ambiguous; special characters in a password must be written as %XX ('@' as %40, '/' as %2F)"
+        ) from None
+
+
+def _is_read_as_meant(url: str, said: Mapping[str, object]) -> bool:
+    """Return whether libpq took nothing of a password for a host, a port or a database, which its errors name."""
+    secret, at, _ = url.partition("://")[2].rpartition("@")
+    ports = str(said.get("port") or "").replace(",", "")
+    return (ports.isdecimal() or not ports) and not (at and set("/@") & set(secret.partition(":")[2]))
 
 
 def _dumped(value: Value) -> bytes | None:

@@ -110,6 +110,10 @@ class PostgresStore:
         return self._schema.upgraded
 
     @property
+    def read_only(self) -> bool:
+        return False
+
+    @property
     def unforgotten(self) -> bool:
         return False
 
@@ -131,7 +135,7 @@ class PostgresStore:
         raise Unavailable(
             f"{self._shown} must be backed up with PostgreSQL's own tools.",
             code="not_a_file",
-            hint="Use pg_dump, or the server's continuous archive. For one session: `retoma session export ID`.",
+            hint="Use pg_dump, or copy its sessions to a file: `retoma store copy URL FILE`.",
         )
 
     def compact(self) -> None:

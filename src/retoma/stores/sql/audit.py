@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from retoma.model.branch import END
 from retoma.model.ids import SessionId, SessionKey, TenantKey
 from retoma.stores.contract.audit import Quarantined, Stray
 from retoma.stores.sql.names import Names
+from retoma.stores.sql.sessions import drop_rows, hide_rows
 from retoma.stores.sql.statements import FRAGMENTS, STATEMENTS, Row, Run, Value
 
 _COLUMNS = tuple(FRAGMENTS["audit_columns"].replace(",", " ").split())
@@ -104,6 +106,20 @@ class SqlAudit:
         self._run(STATEMENTS["quarantine_session"], (key,))
         self._run(STATEMENTS["add_quarantine"], (key, name, self._now(), why))
 
+    def release(self, tenant: TenantKey, key: SessionKey, name: SessionId) -> None:
+        self._run(STATEMENTS["release_session"], (name, key))
+        self._names.give(tenant, name, key)
+        self._run(STATEMENTS["drop_quarantine"], (key,))
+
+    def discard(self, tenant: TenantKey, key: SessionKey) -> None:
+        hide_rows(self._run, key)
+        if key > 0 and self.session(key) is None:
+            for statement in _STRAY:
+                self._run(STATEMENTS[statement], (key,))
+            drop_rows(self._run, key)
+            self._run(STATEMENTS["add_erasing"], (tenant, key, END))
+        self._run(STATEMENTS["drop_quarantine"], (key,))
+
     def count(self, what: str) -> list[Row]:
         return self._run(STATEMENTS[_COUNTS[what]])
 
@@ -115,6 +131,8 @@ def _between(key: SessionKey, after: int, until: int | None) -> tuple[int, int]:
     return key << 32 | after, (key + 1) << 32 if until is None else key << 32 | until
 
 
+_STRAY = ("quarantine_names", "drop_flow_uses")
+"""What the last steps of a deletion have found gone already."""
 _OF_SESSION = {
     "names": "names_of",
     "about": "about",

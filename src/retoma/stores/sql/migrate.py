@@ -119,7 +119,7 @@ def refuse_newer(version: int, shown: str) -> None:
             f"The store {shown} is from a newer Retoma: it has format {version}, and this version reads up "
             f"to format {FORMAT}.",
             code="newer_store",
-            hint="Nothing was changed. Upgrade with: pip install -U retoma",
+            hint="Nothing was changed. Install that version over this one: docs/install.md says how.",
             format=version,
             known=FORMAT,
         )

@@ -119,13 +119,8 @@ class SqlSessions:
         return [(first, epoch) for first, epoch in self._run(STATEMENTS["epochs"], (key,))]
 
     def hide(self, tenant: TenantKey, head: Head) -> None:
-        run = self._run
         self._names.drop(tenant, head.id)
-        forget_docs(run, head.key, [TITLE])
-        run(STATEMENTS["hide_session"], (head.key,))
-        run(STATEMENTS["forget_in_log"], (head.key,))
-        for statement in ("drop_tags", "drop_contexts", "drop_about", "drop_lease"):
-            run(STATEMENTS[statement], (head.key,))
+        hide_rows(self._run, head.key)
 
     def template(self, key: SessionKey) -> str:
         return str(self._run(STATEMENTS["template_of"], (key,))[0][0])
@@ -135,12 +130,7 @@ class SqlSessions:
         return SessionKey(rows[0][0]) if rows else None
 
     def drop(self, key: SessionKey) -> None:
-        forget_session(self._run, key)
-        for statement in (
-            "free_sources", "drop_segments", "drop_state", "drop_pending", "drop_visits", "drop_notes", "drop_epochs",
-            "drop_snapshots", "drop_copy", "drop_session",
-        ):  # fmt: skip
-            self._run(STATEMENTS[statement], (key,))
+        drop_rows(self._run, key)
 
     def list(
         self, tenant: TenantKey, listing: Listing, *, after: Place | None, limit: int
@@ -169,6 +159,30 @@ class SqlSessions:
     def add_operation(self, tenant: TenantKey, operation: bytes, request: bytes, result: bytes) -> None:
         self._run(STATEMENTS["add_operation"], (tenant, operation, request, result, self._now()))
         self._run(STATEMENTS["copy_key"], (operation, int.from_bytes(result)))
+
+
+def hide_rows(run: Run, key: SessionKey) -> None:
+    """Hide a session whose name is dropped, and drop what shows it in lists."""
+    forget_docs(run, key, [TITLE])
+    for statement in (
+        "hide_session",
+        "forget_in_log",
+        "drop_tags",
+        "drop_contexts",
+        "drop_about",
+        "drop_lease",
+    ):
+        run(STATEMENTS[statement], (key,))
+
+
+def drop_rows(run: Run, key: SessionKey) -> None:
+    """Drop the rows of a session whose events are gone."""
+    forget_session(run, key)
+    for statement in (
+        "free_sources", "drop_segments", "drop_state", "drop_pending", "drop_visits", "drop_notes", "drop_epochs",
+        "drop_snapshots", "drop_copy", "drop_session",
+    ):  # fmt: skip
+        run(STATEMENTS[statement], (key,))
 
 
 def _about(

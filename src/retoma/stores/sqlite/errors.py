@@ -48,7 +48,7 @@ def translate(error: apsw.Error | OSError, shown: str) -> RetomaError:
     if readonly or (isinstance(error, OSError) and error.errno == 30):
         return Unavailable(
             f"The store {shown} cannot be opened: the directory or the file is read-only, or belongs to another user "
-            "(even reading needs to write files beside it).",
+            "(reading a store that others may write to needs to write files beside it).",
             code="read_only_store",
             hint="Nothing was changed. Make it writable, or give another path with --store.",
         )

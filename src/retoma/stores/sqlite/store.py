@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import apsw
 
@@ -55,6 +55,9 @@ class SqliteStore:
         self.write = self._queue.write
         self.submit = self._queue.submit
         self.changes = self._turn.changes.listen
+        self.read_only = path is not None and is_unchangeable(path)
+        if self.read_only:
+            self.write = self.submit = self._refuse_writing
         with self._translated:
             self._prepare()
 
@@ -76,7 +79,7 @@ class SqliteStore:
             return result
 
     def forget(self, *, wait: bool = True) -> None:
-        if self._path is None:
+        if self._path is None or self.read_only:
             return
         ends = monotonic() + (WAIT_S if wait else 0.0)
         # In slices, so that others can write meanwhile.
@@ -104,7 +107,7 @@ class SqliteStore:
         return self._turn.upgraded
 
     def facts(self) -> Facts:
-        return self._alone(self._facts)
+        return self._beside(self._facts) if self.read_only else self._alone(self._facts)
 
     # Looked after
 
@@ -154,10 +157,10 @@ class SqliteStore:
     def _open_reader(self) -> Connection:
         if self._turn.closed:
             raise Unavailable(f"The store {self._shown} was closed.", code="closed", hint="Open it again.")
-        reader = Connection(self._shown, apsw.SQLITE_OPEN_READWRITE, self._random, self._ticks)
+        reader = self._connected()
         try:
             version = format_of(reader, self._shown)
-            if 0 < version < migrate.FORMAT and self._upgrades is None:
+            if 0 < version < migrate.FORMAT and (self._upgrades is None or self.read_only):
                 # Before a connection that writes is opened: that one changes the file's journal mode.
                 raise migrate.older_store(version, self._shown)
             if version < migrate.FORMAT:
@@ -167,6 +170,20 @@ class SqliteStore:
             reader.close()
             raise
         return reader
+
+    def _connected(self) -> Connection:
+        name, flags = self._shown, apsw.SQLITE_OPEN_READWRITE
+        if self.read_only and self._path is not None:
+            # Else SQLite makes the log's index beside the file, to share it with writers.
+            name, flags = f"{self._path.resolve().as_uri()}?immutable=1", apsw.SQLITE_OPEN_READONLY
+        return Connection(name, flags | apsw.SQLITE_OPEN_URI * self.read_only, self._random, self._ticks)
+
+    def _refuse_writing(self, use_case: Callable[[Transaction], T]) -> NoReturn:
+        raise Unavailable(
+            f"The store {self._shown} is read-only: it can be read, but not written to.",
+            code="read_only_store",
+            hint="Nothing was changed. Copy it to a writable place, or give another path with --store.",
+        )
 
     def _close(self) -> None:
         readers, self._readers = self._readers, []
@@ -187,6 +204,8 @@ class SqliteStore:
 
     def _alone(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on the connection that writes, while nobody does."""
+        if self.read_only:
+            self._refuse_writing(lambda tx: None)
         with self._translated:
             return self._queue.alone(lambda: work(self._turn.connection()))
 
@@ -214,7 +233,7 @@ class SqliteStore:
             size_bytes=self._size(),
             free_bytes=usage.f_bavail * usage.f_frsize if usage else None,
             commits=commits,
-            weak=weak if self._path and synchronous != "FULL" else "",
+            weak=weak if self._path and not self.read_only and synchronous != "FULL" else "",
         )
 
     def _size(self) -> int:
@@ -222,6 +241,20 @@ class SqliteStore:
             return 0
         files = [self._path, self._path.with_name(self._path.name + "-wal")]
         return sum(file.stat().st_size for file in files if file.exists())
+
+
+def is_unchangeable(file: Path) -> bool:
+    """Return whether nobody writes to the file: it is on a read-only medium, or nobody may write to it.
+
+    A log beside it may have commits that the file has not, and its index says that somebody has the store open.
+    """
+    try:
+        found, medium = file.stat(), os.statvfs(file)
+        log = file.with_name(file.name + "-wal")
+        live = file.with_name(file.name + "-shm").exists() or (log.exists() and log.stat().st_size > 0)
+    except OSError:
+        return False  # what is wrong with it is said when it is opened
+    return not live and found.st_size > 0 and bool(medium.f_flag & os.ST_RDONLY or not found.st_mode & 0o222)
 
 
 def _make_directory(directory: Path) -> None:

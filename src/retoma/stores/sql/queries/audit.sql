@@ -130,6 +130,14 @@ SELECT id FROM quarantine WHERE session = ?
 -- A session is put aside.
 INSERT INTO quarantine (session, id, at, why) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING
 
+-- name: release_session
+-- It is where it was before.
+UPDATE session SET shelf = (SELECT c.shelf FROM second_copy c WHERE c.session = session.pk), id = ? WHERE pk = ?
+
+-- name: drop_quarantine
+-- A session is in quarantine no more.
+DELETE FROM quarantine WHERE session = ?
+
 -- name: quarantine_session
 -- It is in no list any more.
 UPDATE session SET shelf = 5 WHERE pk = ?
