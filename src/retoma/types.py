@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from retoma.service.transfer.imported import Imported
 
 __all__ = [
-    "Arrived", "Backup", "Branch", "Copied", "Difference", "Differs", "Driver", "Event", "File", "Flow", "Found", "Hit", "Image",
-    "Imported", "LogEntry", "Message", "MessageUsage", "Note", "Opaque", "Page", "Part", "PendingCall", "Prompt",
-    "Pruned", "Reasoning", "Redaction", "Report", "Text", "ToolCall", "ToolResult", "Usage", "Visit",
+    "Arrived", "Backup", "Branch", "Copied", "Difference", "Differs", "Driver", "Event", "File", "Flow", "Found", "Hit",
+    "Image", "Imported", "LogEntry", "Message", "MessageUsage", "Note", "Opaque", "Page", "Part", "PendingCall",
+    "Prompt", "Pruned", "Reasoning", "Redaction", "Report", "Text", "ToolCall", "ToolResult", "Usage", "Visit",
 ]  # fmt: skip
 
 _HOME = {
