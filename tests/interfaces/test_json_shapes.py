@@ -152,7 +152,7 @@ FAILS = (
     "nothing", "session nothing", "session", "--no-such-option", "session ls --limit x", "session search --nothing",
     "session show nobody", "session rm nobody nothere", "session pin nobody", "session append desk narrator x",
     "session create desk", "session append desk user late", "session pick",
-    "session redact desk --pattern x", "session prune --older-than 0s --tag none", "session import nofile",
+    "session redact desk --pattern x", "session prune --older-than 0s --tag none --status active", "session import nofile",
     "session import {place}/full", "session export desk --format nothing", "flow validate nowhere", "run nowhere",
     "flow schema x", "template show nothing", "store restore nofile", "trust nofile", "completion tcsh",
     "session ls --since soon", "session search ( --limit 0", "store log --cursor x", "config --store nothing://x",
