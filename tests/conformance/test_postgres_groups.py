@@ -25,6 +25,7 @@ from retoma.service import entries, leases
 from retoma.stores.conformance.store import Clock
 from retoma.stores.contract.store import Transaction
 from retoma.stores.postgres import groups
+from retoma.stores.postgres.changes import PostgresChanges
 from retoma.stores.postgres.columns import columns
 from retoma.stores.postgres.connection import Dropped, Wire
 from retoma.stores.postgres.statements import own
@@ -67,6 +68,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return answered(wire)
 
     monkeypatch.setattr(Wire, "answered", counting)
+    # The notice to listeners comes a moment after a write, at no certain place.
+    monkeypatch.setattr(PostgresChanges, "wrote", lambda changes: None)
     return counted
 
 

@@ -472,13 +472,13 @@ def test_a_deleted_session_comes_back_with_a_mark_on_its_name(client, other, mak
     assert [epoch["reused"] for epoch in record["epochs"]] == [True]
 
 
-def test_tools_are_named_in_csv_and_left_out_of_the_transcript(client):
+def test_calls_of_tools_are_in_csv_and_in_the_transcript(client):
     make(client)
     call = {"type": "tool_call", "id": "1", "name": "=look", "arguments": {}}
     client.append("s", "assistant", [call])
     (row,) = list(csv.reader(io.StringIO(out(client, "csv").decode(), newline="")))[1:]
-    assert (row[4], row[6], row[7]) == ("assistant", "", "'=look")
-    assert "##" not in out(client, "md").decode()
+    assert (row[4], row[6], row[7]) == ("assistant", "→ =look {}", "'=look")
+    assert "=look" in out(client, "md").decode()
 
 
 # What is damaged

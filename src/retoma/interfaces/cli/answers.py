@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Answers"]
 
 _EARLIER = 1_000
-"""The history of the keyboard is read from the last so many events."""
+"""The number of last events that the history of the keyboard is read from."""
 
 
 class Answers:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias, Type
 
 import msgspec
 
-from retoma.model.call import Pending
 from retoma.model.codec import Json, JsonMap
 from retoma.model.event import Event, NewEvent
 from retoma.model.ids import SessionId, SessionKey, TenantKey
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from retoma.stores.contract.branches import Branches
     from retoma.stores.contract.changes import Changes
     from retoma.stores.contract.facts import Facts, Witnessed
+    from retoma.stores.contract.pending import PendingCalls
     from retoma.stores.contract.retention import Log, Retention
     from retoma.stores.contract.search import Indexing, Search
     from retoma.stores.sql.migrate import Upgraded
@@ -254,22 +254,6 @@ class State(Protocol):
     def put(self, key: SessionKey, values: JsonMap, *, seq: int) -> None: ...
     def delete(self, key: SessionKey, names: Iterable[str]) -> None: ...
     def history(self, key: SessionKey) -> list[str]: ...
-
-
-class PendingCalls(Protocol):
-    """The calls that a session waits for, several at a time, each under its id."""
-
-    def get(self, key: SessionKey) -> list[Pending]:
-        """Return them in the order of their ids."""
-        ...
-
-    def put(self, key: SessionKey, call: Pending) -> None:
-        """Keep a call, in the place of one with the same id."""
-        ...
-
-    def drop(self, key: SessionKey, kind: str) -> None:
-        """Let all calls of a kind go."""
-        ...
 
 
 class Flows(Protocol):
