@@ -191,7 +191,9 @@ def test_each_file_of_a_directory_is_tried_and_what_was_met_is_told(retoma):
         {"code": "nul_bytes", "detail": "512 NUL bytes at the end were ignored.", "line": 16},
         {"code": "no_result", "detail": "The tool call 'aquecer-1' at the node 'preparar' has no result."},
     ]
-    assert f"{SAMPLES}/trellis/damaged/torn.json: Line 14: " in done.stderr
+    (said,) = [json.loads(line)["error"] for line in done.stderr.splitlines() if line.startswith("{")]
+    assert said["facts"]["file"] == f"{SAMPLES}/trellis/damaged/torn.json"
+    assert said["detail"].startswith("Line 14: ")
     assert "trailing-nul.json: line 16: 512 NUL bytes at the end were ignored." in done.stderr
     quiet = retoma("session", "import", str(SAMPLES / "trellis/damaged/trailing-nul.json"), "--quiet")
     assert quiet.stderr == ""

@@ -99,13 +99,19 @@ def as_json(error: BaseException) -> dict[str, object]:
     return {"code": "defect", "title": "Defect", "detail": type(error).__name__, "hint": "", "facts": {}}
 
 
-def failure(error: BaseException, *, json: bool) -> str:
-    """Return what a command that failed prints on standard error: sentences, or one line of JSON."""
+def failure(error: BaseException, *, json: bool, file: str = "") -> str:
+    """Return what a command that failed prints on standard error: sentences, or one line of JSON.
+
+    The file that it is about stands before the sentences, and is a fact in JSON.
+    """
     if not json:
-        return sentence(error)
+        return (f"{file}: " if file else "") + sentence(error)
     from retoma.model.codec import encode
 
-    return encode({"error": as_json(error)}).decode()
+    said = as_json(error)
+    if file and isinstance(facts := said["facts"], dict):
+        facts["file"] = file
+    return encode({"error": said}).decode()
 
 
 def _joined(message: str, hint: str) -> str:

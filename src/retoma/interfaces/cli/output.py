@@ -81,11 +81,11 @@ class Output:
         sys.stdout.flush()
         sys.stderr.write(clean(without_passwords(text)) + "\n")
 
-    def failed(self, error: Exception, about: str = "") -> None:
-        """Print an error that does not end the command: with `json` as JSON, otherwise after `about`."""
+    def failed(self, error: Exception, file: str = "") -> None:
+        """Print an error that does not end the command, with the file that it is about."""
         from retoma.interfaces.problems import failure
 
-        self.problem(("" if self.json or not about else f"{about}: ") + failure(error, json=self.json))
+        self.problem(failure(error, json=self.json, file=file))
 
     def print_json(self, value: object) -> None:
         """Print `value` as the only JSON document: indented on a terminal, compact elsewhere."""
