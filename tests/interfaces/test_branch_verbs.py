@@ -32,7 +32,9 @@ def test_a_fork_prints_its_id_and_what_it_shares(retoma, one):
     assert (made["fork_of"], made["fork_seq"]) == ("one", 4)
     assert made["id"].startswith("the-plan-")
     assert json(retoma("session", "fork", "one", "--key", "k", "--json")) == made
-    assert retoma("session", "read", "two", "-n", "1").stdout.startswith("assistant  The long one.")
+    assert retoma("session", "read", "two", "-n", "1", "--plain-text").stdout.startswith(
+        "assistant  The long one."
+    )
     assert "fork of   one at event 3" in retoma("session", "show", "two").stdout
     shown = json(retoma("session", "show", "two", "--json"))
     assert (shown["fork_of"], shown["fork_seq"]) == ("one", 3)
@@ -150,7 +152,7 @@ def test_a_deletion_says_what_stays_for_whom(retoma, one):
         == "Its events up to 4 stay for its forks, and are deleted with the last fork: three, two.\n"
     )
     assert "fork of   a deleted session at event 4" in retoma("session", "show", "two").stdout
-    assert retoma("session", "read", "two", "-n", "1").stdout == "user  Why?\n"
+    assert retoma("session", "read", "two", "-n", "1", "--plain-text").stdout == "user  Why?\n"
     assert retoma("store", "check", "--json").returncode == 0
     gone = json(retoma("session", "rm", "two", "three", "--with-forks", "--json"))
     assert gone["items"] == [

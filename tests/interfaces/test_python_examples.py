@@ -22,14 +22,14 @@ def test_a_long_job_that_is_killed_does_each_step_once(retoma, store):
         first.stdout.readline()
     first.kill()
     first.communicate()
-    done = len(retoma("session", "read", "job", "--all").stdout.splitlines())
+    done = len(retoma("session", "read", "job", "--all", "--plain-text").stdout.splitlines())
     said, _ = started(store, "long_job.py", "job", str(done + 2)).communicate()
     assert said.splitlines() == [
         "job goes on.",
         f"step {done + 1} of {done + 2} is done",
         f"step {done + 2} of {done + 2} is done",
     ]
-    lines = retoma("session", "read", "job", "--all").stdout.splitlines()
+    lines = retoma("session", "read", "job", "--all", "--plain-text").stdout.splitlines()
     assert [line.split()[2] for line in lines] == [f"{n}:" for n in range(1, done + 3)]
     assert "completed" in retoma("session", "show", "job").stdout
 
@@ -65,7 +65,7 @@ def test_a_conversation_is_taken_up_by_the_next_start_of_a_program(retoma, store
 def test_tasks_write_together(retoma, store):
     said, _ = started(store, "many_tasks.py", "pages", "40").communicate()
     assert said == "pages: 80 messages, 40 pages\n"
-    lines = retoma("session", "read", "pages", "--all").stdout.splitlines()
+    lines = retoma("session", "read", "pages", "--all", "--plain-text").stdout.splitlines()
     assert len(lines) == 80
     assert all(line.startswith("user  Is page") for line in lines[::2])
     assert retoma("store", "check").returncode == 0

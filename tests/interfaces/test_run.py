@@ -42,5 +42,5 @@ def test_a_paused_session_that_run_resumes_takes_the_next_input(retoma: Retoma) 
 
 def test_what_is_read_has_no_blanks_at_the_ends_of_lines(retoma: Retoma) -> None:
     retoma("run", TOUR, "--session", "s")
-    said = retoma("session", "read", "s").stdout
+    said = retoma("session", "read", "s", "--plain-text").stdout
     assert said.startswith("start  # Welcome\n\n       This tour")

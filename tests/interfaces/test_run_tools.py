@@ -40,7 +40,7 @@ def test_json_asks_for_each_tool_and_shows_what_came_of_it(retoma):
 def test_nothing_is_called_twice_over_several_runs(retoma):
     stopped = retoma("run", str(TRIP), "--session", "s", input="Faro\n2\n")
     assert stopped.returncode == 3
-    assert "the tool 'book' waits. Resume with the same command." in stopped.stderr
+    assert "the tool 'book' was not called yet. Resume with the same command." in stopped.stderr
     state = json.loads(retoma("session", "inspect", "s").stdout)
     assert (state["flow_status"], state["pending_tool_call"]["name"]) == ("waiting_for_tool", "book")
     shown = retoma("session", "show", "s").stdout
