@@ -229,7 +229,7 @@ def test_a_network_cut_at_commit_leaves_it_open_and_the_key_settles_it(
             network.after = at
             with pytest.raises(Unavailable) as told:
                 client.append("s", "user", f"m{number}", key=f"k{number}")
-            assert ("not known" in told.value.hint) is unsure
+            assert ("unknown whether" in told.value.hint) is unsure
             network.mend()
             client.append("s", "user", f"m{number}", key=f"k{number}")
         assert [message.text for message in client.messages("s")] == ["m0", "m1", "m2"]

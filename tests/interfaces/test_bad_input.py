@@ -124,9 +124,13 @@ def test_a_read_only_directory(retoma, tmp_path):
         pytest.skip(f"needs the right to mount read-only: {mounted.stderr.decode().strip()}")
     subprocess.run(["mount", "-o", "remount,bind,ro", str(place)], check=True)
     try:
-        for args in (("session", "ls"), ("session", "create", "x"), ("run", TOUR, "--headless")):
+        for args, status in (
+            (("session", "ls"), 0),
+            (("session", "create", "x"), 1),
+            (("run", TOUR, "--headless"), 1),
+        ):
             done = retoma(*args, at=place)
-            assert done.returncode == 1
+            assert done.returncode == status
             assert "read-only" in done.stderr
     finally:
         subprocess.run(["umount", str(place)], check=True)

@@ -45,7 +45,7 @@ UNTOLD: Final = frozenset(
         *(f"session.{name}" for name in PROPERTIES), "session.reason",
         "session.pinned", "session.template", "session.tokens_in", "session.tokens_out", "session.tokens_cached",
         "session_about.description", "session_about.metadata", "session_about.*", "session_tag.tag", "session_tag.*",
-        "session_context.kind", "session_context.ref", "session_context.*",
+        "session_context.kind", "session_context.ref", "session_context.*", "state.*",
     }
 )  # fmt: skip
 """Columns that events set, and that nothing else says once those are erased or cut off."""
