@@ -355,7 +355,7 @@ class Trial:
             notices = []
             shown = [model.running.text(model.at, model.context)]
             if self.disk.hash() != model.running.hash():
-                taken, sentence, meanwhile = model.meet(self.disk, " since")
+                taken, sentence, meanwhile = model.meet(self.disk, " since the last run")
                 notices, shown = [sentence], meanwhile if taken else shown
             assert (self.drive.notices, self.shown()) == (notices, shown)
         assert self.drive.position.context == model.context

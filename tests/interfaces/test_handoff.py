@@ -52,7 +52,7 @@ def test_rf03_an_active_session_is_paused(retoma):
     assert retoma("session", "pause", "s").stdout == "s: active → suspended\n"
     again = retoma("session", "pause", "s")
     assert (again.returncode, again.stdout) == (5, "")
-    assert "is suspended already" in again.stderr
+    assert "is already suspended" in again.stderr
 
 
 def test_rf04_a_paused_session_is_resumed(retoma):
