@@ -104,4 +104,4 @@ def test_a_flow_that_never_read_is_refused_at_the_start(running, flow):
 def test_pinned_and_watch_contradict_each_other(retoma, flow):
     done = retoma("run", str(flow), "--watch", "--pinned")
     assert done.returncode == 2
-    assert done.stderr.endswith("--watch takes up each new one. Use only one of the two.\n")
+    assert done.stderr.endswith("--watch applies each new version.\nUse only one of the two.\n")
