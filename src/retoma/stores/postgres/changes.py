@@ -83,6 +83,7 @@ class PostgresChanges:
         timer = self._timer
         if timer is not None:
             timer.cancel()
+            timer.join()
             self._tell()
         with self._sending:
             self._closed = True
