@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -24,6 +25,8 @@ class Listener:
         self._receiver = receiver
         self._wake = wake
         self._ended = ended
+        # A stream that is left in the middle is never closed.
+        weakref.finalize(self, receiver.close)
 
     def fileno(self) -> int:
         return self._receiver.fileno()
@@ -63,6 +66,7 @@ class Listeners(set[Listener]):
             sender.close()
 
         listener = Listener(receiver, lambda: sender.send(b"!"), ended, prompt=prompt)
+        weakref.finalize(listener, sender.close)
         self.add(listener)
         return listener
 
