@@ -57,6 +57,12 @@ def client(store: PostgresStore) -> Calls:
     return client
 
 
+@pytest.fixture(autouse=True)
+def _no_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notice to listeners comes a moment after a write: a round trip at no certain place."""
+    monkeypatch.setattr(PostgresChanges, "wrote", lambda changes: None)
+
+
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many statements each round trip took."""
@@ -68,8 +74,6 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return answered(wire)
 
     monkeypatch.setattr(Wire, "answered", counting)
-    # The notice to listeners comes a moment after a write, at no certain place.
-    monkeypatch.setattr(PostgresChanges, "wrote", lambda changes: None)
     return counted
 
 

@@ -178,7 +178,7 @@ def test_who_does_not_end_is_killed(program, tmp_path, monkeypatch):
 
 
 def test_an_interrupt_ends_it_first(program, tmp_path):
-    threading.Timer(0.4, signal.raise_signal, [signal.SIGINT]).start()
+    threading.Timer(0.4, os.kill, [os.getpid(), signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
         run(program(FAMILY % "signal.SIG_DFL"))
     assert gone(tmp_path)
