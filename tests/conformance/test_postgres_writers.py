@@ -21,6 +21,7 @@ from retoma.model.principal import Principal
 from retoma.model.session import NewSession
 from retoma.service import leases
 from retoma.stores.conformance.store import Clock, add, append
+from retoma.stores.postgres.changes import PostgresChanges
 from retoma.stores.postgres.connection import Dropped, Wire
 from retoma.stores.postgres.store import PostgresStore
 from retoma.wiring import Sources
@@ -41,6 +42,12 @@ def store(database: str) -> Iterator[PostgresStore]:
 def client(store: PostgresStore) -> Calls:
     clock = Clock()
     return Calls(store, WHO, sources=Sources(clock, clock.bytes))
+
+
+@pytest.fixture(autouse=True)
+def _no_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notice to listeners comes a moment after a write: a round trip at no certain place."""
+    monkeypatch.setattr(PostgresChanges, "wrote", lambda changes: None)
 
 
 @pytest.fixture
