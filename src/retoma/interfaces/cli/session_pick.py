@@ -27,7 +27,7 @@ def pick(ctx: Invocation, *, only_print: bool) -> int | None:
     or shows a conversation. In a pipe, the id is printed instead."""
     picker = _picker(ctx)
     try:
-        with ended_by_signals(leave=picker.end):
+        with ended_by_signals(leave=picker.exit):
             picked = picker.run()
     except Ended as ended:
         return 128 + ended.number

@@ -78,13 +78,6 @@ class Picker(App[str]):
                 yield Static(id="preview", markup=False)
         yield Footer(show_command_palette=False)
 
-    def end(self) -> None:
-        """Leave it from a signal's handler: the loop is woken, which a plain `exit` there does not do."""
-        if self._loop is None:
-            self.exit()
-        else:
-            self._loop.call_soon_threadsafe(self.exit)
-
     def on_mount(self) -> None:
         self._table.add_columns(*COLUMNS)
         self._find("")
